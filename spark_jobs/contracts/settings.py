@@ -107,13 +107,14 @@ class Settings(BaseModel):
     SPARK_APP_NAME: str = Field(
         "ETL Data Analysis", min_length=1, description="name in Spark; the job's name is appended"
     )
-    BATCH_INTERVAL: Duration = Field("10 seconds", description="how often a query looks for new messages")
+    BATCH_INTERVAL: Duration = Field(timedelta(seconds=10), description="how often a query looks for new messages")
     MAX_OFFSETS_PER_TRIGGER: int = Field(
         200_000, ge=1, description="most messages one query takes in one batch, so that a backlog comes in steps"
     )
     OUTPUT_BASE_PATH: FolderPath = Field("/data/processed_simple", description="root of the feeds' Parquet")
     CHECKPOINT_BASE_PATH: FolderPath = Field(
-        "/tmp/spark_checkpoints_simple", description="Spark's checkpoints of the ingestion job"
+        "/tmp/spark_checkpoints_simple",  # noqa: S108 - the documented default
+        description="Spark's checkpoints of the ingestion job",
     )
     ACCIDENT_TIME_ZONE: TimeZone = Field(
         "America/New_York", description="zone of dispatch_ts where it has no offset, Z or +00 (feeds.md section 2)"
@@ -128,20 +129,27 @@ class Settings(BaseModel):
     ANALYTICS_UI_PORT: int = Field(
         4041, ge=0, le=65535, description="Spark UI of the analytics job on 127.0.0.1 (next free; 0: any)"
     )
-    HEARTBEAT_INTERVAL: Duration = Field("2 seconds", description="how often a driver writes its status document")
-    HEARTBEAT_STALE_AFTER: Duration = Field("10 seconds", description="a driver silent for longer counts as dead")
+    HEARTBEAT_INTERVAL: Duration = Field(
+        timedelta(seconds=2), description="how often a driver writes its status document"
+    )
+    HEARTBEAT_STALE_AFTER: Duration = Field(
+        timedelta(seconds=10), description="a driver silent for longer counts as dead"
+    )
     ANALYTICS_INTERVAL: Duration | None = Field(
         None, description="how often an analytic looks for changed tiles (default: BATCH_INTERVAL)"
     )
     ANALYTICS_OUTPUT_PATH: FolderPath = Field("/data/analytics", description="root of the analytics and the rollup")
     ANALYTICS_CHECKPOINT_PATH: FolderPath = Field(
-        "/tmp/spark_checkpoints_analytics", description="Spark's checkpoints of the analytics job"
+        "/tmp/spark_checkpoints_analytics",  # noqa: S108 - the documented default
+        description="Spark's checkpoints of the analytics job",
     )
-    WINDOW_DURATION_SHORT: Duration = Field("5 minutes", description="the rollup's tile; no other value is accepted")
-    WINDOW_DURATION_MEDIUM: Duration = Field("15 minutes", description="the combined window; a multiple of the tile")
-    WINDOW_DURATION_LONG: Duration = Field("1 hour", description="the hourly window; a multiple of the tile")
+    WINDOW_DURATION_SHORT: Duration = Field(TILE, description="the rollup's tile; no other value is accepted")
+    WINDOW_DURATION_MEDIUM: Duration = Field(
+        timedelta(minutes=15), description="the combined window; a multiple of the tile"
+    )
+    WINDOW_DURATION_LONG: Duration = Field(timedelta(hours=1), description="the hourly window; a multiple of the tile")
     SLIDE_DURATION: Duration = Field(
-        "5 minutes", description="how often a surge window starts; a multiple of the tile that divides the window"
+        TILE, description="how often a surge window starts; a multiple of the tile that divides the window"
     )
 
     @field_validator("WINDOW_DURATION_SHORT")

@@ -1,0 +1,72 @@
+"""The few file operations the publication log and the control documents need, made durable.
+
+This is the seam for object stores: create-if-absent, replace, move, list, read. All paths share one file system.
+"""
+
+import os
+import threading
+from pathlib import Path
+
+
+def create_if_absent(path: Path, content: bytes) -> bool:
+    """Create `path` with its complete content, durably and atomically; False where it exists already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = _written_aside(path, content)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    sync_folder(path.parent)
+    return True
+
+
+def replace(path: Path, content: bytes, durable: bool = True) -> None:
+    """Put `content` at `path` so that a reader sees the old or the new document, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = _written_aside(path, content, durable)
+    aside.replace(path)
+
+
+def _written_aside(path: Path, content: bytes, durable: bool = True) -> Path:
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+    except OSError:
+        aside.unlink(missing_ok=True)  # a full disk must not leave rubbish that fills it further
+        raise
+    return aside
+
+
+def move(source: Path, target: Path) -> bool:
+    """Move a file within the file system; False where the source is gone, so that repeating it is harmless."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.rename(target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's names durable: a rename is only certain after its folder is synced."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_empty_folders(folder: Path, up_to: Path) -> None:
+    """Remove `folder` and its parents below `up_to` as long as they are empty."""
+    while folder != up_to:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

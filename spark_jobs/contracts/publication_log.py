@@ -1,0 +1,176 @@
+"""The publication log: what a dataset holds and how far it has read, as numbered entries created only once.
+
+An entry is the commit point. It names the staged files to move in, the files to delete and the new position; whoever
+finds it unapplied applies it, so a crash, a second driver or a woken one all lead to the same content
+(`docs/decisions/0001-publication-log.md`). Readers need none of this: `<dataset>/**/*.parquet` holds each row once.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from spark_jobs.contracts import local_files
+from spark_jobs.contracts.streams import Layout
+
+SCHEMA_VERSION = 1
+_NAME_DIGITS = 20
+
+
+class LogDamaged(RuntimeError):
+    """The log and the files below its root contradict each other; a person has to look."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One step of a dataset: files in, files out, and the position reached. Paths are relative to the root."""
+
+    kind: str
+    """origin, batch, compaction, rebuild or refresh"""
+    position: Mapping[str, Any]
+    """feeds and rollup: topic -> {topic_id, next_offset: {partition: offset}}; analytics: {rollup_seq}"""
+    moves: tuple[tuple[str, str], ...] = ()
+    deletes: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    writer: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """what else the kind records: spark, changed, durations"""
+    seq: int = -1
+    at: str = ""
+
+
+def entry_json(entry: Entry) -> bytes:
+    document = {"schema_version": SCHEMA_VERSION, **asdict(entry)}
+    document.update(document.pop("details"))
+    return json.dumps(document).encode()
+
+
+def entry_from_json(content: bytes) -> Entry:
+    document = json.loads(content)
+    known = {name: document.pop(name) for name in Entry.__dataclass_fields__ if name in document}
+    document.pop("schema_version")
+    known["moves"] = tuple((source, target) for source, target in known["moves"])
+    known["deletes"] = tuple(known["deletes"])
+    return Entry(**known, details=document)
+
+
+class PublicationLog:
+    """The log of one dataset below one root. `reached` is called with each step's name (tests stop there)."""
+
+    def __init__(self, layout: Layout, dataset: str, reached: Callable[[str], None] = lambda _step: None) -> None:
+        self.layout = layout
+        self.dataset = dataset
+        self.lock = threading.RLock()
+        """held while publishing: batches and requests of one process take turns"""
+        self._reached = reached
+        self._head: Entry | None = None
+
+    def head(self) -> Entry | None:
+        """The newest entry, or None before the origin. Costs one look-up per new entry, not a listing."""
+        with self.lock:
+            if self._head is None:
+                newest = max(self.seqs(), default=None)
+                self._head = None if newest is None else self.entry(newest)
+            elif not self._path(self._head.seq).exists():
+                raise LogDamaged(
+                    f"{self._path(self._head.seq)} is gone: the log was removed while the job runs. Restart the job; "
+                    f"it then says what to do with the data of {self.dataset}."
+                )
+            while self._head is not None and self._path(self._head.seq + 1).exists():
+                self._head = self.entry(self._head.seq + 1)
+            return self._head
+
+    def seqs(self) -> Iterator[int]:
+        folder = self.layout.log(self.dataset)
+        if folder.is_dir():
+            yield from (int(path.stem) for path in folder.glob("[0-9]*.json"))
+
+    def entry(self, seq: int) -> Entry:
+        return entry_from_json(self._path(seq).read_bytes())
+
+    def recover(self) -> Entry | None:
+        """The newest entry, applied: what a crash left half done is finished here."""
+        head = self.head()
+        if head is not None and not self.is_applied(head.seq):
+            self.apply(head)
+        return head
+
+    def declare(self, entry: Entry, after: Entry | None, now: datetime) -> Entry | None:
+        """Make `entry` the next one after `after`; None where another writer was faster."""
+        seq = 0 if after is None else after.seq + 1
+        numbered = replace(entry, seq=seq, at=now.astimezone(UTC).isoformat())
+        if not local_files.create_if_absent(self._path(numbered.seq), entry_json(numbered)):
+            return None
+        self._head = numbered
+        self._reached("declared")
+        return numbered
+
+    def apply(self, entry: Entry) -> None:
+        """Move and delete what the entry says. Safe to repeat, and to run in two processes at once."""
+        folders = set()
+        for number, (source, target) in enumerate(entry.moves):
+            if number == (len(entry.moves) + 1) // 2:
+                self._reached("half moved")
+            if not local_files.move(self.layout.root / source, self.layout.root / target):
+                self._check_moved_before(entry, target)
+            folders.add((self.layout.root / target).parent)
+        self._reached("moved")
+        if self.is_applied(entry.seq):
+            return  # applied by another process while we slept: a path deleted then may hold newer data now
+        for path in entry.deletes:
+            deleted = self.layout.root / path
+            deleted.unlink(missing_ok=True)
+            local_files.remove_empty_folders(deleted.parent, self.layout.root)
+        for folder in folders:
+            local_files.sync_folder(folder)
+        marker = {"schema_version": SCHEMA_VERSION, "seq": entry.seq, "at": entry.at, **entry.details}
+        local_files.create_if_absent(self._applied_path(entry.seq), json.dumps(marker).encode())
+        self._reached("applied")
+
+    def publish(
+        self,
+        stage: Callable[[Entry], Entry | None],
+        check_writer: Callable[[], None],
+        now: Callable[[], datetime],
+    ) -> Entry | None:
+        """Bring staged files in, exactly once.
+
+        `stage` gets the head and returns the entry to declare after it, or None where the head holds it all. It is
+        called again where another writer was faster. `check_writer` raises where this process may not write any more.
+        """
+        with self.lock:
+            while True:
+                head = self.recover()
+                if head is None:
+                    raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
+                self._reached("staging")
+                draft = stage(head)
+                if draft is None:
+                    return None
+                self._reached("staged")
+                check_writer()
+                declared = self.declare(draft, head, now())
+                if declared is not None:
+                    self.apply(declared)
+                    return declared
+
+    def is_applied(self, seq: int) -> bool:
+        return self._applied_path(seq).exists()
+
+    def _check_moved_before(self, entry: Entry, target: str) -> None:
+        # Another process may have applied the entry, and later ones may have replaced its files, while we slept.
+        if (self.layout.root / target).exists() or self.is_applied(entry.seq):
+            return
+        raise LogDamaged(
+            f"{self._path(entry.seq)} promises {target}, but neither that file nor its staged copy exists: "
+            f"it was removed by hand. Restore it, or start {self.dataset} over with 'make reprocess'."
+        )
+
+    def _path(self, seq: int) -> Path:
+        return self.layout.log(self.dataset) / f"{seq:0{_NAME_DIGITS}}.json"
+
+    def _applied_path(self, seq: int) -> Path:
+        return self.layout.applied(self.dataset) / f"{seq:0{_NAME_DIGITS}}.json"

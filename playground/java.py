@@ -1,0 +1,88 @@
+"""Finds a Java that Spark and Kafka run on, or says exactly what to install. Standard library only: it runs first."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+OLDEST_JAVA = 17
+APT_PACKAGE = "openjdk-17-jre-headless"
+
+
+class JavaMissing(RuntimeError):
+    """No usable Java; the message says what to install."""
+
+
+def java_binary(env: Mapping[str, str]) -> Path | None:
+    """JAVA_HOME's java, else the one on PATH: the order Spark itself uses."""
+    home = env.get("JAVA_HOME", "").strip()
+    if home:
+        return Path(home) / "bin" / "java"
+    found = shutil.which("java", path=env.get("PATH"))
+    return Path(found) if found else None
+
+
+def major_version(version_output: str) -> int | None:
+    """17 from 'openjdk version "17.0.15" 2025-04-15'; Java 8 calls itself 1.8."""
+    match = re.search(r'version "(\d+)(?:\.(\d+))?', version_output)
+    if match is None:
+        return None
+    first, second = int(match[1]), int(match[2] or 0)
+    return second if first == 1 else first
+
+
+def usable_java(env: Mapping[str, str]) -> Path:
+    """The java to run; JavaMissing says what was found and what to do."""
+    java = java_binary(env)
+    if java is None or not java.exists():
+        where = f"JAVA_HOME is {env['JAVA_HOME']}, which has no bin/java" if java else "no java on PATH"
+        raise JavaMissing(f"Java {OLDEST_JAVA} or newer is needed, and there is none ({where}). {_next_step()}")
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    version = major_version(answer.stderr + answer.stdout)
+    if version is None or version < OLDEST_JAVA:
+        raise JavaMissing(f"Java {OLDEST_JAVA} or newer is needed, and {java} is version {version}. {_next_step()}")
+    return java
+
+
+def _next_step() -> str:
+    if sys.platform == "darwin":
+        return "Install it with: brew install openjdk@17, then set JAVA_HOME as brew says."
+    return (
+        f"Install it with: sudo apt-get install {APT_PACKAGE} (Debian, Ubuntu) or "
+        "sudo dnf install java-17-openjdk-headless (Fedora, RHEL), or set JAVA_HOME to one you have."
+    )
+
+
+def _can_install() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _install() -> None:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", APT_PACKAGE]):
+        subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
+
+
+def main() -> int:
+    """Exit 0 with a usable Java (installed here when root on Debian or Ubuntu), else 1 with a sentence."""
+    try:
+        usable_java(os.environ)
+    except JavaMissing as missing:
+        if os.environ.get("JAVA_HOME", "").strip() or not _can_install():
+            print(missing, file=sys.stderr)
+            return 1
+        print(f"{missing}\nInstalling {APT_PACKAGE} now, as this is root on Debian or Ubuntu.", flush=True)
+        try:
+            _install()
+            usable_java(os.environ)
+        except (subprocess.CalledProcessError, JavaMissing) as failed:
+            print(f"{APT_PACKAGE} could not be installed: {failed}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What goes wrong on the way, on request: broken, incomplete, doubled, swapped and late messages."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from random import Random
+
+from playground.generator.clock import QUARTER, quarter_of
+from playground.generator.message import ACCIDENTS, BIKES, TAXIS, WEATHER, Message, resent
+
+MALFORMED, MISSING_FIELD, LATE, DUPLICATED, OUT_OF_ORDER = (
+    "malformed",
+    "missing field",
+    "late",
+    "duplicated",
+    "out of order",
+)
+KINDS = (MALFORMED, MISSING_FIELD, LATE, DUPLICATED, OUT_OF_ORDER)
+
+LATEST_QUARTERS = 192
+"""A late message comes at most two days late: as far back as a run that goes on has to look."""
+
+REQUIRED = {
+    BIKES: ("start_time", "starttime"),
+    TAXIS: ("timestamp", "datetime"),
+    WEATHER: ("station",),
+    ACCIDENTS: ("mode_type",),
+}
+Quarter = tuple[int, list[Message]]
+
+
+def without_required_field(message: Message) -> bytes:
+    whole = json.loads(message.value)
+    record = whole.get("data", whole)
+    for name in REQUIRED[message.feed]:
+        record.pop(name, None)
+    return json.dumps(whole).encode()
+
+
+def _moved(message: Message, defect: str, by: timedelta) -> Message:
+    sent_at = message.sent_at + by
+    return message._replace(sent_at=sent_at, value=resent(message.value, sent_at), defect=defect)
+
+
+def _handed_over(message: Message, kind: str, rng: Random) -> list[Message]:
+    """The message as it will be sent: once or twice, changed or later."""
+    if kind == MALFORMED:
+        cut = rng.randrange(1, len(message.value) - 1)
+        return [message._replace(value=message.value[:cut], defect=kind)]
+    if kind == MISSING_FIELD:
+        return [message._replace(value=without_required_field(message), defect=kind)]
+    if kind == LATE:
+        return [_moved(message, kind, QUARTER * rng.randrange(1, LATEST_QUARTERS - 1))]
+    if kind == DUPLICATED:
+        return [message, message._replace(sent_at=message.sent_at + timedelta(seconds=rng.randrange(90)), defect=kind)]
+    return [_moved(message, kind, timedelta(seconds=rng.randrange(5, 600)))]
+
+
+def with_defects(seed: int, share: float, quarters: Iterable[Quarter]) -> Iterator[Quarter]:
+    """The same quarter hours in which `share` of the messages has a defect, each kind as often as the others.
+
+    A quarter hour then holds what is *sent* in it; whatever is still under way at the end is sent last.
+    """
+    waiting: defaultdict[int, list[Message]] = defaultdict(list)
+    last = None
+    for quarter, sound in quarters:
+        rng, last = Random(f"{seed}/defects/{quarter}"), quarter
+        for message in sound:
+            faulty = rng.random() < share
+            for sent in _handed_over(message, rng.choice(KINDS), rng) if faulty else [message]:
+                waiting[max(quarter, quarter_of(sent.sent_at))].append(sent)
+        yield quarter, _in_sending_order(waiting.pop(quarter, []))
+    if last is not None:
+        for quarter in sorted(waiting):
+            yield quarter, _in_sending_order(waiting[quarter])
+
+
+def _in_sending_order(sent: list[Message]) -> list[Message]:
+    return sorted(sent, key=lambda message: message.sent_at)

@@ -59,7 +59,7 @@ _DURATIONS_S = [
     int(math.exp(NormalDist(math.log(660), 0.72).inv_cdf((rank + 0.5) / _QUANTILES))) for rank in range(_QUANTILES)
 ]
 # Riders' ages: many of 22 to 35.
-_AGES = [int(18 + 14 * -(math.log(1 - (rank + 0.5) / 200) ** 0.8) if rank else 18) for rank in range(200)]
+_AGES = [18 + int(-16 * math.log(1 - (rank + 0.5) / 200)) for rank in range(200)]
 
 
 def bike_trips_in(seed: int, quarter: int, count: int) -> list[Message]:

@@ -1,0 +1,44 @@
+"""The columns of a combined window (analytics.md section 3.2) as outputs repeat them."""
+
+from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, STRING, Columns
+
+COMBINED_COLUMNS: Columns = {
+    "total_bike_rentals": BIGINT,
+    "total_taxi_rides": BIGINT,
+    "total_transport_usage": BIGINT,
+    "avg_bike_duration_min": DOUBLE,
+    "avg_taxi_price": DOUBLE,
+    "avg_taxi_surge": DOUBLE,
+    "bike_share_pct": DOUBLE,
+    "avg_temperature_c": DOUBLE,
+    "avg_wind_speed_ms": DOUBLE,
+    "avg_visibility_m": DOUBLE,
+    "avg_weather_score": DOUBLE,
+    "precipitation_mm_per_h": DOUBLE,
+    "precipitation_trace": BOOLEAN,
+    "has_precipitation": BOOLEAN,
+    "good_weather_ratio": DOUBLE,
+    "dominant_temp_bucket": STRING,
+    "dominant_wind_category": STRING,
+    "weather_age_minutes": DOUBLE,
+}
+
+DEMAND_AND_WEATHER: Columns = {
+    name: COMBINED_COLUMNS[name]
+    for name in (
+        "total_bike_rentals",
+        "total_taxi_rides",
+        "total_transport_usage",
+        "avg_temperature_c",
+        "avg_wind_speed_ms",
+        "avg_weather_score",
+        "precipitation_mm_per_h",
+    )
+}
+"""what most outputs show of a window beside their statistics"""
+
+WINDOWS_OF_THE_SPAN = """
+    outputs AS (
+        FROM combined_windows WHERE window_start >= $span_start AND window_start < $span_end
+    )"""
+"""`outputs`: the combined windows that are asked for"""

@@ -1,0 +1,73 @@
+"""What one analytic states about itself: enough to find the hours it must recompute, and to compute and check them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pyarrow as pa
+
+from spark_jobs.rollup.combined_windows import DurationName, Durations
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+BIGINT = pa.int64()
+INT = pa.int32()
+DOUBLE = pa.float64()
+STRING = pa.string()
+BOOLEAN = pa.bool_()
+
+Columns = dict[str, pa.DataType]
+
+PARTITION_COLUMNS: Columns = {"year": INT, "month": INT, "date": STRING, "hour": INT}
+"""part of every output, of window_start in UTC; their values stand in the path only, not in the files"""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One output: one row per window of length `window` every `slide`, and key."""
+
+    name: str
+    reads: tuple[str, ...]
+    """the feeds whose tiles it is made of; weather is always read as of a window's end"""
+    window: DurationName
+    slide: DurationName
+    lookback: timedelta
+    query: Callable[[Durations], str]
+    """SQL over the views `<feed>_tiles` that gives every row with $span_start <= window_start < $span_end, sorted by
+    key. Times are UTC without a zone; it sees all the tiles that windows, lookback and as-of weather need, or more."""
+    columns: Columns
+    """the output between window_start, window_end and the partition columns, in order"""
+    sampled: DurationName | None = None
+    """the windows a lookback is made of, where they are not the output's own"""
+    schema: pa.Schema = field(init=False)
+    """what a file holds, exactly"""
+
+    def __post_init__(self) -> None:
+        file_columns = {"window_start": TIMESTAMP, "window_end": TIMESTAMP, **self.columns}
+        object.__setattr__(self, "schema", pa.schema(list(file_columns.items())))
+
+
+class OutputMismatch(ValueError):
+    """A computed table is not what its declaration says; nothing of it may be written."""
+
+
+def checked(table: pa.Table, declaration: Declaration) -> pa.Table:
+    """The table itself, if its columns are the declared ones, in order and type."""
+    if table.schema.equals(declaration.schema):
+        return table
+    raise OutputMismatch(f"{declaration.name}: {'; '.join(_differences(table.schema, declaration.schema))}")
+
+
+def _differences(computed: pa.Schema, declared: pa.Schema) -> list[str]:
+    missing = [name for name in declared.names if name not in computed.names]
+    extra = [name for name in computed.names if name not in declared.names]
+    mistyped = [
+        f"{name} is {computed.field(name).type} and should be {declared.field(name).type}"
+        for name in declared.names
+        if name in computed.names and computed.field(name).type != declared.field(name).type
+    ]
+    differences = [
+        *([f"missing {', '.join(missing)}"] if missing else []),
+        *([f"not declared: {', '.join(extra)}"] if extra else []),
+        *mistyped,
+    ]
+    return differences or [f"columns are in the order {', '.join(computed.names)}"]

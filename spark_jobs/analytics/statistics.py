@@ -1,0 +1,29 @@
+"""SQL macros for the statistics of analytics.md section 3.4.
+
+Every divisor is guarded: in DuckDB x / 0 is infinite, where the specification says null.
+"""
+
+Z_95_PERCENT = 1.959963984540054
+NO_SPREAD = 1e-10
+
+STATISTICS_MACROS = {
+    # sum_of_squares is centred, so it is n * variance; the rule compares it with the sum of squares as they are.
+    "has_spread(n, sum_of_squares, mean)": f"sum_of_squares > {NO_SPREAD} * (sum_of_squares + n * mean * mean)",
+    # n pairs; sxy, sxx, syy centred sums of products; means as they are, for the rule of no spread
+    "pearson_r(n, sxy, sxx, syy, mean_x, mean_y)": """
+        CASE WHEN n >= 3 AND has_spread(n, sxx, mean_x) AND has_spread(n, syy, mean_y)
+        THEN greatest(-1.0, least(1.0, sxy / sqrt(sxx * syy))) END""",
+    # 95 % by Fisher's z; on the last edge, |r| = 1, atanh is infinite
+    "fisher_bound(r, n, z)": """
+        CASE WHEN n > 3 AND round(abs(r), 9) < 1 THEN tanh(atanh(r) + z / sqrt(n - 3)) END""",
+    "r_ci_low(r, n)": f"fisher_bound(r, n, -{Z_95_PERCENT})",
+    "r_ci_high(r, n)": f"fisher_bound(r, n, {Z_95_PERCENT})",
+    # rounded, so that the order of summing cannot move an r across an edge
+    "r_strength(r)": """
+        CASE
+            WHEN r IS NULL THEN 'unknown'
+            WHEN round(abs(r), 9) < 0.1 THEN 'neutral'
+            ELSE CASE WHEN round(abs(r), 9) < 0.3 THEN 'weak_' WHEN round(abs(r), 9) < 0.5 THEN 'moderate_'
+                ELSE 'strong_' END || CASE WHEN r > 0 THEN 'positive' ELSE 'negative' END
+        END""",
+}

@@ -1,0 +1,116 @@
+"""Tiles as day files, `<root>/<feed>/<yyyy-MM-dd>.parquet`: read by name, and merged with a batch into new day tables.
+
+Nothing here lists a folder, so a read costs the same after a year as after a month.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spark_jobs.rollup.tile_schemas import BUCKET_START, TILE_SCHEMAS, merged, no_tiles
+
+ONE_DAY = timedelta(days=1)
+
+DayReader = Callable[[str, date], pa.Table | None]
+"""(feed, day) -> the tiles of that day, or None where there are none."""
+
+
+class TileReader(Protocol):
+    """Where an analytic finds its tiles."""
+
+    def day(self, feed: str, day: date) -> pa.Table | None: ...
+
+
+def day_file(root: Path, feed: str, day: date) -> Path:
+    return root / feed / f"{day.isoformat()}.parquet"
+
+
+class DayFiles:
+    """The published day files below `root`, the last few kept in memory; may be shared by threads.
+
+    A day file is replaced by rename and never written in place, so inode, size and time tell an old copy from a new
+    one: of the 8 or 29 days an analytic looks back on, a trigger re-reads only those that changed.
+    """
+
+    def __init__(self, root: Path, kept_days: int = 160) -> None:
+        # 160 = 40 days of four feeds: the longest lookback (28 d) and the day before, with room.
+        self._root = root
+        self._kept_days = kept_days
+        self._kept: OrderedDict[Path, tuple[tuple[int, int, int], pa.Table]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def day(self, feed: str, day: date) -> pa.Table | None:
+        path = day_file(self._root, feed, day)
+        with self._lock:
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                self._kept.pop(path, None)
+                return None
+            version = (found.st_ino, found.st_size, found.st_mtime_ns)
+            kept = self._kept.get(path)
+            if kept is None or kept[0] != version:
+                kept = (version, _read(path, feed))
+            self._kept[path] = kept
+            self._kept.move_to_end(path)
+            if len(self._kept) > self._kept_days:
+                self._kept.popitem(last=False)
+            return kept[1]
+
+
+def _read(path: Path, feed: str) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        tiles: pa.Table = file.read(use_threads=False).select(TILE_SCHEMAS[feed].names).cast(TILE_SCHEMAS[feed])
+        return tiles.combine_chunks()
+
+
+def tiles_between(reader: TileReader, feed: str, start: datetime, end: datetime) -> pa.Table:
+    """The tiles of every day that touches [start, end): whole days, so a few more than asked."""
+    days = (reader.day(feed, day) for day in days_between(start, end))
+    return pa.concat_tables([no_tiles(feed), *(tiles for tiles in days if tiles is not None)])
+
+
+def days_between(start: datetime, end: datetime) -> Iterator[date]:
+    """The UTC days that touch [start, end)."""
+    day = start.astimezone(UTC).date()
+    while datetime.combine(day, time.min, UTC) < end:
+        yield day
+        day += ONE_DAY
+
+
+def day_tables(old: DayReader, new_tiles: Mapping[str, pa.Table]) -> dict[tuple[str, date], pa.Table]:
+    """What the day files that a batch touches must hold afterwards: old tiles merged with the new ones."""
+    tables: dict[tuple[str, date], pa.Table] = {}
+    for feed, tiles in new_tiles.items():
+        for day, of_day in _by_day(tiles).items():
+            known = old(feed, day)
+            tables[feed, day] = merged([of_day] if known is None else [known, of_day], feed)
+    return tables
+
+
+def changed_tiles(new_tiles: Mapping[str, pa.Table]) -> dict[str, list[datetime]]:
+    """feed -> the starts of the tiles a batch touches, sorted. The feed stays: each reaches differently far."""
+    starts = {feed: sorted(set(tiles[BUCKET_START].to_pylist())) for feed, tiles in new_tiles.items()}
+    return {feed: changed for feed, changed in starts.items() if changed}
+
+
+def last_tile(reader: TileReader, feeds: tuple[str, ...], start: datetime, end: datetime) -> datetime | None:
+    """The start of the newest tile of these feeds in [start, end), found from the far end day by day."""
+    for day in reversed(list(days_between(start, end))):
+        newest = [pc.max(tiles[BUCKET_START]).as_py() for feed in feeds if (tiles := reader.day(feed, day)) is not None]
+        if newest:
+            return max(newest)
+    return None
+
+
+def _by_day(tiles: pa.Table) -> dict[date, pa.Table]:
+    # days since the epoch: a bucket lies in the UTC day it starts in
+    days = pc.floor_temporal(tiles[BUCKET_START], unit="day")
+    return {midnight.date(): tiles.filter(pc.equal(days, midnight)) for midnight in pc.unique(days).to_pylist()}

@@ -1,6 +1,5 @@
 """`python -m playground.generate`: the four feeds, simulated, into Kafka."""
 
-import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from playground.generator.message import Message
 from playground.generator.pace import Pace, speed_factor, stop_on_signals
 from playground.generator.position import Position, PositionError, read_position, write_position
 from playground.generator.stream import Run, RunError, Scenario, quarters
+from playground.launcher_settings import merged_environment
 from spark_jobs.contracts.settings import SettingsError, settings_from
 
 SAVE_EVERY_S = 5.0
@@ -132,7 +132,7 @@ def generate(
     """
     factor, begins = _speed(speed), _start(start)
     try:
-        settings = settings_from({**os.environ, **_given("KAFKA_BOOTSTRAP_SERVERS", bootstrap_servers)})
+        settings = settings_from({**merged_environment(), **_given("KAFKA_BOOTSTRAP_SERVERS", bootstrap_servers)})
         run = Run(seed, begins, days, volume, events, defects, scenario)
         topics = topics_of(settings)
         stop = stop_on_signals()

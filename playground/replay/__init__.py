@@ -1,0 +1,1 @@
+"""The publishers' own CSV files as the messages their producers would have sent, in event-time order."""

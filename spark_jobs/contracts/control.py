@@ -92,6 +92,7 @@ class Status:
 
 def write_status(layout: Layout, status: Status) -> None:
     document = {"schema_version": SCHEMA_VERSION, **asdict(status)}
+    document.update(document.pop("driver"))
     # Written every 2 s and worthless after a power cut: not synced to disk.
     local_files.replace(layout.status, json.dumps(document).encode(), durable=False)
 
@@ -101,13 +102,9 @@ def read_status(layout: Layout) -> Status | None:
     if document is None:
         return None
     try:
-        return Status(
-            **{
-                **document,
-                "driver": _driver(document["driver"]),
-                "streams": tuple(StreamStatus(**stream) for stream in document["streams"]),
-            }
-        )
+        driver = _driver({name: document.pop(name) for name in Driver.__dataclass_fields__})
+        streams = tuple(StreamStatus(**stream) for stream in document.pop("streams"))
+        return Status(driver=driver, streams=streams, **document)
     except (KeyError, TypeError):
         return None  # written by another version
 
@@ -116,7 +113,7 @@ def take_token(layout: Layout, driver: Driver, now: datetime) -> int:
     """Create the next token: from now on every driver with a smaller one stops."""
     number = newest_token(layout) + 1
     while True:
-        document = {"schema_version": SCHEMA_VERSION, "token": number, "at": iso(now), "driver": asdict(driver)}
+        document = {"schema_version": SCHEMA_VERSION, "token": number, "at": iso(now), **asdict(driver)}
         if local_files.create_if_absent(_token_path(layout, number), json.dumps(document).encode()):
             return number
         number += 1
@@ -136,7 +133,7 @@ def token_after_exists(layout: Layout, number: int) -> bool:
 
 def token_driver(layout: Layout, number: int) -> Driver | None:
     document = _read(_token_path(layout, number))
-    return None if document is None else _driver(document["driver"])
+    return None if document is None else _driver(document)
 
 
 @dataclass(frozen=True)

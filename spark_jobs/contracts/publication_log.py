@@ -65,7 +65,7 @@ class PublicationLog:
         self.dataset = dataset
         self.lock = threading.RLock()
         """held while publishing: batches and requests of one process take turns"""
-        self._reached = reached
+        self.reached = reached
         self._head: Entry | None = None
 
     def head(self) -> Entry | None:
@@ -105,19 +105,28 @@ class PublicationLog:
         if not local_files.create_if_absent(self._path(numbered.seq), entry_json(numbered)):
             return None
         self._head = numbered
-        self._reached("declared")
+        self.reached("declared")
         return numbered
+
+    def declare_origin(self, entry: Entry, now: datetime) -> Entry:
+        """The dataset's first entry: `entry`, or the one that another writer made first."""
+        declared = self.declare(entry, None, now)
+        if declared is not None:
+            self.apply(declared)
+        origin = declared or self.recover()
+        assert origin is not None
+        return origin
 
     def apply(self, entry: Entry) -> None:
         """Move and delete what the entry says. Safe to repeat, and to run in two processes at once."""
         folders = set()
         for number, (source, target) in enumerate(entry.moves):
             if number == (len(entry.moves) + 1) // 2:
-                self._reached("half moved")
+                self.reached("half moved")
             if not local_files.move(self.layout.root / source, self.layout.root / target):
                 self._check_moved_before(entry, target)
             folders.add((self.layout.root / target).parent)
-        self._reached("moved")
+        self.reached("moved")
         if self.is_applied(entry.seq):
             return  # applied by another process while we slept: a path deleted then may hold newer data now
         for path in entry.deletes:
@@ -128,7 +137,7 @@ class PublicationLog:
             local_files.sync_folder(folder)
         marker = {"schema_version": SCHEMA_VERSION, "seq": entry.seq, "at": entry.at, **entry.details}
         local_files.create_if_absent(self._applied_path(entry.seq), json.dumps(marker).encode())
-        self._reached("applied")
+        self.reached("applied")
 
     def publish(
         self,
@@ -146,11 +155,11 @@ class PublicationLog:
                 head = self.recover()
                 if head is None:
                     raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
-                self._reached("staging")
+                self.reached("staging")
                 draft = stage(head)
                 if draft is None:
                     return None
-                self._reached("staged")
+                self.reached("staged")
                 check_writer()
                 declared = self.declare(draft, head, now())
                 if declared is not None:

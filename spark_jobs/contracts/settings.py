@@ -123,6 +123,9 @@ class Settings(BaseModel):
         "stop", description="when Kafka no longer keeps unread messages: stop with a sentence, or skip to what is kept"
     )
     SPARK_DRIVER_MEMORY: Memory = Field("1g", description="heap of a driver's JVM")
+    KAFKA_CONNECTOR_JARS: str = Field(
+        "", description="folder with Spark's Kafka connector jars; empty: fetched by name from Maven Central"
+    )
     INGESTION_UI_PORT: int = Field(
         4040, ge=0, le=65535, description="Spark UI of the ingestion job on 127.0.0.1 (next free; 0: any)"
     )

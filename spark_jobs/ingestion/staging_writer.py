@@ -1,0 +1,129 @@
+"""Staging: the tasks of a batch write complete Parquet files, valid rows by event hour, refused ones as dead letters.
+
+One pass over the parsed rows, inside `mapInArrow`, because Spark's own writer would need a second pass for the dead
+letters and pays more per open file (measured in BENCHMARKS.md). Only a list of the files goes back to the driver.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark import TaskContext
+
+MANIFEST_SCHEMA = "staged string, folder string, rows bigint, refused boolean"
+_MANIFEST = pa.schema([("staged", pa.string()), ("folder", pa.string()), ("rows", pa.int64()), ("refused", pa.bool_())])
+_DEAD_LETTER_COLUMNS = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "raw", "refused_at")
+_REFUSAL_COLUMNS = ("topic", "refusal", "raw")
+# A task holds at most this many rows before it writes them out (about 100 MB): it bounds a worker's memory.
+_MOST_ROWS_AT_ONCE = 200_000
+_HOUR_US = 3_600_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One complete file in the staging folder and the dataset folder it belongs in."""
+
+    name: str
+    folder: str
+    rows: int
+    refused: bool
+
+
+def staging_task(
+    staging: Path, event_time: str, refused_at: datetime
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """What each task of a batch runs: parsed rows in, a manifest of written files out."""
+
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        task = TaskContext.get()
+        name = f"{task.partitionId()}-{task.attemptNumber()}" if task else "0-0"
+        written: list[StagedFile] = []
+        for number, rows in enumerate(_in_bounded_tables(batches)):
+            prefix = f"{name}-{number}"
+            written += staged_hours(rows, staging, prefix, event_time)
+            written += staged_dead_letters(rows, staging, prefix, refused_at)
+        yield _manifest(written)
+
+    return write
+
+
+def _in_bounded_tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(part.num_rows for part in held) >= _MOST_ROWS_AT_ONCE:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) -> Iterator[StagedFile]:
+    """Write the valid rows, one file per UTC hour of their event time."""
+    valid = rows.filter(pc.is_null(rows["refusal"])).drop_columns(list(_REFUSAL_COLUMNS))
+    if not valid.num_rows:
+        return
+    # Event times are never before 2000 (feeds.md section 6): integer division is the floor.
+    hours = pc.divide(valid[event_time].cast(pa.int64()), _HOUR_US)
+    order = pc.sort_indices(hours)
+    hours, valid = hours.take(order), valid.take(order)
+    for hour, start, length in _runs(hours):
+        name = f"{prefix}-{hour}.parquet"
+        _write(valid.slice(start, length), staging / name)
+        yield StagedFile(name, hour_folder(_EPOCH + timedelta(hours=hour)), length, refused=False)
+
+
+def _runs(sorted_values: pa.ChunkedArray) -> Iterator[tuple[int, int, int]]:
+    """(value, start, length) of each run of equal values."""
+    counts = sorted_values.value_counts()
+    start = 0
+    for run in sorted(counts.to_pylist(), key=lambda run: int(run["values"])):
+        yield run["values"], start, run["counts"]
+        start += run["counts"]
+
+
+def hour_folder(hour: datetime) -> str:
+    """The partition folder of an hour (UTC): values unpadded except the date."""
+    return f"year={hour.year}/month={hour.month}/date={hour:%Y-%m-%d}/hour={hour.hour}"
+
+
+def staged_dead_letters(rows: pa.Table, staging: Path, prefix: str, refused_at: datetime) -> Iterator[StagedFile]:
+    """Write the refused messages as they came, with the reason."""
+    refused = rows.filter(pc.is_valid(rows["refusal"]))
+    if not refused.num_rows:
+        return
+    when = pa.array([refused_at] * refused.num_rows, pa.timestamp("us", tz="UTC"))
+    letters = refused.append_column("refused_at", when).rename_columns(
+        [*("reason" if name == "refusal" else name for name in refused.column_names), "refused_at"]
+    )
+    name = f"{prefix}-refused.parquet"
+    _write(letters.select(list(_DEAD_LETTER_COLUMNS)), staging / name)
+    yield StagedFile(name, f"date={refused_at:%Y-%m-%d}", refused.num_rows, refused=True)
+
+
+def _write(rows: pa.Table, path: Path) -> None:
+    """A complete file, on disk before anything promises it."""
+    pq.write_table(rows, path, compression="zstd", compression_level=1)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _manifest(files: list[StagedFile]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([file.name for file in files], pa.string()),
+            pa.array([file.folder for file in files], pa.string()),
+            pa.array([file.rows for file in files], pa.int64()),
+            pa.array([file.refused for file in files], pa.bool_()),
+        ],
+        schema=_MANIFEST,
+    )

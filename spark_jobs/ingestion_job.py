@@ -1,0 +1,76 @@
+"""The ingestion job: four Kafka topics become clean Parquet, each event exactly once.
+
+Start it with `spark-submit spark_jobs/ingestion_job.py` or `python -m spark_jobs.ingestion_job`; every setting is an
+environment variable (docs/configure.md). Stop it with SIGTERM or Ctrl-C: it finishes its batches and exits with 0.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # spark-submit runs this file by its path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.settings import Settings, in_words
+from spark_jobs.contracts.streams import FEEDS, Feed
+from spark_jobs.feeds.kafka_source import broker_client
+from spark_jobs.ingestion.feed_stream import FeedStream
+from spark_jobs.runtime import job
+from spark_jobs.runtime.lag_watch import OldestUnread, lag_of
+from spark_jobs.runtime.step_pauses import step_listener
+from spark_jobs.runtime.stream_record import StreamRecord
+from spark_jobs.runtime.stream_supervisor import StreamSupervisor
+
+
+def feed_stream(feed: Feed, start: job.Start) -> job.Stream:
+    record = StreamRecord(feed.name, start.settings.BATCH_INTERVAL, start.now())
+    stream = FeedStream(
+        feed=feed,
+        settings=start.settings,
+        spark=start.spark,
+        broker=broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
+        log=PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name)),
+        record=record,
+        writer=start.writer,
+        now=start.now,
+    )
+    supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.outranked)
+    topic = start.settings.topic(feed)
+    oldest = OldestUnread(start.settings.KAFKA_BOOTSTRAP_SERVERS, topic, start.now)
+
+    def look_at_lag() -> None:
+        head = stream.log.head()
+        if head is not None:
+            record.lag_seen(lag_of(head.position[topic]["next_offset"], stream.topic(), oldest))
+
+    return job.Stream(supervisor, look_at_lag)
+
+
+def streams(start: job.Start) -> Sequence[job.Stream]:
+    return [feed_stream(feed, start) for feed in FEEDS]
+
+
+def banner(settings: Settings) -> Sequence[str]:
+    return [
+        f"Kafka {settings.KAFKA_BOOTSTRAP_SERVERS}, every {in_words(settings.BATCH_INTERVAL)}, "
+        f"at most {settings.MAX_OFFSETS_PER_TRIGGER} messages a batch",
+        f"output {settings.OUTPUT_BASE_PATH}, checkpoints {settings.CHECKPOINT_BASE_PATH}",
+        *(f"{settings.topic(feed)} -> {feed.name}" for feed in FEEDS),
+    ]
+
+
+INGESTION = job.Job(
+    name="ingestion",
+    root=lambda settings: settings.OUTPUT_BASE_PATH,
+    checkpoints=lambda settings: settings.CHECKPOINT_BASE_PATH,
+    ui_port=lambda settings: settings.INGESTION_UI_PORT,
+    streams=streams,
+    banner=banner,
+)
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    job.run(INGESTION, os.environ)

@@ -1,0 +1,134 @@
+"""Who this driver is, and how it makes sure to be the only one: identity, takeover, the tie between Python and JVM."""
+
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import psutil
+
+from spark_jobs.contracts import control
+from spark_jobs.contracts.control import Driver, Process
+from spark_jobs.contracts.streams import Layout
+
+log = logging.getLogger(__name__)
+
+_START_TIME_TOLERANCE_S = 2.0
+_HANDOVER_AT_MOST = timedelta(seconds=12)
+
+
+def new_instance(now: datetime) -> str:
+    """A name for this start of the job; no other start has it."""
+    return f"{now:%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def driver_identity(instance: str, jvm_pid: int | None) -> Driver:
+    """This process (and its JVM, once there is one) as tokens, status and log entries name it."""
+    pids = {"python": os.getpid()} | ({} if jvm_pid is None else {"jvm": jvm_pid})
+    return Driver(instance, socket.gethostname(), tuple(_process(role, pid) for role, pid in pids.items()))
+
+
+def _process(role: str, pid: int) -> Process:
+    return Process(role, pid, psutil.Process(pid).create_time())
+
+
+def running(driver: Driver) -> list[psutil.Process]:
+    """The driver's processes that still live on this host (a pid that came round again is not one of them)."""
+    if driver.host != socket.gethostname():
+        return []
+    alive = []
+    for process in driver.processes:
+        try:
+            found = psutil.Process(process.pid)
+            same = abs(found.create_time() - process.started_at) < _START_TIME_TOLERANCE_S
+            if same and found.status() != psutil.STATUS_ZOMBIE:
+                alive.append(found)
+        except psutil.NoSuchProcess:
+            continue
+    return alive
+
+
+def is_certainly_dead(driver: Driver) -> bool:
+    """Whether the driver ran on this host and does not any more. False where only another host could know."""
+    return driver.host == socket.gethostname() and not running(driver)
+
+
+def instance_is_certainly_dead(layout: Layout, instance: str) -> bool:
+    """The same for a driver known by name only: its token tells who it was."""
+    for number in range(control.newest_token(layout), 0, -1):
+        driver = control.token_driver(layout, number)
+        if driver is not None and driver.instance == instance:
+            return is_certainly_dead(driver)
+    return False
+
+
+def end_now(driver: Driver) -> None:
+    """Kill what is left of a driver on this host. Crash-safe by design: nothing is lost by it."""
+    left = running(driver)
+    for process in left:
+        log.warning("ending the older driver %s (process %s)", driver.instance, process.pid)
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(left, timeout=5)
+
+
+def take_over(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> int:
+    """Become the one writer below this root and return the token.
+
+    A dead or hanging older driver is ended first where it can be reached; a live one finds the new token at its next
+    heartbeat and stops. We wait for that, but not for ever: the publication log keeps the content right in any case.
+    """
+    older = control.read_status(layout)
+    if older is not None and not older.is_live(now(), stale_after):
+        end_now(older.driver)
+    token = control.take_token(layout, me, now())
+    deadline = now() + _HANDOVER_AT_MOST
+    while older is not None and older.is_live(now(), stale_after) and not is_certainly_dead(older.driver):
+        if now() > deadline:
+            break
+        log.info("waiting for the driver %s to make way", older.driver.instance)
+        time.sleep(1)
+        newest = control.read_status(layout)
+        older = newest if newest is None or newest.driver.instance == older.driver.instance else older
+    if older is not None:
+        end_now(older.driver)
+    return token
+
+
+class JvmTie:
+    """Python and JVM live and die together."""
+
+    def __init__(self, spark_context: Any) -> None:
+        self._context = spark_context
+        self.pid: int = spark_context._jvm.java.lang.ProcessHandle.current().pid()
+        self._jvm = psutil.Process(self.pid)
+
+    def jvm_is_gone(self) -> bool:
+        """Whether the JVM died under us. The JVM itself ends when this process does: Spark sees to that."""
+        return not self._jvm.is_running() or self._jvm.status() == psutil.STATUS_ZOMBIE
+
+    def forward_signals(self, stop: Callable[[], None]) -> None:
+        """SIGTERM and SIGINT that reach the JVM (a kill of spark-submit or of the group) become a graceful stop."""
+        handler = _JvmSignalHandler(stop)
+        for name in ("TERM", "INT"):
+            signal = self._context._jvm.sun.misc.Signal(name)
+            self._context._jvm.sun.misc.Signal.handle(signal, handler)
+
+
+class _JvmSignalHandler:
+    """Called by the JVM through Py4J's callback server instead of its own shutdown."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+
+    def handle(self, _signal: Any) -> None:
+        self._stop()
+
+    class Java:
+        implements: tuple[str, ...] = ("sun.misc.SignalHandler",)

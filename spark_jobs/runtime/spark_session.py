@@ -1,0 +1,74 @@
+"""The SparkSession of a job: the same whether `spark-submit` or `python -m` starts it."""
+
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from spark_jobs.contracts.settings import Settings
+
+KAFKA_CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
+_PROJECT = Path(__file__).resolve().parents[2]
+_DEFAULT_MASTER = "local[2]"
+
+_Options = dict[str, bool | float | int | str | None]
+
+_SAME_FOR_ALL: _Options = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.caseSensitive": "true",  # STATION and station are two keys of a weather message
+    "spark.scheduler.mode": "FAIR",
+    # A micro-batch is small: re-planning it while it runs, and many shuffle partitions, cost more than they give.
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.streaming.minBatchesToRetain": "20",
+    "spark.sql.streaming.numRecentProgressUpdates": "5",
+    "spark.sql.streaming.stopTimeout": "20s",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+    # A job of months must not collect its own history.
+    "spark.ui.retainedJobs": "50",
+    "spark.ui.retainedStages": "50",
+    "spark.ui.retainedTasks": "500",
+    "spark.sql.ui.retainedExecutions": "20",
+    "spark.sql.streaming.ui.retainedQueries": "30",
+    "spark.sql.streaming.ui.retainedProgressUpdates": "20",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.executorEnv.PYTHONPATH": str(_PROJECT),
+}
+_LOCAL_ONLY: _Options = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+
+
+def spark_session(settings: Settings, job: str, ui_port: int, env: MutableMapping[str, str]) -> SparkSession:
+    """Start Spark. Under `python -m` this also starts the JVM, with our memory, connector and loopback address."""
+    submitted = "PYSPARK_GATEWAY_PORT" in env
+    builder = SparkSession.builder.appName(f"{settings.SPARK_APP_NAME} - {job}").config(map=_SAME_FOR_ALL)
+    if not submitted:
+        env.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # where the Spark UI listens
+        master = env.get("SPARK_MASTER", _DEFAULT_MASTER)
+        builder = builder.master(master).config(map=_launch_options(settings))
+        if master.startswith("local"):
+            builder = builder.config(map=_LOCAL_ONLY)
+    # Without SPARK_LOCAL_IP a submitted driver's UI would listen on every address of the machine.
+    builder = builder.config(
+        map={"spark.ui.enabled": str("SPARK_LOCAL_IP" in env).lower(), "spark.ui.port": str(ui_port)}
+    )
+    spark = builder.getOrCreate()
+    _quieten(spark)
+    return spark
+
+
+def _launch_options(settings: Settings) -> _Options:
+    connector: _Options = (
+        {"spark.jars": ",".join(str(jar) for jar in sorted(Path(settings.KAFKA_CONNECTOR_JARS).glob("*.jar")))}
+        if settings.KAFKA_CONNECTOR_JARS
+        else {"spark.jars.packages": KAFKA_CONNECTOR}
+    )
+    return {"spark.driver.memory": settings.SPARK_DRIVER_MEMORY, **connector}
+
+
+def _quieten(spark: SparkSession) -> None:
+    """Leave Spark's and Kafka's chatter out: our own sentences say what matters, and a log of months stays small."""
+    spark.sparkContext.setLogLevel("ERROR")
+    configurator = spark.sparkContext._jvm.org.apache.logging.log4j.core.config.Configurator  # type: ignore[union-attr]
+    level = spark.sparkContext._jvm.org.apache.logging.log4j.Level  # type: ignore[union-attr]
+    for name in ("org.apache.kafka", "org.apache.spark.sql.execution.streaming", "org.apache.spark.sql.kafka010"):
+        configurator.setLevel(name, level.OFF)

@@ -1,0 +1,123 @@
+"""What one stream has to say of itself, gathered while it runs and told with every heartbeat."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from spark_jobs.contracts import control
+from spark_jobs.contracts.control import StreamStatus
+from spark_jobs.runtime.faults import Explanation
+
+_RECENT_BATCHES = 20
+_STUCK_AFTER_AT_LEAST = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What is not read yet. `oldest`: Kafka's timestamp of the oldest unread message, None where all is read."""
+
+    records: int
+    oldest: datetime | None
+
+
+def stuck_after(trigger: timedelta, batch_seconds: Sequence[float]) -> timedelta:
+    """How long a stream with unread messages may go without finishing a batch before it counts as stuck."""
+    slowest = sorted(batch_seconds)[int(0.95 * (len(batch_seconds) - 1))] if batch_seconds else 0.0
+    return max(_STUCK_AFTER_AT_LEAST, 6 * trigger, timedelta(seconds=5 * slowest))
+
+
+class StreamRecord:
+    """Facts of one stream; written by its threads, read by the heartbeat."""
+
+    def __init__(self, name: str, trigger: timedelta, now: datetime) -> None:
+        self.name = name
+        self._trigger = trigger
+        self._lock = threading.Lock()
+        self._phase = control.STARTING
+        self._batch: int | None = None
+        self._progress_at = now
+        self._has_progressed = False
+        self._seconds: deque[float] = deque(maxlen=_RECENT_BATCHES)
+        self._rows_per_s = 0.0
+        self._day = now.date()
+        self._rows_today = 0
+        self._refused_today = 0
+        self._lag: Lag | None = None
+        self._restarts = 0
+        self._failures = 0
+        self._next_retry_at: datetime | None = None
+        self._explanation: Explanation | None = None
+
+    def starting(self, now: datetime) -> None:
+        with self._lock:
+            self._phase, self._next_retry_at = control.STARTING, None
+            self._progress_at = now
+
+    def running(self, now: datetime) -> None:
+        with self._lock:
+            self._phase, self._progress_at = control.HEALTHY, now
+
+    def switched_off(self) -> None:
+        with self._lock:
+            self._phase, self._next_retry_at, self._explanation = control.OFF, None, None
+            self._failures = 0
+
+    def batch_finished(self, batch: int, seconds: float, written: int, refused: int, now: datetime) -> None:
+        with self._lock:
+            if now.date() != self._day:
+                self._day, self._rows_today, self._refused_today = now.date(), 0, 0
+            self._batch, self._progress_at, self._has_progressed = batch, now, True
+            self._seconds.append(seconds)
+            self._rows_per_s = round((written + refused) / seconds, 1) if seconds else 0.0
+            self._rows_today += written
+            self._refused_today += refused
+
+    def lag_seen(self, lag: Lag) -> None:
+        with self._lock:
+            self._lag = lag
+
+    def failed(self, why: Explanation, failures: int, broken: bool, next_retry_at: datetime) -> None:
+        with self._lock:
+            self._phase = control.BROKEN if broken else control.RESTARTING
+            self._explanation, self._failures, self._next_retry_at = why, failures, next_retry_at
+            self._restarts += 1
+
+    def healed(self) -> None:
+        """A long healthy spell: the failures before it no longer count."""
+        with self._lock:
+            self._failures, self._explanation = 0, None
+
+    def status(self, now: datetime) -> StreamStatus:
+        with self._lock:
+            return StreamStatus(
+                name=self.name,
+                state=self._state(now),
+                batch=self._batch,
+                last_progress_at=control.iso(self._progress_at) if self._has_progressed else None,
+                last_batch_s=round(self._seconds[-1], 3) if self._seconds else None,
+                rows_per_s=self._rows_per_s,
+                rows_today=self._rows_today,
+                refused_today=self._refused_today,
+                lag_records=self._lag.records if self._lag else None,
+                lag_s=self._lag_s(now),
+                restarts=self._restarts,
+                consecutive_failures=self._failures,
+                next_retry_at=control.iso(self._next_retry_at) if self._next_retry_at else None,
+                last_error=self._explanation.sentence if self._explanation else None,
+                next_step=self._explanation.next_step if self._explanation else None,
+            )
+
+    def _lag_s(self, now: datetime) -> float | None:
+        if self._lag is None:
+            return None
+        return 0.0 if self._lag.oldest is None else round(max(0.0, (now - self._lag.oldest).total_seconds()), 1)
+
+    def _state(self, now: datetime) -> str:
+        if self._phase != control.HEALTHY or self._lag is None:
+            return self._phase
+        if not self._lag.records:
+            return control.IDLE
+        waited = now - self._progress_at
+        return control.STUCK if waited > stuck_after(self._trigger, list(self._seconds)) else control.HEALTHY

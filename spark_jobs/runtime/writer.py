@@ -1,0 +1,25 @@
+"""Who publishes, and whether it still may."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spark_jobs.contracts.control import Driver
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A driver with its token, as log entries name it."""
+
+    driver: Driver
+    token: int
+    check: Callable[[], None]
+    """raises Outranked once a newer driver has started"""
+
+    def named(self) -> dict[str, object]:
+        pids = {process.role: process.pid for process in self.driver.processes}
+        return {
+            "instance": self.driver.instance,
+            "token": self.token,
+            "host": self.driver.host,
+            "pid": pids["python"],
+        }

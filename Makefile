@@ -1,0 +1,137 @@
+# Two commands: `make run` and `make test`. Everything they need they install themselves, below this folder.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENVS ?= .venv
+TOOLS := $(VENVS)/tools
+# PySpark and Airflow's pyspark-client install over each other: two environments, two locks.
+SPARK := $(VENVS)/spark
+AIRFLOW := $(VENVS)/airflow
+
+UV_VERSION := 0.13.9
+UV := $(TOOLS)/bin/uv
+# The Python that is here is the one to use; hashes come from the locks.
+export UV_PYTHON_DOWNLOADS := never
+export PYTHONPATH := $(CURDIR)
+
+SPEED ?= 1
+COUNT ?= 100
+
+.PHONY: help
+help: ## Show these lines
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup ## Start broker, feeds, Airflow and the jobs; prints a URL and a login; Ctrl-C ends it all
+	@exec $(SPARK)/bin/python -m playground.run
+
+.PHONY: test
+test: setup ## Run every test of both environments
+	$(SPARK)/bin/python -m pytest --ignore=tests/dags
+	$(AIRFLOW)/bin/python -m pytest --confcutdir=tests/dags tests/dags
+
+.PHONY: setup
+setup: ## Install what is missing: both Python environments, Kafka, Spark's Kafka connector
+	@$(PYTHON) -m playground.java
+	@$(MAKE) -j3 jars $(AIRFLOW)/installed
+
+.PHONY: jars
+jars: $(SPARK)/installed
+	@$(SPARK)/bin/python -m playground.fetch
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Install it, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(TOOLS) || { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	@$(TOOLS)/bin/python -m pip install -q uv==$(UV_VERSION)
+
+$(SPARK)/installed: requirements-spark.txt | $(UV)
+	@echo "Installing the Spark environment into $(SPARK) ..."
+	@$(UV) venv -q --allow-existing --python $(PYTHON) $(SPARK)
+	@$(UV) pip sync -q --require-hashes --python $(SPARK) $<
+	@touch $@
+
+$(AIRFLOW)/installed: requirements.txt | $(UV)
+	@echo "Installing the Airflow environment into $(AIRFLOW) ..."
+	@$(UV) venv -q --allow-existing --python $(PYTHON) $(AIRFLOW)
+	@$(UV) pip sync -q --require-hashes --python $(AIRFLOW) $<
+	@touch $@
+
+.PHONY: broker
+broker: setup ## Kafka alone, in the foreground, with the four topics
+	@exec $(SPARK)/bin/python -m playground.broker
+
+.PHONY: generate
+generate: setup ## Made-up feeds into a running broker (ARGS="--help" shows what can be chosen)
+	@exec $(SPARK)/bin/python -m playground.generate $(ARGS)
+
+.PHONY: replay
+replay: setup ## The publishers' own CSV files into a running broker: DATA=<folder or files> SPEED=<factor|max>
+	@[ -n "$(DATA)" ] || { echo "Say which files: make replay DATA=<folder or files> SPEED=<factor|max>" >&2; exit 2; }
+	@exec $(SPARK)/bin/python -m playground.replay $(DATA) --speed $(SPEED) $(ARGS)
+
+.PHONY: ingestion
+ingestion: setup ## The ingestion job by hand, without Airflow
+	@exec $(SPARK)/bin/python -m playground.launcher_job ingestion
+
+.PHONY: analytics
+analytics: setup ## The analytics job by hand, without Airflow
+	@exec $(SPARK)/bin/python -m playground.launcher_job analytics
+
+.PHONY: reprocess
+reprocess: setup ## Start a feed over, asking first: FEED=<name|all>
+	@[ -n "$(FEED)" ] || { echo "Say which feed: make reprocess FEED=<bike_trips|taxi_trips|weather_data|accidents|all>" >&2; exit 2; }
+	@exec $(SPARK)/bin/python -m playground.launcher_job reprocess $(FEED)
+
+.PHONY: memory
+memory: setup ## Memory (PSS) of each part of a running playground
+	@$(SPARK)/bin/python -m playground.memory
+
+.PHONY: lint
+lint: setup ## Style and types, both environments
+	$(SPARK)/bin/ruff check .
+	$(SPARK)/bin/ruff format --check .
+	$(SPARK)/bin/mypy $(SPARK_SOURCES)
+	$(SPARK)/bin/mypy $(AIRFLOW_TYPES) $(AIRFLOW_SOURCES)
+
+# What imports Airflow is checked against the Airflow environment, everything else against Spark's.
+SPARK_SOURCES = $(wildcard spark_jobs playground bench) $(filter-out tests/dags,$(wildcard tests/*))
+AIRFLOW_SOURCES = dags plugins tests/dags
+AIRFLOW_TYPES = --python-executable $(AIRFLOW)/bin/python --cache-dir .mypy_cache/airflow
+
+.PHONY: format
+format: setup ## Put every file into its one form
+	$(SPARK)/bin/ruff check --fix .
+	$(SPARK)/bin/ruff format .
+
+.PHONY: hooks
+hooks: setup ## Run the linters before every commit from now on
+	$(SPARK)/bin/pre-commit install
+
+.PHONY: lock
+lock: $(UV) ## Refresh both locks from requirements/*.in
+	$(UV) $(COMPILE) requirements/airflow.in -o requirements.txt
+	$(UV) $(COMPILE) requirements/spark.in -o requirements-spark.txt
+
+COMPILE = pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --custom-compile-command "make lock"
+
+.PHONY: kill-matrix
+kill-matrix: setup ## Kill the real job at every step and at random moments, and compare: COUNT=100
+	$(SPARK)/bin/python -m tests.flow.kill_matrix --count $(COUNT)
+
+.PHONY: bench-ingest
+bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog
+	$(SPARK)/bin/python -m bench.ingest $(ARGS)
+
+.PHONY: clean
+clean: ## Stop what runs and remove everything the playground wrote (environments and jars are kept)
+	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.clean
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache spark-warehouse derby.log metastore_db
+
+.PHONY: distclean
+distclean: clean ## ... and the environments and jars too
+	@rm -rf .playground $(VENVS)

@@ -1,0 +1,1 @@
+"""What the DAGs and the Airflow plugin share. DAGs import it as `streams`: Airflow puts plugins/ on sys.path."""

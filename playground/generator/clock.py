@@ -38,10 +38,16 @@ def boston_time(quarter: int) -> datetime:
     return datetime.fromtimestamp(quarter * QUARTER_S, BOSTON)
 
 
+@lru_cache(maxsize=4096)
+def _hour_text(hour: int, separator: str) -> bytes:
+    return datetime.fromtimestamp(hour * 3600, UTC).strftime(f"%Y-%m-%d{separator}%H:").encode()
+
+
 @lru_cache(maxsize=16384)
 def minute_text(minute: int, separator: str = " ") -> bytes:
-    """`YYYY-MM-DD HH:MM:` of a minute counted from the epoch: formatting once per minute, not per event."""
-    return datetime.fromtimestamp(minute * 60, UTC).strftime(f"%Y-%m-%d{separator}%H:%M:").encode()
+    """`YYYY-MM-DD HH:MM:` of a minute counted from the epoch: formatted once, not per event."""
+    hour, in_hour = divmod(minute, 60)
+    return b"%b%b:" % (_hour_text(hour, separator), SECOND_TEXTS[in_hour])
 
 
 def second_text(epoch_s: int, separator: str = " ") -> bytes:

@@ -44,6 +44,7 @@ _PRODUCTS = tuple(
 )
 FIRST_LYFT = 7
 _SURGES = (1.25,) * 10 + (1.5,) * 5 + (1.75,) * 3 + (2.0,) * 2 + (2.5, 3.0)
+MEAN_EXTRA_SURGE = sum(_SURGES) / len(_SURGES) - 1
 
 
 def _miles(origin: int, target: int) -> float:

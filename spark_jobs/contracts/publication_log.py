@@ -159,8 +159,8 @@ class PublicationLog:
                 draft = stage(head)
                 if draft is None:
                     return None
-                self.reached("staged")
                 check_writer()
+                self.reached("staged")
                 declared = self.declare(draft, head, now())
                 if declared is not None:
                     self.apply(declared)

@@ -87,7 +87,7 @@ def run(job: Job, env: MutableMapping[str, str]) -> NoReturn:
     logging.basicConfig(
         level=env.get("LOG_LEVEL", "INFO").upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    logging.getLogger("py4j").setLevel(logging.ERROR)
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # a failed batch is told in words by its supervisor
     try:
         settings = settings_from(env)
     except SettingsError as faults:

@@ -1,0 +1,157 @@
+"""The real job as a process that tests start, watch, stop and kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PROJECT = Path(__file__).resolve().parents[2]
+JARS = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground")) / "jars" / "spark"
+
+
+@dataclass
+class Place:
+    """One set of paths and one broker: what two drivers of a test share."""
+
+    folder: Path
+    bootstrap_servers: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("STREAMS_", "KAFKA_"))},
+            "PYTHONPATH": str(PROJECT),
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "OUTPUT_BASE_PATH": str(self.output),
+            "CHECKPOINT_BASE_PATH": str(self.checkpoints),
+            "BATCH_INTERVAL": "1 second",
+            "HEARTBEAT_INTERVAL": "1 second",
+            "HEARTBEAT_STALE_AFTER": "4 seconds",
+            "KAFKA_CONNECTOR_JARS": str(JARS) if JARS.is_dir() else "",
+            "INGESTION_UI_PORT": "0",
+            "ANALYTICS_UI_PORT": "0",
+            **self.settings,
+        }
+
+
+class Driver:
+    """One started job. Its output goes to a file that failures quote."""
+
+    def __init__(self, place: Place, pause_at: str | None = None, module: str = "spark_jobs.ingestion_job") -> None:
+        self.place = place
+        place.folder.mkdir(parents=True, exist_ok=True)
+        number = len(list(place.folder.glob("driver-*.log")))
+        self.output = place.folder / f"driver-{number}.log"
+        self.pause_file = place.folder / f"paused-{number}"
+        env = place.environment()
+        if pause_at:
+            env |= {"STREAMS_PAUSE_AT": pause_at, "STREAMS_PAUSE_FILE": str(self.pause_file)}
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module],
+                cwd=PROJECT,
+                env=env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._jvm: psutil.Process | None = None
+
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def wait_until(self, condition: Callable[[], bool], what: str, timeout_s: float = 120) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if self.process.poll() is not None and not condition():
+                raise AssertionError(f"the job ended with {self.process.returncode} before {what}:\n{self.said()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what} did not happen within {timeout_s} s:\n{self.said()}\n{self.status()}")
+            time.sleep(0.1)
+
+    def wait_until_paused(self) -> None:
+        self.wait_until(self.pause_file.exists, "the driver pauses")
+
+    def wait_until_all_is_read(self, ends: Mapping[str, Mapping[str, int]], timeout_s: float = 180) -> None:
+        """`ends`: topic -> partition -> end offset, the position each feed's log must reach and have applied."""
+        self.wait_until(lambda: log_positions(self.place.output) == ends, "everything is read", timeout_s)
+
+    def is_running(self) -> bool:
+        """Whether the status document is this driver's and says so."""
+        status = self.status()
+        pids = [process["pid"] for process in status.get("processes", [])]
+        return status.get("state") == "running" and self.process.pid in pids
+
+    def status(self) -> dict[str, Any]:
+        try:
+            document: dict[str, Any] = json.loads((self.place.output / "_control" / "status.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return document
+
+    def jvm(self) -> psutil.Process:
+        if self._jvm is None:
+            children = psutil.Process(self.process.pid).children(recursive=True)
+            self._jvm = next(child for child in children if child.name() == "java")
+        return self._jvm
+
+    def kill(self, what: str) -> None:
+        """kill -9 of the Python driver, of its JVM, or of both."""
+        jvm = self.jvm()
+        if what in ("python", "both"):
+            self.process.kill()
+        if what in ("jvm", "both"):
+            jvm.kill()
+        self.process.wait(30)
+        psutil.wait_procs([jvm], timeout=30)
+        assert not jvm.is_running(), "the JVM outlived its driver"
+
+    def pause_processes(self) -> None:
+        for process in (self.jvm(), psutil.Process(self.process.pid)):
+            process.send_signal(signal.SIGSTOP)
+
+    def wake_processes(self) -> None:
+        for process in (psutil.Process(self.process.pid), self.jvm()):
+            process.send_signal(signal.SIGCONT)
+
+    def stop(self, timeout_s: float = 60) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        if self.process.poll() is not None:
+            return
+        for process in [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        self.process.wait(30)
+
+
+def log_positions(output: Path) -> dict[str, dict[str, int]]:
+    """The position of every dataset whose newest entry is applied."""
+    positions: dict[str, dict[str, int]] = {}
+    for log in (output / "_log").glob("*"):
+        newest = max(log.glob("[0-9]*.json"), default=None)
+        if newest is not None and (output / "_applied" / log.name / newest.name).exists():
+            for topic, state in json.loads(newest.read_text())["position"].items():
+                positions[topic] = state["next_offset"]
+    return positions

@@ -1,0 +1,88 @@
+"""Kill the real job at named steps and at random moments, start it again, and compare what readers find.
+
+`python -m tests.flow.killings` runs the long form (`make kill-matrix`) and writes its result to RELIABILITY.md.
+"""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+from tests.flow.driver import Driver, Place
+from tests.flow.outcome import assert_each_message_once, content_hash
+from tests.flow.produced import TOPICS
+
+STEPS = (
+    "before the first entry",
+    "staging",
+    "staged",
+    "declared",
+    "half moved",
+    "moved",
+    "applied",
+    "before Spark's commit",
+)
+VICTIMS = ("python", "jvm", "both")
+_STEP_FEEDS = ("bike_trips", "taxi_trips")
+
+
+@dataclass(frozen=True)
+class Killing:
+    """One kill -9: at a step, or some seconds after the driver started to publish."""
+
+    victim: str
+    step: str | None = None
+    feed: str = "bike_trips"
+    after_s: float = 0.0
+
+    def __str__(self) -> str:
+        moment = f"{self.feed} at '{self.step}'" if self.step else f"after {self.after_s:.1f} s"
+        return f"{self.victim} killed, {moment}"
+
+
+def named_killings(rounds: int = 1) -> Iterator[Killing]:
+    """Every named step, the victims in turn; the origin is written once, so its step comes first and once a round."""
+    victims = cycle(VICTIMS)
+    for number in range(rounds):
+        feed = _STEP_FEEDS[number % len(_STEP_FEEDS)]
+        yield from (Killing(next(victims), step, feed) for step in STEPS if number == 0 or step != STEPS[0])
+
+
+def random_killings(count: int, seed: int) -> Iterator[Killing]:
+    dice = random.Random(seed)
+    yield from (Killing(dice.choice(VICTIMS), after_s=dice.uniform(0.0, 6.0)) for _ in range(count))
+
+
+def suffer(place: Place, killing: Killing) -> None:
+    """Start the job, let it work until the moment, kill it."""
+    driver = Driver(place, pause_at=f"{killing.feed}:{killing.step}:1" if killing.step else None)
+    try:
+        if killing.step:
+            driver.wait_until_paused()
+        else:
+            driver.wait_until(driver.is_running, "it runs")
+            time.sleep(killing.after_s)
+        driver.kill(killing.victim)
+    finally:
+        driver.end()
+
+
+def read_to_the_end(place: Place, ends: Mapping[str, Mapping[str, int]]) -> None:
+    driver = Driver(place)
+    try:
+        driver.wait_until_all_is_read(ends)
+        assert driver.stop() == 0, driver.said()
+    finally:
+        driver.end()
+
+
+def assert_same_as(undisturbed: Path, place: Place, ends: Mapping[str, Mapping[str, int]]) -> None:
+    assert_each_message_once(place.output, ends, TOPICS)
+    assert content_hash(place.output) == content_hash(undisturbed)
+
+
+def kill_again_and_again(place: Place, killings: Iterable[Killing]) -> None:
+    for killing in killings:
+        suffer(place, killing)

@@ -37,8 +37,10 @@ DEMAND_AND_WEATHER: Columns = {
 }
 """what most outputs show of a window beside their statistics"""
 
-WINDOWS_OF_THE_SPAN = """
+
+def outputs_of(windows: str) -> str:
+    """`outputs`: those of the windows that are asked for."""
+    return f"""
     outputs AS (
-        FROM combined_windows WHERE window_start >= $span_start AND window_start < $span_end
+        FROM {windows} WHERE window_start >= $span_start AND window_start < $span_end
     )"""
-"""`outputs`: the combined windows that are asked for"""

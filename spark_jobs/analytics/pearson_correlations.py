@@ -1,45 +1,45 @@
+# ruff: noqa: S608 - the SQL is made of constants and durations; values are parameters
 """Pearson r between demand and weather over the last day and the last week (analytics.md section 8)."""
 
 from datetime import timedelta
 
-from spark_jobs.analytics.combined_columns import DEMAND_AND_WEATHER, WINDOWS_OF_THE_SPAN
+from spark_jobs.analytics.combined_columns import DEMAND_AND_WEATHER, outputs_of
 from spark_jobs.analytics.declaration import DOUBLE, INT, STRING, Declaration
-from spark_jobs.analytics.pairs import correlations, moments, pair_columns, pair_schema, pairs_of
+from spark_jobs.analytics.pairs import pair_columns, pair_names, pair_schema, pair_statistics, weather_samples
 from spark_jobs.rollup.combined_windows import Durations, combined_windows
 
-PAIRS = pairs_of("bike", "taxi", "total")
-PAIR_NAMES = ["_".join(pair) for pair in PAIRS]
+DEMANDS = ("bike", "taxi", "total")
 LOOKBACK_HOURS = (24, 168)
+
+SAMPLES = """
+    FROM looking_back AS o
+    JOIN weather_samples AS w
+        ON w.window_start > o.window_start - to_hours(o.lookback_hours) AND w.window_start <= o.window_start
+"""
 
 
 def rolling_correlations(durations: Durations) -> str:
-    lookbacks = ", ".join(f"({hours})" for hours in LOOKBACK_HOURS)
-    strengths = ", ".join(f"r_strength({p}_correlation) AS {p}_correlation_strength" for p in PAIR_NAMES)
+    lookbacks = ", ".join(f"({hours}::INT)" for hours in LOOKBACK_HOURS)
+    strengths = ", ".join(f"pairs['{p}'].strength AS {p}_correlation_strength" for p in pair_names(DEMANDS))
     return f"""
     WITH {combined_windows(durations)},
-    {WINDOWS_OF_THE_SPAN},
-    lookback_moments AS (
-        SELECT o.window_start, l.lookback_hours, {moments(PAIRS, "w")}
-        FROM outputs AS o
-        CROSS JOIN (VALUES {lookbacks}) AS l (lookback_hours)
-        JOIN combined_windows AS w
-            ON w.window_start > o.window_start - to_hours(l.lookback_hours) AND w.window_start <= o.window_start
-        GROUP BY ALL
+    {outputs_of("combined_windows")},
+    {weather_samples("combined_windows")},
+    looking_back AS (
+        SELECT * FROM outputs CROSS JOIN (VALUES {lookbacks}) AS lookbacks (lookback_hours)
     ),
-    lookback_correlations AS (
-        SELECT *, {correlations(PAIRS)} FROM lookback_moments
-    )
+    {pair_statistics(("window_start", "lookback_hours"), SAMPLES, DEMANDS)}
     SELECT
-        window_start, window_end, lookback_hours::INT AS lookback_hours,
+        window_start, window_end, lookback_hours,
         {", ".join(DEMAND_AND_WEATHER)},
-        {pair_columns(PAIRS)},
+        {pair_columns(DEMANDS)},
         {strengths},
         total_bike_rentals * avg_temperature_c AS bike_temp_product,
         total_bike_rentals * avg_wind_speed_ms AS bike_wind_product,
         total_bike_rentals * avg_weather_score AS bike_weather_score_product,
         total_taxi_rides * avg_temperature_c AS taxi_temp_product,
         total_taxi_rides * avg_wind_speed_ms AS taxi_wind_product
-    FROM outputs JOIN lookback_correlations USING (window_start)
+    FROM looking_back JOIN pair_statistics USING (window_start, lookback_hours)
     ORDER BY window_start, lookback_hours
     """
 
@@ -54,8 +54,8 @@ DECLARATION = Declaration(
     columns={
         "lookback_hours": INT,
         **DEMAND_AND_WEATHER,
-        **pair_schema(PAIRS),
-        **{f"{p}_correlation_strength": STRING for p in PAIR_NAMES},
+        **pair_schema(DEMANDS),
+        **{f"{p}_correlation_strength": STRING for p in pair_names(DEMANDS)},
         "bike_temp_product": DOUBLE,
         "bike_wind_product": DOUBLE,
         "bike_weather_score_product": DOUBLE,

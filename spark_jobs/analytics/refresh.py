@@ -13,7 +13,7 @@ from spark_jobs.analytics.statistics import STATISTICS_MACROS
 from spark_jobs.contracts.settings import TILE
 from spark_jobs.rollup.combined_windows import WEATHER_HOLDS, WEATHER_MACROS, Durations
 from spark_jobs.rollup.rollup_store import TileReader, tiles_between
-from spark_jobs.rollup.tile_schemas import BUCKET_START
+from spark_jobs.rollup.tile_schemas import BUCKET_START, query_result
 
 HOUR = timedelta(hours=1)
 LONGEST_CHUNK = timedelta(days=7)
@@ -51,8 +51,8 @@ def refresh(
         needed_from, needed_to = tile_span(declaration, durations, start, end)
         for feed in declaration.reads:
             connection.register(f"{feed}_tiles", _without_zone(tiles_between(tiles, feed, needed_from, needed_to)))
-        span = {"span_start": start.replace(tzinfo=None), "span_end": end.replace(tzinfo=None)}
-        computed = connection.sql(query, params=span).to_arrow_table()
+        span: dict[str, object] = {"span_start": start.replace(tzinfo=None), "span_end": end.replace(tzinfo=None)}
+        computed = query_result(connection, query, span)
         yield from _by_hour(checked(_with_zone(computed), declaration), chunk)
 
 
@@ -76,7 +76,7 @@ def chunks(hours: Sequence[datetime]) -> list[list[datetime]]:
 
 
 def _without_zone(tiles: pa.Table) -> pa.Table:
-    # Arithmetic on times with a zone goes through the calendar of the session's zone in DuckDB: slower, and never meant.
+    # DuckDB would take arithmetic on times with a zone through the calendar of the session's zone.
     return tiles.set_column(0, BUCKET_START, tiles[BUCKET_START].cast(pa.timestamp("us")))
 
 

@@ -7,15 +7,14 @@ Z_95_PERCENT = 1.959963984540054
 NO_SPREAD = 1e-10
 
 STATISTICS_MACROS = {
-    # sum_of_squares is centred, so it is n * variance; the rule compares it with the sum of squares as they are.
-    "has_spread(n, sum_of_squares, mean)": f"sum_of_squares > {NO_SPREAD} * (sum_of_squares + n * mean * mean)",
-    # n pairs; sxy, sxx, syy centred sums of products; means as they are, for the rule of no spread
-    "pearson_r(n, sxy, sxx, syy, mean_x, mean_y)": """
-        CASE WHEN n >= 3 AND has_spread(n, sxx, mean_x) AND has_spread(n, syy, mean_y)
-        THEN greatest(-1.0, least(1.0, sxy / sqrt(sxx * syy))) END""",
-    # 95 % by Fisher's z; on the last edge, |r| = 1, atanh is infinite
-    "fisher_bound(r, n, z)": """
-        CASE WHEN n > 3 AND round(abs(r), 9) < 1 THEN tanh(atanh(r) + z / sqrt(n - 3)) END""",
+    # n*Sxx - Sx^2 <= 1e-10 * n*Sxx, divided by n^2: the variance against the mean square of the values as they are
+    "has_spread(variance, mean)": f"variance > {NO_SPREAD} * (variance + mean * mean)",
+    # population covariance and variances of n pairs
+    "pearson_r(n, cov, var_x, var_y, mean_x, mean_y)": """
+        CASE WHEN n >= 3 AND has_spread(var_x, mean_x) AND has_spread(var_y, mean_y)
+        THEN greatest(-1.0::DOUBLE, least(1.0::DOUBLE, cov / sqrt(var_x * var_y))) END""",
+    # 95 % by Fisher's z; at |r| = 1 atanh is infinite
+    "fisher_bound(r, n, z)": "CASE WHEN n > 3 AND round(abs(r), 9) < 1 THEN tanh(atanh(r) + z / sqrt(n - 3)) END",
     "r_ci_low(r, n)": f"fisher_bound(r, n, -{Z_95_PERCENT})",
     "r_ci_high(r, n)": f"fisher_bound(r, n, {Z_95_PERCENT})",
     # rounded, so that the order of summing cannot move an r across an edge

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is made of constants and durations; values are parameters
 """How many rides each mode carried, hour by hour (analytics.md section 7)."""
 
 from datetime import timedelta

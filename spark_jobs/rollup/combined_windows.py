@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is made of constants and durations; values are parameters
 """Windows made of tiles, in SQL: durations, as-of weather, combined windows, live hours, the local calendar.
 
 Each function gives common table expressions over the tile views `<feed>_tiles`, whose `bucket_start` is a UTC time
@@ -139,8 +140,7 @@ def weather_at_end_of(windows: str) -> str:
 def live_hours(durations: Durations) -> str:
     """`live_hours`: the LONG windows in which any of the four feeds has a tile."""
     feeds = " UNION ALL ".join(
-        f"SELECT bucket_start FROM {feed}_tiles"  # noqa: S608
-        for feed in ("bike_trips", "taxi_trips", "weather_data", "accidents")
+        f"SELECT bucket_start FROM {feed}_tiles" for feed in ("bike_trips", "taxi_trips", "weather_data", "accidents")
     )
     return f"""
     live_hours AS (

@@ -30,7 +30,7 @@ def every_hour(
     first_tile: datetime, last_tile: datetime, declaration: Declaration, durations: Durations
 ) -> list[datetime]:
     """All hours in which tiles from first_tile to last_tile may have an output."""
-    reached = output_hours(dict.fromkeys(declaration.reads, [first_tile]), declaration, durations, last_tile)
+    reached = output_hours({feed: [first_tile] for feed in declaration.reads}, declaration, durations, last_tile)
     newest = _last_start(declaration, durations, last_tile)
     return list(_hours(reached[0], newest)) if reached else []
 

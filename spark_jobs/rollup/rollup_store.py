@@ -104,9 +104,13 @@ def changed_tiles(new_tiles: Mapping[str, pa.Table]) -> dict[str, list[datetime]
 def last_tile(reader: TileReader, feeds: tuple[str, ...], start: datetime, end: datetime) -> datetime | None:
     """The start of the newest tile of these feeds in [start, end), found from the far end day by day."""
     for day in reversed(list(days_between(start, end))):
-        newest = [pc.max(tiles[BUCKET_START]).as_py() for feed in feeds if (tiles := reader.day(feed, day)) is not None]
-        if newest:
-            return max(newest)
+        starts: list[datetime] = []
+        for feed in feeds:
+            tiles = reader.day(feed, day)
+            if tiles is not None:
+                starts.append(pc.max(tiles[BUCKET_START]).as_py())
+        if starts:
+            return max(starts)
     return None
 
 

@@ -4,6 +4,7 @@ A tile row holds sums, counts and maxima only, so that two partial rows of one k
 their events would have given, in any order and any grouping.
 """
 
+import warnings
 from collections.abc import Sequence
 from enum import Enum
 
@@ -11,6 +12,9 @@ import duckdb
 import pyarrow as pa
 
 BUCKET_START = "bucket_start"
+
+# The results are a few hundred rows: one more copy of them costs less than planning every query twice.
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -108,4 +112,13 @@ def merged(parts: Sequence[pa.Table], feed: str) -> pa.Table:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("partial_tiles", pa.concat_tables([part.cast(schema) for part in parts]))
         merge = f"SELECT {keys}, {', '.join(measures)} FROM partial_tiles GROUP BY {keys} ORDER BY {keys}"  # noqa: S608
-        return connection.execute(merge).to_arrow_table().cast(schema)
+        return query_result(connection, merge).cast(schema)
+
+
+def query_result(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, object] | None = None
+) -> pa.Table:
+    """All rows. Not through `sql()`: that plans the query once for its columns and once more to run it."""
+    reader = connection.execute(query, parameters).to_arrow_reader()
+    assert reader is not None
+    return reader.read_all()

@@ -14,8 +14,8 @@ TAXIS_PER_QUARTER = 60.0
 ACCIDENTS_PER_QUARTER = 0.105
 
 BEST_TEMPERATURE_C = 17.5
-COLD_WIDTH_C = 8.0
-HOT_WIDTH_C = 4.5
+COLD_WIDTH_C = 6.5
+HOT_WIDTH_C = 3.5
 
 # Relative demand per local hour 0-23; each is brought to a mean of 1.
 BIKE_WEEKDAY = (3, 2, 1, 1, 2, 5, 10, 19, 25, 15, 11, 11, 12, 12, 12, 14, 18, 25, 21, 15, 11, 8, 6, 4)
@@ -51,7 +51,7 @@ def bike_temperature_factor(temperature_c: float) -> float:
 
 
 def bike_wind_factor(speed_ms: float) -> float:
-    return math.exp(-((speed_ms / 9.0) ** 2))
+    return math.exp(-((speed_ms / 10.0) ** 2))
 
 
 def bike_rain_factor(mm_per_h: float) -> float:

@@ -79,7 +79,7 @@ def weather_at(seed: int, quarter: int) -> Weather:
     cloud = 1 / (1 + math.exp(-1.6 * smooth_noise(seed, "front", hour, 30) - (2.0 if rain or fog else 0.0)))
     temperature = (
         season_c(quarter)
-        + 3.6 * (1 - 0.6 * cloud) * _daily_swing(quarter)
+        + 3.2 * (1 - 0.6 * cloud) * _daily_swing(quarter)
         + 3.6 * smooth_noise(seed, "air mass", hour, 90)
         + 1.6 * smooth_noise(seed, "breeze", hour, 22)
         - min(rain, 1.5)

@@ -56,6 +56,7 @@ class HandmadeFeeds:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
+        self._computed: dict[tuple[str, int], list[Row]] = {}
 
     def bike(self, at: str, count: int = 1, duration: int | None = 600, user_type: str | None = "Subscriber") -> None:
         row = {"start_time_ts": utc(at), "duration_seconds": duration, "user_type": user_type}
@@ -106,14 +107,14 @@ class HandmadeFeeds:
                 path.mkdir(parents=True, exist_ok=True)
                 pq.write_table(pa.Table.from_pylist(in_hour, SCHEMAS[dataset]), path / "part-0.parquet")
 
-    def table(self, name: str) -> pa.Table:
-        self.write()
-        with duckdb.connect() as connection:
-            return reference(connection, self.root, name)
-
     def output(self, name: str) -> list[Row]:
-        rows: list[Row] = self.table(name).to_pylist()
-        return rows
+        """The rows of one output; events added since the last call are taken in."""
+        state = (name, sum(len(rows) for rows in self.rows.values()))
+        if state not in self._computed:
+            self.write()
+            with duckdb.connect() as connection:
+                self._computed[state] = reference(connection, self.root, name).to_pylist()
+        return self._computed[state]
 
     def window(self, name: str, start: str, **keys: Any) -> Row:
         """The one row of that window_start and those key values."""

@@ -239,28 +239,25 @@ def test_rain_impact_without_dry_demand_is_null(feeds: HandmadeFeeds) -> None:
     assert row["precip_taxi_boost_score"] is None
 
 
-@pytest.mark.parametrize(
-    ("rain", "trace", "indicator", "category", "binary"),
-    [
-        (None, False, "unknown", "unknown", None),
-        (0.0, False, "dry", "none", 0),
-        (0.0, True, "possibly_precipitating", "light", 1),
-        (2.5, False, "likely_precipitating", "light", 1),
-        (7.6, False, "likely_precipitating", "moderate", 1),
-        (7.7, False, "likely_precipitating", "heavy", 1),
-    ],
-)
-def test_rain_labels(
-    feeds: HandmadeFeeds, rain: float | None, trace: bool, indicator: str, category: str, binary: int | None
-) -> None:
-    feeds.bike("2018-12-03 12:00")
-    feeds.weather("2018-12-03 12:00", p=rain, trace=trace)
+RAIN_LABELS = [
+    (None, False, "unknown", "unknown", None),
+    (0.0, False, "dry", "none", 0),
+    (0.0, True, "possibly_precipitating", "light", 1),
+    (2.5, False, "likely_precipitating", "light", 1),
+    (7.6, False, "likely_precipitating", "moderate", 1),
+    (7.7, False, "likely_precipitating", "heavy", 1),
+]
 
-    row = feeds.window("precipitation_impact", "2018-12-03 12:00")
 
-    assert (row["precipitation_indicator"], row["precip_category"]) == (indicator, category)
-    assert row["precipitation_binary"] == binary
-    assert row["precip_bike_impact_score"] is None
+def test_rain_labels(feeds: HandmadeFeeds) -> None:
+    for day, (rain, trace, *_) in enumerate(RAIN_LABELS):
+        feeds.bike(f"2018-12-0{day + 1} 12:00")
+        feeds.weather(f"2018-12-0{day + 1} 12:00", p=rain, trace=trace)
+
+    rows = feeds.output("precipitation_impact")
+
+    labels = [(row["precipitation_indicator"], row["precip_category"], row["precipitation_binary"]) for row in rows]
+    assert labels == [(indicator, category, binary) for _, _, indicator, category, binary in RAIN_LABELS]
 
 
 PLANE = ((2, 1), (12, 3), (16, 2), (22, 7), (7, 12), (-3, 4), (27, 9), (33, 1), (11, 0), (3, 6))

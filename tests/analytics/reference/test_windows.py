@@ -3,8 +3,6 @@
 2018-12-03 is a Monday; Boston is then 5 hours behind UTC.
 """
 
-import pytest
-
 from tests.analytics.reference.handmade import HandmadeFeeds, utc
 
 TRANSPORT = "weather_transport_correlation"
@@ -59,23 +57,26 @@ def test_good_weather_scores_and_flags(feeds: HandmadeFeeds) -> None:
     assert row["weather_transport_impact_score"] == 80
 
 
-@pytest.mark.parametrize(
-    ("t", "w", "v", "score"),
-    [
-        (14.9, 10.8, 4000.0, 45),  # 35 + 5 + 5
-        (30.0, 10.7, 4001.0, 65),  # 35 + 15 + 15
-        (30.1, 5.5, 10000.0, 40),  # 10 + 15 + 15
-        (0.0, 5.4, 20000.0, 70),  # 20 + 25 + 25
-        (5.0, 1.4, 20001.0, 85),  # 25 + 30 + 30
-        (-0.1, 20.0, 100.0, 20),
-        (15.0, 0.0, 30000.0, 100),
-    ],
-)
-def test_weather_score(feeds: HandmadeFeeds, t: float, w: float, v: float, score: int) -> None:
-    feeds.bike("2018-12-03 12:00")
-    feeds.weather("2018-12-03 12:00", t, w, v)
+def test_weather_score(feeds: HandmadeFeeds) -> None:
+    for day, (t, w, v, score) in enumerate(
+        [
+            (14.9, 10.8, 4000.0, 45),  # 35 + 5 + 5
+            (30.0, 10.7, 4001.0, 65),  # 35 + 15 + 15
+            (30.1, 5.5, 10000.0, 40),  # 10 + 15 + 15
+            (0.0, 5.4, 20000.0, 70),  # 20 + 25 + 25
+            (5.0, 1.4, 20001.0, 85),  # 25 + 30 + 30
+            (-0.1, 20.0, 100.0, 20),  # 10 + 5 + 5
+            (15.0, 0.0, 30000.0, 100),  # 40 + 30 + 30
+        ]
+    ):
+        # As many rides as the score should be.
+        feeds.bike(f"2018-12-0{day + 1} 12:00", count=score)
+        feeds.weather(f"2018-12-0{day + 1} 12:00", t, w, v)
 
-    assert feeds.window(TRANSPORT, "2018-12-03 12:00")["avg_weather_score"] == score
+    rows = feeds.output(TRANSPORT)
+
+    assert len(rows) == 7
+    assert [row["avg_weather_score"] for row in rows] == [row["total_bike_rentals"] for row in rows]
 
 
 def test_a_report_exactly_three_hours_old_counts_and_an_older_one_does_not(feeds: HandmadeFeeds) -> None:
@@ -130,33 +131,37 @@ def test_among_reports_of_one_instant_kind_then_station_then_value_decide(feeds:
     assert row["precipitation_trace"] is True
 
 
-@pytest.mark.parametrize(
-    ("start", "hour", "day", "segment"),
-    [
-        ("2018-12-03 12:00", 7, 2, "weekday_rush_hour"),
-        ("2018-12-03 14:45", 9, 2, "weekday_rush_hour"),
-        ("2018-12-03 15:00", 10, 2, "weekday_off_peak"),
-        ("2018-12-04 00:45", 19, 2, "weekday_rush_hour"),  # still Monday in Boston
-        ("2018-12-08 04:45", 23, 6, "weekday_off_peak"),
-        ("2018-12-08 05:00", 0, 7, "weekend_night"),
-        ("2018-12-08 13:00", 8, 7, "weekend_day"),
-        ("2018-12-10 01:45", 20, 1, "weekend_day"),
-        ("2018-12-10 02:00", 21, 1, "weekend_night"),
-        ("2018-11-04 05:30", 1, 1, "weekend_night"),  # 01:30 daylight time
-        ("2018-11-04 06:30", 1, 1, "weekend_night"),  # 01:30 again, standard time
-        ("2018-11-04 12:45", 7, 1, "weekend_night"),  # rush hour, but a Sunday
-        ("2018-03-11 06:45", 1, 1, "weekend_night"),
-        ("2018-03-11 07:00", 3, 1, "weekend_night"),  # 02:xx does not exist
-    ],
-)
-def test_local_calendar(feeds: HandmadeFeeds, start: str, hour: int, day: int, segment: str) -> None:
-    feeds.bike(start)
+CALENDAR = [
+    ("2018-12-03 12:00", 7, 2, "weekday_rush_hour"),
+    ("2018-12-03 14:45", 9, 2, "weekday_rush_hour"),
+    ("2018-12-03 15:00", 10, 2, "weekday_off_peak"),
+    ("2018-12-04 00:45", 19, 2, "weekday_rush_hour"),  # still Monday in Boston
+    ("2018-12-08 04:45", 23, 6, "weekday_off_peak"),
+    ("2018-12-08 05:00", 0, 7, "weekend_night"),
+    ("2018-12-08 13:00", 8, 7, "weekend_day"),
+    ("2018-12-10 01:45", 20, 1, "weekend_day"),
+    ("2018-12-10 02:00", 21, 1, "weekend_night"),
+    ("2018-11-04 05:30", 1, 1, "weekend_night"),  # 01:30 daylight time
+    ("2018-11-04 06:30", 1, 1, "weekend_night"),  # 01:30 again, standard time
+    ("2018-11-04 12:45", 7, 1, "weekend_night"),  # rush hour, but a Sunday
+    ("2018-03-11 06:45", 1, 1, "weekend_night"),
+    ("2018-03-11 07:00", 3, 1, "weekend_night"),  # 02:xx does not exist
+]
+"""UTC start, local hour, local day (1 Sunday), segment."""
 
-    row = feeds.window("temporal_correlations", start)
 
-    assert (row["hour_of_day"], row["day_of_week"], row["temporal_segment"]) == (hour, day, segment)
-    assert row["is_weekend"] is (day in (1, 7))
-    assert row["is_rush_hour"] is (hour in (7, 8, 9, 17, 18, 19))
+def test_local_calendar(feeds: HandmadeFeeds) -> None:
+    for start, *_ in CALENDAR:
+        feeds.bike(start)
+
+    rows = {row["window_start"]: row for row in feeds.output("temporal_correlations")}
+
+    assert len(rows) == len(CALENDAR)
+    for start, hour, day, segment in CALENDAR:
+        row = rows[utc(start)]
+        assert (row["hour_of_day"], row["day_of_week"], row["temporal_segment"]) == (hour, day, segment), start
+        assert row["is_weekend"] is (day in (1, 7)), start
+        assert row["is_rush_hour"] is (hour in (7, 8, 9, 17, 18, 19)), start
 
 
 def test_comparison_with_null_is_null_unless_the_rest_decides(feeds: HandmadeFeeds) -> None:

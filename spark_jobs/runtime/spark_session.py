@@ -1,5 +1,6 @@
 """The SparkSession of a job: the same whether `spark-submit` or `python -m` starts it."""
 
+import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -40,6 +41,7 @@ _LOCAL_ONLY: _Options = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.
 def spark_session(settings: Settings, job: str, ui_port: int, env: MutableMapping[str, str]) -> SparkSession:
     """Start Spark. Under `python -m` this also starts the JVM, with our memory, connector and loopback address."""
     submitted = "PYSPARK_GATEWAY_PORT" in env
+    env.setdefault("PYSPARK_PYTHON", sys.executable)  # tasks run where the driver's packages are
     builder = SparkSession.builder.appName(f"{settings.SPARK_APP_NAME} - {job}").config(map=_SAME_FOR_ALL)
     if not submitted:
         env.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # where the Spark UI listens

@@ -99,7 +99,7 @@ def weather_at(seed: int, quarter: int) -> Weather:
 
 # One value inside each band of the weather score: 7 x 4 x 3 = 84 kinds of weather, 20 to 95 points.
 EVERY_TEMPERATURE_C = (-12.0, 2.0, 7.5, 12.5, 20.0, 27.5, 33.0)
-EVERY_WIND_MS = (0.8, 3.5, 8.0, 14.0)
+EVERY_WIND_MS = (0.8, 3.5, 8.0, 18.5)
 EVERY_VISIBILITY_M = (CLEAR_M, 7000.0, 800.0)
 EVERY_KIND = tuple(
     (temperature, wind, visibility)
@@ -113,7 +113,8 @@ def score_parade(seed: int, quarter: int) -> Weather:
     """A day that shows every weather score, a kind per quarter hour: no real day, a day for checks."""
     usual = weather_at(seed, quarter)
     temperature, wind, visibility = EVERY_KIND[quarter % QUARTERS_PER_DAY % len(EVERY_KIND)]
-    rain = 0.0 if visibility > 10_000 else 4.0 if wind > 10 else 0.6
+    # Every storm lasts three quarter hours: enough for an hourly total of heavy rain.
+    rain = 12.0 if wind > 10 else 0.6 if visibility < 10_000 else 0.0
     return Weather(
         temperature_c=temperature,
         dew_point_c=temperature - 2.0,

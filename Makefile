@@ -37,7 +37,7 @@ test: setup ## Run every test of both environments
 .PHONY: setup
 setup: ## Install what is missing: both Python environments, Kafka, Spark's Kafka connector
 	@$(PYTHON) -m playground.java
-	@$(MAKE) -j3 jars $(AIRFLOW)/installed
+	@$(MAKE) -s -j3 jars $(AIRFLOW)/installed
 
 .PHONY: jars
 jars: $(SPARK)/installed
@@ -129,7 +129,7 @@ bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog
 
 .PHONY: clean
 clean: ## Stop what runs and remove everything the playground wrote (environments and jars are kept)
-	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.clean
+	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.launcher_clean
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache spark-warehouse derby.log metastore_db
 
 .PHONY: distclean

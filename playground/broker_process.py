@@ -18,18 +18,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from playground.fetch import BROKER_JARS, ensure_jars
 from playground.java import usable_java
-from playground.launcher_settings import CHECKOUT
+from playground.launcher_ports import HOST, free_port, is_taken, port_owner
+from playground.launcher_settings import playground_settings
 
-HOST = "127.0.0.1"
 START_TIMEOUT_S = 60
 # After SIGTERM the broker flushes its logs; a longer wait means it hangs.
 STOP_TIMEOUT_S = 30
@@ -49,7 +48,7 @@ class BrokerConfig:
     """0: any free port. Nobody but the broker itself connects to it."""
     heap: str = "512m"
     retention_ms: int = -1
-    jars_home: Path = CHECKOUT / ".playground"
+    jars_home: Path = field(default_factory=lambda: playground_settings().PLAYGROUND_HOME)
 
 
 class Broker:
@@ -277,35 +276,6 @@ appender.file.strategy.max = 3
 rootLogger.level = info
 rootLogger.appenderRef.file.ref = file
 """
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def port_owner(port: int) -> str:
-    """' by java (pid 123)' when it can be told, else ''."""
-    try:
-        for connection in psutil.net_connections("inet"):
-            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})" if connection.pid else ""
-    except psutil.Error:
-        pass
-    return ""
-
-
-def is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do: a port that only has closing connections left is not taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
-    return False
 
 
 def _refuse_taken_port(port: int) -> None:

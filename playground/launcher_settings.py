@@ -37,6 +37,15 @@ class PlaygroundSettings(BaseModel):
     PLAYGROUND_KAFKA_RETENTION_MS: int = Field(
         -1, ge=-1, description="how long the broker keeps messages, in milliseconds (-1: for ever)"
     )
+    AIRFLOW_PORT: Port = Field(8080, description="port of Airflow's web page and API on 127.0.0.1")
+    PLAYGROUND_AIRFLOW_PARALLELISM: int = Field(
+        4, ge=1, le=64, description="tasks that Airflow runs at once; each is a waiting process of its own"
+    )
+    PLAYGROUND_SPARK_MASTER: str = Field(
+        "local[2]", min_length=1, description="Spark master of the `spark_default` connection when it is first made"
+    )
+    PLAYGROUND_SEED: int = Field(1, ge=0, description="seed of the made-up feeds")
+    PLAYGROUND_SPEED: str = Field("60", min_length=1, description="simulated seconds per second of the made-up feeds")
 
     def folder(self, name: str) -> Path:
         return self.PLAYGROUND_HOME / name
@@ -62,3 +71,16 @@ def playground_settings(env: Mapping[str, str] | None = None) -> PlaygroundSetti
         raise PlaygroundSettingsError(
             "\n".join(f"{e['loc'][0]} is {e['input']!r}; {e['msg'][0].lower()}{e['msg'][1:]}" for e in invalid.errors())
         ) from None
+
+
+def job_environment(settings: PlaygroundSettings) -> dict[str, str]:
+    """The job settings that differ from production's: this broker, and everything below PLAYGROUND_HOME."""
+    data = settings.folder("data")
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{settings.PLAYGROUND_KAFKA_PORT}",
+        "KAFKA_CONNECTOR_JARS": str(settings.PLAYGROUND_HOME / "jars" / "spark"),
+        "OUTPUT_BASE_PATH": str(data / "processed"),
+        "CHECKPOINT_BASE_PATH": str(data / "checkpoints" / "ingestion"),
+        "ANALYTICS_OUTPUT_PATH": str(data / "analytics"),
+        "ANALYTICS_CHECKPOINT_PATH": str(data / "checkpoints" / "analytics"),
+    }

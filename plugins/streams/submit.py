@@ -28,6 +28,8 @@ def submit_arguments(job: str, env: Mapping[str, str], repository: Path = REPOSI
         "conf": {
             "spark.driver.memory": rendered("SPARK_DRIVER_MEMORY", env),
             "spark.ui.showConsoleProgress": "false",
+            # Everything the driver prints goes into the task's log, which nobody rotates for months.
+            "spark.log.level": "WARN",
         },
         "env_vars": spark_environment(spark_env, env, repository) | rendered_settings(env),
         **kafka_connector(env),
@@ -44,7 +46,7 @@ def rendered(name: str, env: Mapping[str, str]) -> str:
 
 
 def _looked_up(name: str, env: Mapping[str, str]) -> str:
-    fallback = env.get(name, "").strip() or _in_text(SETTING_FIELDS[name].default)
+    fallback = env.get(name, "").strip() or in_text(SETTING_FIELDS[name].default)
     return f"var.value.get({name!r}, {fallback!r})"
 
 
@@ -85,7 +87,8 @@ def _pyspark_folder(spark_env: Path) -> Path:
     return found[0]
 
 
-def _in_text(default: object) -> str:
+def in_text(default: object) -> str:
+    """A default in the form that people write settings in."""
     if default is None:
         return ""
     if isinstance(default, timedelta):

@@ -1,0 +1,68 @@
+"""What the playground puts into a fresh Airflow: Variables, the Spark connection, running DAGs."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from playground.airflow_client import AirflowClient
+from playground.launcher_settings import CHECKOUT, PlaygroundSettings, job_environment
+from plugins.streams.submit import in_text
+from spark_jobs.contracts.settings import SETTING_FIELDS
+
+JOBS = ("ingestion", "analytics")
+SPARK_CONNECTION = "spark_default"
+
+
+def jobs_here(checkout: Path = CHECKOUT) -> list[str]:
+    return [job for job in JOBS if (checkout / "spark_jobs" / f"{job}_job.py").is_file()]
+
+
+def default_variables(settings: PlaygroundSettings, env: Mapping[str, str]) -> dict[str, str]:
+    """Every setting of the jobs: the playground's own over the environment over the default."""
+    defaults = {name: in_text(field.default) for name, field in SETTING_FIELDS.items()}
+    given = {name: env[name] for name in SETTING_FIELDS if env.get(name, "").strip()}
+    return {name: value for name, value in (defaults | given | job_environment(settings)).items() if value}
+
+
+def variables_to_set(
+    wanted: Mapping[str, str], present: Mapping[str, str], set_before: Mapping[str, str]
+) -> dict[str, str]:
+    """Absent ones, and those still as we once set them: what a person edited in Airflow stays."""
+    return {
+        name: value
+        for name, value in wanted.items()
+        if present.get(name) != value and (name not in present or present[name] == set_before.get(name))
+    }
+
+
+def import_variables(client: AirflowClient, wanted: Mapping[str, str], record: Path) -> None:
+    set_before: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
+    for name, value in variables_to_set(wanted, client.variables(), set_before).items():
+        client.set_variable(name, value, SETTING_FIELDS[name].description or "")
+    record.write_text(json.dumps(dict(wanted), indent=1))
+
+
+def add_spark_connection(client: AirflowClient, master: str) -> None:
+    if not client.has_connection(SPARK_CONNECTION):
+        client.add_connection(SPARK_CONNECTION, "spark", master)
+
+
+def start_dag(client: AirflowClient, dag_id: str, launched_at: datetime) -> bool:
+    """Unpauses and triggers it, unless a run is active already; True when one was triggered."""
+    client.unpause(dag_id)
+    active = client.active_runs(dag_id)
+    for run in list(active):
+        if any(is_leftover(task, launched_at) for task in client.tasks_of(dag_id, run)):
+            client.fail_run(dag_id, run)
+            active.remove(run)
+    if not active:
+        client.trigger(dag_id)
+    return not active
+
+
+def is_leftover(task: Mapping[str, Any], launched_at: datetime) -> bool:
+    """Whether this task was running when an earlier playground was killed: Airflow would notice after 5 minutes."""
+    started = task.get("start_date")
+    return task.get("state") == "running" and started is not None and datetime.fromisoformat(started) < launched_at

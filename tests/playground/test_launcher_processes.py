@@ -1,0 +1,45 @@
+"""Nothing is left behind: the mark in the environment finds what a process tree has lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from playground.launcher_processes import MARK, end_processes, end_service, marked_processes, start_service
+
+ORPHAN = """
+import subprocess, sys
+sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+print(subprocess.Popen(sleeper, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid)
+"""
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+)
+
+
+def test_an_orphan_is_found_and_ended(tmp_path: Path) -> None:
+    env = {**os.environ, MARK: str(tmp_path)}
+    parent = subprocess.run([sys.executable, "-c", ORPHAN], env=env, capture_output=True, text=True, check=True)
+    found = list(marked_processes(str(tmp_path)))
+    assert [process.pid for process in found] == [int(parent.stdout)]
+    assert end_processes(found, patience_s=5) == 1
+    assert list(marked_processes(str(tmp_path))) == []
+
+
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    env = {**os.environ, MARK: str(tmp_path)}
+    service = start_service("stubborn", [sys.executable, "-c", STUBBORN], env, tmp_path / "stubborn.log")
+    while "ready" not in service.log.read_text():
+        time.sleep(0.05)
+    end_service(service, patience_s=0.3)
+    assert service.process.returncode == -signal.SIGKILL
+    assert list(marked_processes(str(tmp_path))) == []
+
+
+def test_the_log_of_the_run_before_is_kept(tmp_path: Path) -> None:
+    for word in ("first", "second"):
+        start_service("sayer", ["echo", word], os.environ, tmp_path / "sayer.log").process.wait()
+    assert (tmp_path / "sayer.log").read_text() == "second\n"
+    assert (tmp_path / "sayer.previous.log").read_text() == "first\n"

@@ -1,0 +1,141 @@
+"""What the launcher decides before and after it starts anything; the whole of it is tried by `make run` itself."""
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from playground.airflow_home import AirflowHome
+from playground.airflow_setup import default_variables, is_leftover, variables_to_set
+from playground.java import major_version
+from playground.launcher_ports import next_free_port
+from playground.launcher_settings import PlaygroundSettingsError, merged_environment, playground_settings
+from playground.memory import part_of
+from playground.run import AlreadyRunning, is_driver, only_one, with_free_ports
+from spark_jobs.contracts.settings import settings_from
+
+VARIABLE_CASES = {
+    "an absent one is set": ({"A": "new"}, {}, {}, {"A": "new"}),
+    "one that is right already is left alone": ({"A": "new"}, {"A": "new"}, {}, {}),
+    "one we set ourselves follows a change": ({"A": "new"}, {"A": "old"}, {"A": "old"}, {"A": "new"}),
+    "one that a person edited stays": ({"A": "new"}, {"A": "edited"}, {"A": "old"}, {}),
+    "one that a person made stays": ({"A": "new"}, {"A": "made"}, {}, {}),
+}
+
+
+@pytest.mark.parametrize("case", VARIABLE_CASES)
+def test_variables_to_set(case: str) -> None:
+    wanted, present, set_before, expected = VARIABLE_CASES[case]
+    assert variables_to_set(wanted, present, set_before) == expected
+
+
+def test_default_variables_are_settings_the_job_accepts(tmp_path: Path) -> None:
+    env = {"PLAYGROUND_HOME": str(tmp_path), "PLAYGROUND_KAFKA_PORT": "9999", "BATCH_INTERVAL": "3 seconds"}
+    variables = default_variables(playground_settings(env), env | {"KAFKA_BOOTSTRAP_SERVERS": "elsewhere:1"})
+    jobs = settings_from(variables)
+    assert jobs.KAFKA_BOOTSTRAP_SERVERS == "127.0.0.1:9999", "make run's jobs read make run's broker"
+    assert jobs.BATCH_INTERVAL.total_seconds() == 3
+    assert Path(jobs.OUTPUT_BASE_PATH).is_relative_to(tmp_path)
+
+
+LAUNCHED = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LEFTOVER_CASES = {
+    "running since before the launch": ("running", "2026-01-01T11:59:59Z", True),
+    "started by this launch": ("running", "2026-01-01T12:00:01Z", False),
+    "waiting to be started": ("queued", None, False),
+    "looked after by the triggerer": ("deferred", "2026-01-01T11:00:00Z", False),
+}
+
+
+@pytest.mark.parametrize("case", LEFTOVER_CASES)
+def test_is_leftover(case: str) -> None:
+    state, started, expected = LEFTOVER_CASES[case]
+    assert is_leftover({"state": state, "start_date": started}, LAUNCHED) is expected
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with (
+        only_one(tmp_path),
+        pytest.raises(AlreadyRunning, match=r"already running.*PLAYGROUND_HOME"),
+        only_one(tmp_path),
+    ):
+        pass
+    with only_one(tmp_path):
+        pass
+
+
+def test_a_taken_default_port_becomes_the_next_and_a_chosen_one_is_refused() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        settings = playground_settings({"AIRFLOW_PORT": port, "PLAYGROUND_KAFKA_PORT": str(next_free_port(20000))})
+        moved = with_free_ports(settings, {})
+        assert moved.AIRFLOW_PORT > settings.AIRFLOW_PORT
+        with pytest.raises(PlaygroundSettingsError, match=rf"AIRFLOW_PORT is {port}.*already in use"):
+            with_free_ports(settings, {"AIRFLOW_PORT": port})
+
+
+def test_the_environment_comes_before_the_dotenv_file(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("AIRFLOW_PORT=1\nPLAYGROUND_SEED=7\nPLAYGROUND_SPEED=\n")
+    settings = playground_settings(merged_environment({"AIRFLOW_PORT": "2"}, dotenv))
+    assert (settings.AIRFLOW_PORT, settings.PLAYGROUND_SEED, settings.PLAYGROUND_SPEED) == (2, 7, "60")
+
+
+def test_all_wrong_settings_are_told_at_once() -> None:
+    with pytest.raises(PlaygroundSettingsError) as wrong:
+        playground_settings({"AIRFLOW_PORT": "many", "PLAYGROUND_KAFKA_HEAP": "big"})
+    assert "AIRFLOW_PORT is 'many'" in str(wrong.value)
+    assert "PLAYGROUND_KAFKA_HEAP is 'big'" in str(wrong.value)
+
+
+def test_secrets_are_kept_and_private(tmp_path: Path) -> None:
+    home = AirflowHome(tmp_path / "airflow", port=8080, parallelism=2)
+    home.write_configuration()
+    first = (home.folder / "airflow.cfg").read_text()
+    home.write_configuration()
+    assert (home.folder / "airflow.cfg").read_text() == first
+    private = [home.folder / "airflow.cfg", *(home.folder / "secrets").iterdir()]
+    assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
+
+
+def test_another_airflow_s_settings_do_not_reach_ours(tmp_path: Path) -> None:
+    home = AirflowHome(tmp_path, port=8080, parallelism=2)
+    env = home.environment({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "theirs", "PATH": "/bin"})
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in env
+    assert env["PATH"] == "/bin"
+
+
+JAVA_CASES = {
+    'openjdk version "17.0.15" 2025-04-15': 17,
+    'java version "1.8.0_402"': 8,
+    'openjdk version "21" 2023-09-19': 21,
+    "no such thing": None,
+}
+
+
+@pytest.mark.parametrize("output", JAVA_CASES)
+def test_major_version(output: str) -> None:
+    assert major_version(output) == JAVA_CASES[output]
+
+
+COMMAND_CASES = {
+    "driver started by spark-submit": (
+        ["/venv/bin/python", "/repo/spark_jobs/ingestion_job.py"],
+        True,
+        "ingestion job",
+    ),
+    "driver by hand": (["python3", "-m", "spark_jobs.analytics_job"], True, "analytics job"),
+    "its JVM": (["/usr/bin/java", "SparkSubmit", "/repo/spark_jobs/ingestion_job.py"], False, "ingestion job"),
+    "broker": (["java", "kafka.Kafka", "server.properties"], False, "broker"),
+    "scheduler": (["/venv/bin/python", "/venv/bin/airflow", "scheduler"], False, "airflow scheduler"),
+}
+
+
+@pytest.mark.parametrize("case", COMMAND_CASES)
+def test_processes_are_told_apart(case: str) -> None:
+    command, driver, part = COMMAND_CASES[case]
+    assert is_driver(command) is driver
+    assert part_of(" ".join(command)) == part

@@ -4,6 +4,7 @@ A tile row holds sums, counts and maxima only, so that two partial rows of one k
 their events would have given, in any order and any grouping.
 """
 
+import threading
 import warnings
 from collections.abc import Sequence
 from enum import Enum
@@ -108,11 +109,25 @@ def merged(parts: Sequence[pa.Table], feed: str) -> pa.Table:
     schema = TILE_SCHEMAS[feed]
     keys = ", ".join(tile_keys(feed))
     measures = [f"{rule.value.format(name)} AS {name}" for name, (_, rule) in _MEASURES[feed].items()]
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("partial_tiles", pa.concat_tables([part.cast(schema) for part in parts]))
+    connection = _merger()
+    connection.register("partial_tiles", pa.concat_tables([part.cast(schema) for part in parts]))
+    try:
         merge = f"SELECT {keys}, {', '.join(measures)} FROM partial_tiles GROUP BY {keys} ORDER BY {keys}"  # noqa: S608
         return query_result(connection, merge).cast(schema)
+    finally:
+        connection.unregister("partial_tiles")
+
+
+_of_thread = threading.local()
+
+
+def _merger() -> duckdb.DuckDBPyConnection:
+    """This thread's in-process database: opening one costs more than a merge."""
+    if not hasattr(_of_thread, "connection"):
+        _of_thread.connection = duckdb.connect(config={"threads": 1})
+        _of_thread.connection.execute("SET TimeZone = 'UTC'")
+    connection: duckdb.DuckDBPyConnection = _of_thread.connection
+    return connection
 
 
 def query_result(

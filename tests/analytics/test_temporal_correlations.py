@@ -1,0 +1,55 @@
+from datetime import timedelta
+
+import pytest
+
+from tests.analytics.tiles import NOON, TilesInMemory, bikes, outputs, report, the_last
+
+NAME = "temporal_correlations"
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+RUSH = NOON + 5 * HOUR  # Wednesday 17:00
+
+
+def windows(*cases):
+    """(start, rentals, temperature) -> tiles"""
+    return TilesInMemory(
+        bike_trips=[bikes(at, rentals) for at, rentals, _ in cases],
+        weather_data=[report(at + MINUTE, temperature) for at, _, temperature in cases],
+    )
+
+
+def test_only_windows_of_the_same_segment_count():
+    tiles = windows(
+        (RUSH - 24 * HOUR, 10, 10.0),
+        (NOON, 500, -5.0),
+        (NOON + 15 * MINUTE, 1, 40.0),
+        (RUSH, 20, 20.0),
+        (RUSH + 15 * MINUTE, 40, 20.0),
+    )
+    row = the_last(NAME, tiles)
+    # x = 10, 20, 20, y = 10, 20, 40: Sxy = 400/3, Sxx = 200/3, Syy = 1400/3
+    assert (row["temporal_segment"], row["bike_temp_n"]) == ("weekday_rush_hour", 3)
+    assert row["bike_temp_correlation"] == pytest.approx((400 / 3) / ((200 / 3) * (1400 / 3)) ** 0.5, rel=1e-9)
+    assert row["bike_temp_ci_low"] is None  # three samples
+    assert row["segment_weather_sensitivity"] == "very_high"
+    assert (row["taxi_temp_correlation"], row["taxi_temp_n"]) == (None, 3)
+
+
+def test_a_week_back_is_just_outside():
+    tiles = windows(
+        (NOON - timedelta(days=7), 1, 1.0), (NOON - timedelta(days=7) + 15 * MINUTE, 1, 1.0), (NOON, 1, 1.0)
+    )
+    assert the_last(NAME, tiles)["bike_temp_n"] == 2
+
+
+INTENSITY_CASES = {49: "very_low", 50: "low", 149: "low", 150: "moderate", 300: "high", 499: "high", 500: "very_high"}
+
+
+def test_intensity():
+    rows = outputs(NAME, windows(*[(NOON + n * 15 * MINUTE, count, 1.0) for n, count in enumerate(INTENSITY_CASES)]))
+    assert [row["usage_intensity_category"] for row in rows] == list(INTENSITY_CASES.values())
+
+
+def test_no_weather_no_sensitivity():
+    row = the_last(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)]))
+    assert (row["segment_weather_sensitivity"], row["bike_temp_n"]) == ("unknown", 0)

@@ -13,40 +13,10 @@ from pathlib import Path
 if __package__ in (None, ""):  # spark-submit runs this file by its path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.settings import Settings, in_words
-from spark_jobs.contracts.streams import FEEDS, Feed
-from spark_jobs.feeds.kafka_source import broker_client
-from spark_jobs.ingestion.feed_stream import FeedStream
+from spark_jobs.contracts.streams import FEEDS
+from spark_jobs.ingestion.feed_stream import feed_stream
 from spark_jobs.runtime import job
-from spark_jobs.runtime.lag_watch import OldestUnread, lag_of
-from spark_jobs.runtime.step_pauses import step_listener
-from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.stream_supervisor import StreamSupervisor
-
-
-def feed_stream(feed: Feed, start: job.Start) -> job.Stream:
-    record = StreamRecord(feed.name, start.settings.BATCH_INTERVAL, start.now())
-    stream = FeedStream(
-        feed=feed,
-        settings=start.settings,
-        spark=start.spark,
-        broker=broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
-        log=PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name)),
-        record=record,
-        writer=start.writer,
-        now=start.now,
-    )
-    supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.outranked)
-    topic = start.settings.topic(feed)
-    oldest = OldestUnread(start.settings.KAFKA_BOOTSTRAP_SERVERS, topic, start.now)
-
-    def look_at_lag() -> None:
-        head = stream.log.head()
-        if head is not None:
-            record.lag_seen(lag_of(head.position[topic]["next_offset"], stream.topic(), oldest))
-
-    return job.Stream(supervisor, look_at_lag)
 
 
 def streams(start: job.Start) -> Sequence[job.Stream]:

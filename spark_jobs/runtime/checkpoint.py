@@ -20,7 +20,8 @@ def planned_offsets(checkpoint: Path, batch_id: int) -> dict[str, dict[str, int]
         lines = (checkpoint / "offsets" / str(batch_id)).read_text().splitlines()[2:]
         offsets: dict[str, dict[str, int]] = {}
         for line in lines:
-            offsets.update(json.loads(line))
+            if line != "-":  # a source that has no offset yet
+                offsets.update(json.loads(line))
     except (OSError, ValueError, TypeError):
         return None
     return offsets

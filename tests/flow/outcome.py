@@ -11,7 +11,7 @@ from spark_jobs.contracts.streams import FEEDS, Layout
 
 
 def _rows(query: str) -> list[tuple[Any, ...]]:
-    return duckdb.connect().execute(query).fetchall()
+    return duckdb.connect().execute(query).fetchall()  # type: ignore[union-attr]
 
 
 def _has_parquet(folder: Path) -> bool:

@@ -94,6 +94,10 @@ memory: setup ## Memory (PSS) of each part of a running playground
 lint: setup ## Style and types, both environments
 	$(SPARK)/bin/ruff check .
 	$(SPARK)/bin/ruff format --check .
+	@$(MAKE) types
+
+.PHONY: types
+types:
 	$(SPARK)/bin/mypy $(SPARK_SOURCES)
 	$(SPARK)/bin/mypy $(AIRFLOW_TYPES) $(AIRFLOW_SOURCES)
 

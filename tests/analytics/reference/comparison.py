@@ -166,14 +166,12 @@ def read_output(connection: duckdb.DuckDBPyConnection, analytics_root: Path, nam
     files = _files(analytics_root, name)
     if files is None:
         raise FileNotFoundError(f"{analytics_root / name} holds no {PARTITIONS}/data.parquet")
-    own = [column for column in _columns(connection, files) if column not in PARTITION_COLUMNS]
-    partitions = [
+    own = f"COLUMNS(lambda name: name NOT IN {('filename', *PARTITION_COLUMNS)})"
+    partitions = ", ".join(
         f"try_cast(regexp_extract(filename, '/{column}=([^/]*)/', 1) AS {kind}) AS {column}"
         for column, kind in PARTITION_COLUMNS.items()
-    ]
-    return _utc(
-        connection.sql(f"SELECT {', '.join(own + partitions)} FROM {files} ORDER BY window_start").to_arrow_table()
     )
+    return _utc(connection.sql(f"SELECT {own}, {partitions} FROM {files} ORDER BY window_start").to_arrow_table())
 
 
 def misplaced(connection: duckdb.DuckDBPyConnection, analytics_root: Path, name: str) -> list[str]:
@@ -181,7 +179,8 @@ def misplaced(connection: duckdb.DuckDBPyConnection, analytics_root: Path, name:
     files = _files(analytics_root, name)
     if files is None:
         return []
-    inside = [column for column in PARTITION_COLUMNS if column in _columns(connection, files)]
+    all_columns = connection.sql(f"SELECT * FROM {files} LIMIT 0").columns
+    inside = [column for column in PARTITION_COLUMNS if column in all_columns]
     lines = [f"{name}: column {column} stands in a file" for column in inside]
     start = "make_timestamp(epoch_us(window_start))"
     rows = connection.sql(f"""
@@ -207,10 +206,6 @@ def _files(analytics_root: Path, name: str) -> str | None:
         return None
     pattern = str(analytics_root / name / PARTITIONS / "data.parquet").replace("'", "''")
     return f"read_parquet('{pattern}', hive_partitioning = false, filename = true, union_by_name = true)"
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, files: str) -> list[str]:
-    return [column for column in connection.sql(f"SELECT * FROM {files} LIMIT 0").columns if column != "filename"]
 
 
 def _utc(table: pa.Table) -> pa.Table:

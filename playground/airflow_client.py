@@ -57,13 +57,6 @@ class AirflowClient:
         runs = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=running&state=queued")["dag_runs"]
         return [run["dag_run_id"] for run in runs]
 
-    def tasks_of(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
-        return list(self._call("GET", path)["task_instances"])
-
-    def fail_run(self, dag_id: str, run_id: str) -> None:
-        self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", {"state": "failed"})
-
     def trigger(self, dag_id: str) -> None:
         self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
 

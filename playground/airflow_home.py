@@ -3,8 +3,11 @@
 import base64
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable, Mapping
 from configparser import ConfigParser
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playground.launcher_ports import HOST
@@ -19,6 +22,8 @@ COMPONENTS = {
     "dag-processor": (),
     "triggerer": ("--skip-serve-logs",),
 }
+
+ACTIVE_STATES = ("running", "queued", "scheduled", "restarting", "deferred", "up_for_retry", "up_for_reschedule")
 
 
 class AirflowError(RuntimeError):
@@ -71,7 +76,7 @@ class AirflowHome:
                 "simple_auth_manager_passwords_file": str(passwords),
                 "fernet_key": kept_secret(kept / "fernet_key", _fernet_key),
             },
-            "database": {"sql_alchemy_conn": f"sqlite:///{self.folder / 'airflow.db'}"},
+            "database": {"sql_alchemy_conn": f"sqlite:///{self._database}"},
             "api": {
                 "host": HOST,
                 "port": str(self.port),
@@ -117,12 +122,31 @@ class AirflowHome:
             )
         self._migrated.write_text(_airflow_lock())
 
+    def close_old_runs(self, now: datetime) -> int:
+        """Marks runs that a killed playground left active as failed, and says how many.
+
+        Before the components start: the scheduler would take them for its own and start or wait for their tasks.
+        """
+        ended = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        with closing(sqlite3.connect(self._database)) as database, database:
+            for table in ("task_instance", "dag_run"):
+                closed = database.execute(
+                    f"UPDATE {table} SET state = 'failed', end_date = ? "  # noqa: S608 - a fixed name
+                    f"WHERE state IN ({', '.join('?' * len(ACTIVE_STATES))})",
+                    (ended, *ACTIVE_STATES),
+                )
+        return closed.rowcount
+
     def start_components(self, env: Mapping[str, str]) -> list[Service]:
         own = self.environment(env)
         return [
             start_service(f"airflow {name}", self._command(name, *options), own, self.log / f"{name}.log")
             for name, options in COMPONENTS.items()
         ]
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / "airflow.db"
 
     @property
     def _migrated(self) -> Path:

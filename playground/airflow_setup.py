@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from playground.airflow_client import AirflowClient
 from playground.launcher_settings import CHECKOUT, PlaygroundSettings, job_environment
@@ -49,20 +47,10 @@ def add_spark_connection(client: AirflowClient, master: str) -> None:
         client.add_connection(SPARK_CONNECTION, "spark", master)
 
 
-def start_dag(client: AirflowClient, dag_id: str, launched_at: datetime) -> bool:
+def start_dag(client: AirflowClient, dag_id: str) -> bool:
     """Unpauses and triggers it, unless a run is active already; True when one was triggered."""
     client.unpause(dag_id)
-    active = client.active_runs(dag_id)
-    for run in list(active):
-        if any(is_leftover(task, launched_at) for task in client.tasks_of(dag_id, run)):
-            client.fail_run(dag_id, run)
-            active.remove(run)
-    if not active:
-        client.trigger(dag_id)
-    return not active
-
-
-def is_leftover(task: Mapping[str, Any], launched_at: datetime) -> bool:
-    """Whether this task was running when an earlier playground was killed: Airflow would notice after 5 minutes."""
-    started = task.get("start_date")
-    return task.get("state") == "running" and started is not None and datetime.fromisoformat(started) < launched_at
+    if client.active_runs(dag_id):
+        return False
+    client.trigger(dag_id)
+    return True

@@ -83,7 +83,6 @@ class Playground:
         self.life = Life(Layout(Path(self.jobs.OUTPUT_BASE_PATH)), Layout(Path(self.jobs.ANALYTICS_OUTPUT_PATH)))
 
     def start(self) -> None:
-        launched_at = utc_now()
         self.airflow.write_configuration()
         migration = self.airflow.start_migration(self.env)
         # The broker and its keepers read the mark from our environment.
@@ -96,6 +95,8 @@ class Playground:
         if migration:
             say("Preparing Airflow's database ...")
         self.airflow.finish_migration(migration)
+        if closed := self.airflow.close_old_runs(utc_now()):
+            say(f"{closed} runs that an earlier playground left active are marked as failed.")
         say(f"Starting Airflow on {self.airflow.url} ...")
         self.services = self.airflow.start_components(self.env)
         client = AirflowClient(self.airflow)
@@ -105,7 +106,7 @@ class Playground:
         add_spark_connection(client, self.settings.PLAYGROUND_SPARK_MASTER)
         for job in jobs_here():
             self._wait_for(f"the DAG {job}", lambda job=job: self._has_dag(client, job), DAG_TIMEOUT_S)  # type: ignore[misc]
-            triggered = start_dag(client, job, launched_at)
+            triggered = start_dag(client, job)
             say(f"DAG {job}: {'started' if triggered else 'a run is active already'}.")
 
     def _start_generator(self) -> Service:

@@ -1,13 +1,14 @@
 """What the launcher decides before and after it starts anything; the whole of it is tried by `make run` itself."""
 
 import socket
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from playground.airflow_home import AirflowHome
-from playground.airflow_setup import default_variables, is_leftover, variables_to_set
+from playground.airflow_setup import default_variables, variables_to_set
 from playground.java import major_version
 from playground.launcher_ports import next_free_port
 from playground.launcher_settings import PlaygroundSettingsError, merged_environment, playground_settings
@@ -39,19 +40,20 @@ def test_default_variables_are_settings_the_job_accepts(tmp_path: Path) -> None:
     assert Path(jobs.OUTPUT_BASE_PATH).is_relative_to(tmp_path)
 
 
-LAUNCHED = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LEFTOVER_CASES = {
-    "running since before the launch": ("running", "2026-01-01T11:59:59Z", True),
-    "started by this launch": ("running", "2026-01-01T12:00:01Z", False),
-    "waiting to be started": ("queued", None, False),
-    "looked after by the triggerer": ("deferred", "2026-01-01T11:00:00Z", False),
-}
-
-
-@pytest.mark.parametrize("case", LEFTOVER_CASES)
-def test_is_leftover(case: str) -> None:
-    state, started, expected = LEFTOVER_CASES[case]
-    assert is_leftover({"state": state, "start_date": started}, LAUNCHED) is expected
+def test_runs_of_a_killed_playground_are_closed(tmp_path: Path) -> None:
+    home = AirflowHome(tmp_path, port=8080, parallelism=2)
+    with sqlite3.connect(tmp_path / "airflow.db") as database:
+        for table in ("task_instance", "dag_run"):
+            database.execute(f"CREATE TABLE {table} (state TEXT, end_date TEXT)")
+            database.executemany(f"INSERT INTO {table} VALUES (?, NULL)", [("running",), ("success",), ("queued",)])
+    assert home.close_old_runs(datetime(2026, 1, 1, 12, tzinfo=UTC)) == 2
+    with sqlite3.connect(tmp_path / "airflow.db") as database:
+        assert database.execute("SELECT * FROM dag_run ORDER BY state").fetchall() == [
+            ("failed", "2026-01-01 12:00:00.000000"),
+            ("failed", "2026-01-01 12:00:00.000000"),
+            ("success", None),
+        ]
+    assert home.close_old_runs(datetime(2026, 1, 1, 13, tzinfo=UTC)) == 0
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ _BARE_TOKENS = ('"NaN"', '"Infinity"', '"-Infinity"')
 _NO_VALUE = (
     r"(?s)^(?:[{\[].*|\s*(?:"
     + "|".join(word.replace("\\", "\\\\") for word in (*EMPTY_VALUES, *_BARE_TOKENS))
-    + r")?\s*)$"
+    + r")?\s*)\z"
 )
 _LONGEST_EMPTY_VALUE = 11
 
 # Java's own parser would also take 1d, 0x1p3 and Infinity.
-_NUMBER = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$"
+_NUMBER = r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*\z"
 
 
 def present(given: Column) -> Column:
@@ -29,10 +29,8 @@ def present(given: Column) -> Column:
 
 def trimmed(text: Column) -> Column:
     """The text without blanks around it."""
-    # Trimming a set of characters copies the text, so ask first.
-    has_blanks = text < "!"
-    for blank in BLANKS:
-        has_blanks = has_blanks | text.endswith(blank)
+    # Trimming a set of characters copies the text, so ask first: blanks sort below every other character.
+    has_blanks = (text < "!") | (F.right(text, F.lit(1)) < "!")
     return F.when(has_blanks, F.btrim(text, F.lit(BLANKS))).otherwise(text)
 
 

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from spark_jobs.columns.given_text import number, number_between, whole_number_between
 
 _ACCEPTED_FLAGS = tuple("01459ACIMPRU")
-_CODED = r"^[+-]?\d{1,6}$"
-_CODED_WITHOUT_COMMA = r"^[+-]\d{4}$"
+_CODED = r"^[+-]?\d{1,6}\z"
+_CODED_WITHOUT_COMMA = r"^[+-]\d{4}\z"
 
 _MISSING_DEPTH = 9999
 _TRACE = "2"

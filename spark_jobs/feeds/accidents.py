@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.columns.boston import in_boston
 from spark_jobs.columns.given_text import number, trimmed
-from spark_jobs.columns.instants import instant, without_utc_suffix
+from spark_jobs.columns.instants import instant, odd_time, without_utc_suffix
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules
 
@@ -37,14 +37,18 @@ def _refusals() -> Mapping[Refusal, Column]:
 def accidents(time_zone: str) -> FeedRules:
     """The rules, given the zone of a dispatch time without an offset."""
 
-    def numbers_and_times() -> Mapping[str, Column]:
+    def numbers() -> Mapping[str, Column]:
         # The publisher ends every local time in +00 (feeds.md section 2), so that suffix says nothing.
         dispatched = without_utc_suffix(trimmed(F.col("given_dispatch_ts")))
         return {
             **{f"{name}_number": number(F.col(f"given_{name}")) for name in _NUMBERS},
-            "dispatch_timestamp": instant(dispatched, time_zone),
+            "dispatched": dispatched,
+            "odd_dispatched": odd_time(dispatched),
             "mode_type": F.lower(trimmed(F.col("given_mode_type"))),
         }
+
+    def times() -> Mapping[str, Column]:
+        return {"dispatch_timestamp": instant(F.col("dispatched"), F.col("odd_dispatched"), time_zone)}
 
     return FeedRules(
         lookups={name: (name,) for name in ("dispatch_ts", "mode_type", *_TEXTS, *_NUMBERS)},
@@ -52,7 +56,7 @@ def accidents(time_zone: str) -> FeedRules:
             "dispatch_ts string, dispatch_timestamp timestamp, mode_type string, location_type string, "
             "street string, xstreet1 string, xstreet2 string, x_cord double, y_cord double, lat double, long double"
         ),
-        steps=(numbers_and_times, _columns),
+        steps=(numbers, times, _columns),
         event_time_texts=("dispatch_ts",),
         refusals=_refusals,
     )

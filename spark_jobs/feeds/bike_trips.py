@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.columns.boston import in_boston
 from spark_jobs.columns.given_text import number, number_between, trimmed, whole_number_between
-from spark_jobs.columns.instants import instant
+from spark_jobs.columns.instants import instant, odd_time, within_the_calendar
 from spark_jobs.feeds.rules import FeedRules
 
 _STATION_FIELDS = ("id", "name", "latitude", "longitude")
@@ -17,14 +17,20 @@ _LATEST_YEAR = 9999
 _CLOCK = "America/New_York"
 
 
-def _numbers_and_times() -> Mapping[str, Column]:
+def _numbers() -> Mapping[str, Column]:
     numbers = ["duration_seconds", "birth_year", "gender"]
     numbers += [f"{end}_station_{axis}" for end in ("start", "end") for axis in ("latitude", "longitude")]
     return {
         **{f"{name}_number": number(F.col(f"given_{name}")) for name in numbers},
-        "start_time_ts": instant(trimmed(F.col("given_start_time")), _CLOCK),
-        "stop_time_instant": instant(trimmed(F.col("given_stop_time")), _CLOCK),
+        **{f"odd_{name}": odd_time(F.col(f"given_{name}")) for name in ("start_time", "stop_time")},
         "bike_id": trimmed(F.col("given_bike_id")),
+    }
+
+
+def _times() -> Mapping[str, Column]:
+    return {
+        "start_time_ts": instant(F.col("given_start_time"), F.col("odd_start_time"), _CLOCK),
+        "stop_time_instant": within_the_calendar(instant(F.col("given_stop_time"), F.col("odd_stop_time"), _CLOCK)),
     }
 
 
@@ -83,7 +89,7 @@ BIKE_TRIPS = FeedRules(
         "end_station_latitude double, end_station_longitude double, "
         "bike_id string, user_type string, birth_year int, gender int"
     ),
-    steps=(_numbers_and_times, _columns),
+    steps=(_numbers, _times, _columns),
     event_time_texts=("start_time",),
     refusals=dict,
 )

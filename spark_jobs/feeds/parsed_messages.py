@@ -3,8 +3,10 @@
 The steps are separate selects because Spark keeps apart what is used more than once: each value is computed once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 
+from pyspark import SparkContext
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -51,23 +53,33 @@ def dataset_schema(feed: Feed) -> str:
 
 def parsed(messages: DataFrame, feed: Feed, accident_time_zone: str) -> DataFrame:
     """Every message as the dataset's columns, then `refusal` (null = valid), `topic` and `raw` (only where refused)."""
-    rules = _rules(feed, accident_time_zone)
     known = messages.select(
         "value",
         "topic",
         F.col("timestamp").alias("kafka_timestamp"),
         F.col("partition").alias("kafka_partition"),
         F.col("offset").alias("kafka_offset"),
-        parsed_json(F.col("value"), rules.lookups).alias("json"),
     )
-    for step in (_record, _given, *(lambda _, step=step: step() for step in rules.steps), _verdict(feed)):
-        known = known.select("*", *(column.alias(name) for name, column in step(rules).items()))
+    for columns in _steps(messages.sparkSession.sparkContext, feed, accident_time_zone):
+        known = known.select("*", *columns)
     return known.select(
         *(field.split()[0] for field in dataset_schema(feed).split(", ")),
         "refusal",
         "topic",
         F.when(F.col("refusal").isNotNull(), F.col("value")).alias("raw"),
     )
+
+
+@lru_cache
+def _steps(_jvm: SparkContext, feed: Feed, accident_time_zone: str) -> tuple[tuple[Column, ...], ...]:
+    # Building some thousand expressions takes longer than planning them; they live as long as the JVM they are in.
+    rules = _rules(feed, accident_time_zone)
+    steps = (_json(rules), _record(rules), _given(rules), *(step() for step in rules.steps), _verdict(feed, rules))
+    return tuple(tuple(column.alias(name) for name, column in step.items()) for step in steps)
+
+
+def _json(rules: FeedRules) -> Mapping[str, Column]:
+    return {"json": parsed_json(F.col("value"), rules.lookups)}
 
 
 def _record(rules: FeedRules) -> Mapping[str, Column]:
@@ -87,19 +99,15 @@ def _given(rules: FeedRules) -> Mapping[str, Column]:
     }
 
 
-def _verdict(feed: Feed) -> Callable[[FeedRules], Mapping[str, Column]]:
+def _verdict(feed: Feed, rules: FeedRules) -> Mapping[str, Column]:
     event_time = F.col(feed.event_time)
-
-    def verdict(rules: FeedRules) -> Mapping[str, Column]:
-        return {
-            "year": F.year(event_time),
-            "month": F.month(event_time),
-            "date": event_time.cast("date").cast("string"),
-            "hour": F.hour(event_time),
-            "refusal": _refusal(rules, event_time),
-        }
-
-    return verdict
+    return {
+        "year": F.year(event_time),
+        "month": F.month(event_time),
+        "date": event_time.cast("date").cast("string"),
+        "hour": F.hour(event_time),
+        "refusal": _refusal(rules, event_time),
+    }
 
 
 def _refusal(rules: FeedRules, event_time: Column) -> Column:

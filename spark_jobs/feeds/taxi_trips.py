@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.columns.boston import in_boston
 from spark_jobs.columns.given_text import number, number_between, trimmed
-from spark_jobs.columns.instants import epoch_instant, instant
+from spark_jobs.columns.instants import epoch_instant, instant, odd_time
 from spark_jobs.feeds.rules import FeedRules
 
 _NUMBERS = (
@@ -34,12 +34,17 @@ _TEXTS = (
 _TEMPERATURES_F = (-60.0, 130.0)
 
 
-def _numbers_and_times() -> Mapping[str, Column]:
-    epoch = epoch_instant(number(F.col("given_epoch")))
+def _numbers() -> Mapping[str, Column]:
     return {
         **{f"{name}_number": number(F.col(f"given_{name}")) for name in _NUMBERS},
-        "datetime_ts": F.coalesce(epoch, instant(trimmed(F.col("given_datetime")), "UTC")),
+        "epoch_number": number(F.col("given_epoch")),
+        "odd_datetime": odd_time(F.col("given_datetime")),
     }
+
+
+def _times() -> Mapping[str, Column]:
+    written = instant(F.col("given_datetime"), F.col("odd_datetime"), "UTC")
+    return {"datetime_ts": F.coalesce(epoch_instant(F.col("epoch_number")), written)}
 
 
 def _columns() -> Mapping[str, Column]:
@@ -92,7 +97,7 @@ TAXI_TRIPS = FeedRules(
         "apparent_temperature double, weather_summary string, precip_intensity double, humidity double, "
         "wind_speed double"
     ),
-    steps=(_numbers_and_times, _columns),
+    steps=(_numbers, _times, _columns),
     event_time_texts=("epoch", "datetime"),
     refusals=dict,
 )

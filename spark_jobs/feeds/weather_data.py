@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from spark_jobs.columns import weather_categories as categories
 from spark_jobs.columns import weather_codes as codes
 from spark_jobs.columns.given_text import number, trimmed
-from spark_jobs.columns.instants import instant
+from spark_jobs.columns.instants import instant, odd_time
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules
 
@@ -26,7 +26,7 @@ def _texts_and_times() -> Mapping[str, Column]:
         **{f"{name}_number": number(F.col(f"given_{name}")) for name in _POSITIONS},
         **{f"{name}_parts": codes.parts(trimmed(F.col(f"given_{name}"))) for name in _CODES},
         "datetime": F.col("given_datetime"),
-        "datetime_ts": instant(trimmed(F.col("given_datetime")), "UTC"),
+        "odd_datetime": odd_time(F.col("given_datetime")),
     }
 
 
@@ -34,6 +34,7 @@ def _measures() -> Mapping[str, Column]:
     return {
         **{name: F.col(f"given_{name}") for name in _CODES},
         **{name: _position(F.col(f"{name}_number")) for name in _POSITIONS},
+        "datetime_ts": instant(F.col("given_datetime"), F.col("odd_datetime"), "UTC"),
         "temperature_celsius": codes.temperature_celsius(F.col("temperature_parts")),
         "wind_speed_ms": codes.wind_speed_ms(F.col("wind_parts")),
         "visibility_m": codes.visibility_m(F.col("visibility_parts")),

@@ -48,32 +48,44 @@ def demand_model(durations: Durations) -> str:
         SELECT
             *,
             sy1 / sqrt(vy * v1) AS cy1, sy2 / sqrt(vy * v2) AS cy2, sy3 / sqrt(vy * v3) AS cy3,
-            s12 / sqrt(v1 * v2) AS c12, s13 / sqrt(v1 * v3) AS c13, s23 / sqrt(v2 * v3) AS c23,
-            1 + 2 * c12 * c13 * c23 - c12 * c12 - c13 * c13 - c23 * c23 AS det
+            s12 / sqrt(v1 * v2) AS c12, s13 / sqrt(v1 * v3) AS c13, s23 / sqrt(v2 * v3) AS c23
         FROM moments
         WHERE n >= {FEWEST_SAMPLES}
             AND has_spread(vy, my) AND has_spread(v1, m1) AND has_spread(v2, m2) AND has_spread(v3, m3)
     ),
-    coefficients AS (
+    determinants AS (
+        SELECT *, 1 + 2 * c12 * c13 * c23 - c12 * c12 - c13 * c13 - c23 * c23 AS det FROM correlations
+    ),
+    standardized AS (
         SELECT
             *,
             ((1 - c23 * c23) * cy1 + (c13 * c23 - c12) * cy2 + (c12 * c23 - c13) * cy3) / det AS z1,
             ((c13 * c23 - c12) * cy1 + (1 - c13 * c13) * cy2 + (c12 * c13 - c23) * cy3) / det AS z2,
-            ((c12 * c23 - c13) * cy1 + (c12 * c13 - c23) * cy2 + (1 - c12 * c12) * cy3) / det AS z3,
+            ((c12 * c23 - c13) * cy1 + (c12 * c13 - c23) * cy2 + (1 - c12 * c12) * cy3) / det AS z3
+        FROM determinants
+        WHERE det >= {SMALLEST_DETERMINANT}
+    ),
+    slopes AS (
+        SELECT
+            *,
             z1 * sqrt(vy / v1) AS b1,
             z2 * sqrt(vy / v2) AS b2,
             z3 * sqrt(vy / v3) AS b3,
+            z1 * cy1 + z2 * cy2 + z3 * cy3 AS explained
+        FROM standardized
+    ),
+    models AS (
+        SELECT
+            window_start, n, vy, b1, b2, b3,
             my - b1 * m1 - b2 * m2 - b3 * m3 AS b0,
-            z1 * cy1 + z2 * cy2 + z3 * cy3 AS explained,
             CASE WHEN explained > {PERFECT_FIT} THEN 1.0 ELSE greatest(explained, 0.0) END::DOUBLE AS r_squared
-        FROM correlations
-        WHERE det >= {SMALLEST_DETERMINANT}
+        FROM slopes
     )
     SELECT
         window_start,
         window_end,
         {", ".join(SHOWN)},
-        y AS bike_usage_normalized,
+        outputs.y AS bike_usage_normalized,
         total_taxi_rides / 50 AS taxi_usage_normalized,
         x1 AS temperature_normalized,
         x2 AS wind_normalized,
@@ -90,15 +102,15 @@ def demand_model(durations: Durations) -> str:
         b2 AS coef_wind,
         b3 AS coef_weather_score,
         r_squared AS model_r_squared,
-        1 - (1 - r_squared) * (coefficients.n - 1) / (coefficients.n - 4) AS model_adjusted_r_squared,
-        100 * sqrt((1 - r_squared) * coefficients.n * coefficients.vy / (coefficients.n - 4))
+        1 - (1 - r_squared) * (models.n - 1) / (models.n - 4) AS model_adjusted_r_squared,
+        100 * sqrt((1 - r_squared) * models.n * models.vy / (models.n - 4))
             AS model_residual_std_index,
         100 * (b0 + b1 * x1 + b2 * x2 + b3 * x3) AS predicted_bike_demand_index,
         100 * y AS actual_bike_demand_index,
         actual_bike_demand_index - predicted_bike_demand_index AS demand_prediction_error
     FROM outputs
     JOIN moments USING (window_start)
-    LEFT JOIN coefficients USING (window_start)
+    LEFT JOIN models USING (window_start)
     ORDER BY window_start
     """
 

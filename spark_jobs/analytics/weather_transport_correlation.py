@@ -11,6 +11,9 @@ from spark_jobs.rollup.combined_windows import Durations, combined_windows, inte
 LOOKBACK = timedelta(days=7)
 FEWEST_SAMPLES = 3
 
+NAMED_HERE = ("good_weather_ratio", "dominant_temp_bucket", "dominant_wind_category", "weather_age_minutes")
+SHOWN_AS_THEY_ARE = [name for name in COMBINED_COLUMNS if name not in NAMED_HERE]
+
 
 def demand_against_expectation(durations: Durations) -> str:
     return f"""
@@ -53,7 +56,13 @@ def demand_against_expectation(durations: Durations) -> str:
         GROUP BY ALL
     )
     SELECT
-        {", ".join(f"o.{name}" for name in ("window_start", "window_end", *COMBINED_COLUMNS))},
+        window_start,
+        window_end,
+        {", ".join(SHOWN_AS_THEY_ARE)},
+        is_good(avg_weather_score) AS good_weather_ratio,
+        temp_bucket(avg_temperature_c) AS dominant_temp_bucket,
+        wind_category(avg_wind_speed_ms) AS dominant_wind_category,
+        epoch_us(window_end - temperature_since) / 60e6 AS weather_age_minutes,
         (avg_temperature_c < 5)::INT AS is_cold,
         (avg_temperature_c > 25)::INT AS is_hot,
         (avg_temperature_c BETWEEN 15 AND 25)::INT AS is_comfortable,
@@ -70,10 +79,10 @@ def demand_against_expectation(durations: Durations) -> str:
         taxis_per_point * mean_score / nullif(mean_taxis, 0) AS taxi_weather_elasticity,
         n AS elasticity_sample_count,
         (avg_weather_score - 50) * 2 AS weather_transport_impact_score
-    FROM outputs AS o
+    FROM outputs
     JOIN baseline USING (window_start)
     JOIN score_moments USING (window_start)
-    ORDER BY o.window_start
+    ORDER BY window_start
     """
 
 

@@ -60,7 +60,11 @@ def floored(instant: str, length: timedelta) -> str:
 
 
 def combined_windows(durations: Durations) -> str:
-    """`combined_windows`: analytics.md section 3.2, one row per window with a bike or taxi event."""
+    """`combined_windows`: analytics.md section 3.2, one row per window with a bike or taxi event.
+
+    Without the columns that only name another (bands, the good-weather ratio, the age): they are worth planning only
+    where they are shown.
+    """
     return f"""
     transport_windows AS (
         SELECT
@@ -98,10 +102,7 @@ def combined_windows(durations: Durations) -> str:
             precipitation_mm_per_h,
             precipitation_trace,
             precipitation_mm_per_h > 0 OR precipitation_trace AS has_precipitation,
-            is_good(avg_weather_score) AS good_weather_ratio,
-            temp_bucket(temperature_c) AS dominant_temp_bucket,
-            wind_category(wind_speed_ms) AS dominant_wind_category,
-            epoch_us(window_end - temperature_since) / 60e6 AS weather_age_minutes
+            temperature_since
         FROM transport_windows_with_weather
     )"""
 
@@ -157,18 +158,28 @@ def with_local_calendar(windows: str) -> str:
     {windows}_with_calendar AS (
         SELECT
             *,
-            window_start AT TIME ZONE 'UTC' AT TIME ZONE '{LOCAL_ZONE}' AS local_start,
-            hour(local_start)::INT AS hour_of_day,
-            (dayofweek(local_start) + 1)::INT AS day_of_week,
-            day_of_week IN (1, 7) AS is_weekend,
-            hour_of_day IN (7, 8, 9, 17, 18, 19) AS is_rush_hour,
             CASE
                 WHEN NOT is_weekend AND is_rush_hour THEN 'weekday_rush_hour'
                 WHEN NOT is_weekend THEN 'weekday_off_peak'
                 WHEN hour_of_day BETWEEN 8 AND 20 THEN 'weekend_day'
                 ELSE 'weekend_night'
             END AS temporal_segment
-        FROM {windows}
+        FROM (
+            SELECT
+                *,
+                day_of_week IN (1, 7) AS is_weekend,
+                hour_of_day IN (7, 8, 9, 17, 18, 19) AS is_rush_hour
+            FROM (
+                SELECT
+                    * EXCLUDE (local_start),
+                    hour(local_start)::INT AS hour_of_day,
+                    (dayofweek(local_start) + 1)::INT AS day_of_week
+                FROM (
+                    SELECT *, window_start AT TIME ZONE 'UTC' AT TIME ZONE '{LOCAL_ZONE}' AS local_start
+                    FROM {windows}
+                )
+            )
+        )
     )"""
 
 

@@ -55,7 +55,12 @@ def move(source: Path, target: Path) -> bool:
 
 def sync_folder(folder: Path) -> None:
     """Make the folder's names durable: a rename is only certain after its folder is synced."""
-    handle = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Have what was written to the file on disk before anything promises it."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

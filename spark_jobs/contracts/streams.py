@@ -4,6 +4,7 @@ Airflow and Spark both import this file, so it imports neither.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 
@@ -63,6 +64,11 @@ def analytic_named(name: str) -> Analytic:
         if analytic.name == name:
             return analytic
     raise KeyError(f"no analytic is called {name!r}; there are {', '.join(a.name for a in ANALYTICS)}")
+
+
+def hour_folder(hour: datetime) -> str:
+    """The partition folder of an hour (UTC): values unpadded except the date."""
+    return f"year={hour.year}/month={hour.month}/date={hour:%Y-%m-%d}/hour={hour.hour}"
 
 
 @dataclass(frozen=True)

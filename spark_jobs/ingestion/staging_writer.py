@@ -4,7 +4,6 @@ One pass over the parsed rows, inside `mapInArrow`, because Spark's own writer w
 letters and pays more per open file (measured in BENCHMARKS.md). Only a list of the files goes back to the driver.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark import TaskContext
 
+from spark_jobs.contracts import local_files
+from spark_jobs.contracts.streams import hour_folder
+from spark_jobs.runtime.bounded_tables import bounded_tables
+
 MANIFEST_SCHEMA = "staged string, folder string, rows bigint, refused boolean"
 _MANIFEST = pa.schema([("staged", pa.string()), ("folder", pa.string()), ("rows", pa.int64()), ("refused", pa.bool_())])
 _DEAD_LETTER_COLUMNS = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "raw", "refused_at")
 _REFUSAL_COLUMNS = ("topic", "refusal", "raw")
-# A task holds at most this many rows before it writes them out (about 100 MB): it bounds a worker's memory.
-_MOST_ROWS_AT_ONCE = 200_000
 _HOUR_US = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,24 +45,13 @@ def staging_task(
         task = TaskContext.get()
         name = f"{task.partitionId()}-{task.attemptNumber()}" if task else "0-0"
         written: list[StagedFile] = []
-        for number, rows in enumerate(_in_bounded_tables(batches)):
+        for number, rows in enumerate(bounded_tables(batches)):
             prefix = f"{name}-{number}"
             written += staged_hours(rows, staging, prefix, event_time)
             written += staged_dead_letters(rows, staging, prefix, refused_at)
         yield _manifest(written)
 
     return write
-
-
-def _in_bounded_tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(part.num_rows for part in held) >= _MOST_ROWS_AT_ONCE:
-            yield pa.Table.from_batches(held)
-            held = []
-    if held:
-        yield pa.Table.from_batches(held)
 
 
 def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) -> Iterator[StagedFile]:
@@ -88,11 +78,6 @@ def _runs(sorted_values: pa.ChunkedArray) -> Iterator[tuple[int, int, int]]:
         start += run["counts"]
 
 
-def hour_folder(hour: datetime) -> str:
-    """The partition folder of an hour (UTC): values unpadded except the date."""
-    return f"year={hour.year}/month={hour.month}/date={hour:%Y-%m-%d}/hour={hour.hour}"
-
-
 def staged_dead_letters(rows: pa.Table, staging: Path, prefix: str, refused_at: datetime) -> Iterator[StagedFile]:
     """Write the refused messages as they came, with the reason."""
     refused = rows.filter(pc.is_valid(rows["refusal"]))
@@ -110,11 +95,7 @@ def staged_dead_letters(rows: pa.Table, staging: Path, prefix: str, refused_at: 
 def _write(rows: pa.Table, path: Path) -> None:
     """A complete file, on disk before anything promises it."""
     pq.write_table(rows, path, compression="zstd", compression_level=1)
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    local_files.sync_file(path)
 
 
 def _manifest(files: list[StagedFile]) -> pa.RecordBatch:

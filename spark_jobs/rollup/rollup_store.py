@@ -5,7 +5,7 @@ Nothing here lists a folder, so a read costs the same after a year as after a mo
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -63,6 +63,26 @@ class DayFiles:
             if len(self._kept) > self._kept_days:
                 self._kept.popitem(last=False)
             return kept[1]
+
+    def oldest_tile(self, feeds: Iterable[str]) -> datetime | None:
+        """The start of the first tile of these feeds. Lists the folders: for a refresh, not for a read."""
+        return self._outermost(feeds, min, pc.min)
+
+    def newest_tile(self, feeds: Iterable[str]) -> datetime | None:
+        """The start of the last tile of these feeds."""
+        return self._outermost(feeds, max, pc.max)
+
+    def _outermost(
+        self, feeds: Iterable[str], of_names: Callable[[list[str]], str], of_starts: Callable[[pa.Array], pa.Scalar]
+    ) -> datetime | None:
+        starts: list[datetime] = []
+        for feed in feeds:
+            folder = self._root / feed
+            names = [path.name for path in folder.glob("*.parquet")]
+            tiles = self.day(feed, date.fromisoformat(of_names(names).removesuffix(".parquet"))) if names else None
+            if tiles is not None:
+                starts.append(of_starts(tiles[BUCKET_START]).as_py())
+        return (min if of_names is min else max)(starts) if starts else None
 
 
 def _read(path: Path, feed: str) -> pa.Table:

@@ -38,6 +38,7 @@ STOPPED, FAILED, WRONG_SETTINGS, OUTRANKED = 0, 1, 2, 3
 _FINISH_BATCH_AT_MOST_S = 60.0
 _SPARK_STOP_AT_MOST_S = 15.0
 _LAG_EVERY_S = 5.0
+_SWITCHES_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Job:
     ui_port: Callable[[Settings], int]
     streams: Callable[[Start], Sequence[Stream]]
     banner: Callable[[Settings], Sequence[str]]
+    switched: Callable[[Start], Mapping[str, bool]] | None = None
+    """stream -> whether it is to run, asked every few seconds; None: all run as they were started"""
 
 
 def utc_now() -> datetime:
@@ -166,11 +169,12 @@ class _Run:
         self.jvm.forward_signals(self.asked_to_stop.set)
         writer = Writer(self.driver, self.token, self._check_rank)
         print("\n".join(self._banner()), file=sys.stderr, flush=True)
-        self.streams = self.job.streams(
-            Start(self.settings, self.spark, self.layout, writer, utc_now, self.env, self._outranked)
-        )
+        start = Start(self.settings, self.spark, self.layout, writer, utc_now, self.env, self._outranked)
+        self.streams = self.job.streams(start)
+        self._follow_switches(start)
         for stream in self.streams:
             stream.supervisor.begin()
+        threading.Thread(target=self._keep_following, args=[start], name="switches", daemon=True).start()
         self.state = "running"
         threading.Thread(target=self._watch_lag, name="lag", daemon=True).start()
 
@@ -213,6 +217,17 @@ class _Run:
             control.write_status(self.layout, status)
         except OSError as failure:
             log.error("the heartbeat could not be written: %s", explanation(failure).sentence)
+
+    def _keep_following(self, start: Start) -> None:
+        while not self.asked_to_stop.wait(_SWITCHES_EVERY_S):
+            self._follow_switches(start)
+
+    def _follow_switches(self, start: Start) -> None:
+        if self.job.switched is None:
+            return
+        wanted = self.job.switched(start)
+        for stream in self.streams:
+            stream.supervisor.switch(wanted.get(stream.record.name, True))
 
     def _watch_lag(self) -> None:
         while not self.asked_to_stop.wait(_LAG_EVERY_S):

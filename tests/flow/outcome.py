@@ -11,7 +11,8 @@ from spark_jobs.contracts.streams import FEEDS, Layout
 
 
 def _rows(query: str) -> list[tuple[Any, ...]]:
-    return duckdb.connect().execute(query).fetchall()  # type: ignore[union-attr]
+    with duckdb.connect() as connection:
+        return connection.execute(query).fetchall()
 
 
 def _has_parquet(folder: Path) -> bool:
@@ -29,9 +30,7 @@ def read_messages(output: Path) -> list[tuple[str, int, int]]:
     for feed in FEEDS:
         for folder in (layout.dataset(feed.name), layout.dead_letters(feed.name)):
             if _has_parquet(folder):
-                rows += duckdb.sql(
-                    f"SELECT '{feed.name}', kafka_partition, kafka_offset FROM {_scan(folder)}"
-                ).fetchall()
+                rows += _rows(f"SELECT '{feed.name}', kafka_partition, kafka_offset FROM {_scan(folder)}")
     return rows
 
 

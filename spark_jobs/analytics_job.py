@@ -1,0 +1,71 @@
+"""The analytics job: one pass over four Kafka topics becomes a 5-minute rollup, and that becomes nine analytics.
+
+Start it with `spark-submit spark_jobs/analytics_job.py` or `python -m spark_jobs.analytics_job`; every setting is an
+environment variable (docs/configure.md). With --follow-switches it turns single analytics on and off while it runs, as
+`ANALYTICS_OUTPUT_PATH/_control/switches.json` says. SIGTERM or Ctrl-C: it finishes its batches and exits with 0.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):  # spark-submit runs this file by its path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from spark_jobs.analytics.analytic_stream import analytic_stream
+from spark_jobs.contracts import control
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.settings import Settings, in_words
+from spark_jobs.contracts.streams import ANALYTICS, FEEDS, ROLLUP
+from spark_jobs.rollup.rollup_store import DayFiles
+from spark_jobs.rollup.rollup_stream import rollup_stream
+from spark_jobs.runtime import job
+from spark_jobs.runtime.desired_state import wanted_analytics
+from spark_jobs.runtime.step_pauses import step_listener
+
+
+def streams(start: job.Start) -> Sequence[job.Stream]:
+    log = PublicationLog(start.layout, ROLLUP, step_listener(start.env, ROLLUP))
+    tiles = DayFiles(start.layout.dataset(ROLLUP))
+    analytics = [analytic_stream(analytic, start, log, tiles) for analytic in ANALYTICS]
+    return [rollup_stream(start, log, tiles), *analytics]
+
+
+def switched(start: job.Start) -> dict[str, bool]:
+    """What the switches document asks for, over the flags of the environment."""
+    return dict(wanted_analytics(ANALYTICS, start.settings, control.read_switches(start.layout)))
+
+
+def banner(settings: Settings) -> Sequence[str]:
+    on = [analytic.name for analytic in ANALYTICS if settings.enabled(analytic)]
+    off = [analytic.name for analytic in ANALYTICS if not settings.enabled(analytic)]
+    return [
+        f"Kafka {settings.KAFKA_BOOTSTRAP_SERVERS}, rollup every {in_words(settings.BATCH_INTERVAL)}, "
+        f"analytics every {in_words(settings.analytics_interval)}",
+        f"output {settings.ANALYTICS_OUTPUT_PATH}, checkpoints {settings.ANALYTICS_CHECKPOINT_PATH}",
+        f"topics {', '.join(settings.topic(feed) for feed in FEEDS)}",
+        f"on: {', '.join(on) or 'none'}",
+        f"off: {', '.join(off) or 'none'}",
+    ]
+
+
+def analytics_job(follow_switches: bool) -> job.Job:
+    return job.Job(
+        name="analytics",
+        root=lambda settings: settings.ANALYTICS_OUTPUT_PATH,
+        checkpoints=lambda settings: settings.ANALYTICS_CHECKPOINT_PATH,
+        ui_port=lambda settings: settings.ANALYTICS_UI_PORT,
+        streams=streams,
+        banner=banner,
+        switched=switched if follow_switches else None,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--follow-switches", action="store_true", help="turn analytics on and off as switches.json says"
+    )
+    job.run(analytics_job(parser.parse_args().follow_switches), os.environ)

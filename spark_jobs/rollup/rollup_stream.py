@@ -1,0 +1,119 @@
+"""The rollup as a stream: four topics parsed once, summed up to 5-minute tiles, day files replaced through the log."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+
+from spark_jobs.contracts import control, local_files
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.streams import FEEDS, ROLLUP, Feed
+from spark_jobs.feeds.kafka_source import broker_client, kafka_messages
+from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.rollup.five_minute_rollup import (
+    TASK_SCHEMA,
+    all_measured,
+    measured_events,
+    tiles_from_stream,
+    tiles_of_task,
+)
+from spark_jobs.rollup.rollup_store import DayFiles, changed_tiles, day_tables
+from spark_jobs.rollup.tile_schemas import merged
+from spark_jobs.runtime.checkpoint import Offsets
+from spark_jobs.runtime.job import Start, Stream
+from spark_jobs.runtime.kafka_stream import KafkaStream, Staged, Unread
+from spark_jobs.runtime.stream_record import StreamRecord
+from spark_jobs.runtime.stream_supervisor import StreamSupervisor
+
+# How the messages of one batch are shared out: bikes and taxis are nearly all of them.
+_SHARE_OF_BATCH = {"bike_trips": 0.45, "taxi_trips": 0.45, "weather_data": 0.05, "accidents": 0.05}
+# The measure that counts a tile's events.
+_EVENTS = {
+    "bike_trips": "rental_count",
+    "taxi_trips": "ride_count",
+    "weather_data": "observation_count",
+    "accidents": "accident_count",
+}
+_ONE_TASK_UP_TO_ROWS = 20_000
+
+
+def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
+    settings, layout = start.settings, start.layout
+
+    def frame(offsets: Offsets) -> DataFrame:
+        return all_measured(measured_events(_parsed(start, feed, offsets), feed) for feed in FEEDS)
+
+    def stage(unread: Unread) -> Staged:
+        rows = unread.rows.coalesce(1) if unread.most_rows <= _ONE_TASK_UP_TO_ROWS else unread.rows
+        new = _tiles(rows.mapInArrow(tiles_of_task, TASK_SCHEMA))
+        events = sum(pc.sum(of_feed[_EVENTS[feed]]).as_py() for feed, of_feed in new.items())
+        tables = day_tables(tiles.day, new)
+        files = dict(_written(tables, unread.staging))
+        source = unread.staging.relative_to(layout.root)
+        target = layout.dataset(ROLLUP).relative_to(layout.root)
+        return Staged(
+            moves=[(str(source / name), str(target / place)) for name, place in files.items()],
+            written=events,
+            refused=unread.most_rows - events,
+            details={"changed": changes(new)},
+        )
+
+    record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL, start.now())
+    stream = KafkaStream(
+        name=ROLLUP,
+        topics=tuple(settings.topic(feed) for feed in FEEDS),
+        homes=(layout.dataset(ROLLUP),),
+        frame=frame,
+        stage=stage,
+        settings=settings,
+        spark=start.spark,
+        broker=broker_client(settings.KAFKA_BOOTSTRAP_SERVERS),
+        log=log,
+        checkpoint=Path(settings.ANALYTICS_CHECKPOINT_PATH) / ROLLUP,
+        trigger=settings.BATCH_INTERVAL,
+        record=record,
+        writer=start.writer,
+        now=start.now,
+    )
+    supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.outranked)
+    return Stream(supervisor, stream.lag_watch())
+
+
+def _parsed(start: Start, feed: Feed, offsets: Offsets) -> DataFrame:
+    settings, topic = start.settings, start.settings.topic(feed)
+    most = max(1, int(settings.MAX_OFFSETS_PER_TRIGGER * _SHARE_OF_BATCH[feed.name]))
+    messages = kafka_messages(start.spark, settings.KAFKA_BOOTSTRAP_SERVERS, {topic: offsets[topic]}, most)
+    return parsed(messages, feed, settings.ACCIDENT_TIME_ZONE)
+
+
+def _tiles(parts: DataFrame) -> dict[str, pa.Table]:
+    """feed -> the tiles of the batch, from those of its tasks."""
+    of_feed: dict[str, list[pa.Table]] = {}
+    for feed, stream in parts.collect():
+        of_feed.setdefault(feed, []).append(tiles_from_stream(bytes(stream)))
+    return {feed: merged(tables, feed) for feed, tables in of_feed.items()}
+
+
+def _written(tables: Mapping[tuple[str, date], pa.Table], staging: Path) -> Iterator[tuple[str, str]]:
+    """Staged name -> place below the rollup's folder."""
+    for (feed, day), tiles in tables.items():
+        name = f"{feed}-{day}.parquet"
+        pq.write_table(tiles, staging / name, compression="zstd")
+        local_files.sync_file(staging / name)
+        yield name, f"{feed}/{day}.parquet"
+
+
+def changes(new: Mapping[str, pa.Table]) -> dict[str, list[str]]:
+    """feed -> starts of the tiles that an entry changes, as the log keeps them: the change feed of the analytics."""
+    return {feed: [control.iso(start) for start in starts] for feed, starts in changed_tiles(new).items()}
+
+
+def read_changes(entry: Mapping[str, object]) -> dict[str, list[datetime]]:
+    """The same, read back from an applied marker."""
+    changed = entry.get("changed", {})
+    assert isinstance(changed, dict)
+    return {feed: [datetime.fromisoformat(start) for start in starts] for feed, starts in changed.items()}

@@ -192,17 +192,22 @@ def surge_weather_correlation(_: duckdb.DuckDBPyConnection) -> str:
         f"""count(*) {known[x]} AS {x}_n,
         sum({x} - mid_{x}) {known[x]} AS {x}_x, sum(surge - mid_surge) {known[x]} AS {x}_s,
         sum(pow({x} - mid_{x}, 2)) {known[x]} AS {x}_xx, sum(pow(surge - mid_surge, 2)) {known[x]} AS {x}_ss,
-        sum(({x} - mid_{x}) * (surge - mid_surge)) {known[x]} AS {x}_xs"""
+        sum(({x} - mid_{x}) * (surge - mid_surge)) {known[x]} AS {x}_xs,
+        sum({x}) {known[x]} AS {x}_as_is, sum({x} * {x}) {known[x]} AS {x}_squared,
+        sum(surge) {known[x]} AS {x}_s_as_is, sum(surge * surge) {known[x]} AS {x}_s_squared"""
         for x in elements
     )
-    sums = [f"{x}_{sum_of}" for x in elements for sum_of in ("n", "x", "s", "xx", "ss", "xs")]
+    # Whether there is a spread is asked of the values as they are (section 3.4): centring leaves dust where all are 0.
+    sums_of = ("n", "x", "s", "xx", "ss", "xs", "as_is", "squared", "s_as_is", "s_squared")
+    sums = [f"{x}_{sum_of}" for x in elements for sum_of in sums_of]
     sums += ["wet_n", "wet_sum", "dry_n", "dry_sum"]
     pearsons = ", ".join(
-        f"""pearson(
+        f"""CASE WHEN {x}_n * {x}_squared - pow({x}_as_is, 2) > 1e-10 * {x}_n * {x}_squared
+            AND {x}_n * {x}_s_squared - pow({x}_s_as_is, 2) > 1e-10 * {x}_n * {x}_s_squared THEN pearson(
             {x}_n, mid_{x} + {x}_x / {x}_n, mid_surge + {x}_s / {x}_n,
             {x}_xx / {x}_n - pow({x}_x / {x}_n, 2), {x}_ss / {x}_n - pow({x}_s / {x}_n, 2),
             {x}_xs / {x}_n - {x}_x / {x}_n * {x}_s / {x}_n
-        ) AS {x}_r"""
+        ) END AS {x}_r"""
         for x in elements
     )
     correlations = ", ".join(

@@ -85,20 +85,20 @@ class Playground:
     def start(self) -> None:
         self.airflow.write_configuration()
         migration = self.airflow.start_migration(self.env)
-        # The broker and its keepers read the mark from our environment.
+        # Airflow takes longest to come up: it does so beside the broker unless its database has to be made first.
+        if migration is None:
+            self._start_airflow()
+        # The broker's process gets the mark through our environment.
         os.environ[MARK] = self.mark
         self.broker.start(progress=say)
         self.broker.create_topics(
             tuple(self.jobs.topic(feed) for feed in FEEDS), self.settings.PLAYGROUND_KAFKA_PARTITIONS
         )
         self.generator = self._start_generator()
-        if migration:
+        if migration is not None:
             say("Preparing Airflow's database ...")
-        self.airflow.finish_migration(migration)
-        if closed := self.airflow.close_old_runs(utc_now()):
-            say(f"{closed} runs that an earlier playground left active are marked as failed.")
-        say(f"Starting Airflow on {self.airflow.url} ...")
-        self.services = self.airflow.start_components(self.env)
+            self.airflow.finish_migration(migration)
+            self._start_airflow()
         client = AirflowClient(self.airflow)
         self._wait_for("Airflow", client.is_healthy, AIRFLOW_START_TIMEOUT_S)
         variables = default_variables(self.settings, self.env)
@@ -108,6 +108,12 @@ class Playground:
             self._wait_for(f"the DAG {job}", lambda job=job: self._has_dag(client, job), DAG_TIMEOUT_S)  # type: ignore[misc]
             triggered = start_dag(client, job)
             say(f"DAG {job}: {'started' if triggered else 'a run is active already'}.")
+
+    def _start_airflow(self) -> None:
+        if closed := self.airflow.close_old_runs(utc_now()):
+            say(f"{closed} runs that an earlier playground left active are marked as failed.")
+        say(f"Starting Airflow on {self.airflow.url} ...")
+        self.services = self.airflow.start_components(self.env)
 
     def _start_generator(self) -> Service:
         folder = self.settings.folder("generator")
@@ -165,14 +171,16 @@ class Playground:
         told = None
         interval = LIFE_LINE_S if console.is_terminal else LIFE_LINE_TO_A_FILE_S
         stale_after = self.jobs.HEARTBEAT_STALE_AFTER + timedelta(seconds=1)
-        first_rows_seen = any(self.life.rows().values())
+        rows_before = sum(self.life.rows().values())
+        rows_seen = False
         with console.status("waiting for the first rows") if console.is_terminal else nothing() as status:
             while True:
                 self._refuse_the_dead()
                 rows, now = self.life.rows(), utc_now()
-                if not first_rows_seen and any(rows.values()):
-                    first_rows_seen = True
-                    say(f"First rows are readable, {time.monotonic() - started_s:.0f} s after the start.")
+                if not rows_seen and sum(rows.values()) > rows_before:
+                    rows_seen = True
+                    took_s = time.monotonic() - started_s
+                    say(f"{'New' if rows_before else 'First'} rows are readable, {took_s:.0f} s after the start.")
                 jobs = [self.life.job(job, now, stale_after) for job in jobs_here()]
                 line = life_line(rows, self.life.refused(), jobs, now)
                 if status is not None:
@@ -180,7 +188,7 @@ class Playground:
                 elif told is None or time.monotonic() - told >= interval:
                     say(line)
                     told = time.monotonic()
-                time.sleep(LIFE_LINE_S if first_rows_seen else 1.0)
+                time.sleep(LIFE_LINE_S if rows_seen else 1.0)
 
     def stop(self) -> None:
         """Jobs first, then what launched them, then what feeds them."""

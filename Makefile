@@ -125,7 +125,7 @@ COMPILE = pip compile -q --upgrade --universal --python-version 3.11 --generate-
 
 .PHONY: kill-matrix
 kill-matrix: setup ## Kill the real job at every step and at random moments, and compare: COUNT=100
-	$(SPARK)/bin/python -m tests.flow.kill_matrix --count $(COUNT)
+	$(SPARK)/bin/python -m tests.flow.kill_matrix --count $(COUNT) $(ARGS)
 
 .PHONY: bench-ingest
 bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog

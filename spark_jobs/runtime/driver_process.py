@@ -68,7 +68,9 @@ def instance_is_certainly_dead(layout: Layout, instance: str) -> bool:
 
 def end_now(driver: Driver) -> None:
     """Kill what is left of a driver on this host. Crash-safe by design: nothing is lost by it."""
-    left = running(driver)
+    found = running(driver)
+    # With the children: the driver may have written its last status before it had a JVM.
+    left = list({child.pid: child for process in found for child in [process, *_children(process)]}.values())
     for process in left:
         log.warning("ending the older driver %s (process %s)", driver.instance, process.pid)
         try:
@@ -76,6 +78,14 @@ def end_now(driver: Driver) -> None:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(left, timeout=5)
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        children: list[psutil.Process] = process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return children
 
 
 def take_over(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> int:

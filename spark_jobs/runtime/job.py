@@ -139,6 +139,7 @@ class _Run:
         self.state = "starting"
         self.streams: Sequence[Stream] = ()
         self.spark: SparkSession | None = None
+        self.spark_ui: str | None = None
         self.jvm: JvmTie | None = None
         self.asked_to_stop = threading.Event()
 
@@ -165,6 +166,7 @@ class _Run:
         self.spark = spark_session(self.settings, self.job.name, self.job.ui_port(self.settings), self.env)
         self.jvm = JvmTie(self.spark.sparkContext)
         self.driver = driver_process.driver_identity(self.instance, self.jvm.pid)
+        self.spark_ui = self.spark.sparkContext.uiWebUrl
         # Streams call back into Python through the same server as the JVM's signals; Spark starts it on first use.
         self.jvm.forward_signals(self.asked_to_stop.set)
         writer = Writer(self.driver, self.token, self._check_rank)
@@ -184,7 +186,7 @@ class _Run:
         return [
             f"{self.settings.SPARK_APP_NAME} - {self.job.name}",
             f"  Spark {pyspark.__version__}, Java {java}, Python {platform.python_version()}",
-            f"  driver {self.instance}, token {self.token}, Spark UI {self.spark.sparkContext.uiWebUrl or 'off'}",
+            f"  driver {self.instance}, token {self.token}, Spark UI {self.spark_ui or 'off'}",
             *(f"  {line}" for line in self.job.banner(self.settings)),
         ]
 
@@ -209,7 +211,7 @@ class _Run:
             started_at=control.iso(self.started_at),
             state=self.state,
             settings_fingerprint=settings_fingerprint(self.settings),
-            spark_ui=self.spark.sparkContext.uiWebUrl if self.spark and not self.asked_to_stop.is_set() else None,
+            spark_ui=self.spark_ui,
             log=self.env.get("DRIVER_LOG"),
             streams=tuple(stream.record.status(now) for stream in self.streams),
         )

@@ -1,0 +1,70 @@
+"""What a stream says of itself, from the facts of its batches and its lag."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from spark_jobs.runtime.faults import Explanation
+from spark_jobs.runtime.stream_record import Lag, StreamRecord, stuck_after
+from spark_jobs.runtime.stream_supervisor import pause_after
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TRIGGER = timedelta(seconds=10)
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def running() -> StreamRecord:
+    record = StreamRecord("bike_trips", TRIGGER, START)
+    record.running(START)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("trigger_s", "batch_s", "expected_s"),
+    [(10, [], 60), (30, [1.0], 180), (10, [40.0] * 20, 200), (10, [1.0] * 19 + [900.0], 60)],
+    ids=["at least a minute", "six triggers", "five slow batches", "one outlier does not count"],
+)
+def test_how_long_a_stream_may_take(trigger_s: float, batch_s: list[float], expected_s: float) -> None:
+    assert stuck_after(timedelta(seconds=trigger_s), batch_s) == timedelta(seconds=expected_s)
+
+
+def test_a_stream_with_nothing_to_read_is_idle_however_long() -> None:
+    record = running()
+    record.lag_seen(Lag(0, None))
+    assert record.status(after(36_000)).state == "idle"
+
+
+def test_a_stream_with_unread_messages_that_finishes_no_batch_gets_stuck() -> None:
+    record = running()
+    record.lag_seen(Lag(5, START))
+    assert record.status(after(59)).state == "healthy"
+    stuck = record.status(after(61))
+    assert (stuck.state, stuck.lag_records, stuck.lag_s) == ("stuck", 5, 61.0)
+    record.batch_finished(1, 0.5, 5, 0, after(62))
+    assert record.status(after(63)).state == "healthy"
+
+
+def test_rows_are_counted_per_day() -> None:
+    record = running()
+    record.batch_finished(1, 2.0, 90, 10, START)
+    status = record.status(START)
+    assert (status.rows_today, status.refused_today, status.rows_per_s) == (90, 10, 50.0)
+    record.batch_finished(2, 1.0, 1, 0, START + timedelta(days=1))
+    assert record.status(START + timedelta(days=1)).rows_today == 1
+
+
+def test_a_failure_is_told_with_cause_next_step_and_next_try() -> None:
+    record = running()
+    record.failed(Explanation("Kafka is away", "start it"), 2, broken=False, next_retry_at=after(4))
+    status = record.status(START)
+    assert (status.state, status.last_error, status.next_step) == ("restarting", "Kafka is away", "start it")
+    assert (status.restarts, status.consecutive_failures, status.next_retry_at) == (1, 2, after(4).isoformat())
+    record.healed()
+    assert record.status(START).consecutive_failures == 0
+
+
+def test_pauses_double_from_one_second_to_five_minutes() -> None:
+    assert [pause_after(failures).total_seconds() for failures in (1, 2, 3, 9, 10, 50)] == [1, 2, 4, 256, 300, 300]

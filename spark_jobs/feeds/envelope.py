@@ -59,7 +59,9 @@ def top_level(value: Column, json: Column) -> Column:
 def shape_refusal(value: Column, json: Column, top_level: Column) -> Column:
     """Why the message holds no record, null where it does."""
     text = value.cast("string")
-    is_one_value = F.from_json(F.concat(F.lit("["), text, F.lit("]")), "array<string>", _JSON).isNotNull()
+    # Wrapped twice, so that a stray bracket in the text cannot close the wrapping.
+    wrapped = F.concat(F.lit('[{"":'), text, F.lit("}]"))
+    is_one_value = F.from_json(wrapped, "array<string>", _JSON).isNotNull()
     given_data = F.filter(F.map_entries(top_level), lambda entry: entry["key"] == "data")
     last_data = F.get(given_data, F.size(given_data) - 1)["value"]
     data_is_odd = (F.size(given_data) > 0) & (json["data"].isNull() | ~F.coalesce(last_data, F.lit("")).startswith("{"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def drivers() -> Iterator[Callable[..., Driver]]:
     """Starts drivers and leaves none behind."""
     started: list[Driver] = []
 
-    def start(place: Place, **options: str) -> Driver:
+    def start(place: Place, **options: Any) -> Driver:
         started.append(Driver(place, **options))
         return started[-1]
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,13 @@ class Place:
 class Driver:
     """One started job. Its output goes to a file that failures quote."""
 
-    def __init__(self, place: Place, pause_at: str | None = None, module: str = "spark_jobs.ingestion_job") -> None:
+    def __init__(
+        self,
+        place: Place,
+        pause_at: str | None = None,
+        module: str = "spark_jobs.ingestion_job",
+        is_submitted: bool = False,
+    ) -> None:
         self.place = place
         place.folder.mkdir(parents=True, exist_ok=True)
         number = len(list(place.folder.glob("driver-*.log")))
@@ -62,9 +69,11 @@ class Driver:
         env = place.environment()
         if pause_at:
             env |= {"STREAMS_PAUSE_AT": pause_at, "STREAMS_PAUSE_FILE": str(self.pause_file)}
+        if is_submitted:
+            env |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                spark_submit(module) if is_submitted else [sys.executable, "-m", module],
                 cwd=PROJECT,
                 env=env,
                 stdout=output,
@@ -105,6 +114,15 @@ class Driver:
             return {}
         return document
 
+    def stream(self, name: str) -> dict[str, Any]:
+        """What the status document says of one stream; empty before it says anything."""
+        streams: list[dict[str, Any]] = self.status().get("streams", [])
+        return next((stream for stream in streams if stream["name"] == name), {})
+
+    def processes(self) -> dict[str, psutil.Process]:
+        """python and jvm, as the status document names them: with spark-submit, Python is the JVM's child."""
+        return {process["role"]: psutil.Process(process["pid"]) for process in self.status()["processes"]}
+
     def jvm(self) -> psutil.Process:
         if self._jvm is None:
             children = psutil.Process(self.process.pid).children(recursive=True)
@@ -136,14 +154,20 @@ class Driver:
 
     def end(self) -> None:
         """Leave nothing behind, whatever the test did."""
-        if self.process.poll() is not None:
-            return
-        for process in [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
+        if self.process.poll() is None:
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        with suppress(ProcessLookupError):  # one half of a job may have outlived the other
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
+
+
+def spark_submit(module: str) -> list[str]:
+    """The same job as Airflow starts it."""
+    jars = ",".join(str(jar) for jar in sorted(JARS.glob("*.jar")))
+    job = PROJECT / f"{module.replace('.', '/')}.py"
+    return [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]", "--jars", jars, str(job)]
 
 
 def log_positions(output: Path) -> dict[str, dict[str, int]]:

@@ -1,28 +1,48 @@
 """Messages for the flow tests: from the project's own generator, or given bytes, sent to a real broker."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from playground.generator.stream import messages
 from spark_jobs.contracts.settings import settings_from
 from spark_jobs.contracts.streams import FEEDS
 
+ANY = -1
+"""any partition: the producer's choice, by key"""
 TOPICS: Mapping[str, str] = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
 """feed -> topic, by the defaults"""
 
+Produced = dict[tuple[str, int, int], bytes | None]
+"""(topic, partition, offset) -> value"""
 
-def produce(bootstrap_servers: str, values: Iterable[tuple[str, bytes | None]]) -> None:
-    """Send (topic, value) pairs and wait until the broker has them all."""
+
+def produce(bootstrap_servers: str, values: Iterable[tuple[str, bytes | None]], partition: int = ANY) -> Produced:
+    """Send (topic, value) pairs and wait until the broker has them all; says where it keeps them."""
+    kept: Produced = {}
     producer = Producer(
         {"bootstrap.servers": bootstrap_servers, "enable.idempotence": True, "linger.ms": 20, "log_level": 0}
     )
     for number, (topic, value) in enumerate(values):
-        producer.produce(topic, value, key=str(number))
+        while True:
+            try:
+                producer.produce(topic, value, str(number), partition, on_delivery=_keeper(kept, value))
+                break
+            except BufferError:  # the broker is slower than we are
+                producer.poll(0.1)
         producer.poll(0)
     assert producer.flush(60) == 0
+    return kept
+
+
+def _keeper(kept: Produced, value: bytes | None) -> Callable[[KafkaError | None, Message], None]:
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        assert error is None, error
+        kept[str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)] = value
+
+    return delivered
 
 
 def generated(count: int, seed: int = 1, defects: float = 0.05) -> Iterable[tuple[str, bytes]]:
@@ -31,14 +51,19 @@ def generated(count: int, seed: int = 1, defects: float = 0.05) -> Iterable[tupl
     return ((TOPICS[message.feed], message.value) for message in islice(history, count))
 
 
-def end_offsets(bootstrap_servers: str) -> dict[str, dict[str, int]]:
+def settings_for(topics: Mapping[str, str]) -> dict[str, str]:
+    """The settings that make a job read these topics (feed -> topic)."""
+    return {feed.topic_setting: topics[feed.name] for feed in FEEDS}
+
+
+def end_offsets(bootstrap_servers: str, topics: Iterable[str] = tuple(TOPICS.values())) -> dict[str, dict[str, int]]:
     """topic -> partition -> end offset, as the log writes positions."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
     known = client.list_topics(timeout=10).topics
     asked = client.list_offsets(
         {
             TopicPartition(topic, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for topic in TOPICS.values()
+            for topic in topics
             for partition in known[topic].partitions
         }
     )

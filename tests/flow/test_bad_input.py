@@ -1,0 +1,75 @@
+"""Bad input: whatever a message holds, no query fails, and what is refused is kept byte for byte."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from playground.broker_process import Broker
+from spark_jobs.contracts.streams import FEEDS, Layout
+from spark_jobs.feeds.refusals import Refusal
+from tests.feeds.test_against_reference import SAMPLES, mutants
+from tests.flow.driver import Driver, Place
+from tests.flow.outcome import assert_each_message_once
+from tests.flow.produced import TOPICS, end_offsets, produce, settings_for
+
+Start = Callable[..., Driver]
+BAD_TOPICS = {feed: f"bad-{topic}" for feed, topic in TOPICS.items()}
+HUGE = 500_000
+
+
+def test_ten_thousand_bad_messages_fail_no_query_and_are_kept_byte_for_byte(
+    place: Place, history: Broker, drivers: Start
+) -> None:
+    history.create_topics(tuple(BAD_TOPICS.values()))
+    values = [(BAD_TOPICS[feed], value) for feed in TOPICS for value in (*mutants(feed), *huge(feed))]
+    random.Random(2018).shuffle(values)
+    produced = produce(history.bootstrap_servers, values)
+    assert len(produced) == len(values) >= 10_000
+    ends = end_offsets(history.bootstrap_servers, BAD_TOPICS.values())
+    bad = replace(place, settings=settings_for(BAD_TOPICS) | {"MAX_OFFSETS_PER_TRIGGER": "1500"})
+
+    driver = drivers(bad)
+    driver.wait_until_all_is_read(ends)
+    driver.wait_until(lambda: driver.is_running(), "a last heartbeat")
+    streams = driver.status()["streams"]
+    assert {stream["name"]: (stream["restarts"], stream["last_error"]) for stream in streams} == {
+        feed.name: (0, None) for feed in FEEDS
+    }
+    assert driver.stop() == 0, driver.said()
+
+    assert_each_message_once(bad.output, ends, BAD_TOPICS)
+    letters = dead_letters(bad.output)
+    reasons = Counter(reason for reason, _ in letters.values())
+    print(f"{len(produced)} produced, {len(letters)} refused: {dict(reasons)}")
+    assert set(reasons) <= set(Refusal)
+    assert len(reasons) == len(Refusal), f"never refused for {set(Refusal) - set(reasons)}"
+    assert {where: produced[where] for where in letters} == {where: raw for where, (_, raw) in letters.items()}
+
+
+def huge(feed: str) -> Iterator[bytes]:
+    """A few messages of half a megabyte: sound ones with a long stowaway, long junk, and a long cut-off text."""
+    sound: dict[str, Any] = SAMPLES[feed]
+    junk = random.Random(feed).randbytes(HUGE)
+    yield json.dumps({**sound, "unknown": "x" * HUGE}).encode()
+    yield json.dumps({"data": {**sound, "unknown": [{"deep": number} for number in range(HUGE // 16)]}}).encode()
+    yield json.dumps(dict.fromkeys(list(sound)[:1], "9" * HUGE)).encode()
+    yield b'{"' + b"x" * HUGE
+    yield b"[" * HUGE
+    yield b" " * HUGE
+    yield junk
+
+
+def dead_letters(output: Path) -> dict[tuple[str, int, int], tuple[str, bytes | None]]:
+    """(topic, partition, offset) -> (reason, raw value), of all feeds."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT topic, kafka_partition, kafka_offset, reason, raw "
+            f"FROM read_parquet('{Layout(output).root}/_dead_letters/**/*.parquet')"
+        ).fetchall()
+    return {(topic, partition, offset): (reason, raw) for topic, partition, offset, reason, raw in rows}

@@ -1,0 +1,106 @@
+"""Real input: the publishers' own CSV files, replayed into a real broker, compared with the files themselves."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from playground.broker_process import Broker
+from spark_jobs.contracts.streams import FEEDS, Layout
+from tests.flow.driver import PROJECT, Driver, Place
+from tests.flow.outcome import assert_each_message_once
+from tests.flow.produced import TOPICS, end_offsets, settings_for
+
+Start = Callable[..., Driver]
+
+BOSTON = PROJECT.parent / "shared" / "data" / "boston-2018-12"
+EVENTS = {"bike_trips": 60_425, "accidents": 200, "taxi_trips": 79, "weather_data": 330}
+REAL_TOPICS = {feed: f"real-{topic}" for feed, topic in TOPICS.items()}
+
+# What feeds.md sections 2 and 7 make of each file's columns, said once more in SQL on the files' texts.
+FILES = {
+    "bike_trips": "bike-trips.csv.gz",
+    "accidents": "accidents.csv",
+    "taxi_trips": "taxi-trips.csv",
+    "weather_data": "weather-data.csv",
+}
+EVENT_TIME = {
+    "bike_trips": "timezone('America/New_York', starttime::TIMESTAMP)",
+    "accidents": "timezone('America/New_York', left(dispatch_ts, 19)::TIMESTAMP)",
+    "taxi_trips": "make_timestamptz(time_stamp::BIGINT * 1000)",
+    "weather_data": "timezone('UTC', \"DATE\"::TIMESTAMP)",
+}
+USABLE_SECONDS = {"bike_trips": "CASE WHEN tripduration::BIGINT BETWEEN 1 AND 86400 THEN tripduration::BIGINT END"}
+SECONDS_READ = {"bike_trips": "duration_seconds"}
+NO_SECONDS = "NULL::BIGINT"
+
+
+@pytest.fixture
+def boston() -> Path:
+    if not BOSTON.is_dir():
+        assert os.environ.get("CI") != "true", f"{BOSTON} is missing"
+        pytest.skip(f"{BOSTON} is not here: the real data are not part of the project")
+    return BOSTON
+
+
+def test_a_month_of_real_boston_ends_in_parquet_and_dead_letters(
+    boston: Path, place: Place, history: Broker, drivers: Start
+) -> None:
+    history.create_topics(tuple(REAL_TOPICS.values()))
+    real = replace(place, settings=settings_for(REAL_TOPICS))
+    _replay(boston, real)
+    ends = end_offsets(history.bootstrap_servers, REAL_TOPICS.values())
+
+    driver = drivers(real)
+    driver.wait_until_all_is_read(ends)
+    assert driver.stop() == 0, driver.said()
+
+    assert_each_message_once(real.output, ends, REAL_TOPICS)
+    refused = {feed: _reasons(real.output, feed) for feed in EVENTS}
+    print(f"refused: {refused}")
+    found = {feed: _from_parquet(real.output, feed) for feed in EVENTS}
+    assert {feed: found[feed][0] + sum(refused[feed].values()) for feed in EVENTS} == EVENTS
+    print("\n".join(f"{feed}: events, seconds, first, last = {figures}" for feed, figures in found.items()))
+    assert found == {feed: _from_csv(boston, feed) for feed in EVENTS}
+    assert not any(refused.values()), "every row of these files has all that it needs"
+
+
+def _replay(data: Path, place: Place) -> None:
+    command = [sys.executable, "-m", "playground.replay", str(data), "--speed", "max"]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=place.environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _figures(event_time: str, seconds: str, source: str) -> tuple[Any, ...]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        figures = f"count(*), sum({seconds})::BIGINT, min({event_time})::VARCHAR, max({event_time})::VARCHAR"
+        return connection.execute(f"SELECT {figures} FROM {source}").fetchall()[0]
+
+
+def _from_csv(data: Path, feed: str) -> tuple[Any, ...]:
+    seconds = USABLE_SECONDS.get(feed, NO_SECONDS)
+    return _figures(EVENT_TIME[feed], seconds, f"read_csv('{data / FILES[feed]}', header=true, all_varchar=true)")
+
+
+def _from_parquet(output: Path, feed: str) -> tuple[Any, ...]:
+    event_time = next(known.event_time for known in FEEDS if known.name == feed)
+    source = f"read_parquet('{Layout(output).dataset(feed)}/**/*.parquet')"
+    return _figures(event_time, SECONDS_READ.get(feed, NO_SECONDS), source)
+
+
+def _reasons(output: Path, feed: str) -> dict[str, int]:
+    letters = Layout(output).dead_letters(feed)
+    if next(letters.glob("**/*.parquet"), None) is None:
+        return {}
+    with duckdb.connect() as connection:
+        counted = f"SELECT reason, count(*) FROM read_parquet('{letters}/**/*.parquet') GROUP BY ALL ORDER BY ALL"
+        return dict(connection.execute(counted).fetchall())

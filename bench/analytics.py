@@ -1,0 +1,126 @@
+"""`make bench-analytics`: nine analytics from one pass over Kafka, against nine independent streaming queries."""
+
+import argparse
+import shlex
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.backlog import end_offsets, messages_in, send_backlog
+from bench.contender import (
+    Checkpoints,
+    Contender,
+    Offsets,
+    Result,
+    newest,
+    parquet_files,
+    result_of,
+    settings_for,
+)
+from bench.ingest import tell, verdict
+from bench.plain_analytics import QUERIES
+from bench.record import report, table
+from playground.broker_process import Broker, temporary_broker
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
+
+_AT_MOST_S = 3600
+# An analytic looks every second and works off a month of hours in a few: silent for longer, it has nothing left.
+_SETTLED_AFTER_S = 10.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=3_000_000, help="messages in the backlog, over 14 days")
+    parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
+    asked = parser.parse_args()
+    command = f"python -m bench.analytics {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    with tempfile.TemporaryDirectory(prefix="bench-analytics-") as folder:
+        work = Path(folder)
+        with temporary_broker(work, heap="512m") as broker:
+            tell(f"sending {asked.events:,} messages")
+            send_backlog(broker.bootstrap_servers, asked.events)
+            ends = end_offsets(broker.bootstrap_servers)
+            tell("our job")
+            ours = run_ours(work / "ours", broker, ends)
+            tell("nine plain queries")
+            plain = run_plain(work / "plain", broker, ends)
+            report("bench-analytics", command, compared(ours, plain), asked.record)
+
+
+def run_ours(folder: Path, broker: Broker, ends: Offsets) -> Result:
+    """The real job, until the last consequence of the last message stands in the last analytic."""
+    env = settings_for(folder, broker.bootstrap_servers)
+    layout = Layout(Path(env["ANALYTICS_OUTPUT_PATH"]))
+    rollup = PublicationLog(layout, ROLLUP)
+    checkpoints = Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"]))
+
+    def is_rolled_up() -> bool:
+        checkpoints.first_batch_at()
+        head = rollup.head()
+        return head is not None and rollup.is_applied(head.seq) and _reached(head.position) == ends
+
+    with Contender("spark_jobs.analytics_job", folder, env) as job:
+        job.wait_until(is_rolled_up, "everything was rolled up", _AT_MOST_S)
+        job.wait_until(lambda: is_settled(layout), "all analytics were settled", _AT_MOST_S)
+        first = rollup_began(checkpoints, layout)
+        files = sum(parquet_files(layout.dataset(analytic.name)) for analytic in ANALYTICS)
+        last = newest(layout.root / "_applied", "*/*.json")
+        return result_of(job, "our job, nine analytics", messages_in(ends), first, last, files)
+
+
+def rollup_began(checkpoints: Checkpoints, layout: Layout) -> float:
+    """When the rollup's first batch was planned: the clocks of the analytics may tick before."""
+    planned = checkpoints.folder / ROLLUP / "offsets" / "0"
+    if planned.exists():
+        return planned.stat().st_mtime
+    first = checkpoints.first_batch_at()
+    assert first is not None, f"{layout.root} has no batch"
+    return first
+
+
+def _reached(position: object) -> dict[str, dict[str, int]]:
+    assert isinstance(position, dict)
+    return {topic: state["next_offset"] for topic, state in position.items()}
+
+
+def is_settled(layout: Layout) -> bool:
+    published = [newest(layout.applied(analytic.name), "*.json") for analytic in ANALYTICS]
+    return all(published) and time.time() - max(published) > _SETTLED_AFTER_S
+
+
+def run_plain(folder: Path, broker: Broker, ends: Offsets) -> Result:
+    env = settings_for(folder, broker.bootstrap_servers, SPARK_DRIVER_MEMORY="3g")
+    checkpoints = Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"]))
+    with Contender("bench.plain_analytics", folder, env) as job:
+        job.wait_until(lambda: checkpoints.have_read(ends, len(QUERIES)), "everything was read", _AT_MOST_S)
+        first = checkpoints.first_batch_at()
+        assert first is not None
+        files = parquet_files(Path(env["ANALYTICS_OUTPUT_PATH"]))
+        return result_of(job, "nine plain queries", messages_in(ends), first, checkpoints.read_at(ends), files)
+
+
+def compared(ours: Result, plain: Result) -> str:
+    rows = [
+        [
+            result.name,
+            f"{result.wall_s:.1f}",
+            f"{result.cpu_s:.1f}",
+            f"{result.peak_pss_mib:,.0f}",
+            f"{result.files:,}",
+            f"{result.startup_s:.1f}",
+            f"{result.others_cores:.2f}",
+        ]
+        for result in (ours, plain)
+    ]
+    head = ["", "wall s", "CPU-s", "peak PSS MiB", "files", "start-up s", "others' cores"]
+    targets = [
+        verdict("plain / ours, wall", plain.wall_s / ours.wall_s, at_least=10),
+        verdict("plain / ours, CPU", plain.cpu_s / ours.cpu_s, at_least=10),
+    ]
+    return f"{ours.events:,} events\n\n{table(head, rows)}\n\n" + "\n".join(targets)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""`python -m bench.calm`: what both jobs cost when nothing happens, and under a trickle at real-time speed."""
+
+import argparse
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from bench.backlog import TRICKLE_STARTS, end_offsets, messages_in, start_trickle
+from bench.contender import Contender, settings_for
+from bench.ingest import tell, verdict
+from bench.record import report, table
+from playground.broker_process import Broker, temporary_broker
+from spark_jobs.contracts import control
+from spark_jobs.contracts.streams import Layout
+
+_TRICKLE_PER_S = 50
+_START_AT_MOST_S = 180
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=15, help="how long each of the two spells is measured")
+    parser.add_argument("--warm-up", type=float, default=15, help="minutes of each spell before it is measured")
+    parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
+    asked = parser.parse_args()
+    command = f"python -m bench.calm {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    with tempfile.TemporaryDirectory(prefix="bench-calm-") as folder:
+        work = Path(folder)
+        with temporary_broker(work) as broker:
+            text = calm(work, broker, asked.warm_up * 60, asked.minutes * 60)
+            report("bench-calm", command, text, asked.record)
+
+
+def calm(work: Path, broker: Broker, warm_up_s: float, measured_s: float) -> str:
+    env = settings_for(work / "jobs", broker.bootstrap_servers, BATCH_INTERVAL="10 seconds")
+    with (
+        Contender("spark_jobs.ingestion_job", work, env) as ingestion,
+        Contender("spark_jobs.analytics_job", work, env) as analytics,
+    ):
+        for job, root in ((ingestion, env["OUTPUT_BASE_PATH"]), (analytics, env["ANALYTICS_OUTPUT_PATH"])):
+            job.wait_until(partial(_is_running, root), "the job was running", _START_AT_MOST_S)
+        jobs = {"ingestion": ingestion, "analytics": analytics}
+        tell("idle")
+        idle = _measured(jobs, "idle", broker, warm_up_s, measured_s)
+        trickle = start_trickle(broker.bootstrap_servers, _TRICKLE_PER_S, TRICKLE_STARTS)
+        try:
+            tell("a trickle")
+            busy = _measured(jobs, "trickle", broker, warm_up_s, measured_s)
+        finally:
+            trickle.terminate()
+            trickle.wait()
+    head = ["", "events/s", "ingestion, cores", "analytics, cores", "both, cores", "ingestion, MiB", "analytics, MiB"]
+    targets = [
+        verdict("idle, cores of both jobs", idle[1], at_most=0.15),
+        verdict("trickle, cores of both jobs", busy[1], at_most=0.6),
+    ]
+    spells = f"Each spell: {warm_up_s / 60:g} minutes of warm-up, {measured_s / 60:g} measured. Memory is the mean PSS."
+    return f"{spells}\n\n{table(head, [idle[0], busy[0]])}\n\n" + "\n".join(targets)
+
+
+def _is_running(root: str) -> bool:
+    status = control.read_status(Layout(Path(root)))
+    return status is not None and status.state == "running"
+
+
+def _measured(
+    jobs: dict[str, Contender], spell: str, broker: Broker, warm_up_s: float, measured_s: float
+) -> tuple[list[str], float]:
+    """The table's row, and the cores of both jobs."""
+    time.sleep(warm_up_s)
+    began, before = time.time(), messages_in(end_offsets(broker.bootstrap_servers))
+    time.sleep(measured_s)
+    ended, after = time.time(), messages_in(end_offsets(broker.bootstrap_servers))
+    cores = [job.meter.cpu_s(began, ended) / (ended - began) for job in jobs.values()]
+    memory = [job.meter.mean_pss_mib(began, ended) for job in jobs.values()]
+    row = [spell, f"{(after - before) / (ended - began):.1f}", *_figures([*cores, sum(cores)], ".3f")]
+    return [*row, *_figures(memory, ",.0f")], sum(cores)
+
+
+def _figures(values: Iterable[float], form: str) -> list[str]:
+    return [format(value, form) for value in values]
+
+
+if __name__ == "__main__":
+    main()

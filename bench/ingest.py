@@ -1,0 +1,280 @@
+"""`make bench-ingest`: our ingestion job, Spark's own file sink and DuckDB on one backlog; then the cost of a trigger.
+
+All contenders run on this machine one after the other, each as its own process on the same bytes.
+"""
+
+import argparse
+import shlex
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bench.backlog import (
+    TOPICS,
+    TRICKLE_STARTS,
+    dump_messages,
+    end_offsets,
+    messages_in,
+    send_backlog,
+    start_trickle,
+)
+from bench.contender import (
+    Checkpoints,
+    Contender,
+    Offsets,
+    Result,
+    newest,
+    parquet_files,
+    result_of,
+    settings_for,
+)
+from bench.existing_output import age_output
+from bench.record import report, table
+from playground.broker_process import Broker, temporary_broker
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.streams import FEEDS, Layout
+
+_BACKLOG_AT_MOST_S = 3600
+_TRICKLE_PER_S = 50
+_AGES = (30, 365)
+_OUR_JOB = "spark_jobs.ingestion_job"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=3_000_000, help="messages in the backlog, over 14 days")
+    parser.add_argument("--parts", default="backlog,triggers", help="which parts to run")
+    parser.add_argument(
+        "--warm-up", type=int, default=45, help="seconds of trickle before a trigger's cost is measured"
+    )
+    parser.add_argument("--trickle", type=int, default=60, help="seconds of trickle that are measured")
+    parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
+    asked = parser.parse_args()
+    command = f"python -m bench.ingest {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
+        work = Path(folder)
+        with temporary_broker(work, heap="512m") as broker:
+            tell(f"sending {asked.events:,} messages")
+            send_backlog(broker.bootstrap_servers, asked.events)
+            if "backlog" in asked.parts:
+                report("bench-ingest backlog", command, backlog_part(work, broker), asked.record)
+            if "triggers" in asked.parts:
+                text = triggers_part(work, broker, asked.warm_up, asked.trickle)
+                report("bench-ingest triggers", command, text, asked.record)
+
+
+def tell(what: str) -> None:
+    print(f"... {what}", file=sys.stderr, flush=True)
+
+
+# -- the backlog ------------------------------------------------------------------------------------------------------
+
+
+def backlog_part(work: Path, broker: Broker) -> str:
+    ends = end_offsets(broker.bootstrap_servers)
+    raw = work / "raw"
+    raw.mkdir()
+    tell("dumping the messages for DuckDB")
+    dump_messages(broker.bootstrap_servers, raw)
+    tell("our job")
+    ours = run_ours(work / "ours", broker, ends)
+    tell("Spark's file sink")
+    plain = run_plain(work / "plain", broker, ends)
+    shutil.rmtree(work / "plain")
+    tell("DuckDB")
+    duck = run_duckdb(work / "duckdb", raw, messages_in(ends))
+    shutil.rmtree(work / "duckdb")
+    return backlog_text(ours, plain, duck)
+
+
+def run_ours(folder: Path, broker: Broker, ends: Offsets) -> Result:
+    """The real job, from its start until the last message is published."""
+    layout = Layout(folder / "out")
+    with Contender(_OUR_JOB, folder, settings_for(folder, broker.bootstrap_servers)) as job:
+        checkpoints = wait_until_published(job, folder, ends)
+        first = checkpoints.first_batch_at()
+        assert first is not None
+        return result_of(
+            job,
+            "our job",
+            messages_in(ends),
+            first,
+            newest(layout.root / "_applied", "*/*.json"),
+            sum(parquet_files(layout.dataset(feed.name)) for feed in FEEDS),
+        )
+
+
+def wait_until_published(job: Contender, folder: Path, ends: Offsets) -> Checkpoints:
+    checkpoints = Checkpoints(folder / "checkpoints")
+
+    def is_published() -> bool:
+        checkpoints.first_batch_at()
+        return positions(folder / "out") == ends
+
+    job.wait_until(is_published, "everything was published", _BACKLOG_AT_MOST_S)
+    return checkpoints
+
+
+def positions(output: Path) -> dict[str, dict[str, int]]:
+    """topic -> partition -> next offset, of every feed whose newest log entry is applied."""
+    reached: dict[str, dict[str, int]] = {}
+    for feed, topic in TOPICS.items():
+        log = PublicationLog(Layout(output), feed)
+        head = log.head()
+        if head is not None and log.is_applied(head.seq):
+            reached[topic] = head.position[topic]["next_offset"]
+    return reached
+
+
+def run_plain(folder: Path, broker: Broker, ends: Offsets) -> Result:
+    checkpoints = Checkpoints(folder / "checkpoints")
+    with Contender("bench.plain_ingestion", folder, settings_for(folder, broker.bootstrap_servers)) as job:
+        job.wait_until(lambda: checkpoints.have_read(ends, len(FEEDS)), "everything was read", _BACKLOG_AT_MOST_S)
+        first = checkpoints.first_batch_at()
+        assert first is not None
+        files = parquet_files(folder / "out")
+        return result_of(job, "Spark's file sink", messages_in(ends), first, checkpoints.read_at(ends), files)
+
+
+def run_duckdb(folder: Path, raw: Path, events: int) -> Result:
+    output = folder / "out"
+    with Contender("bench.duckdb_ingestion", folder, settings_for(folder, ""), str(raw), str(output)) as process:
+        process.wait_until((output / "done").exists, "everything was written", _BACKLOG_AT_MOST_S)
+        started, done = newest(output, "started"), newest(output, "done")
+        return result_of(process, "DuckDB", events, started, done, parquet_files(output))
+
+
+def backlog_text(ours: Result, plain: Result, duck: Result) -> str:
+    rows = [
+        [
+            result.name,
+            f"{result.events_per_s:,.0f}",
+            f"{result.cpu_s_per_million:.1f}",
+            f"{result.peak_pss_mib:,.0f}",
+            f"{result.files:,}",
+            f"{result.wall_s:.1f}",
+            f"{result.startup_s:.1f}",
+            f"{result.others_cores:.2f}",
+        ]
+        for result in (ours, plain, duck)
+    ]
+    head = ["", "events/s", "CPU-s per million", "peak PSS MiB", "files", "wall s", "start-up s", "others' cores"]
+    targets = [
+        verdict("ours / Spark's file sink, events/s", ours.events_per_s / plain.events_per_s, at_least=1.0),
+        verdict("ours / DuckDB, events/s", ours.events_per_s / duck.events_per_s, at_least=0.2),
+        verdict("our peak PSS, GiB", ours.peak_pss_mib / 1024, at_most=2.0),
+    ]
+    return f"{ours.events:,} events\n\n{table(head, rows)}\n\n" + "\n".join(targets)
+
+
+def verdict(what: str, figure: float, at_least: float | None = None, at_most: float | None = None) -> str:
+    is_met = figure >= at_least if at_least is not None else at_most is not None and figure <= at_most
+    target = f"at least {at_least}" if at_least is not None else f"at most {at_most}"
+    return f"- {what}: **{figure:.2f}** (target: {target}) - {'met' if is_met else 'MISSED'}"
+
+
+# -- the cost of a trigger --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TriggerCost:
+    """What a batch of a trickle takes, over the four queries of the job."""
+
+    days: int
+    entries: int
+    triggers: int
+    rows_per_trigger: float
+    cpu_s: float
+    seconds: float
+    others_cores: float
+
+
+def triggers_part(work: Path, broker: Broker, warm_up_s: int, measured_s: int) -> str:
+    folder = work / "ours"
+    ends = end_offsets(broker.bootstrap_servers)
+    if not folder.exists():
+        tell("our job reads the backlog")
+        run_ours(folder, broker, ends)
+    costs = []
+    for number, days in enumerate((0, *_AGES)):
+        tell(f"triggers with {days or 'only the backlog'} days of output")
+        if days:
+            age_output(folder / "out", days)
+        costs.append(trigger_cost(folder, broker, days, TRICKLE_STARTS + timedelta(days=number), warm_up_s, measured_s))
+    return triggers_text(costs)
+
+
+def trigger_cost(
+    folder: Path, broker: Broker, days: int, start: datetime, warm_up_s: int, measured_s: int
+) -> TriggerCost:
+    applied = Layout(folder / "out").applied(FEEDS[0].name)
+    env = settings_for(folder, broker.bootstrap_servers)
+    with Contender(_OUR_JOB, folder, env) as job:
+        trickle = start_trickle(broker.bootstrap_servers, _TRICKLE_PER_S, start)
+        try:
+            before = newest(applied, "*.json")
+            job.wait_until(lambda: newest(applied, "*.json") > before, "the first batch was published", 120)
+            time.sleep(warm_up_s)
+            sent = messages_in(end_offsets(broker.bootstrap_servers))
+            began = time.time()
+            time.sleep(measured_s)
+            ended = time.time()
+            sent = messages_in(end_offsets(broker.bootstrap_servers)) - sent
+        finally:
+            trickle.terminate()
+            trickle.wait()
+        triggers = sum(1 for marker in applied.glob("*.json") if began < marker.stat().st_mtime <= ended)
+        return TriggerCost(
+            days,
+            sum(1 for _ in applied.glob("*.json")),
+            triggers,
+            sent / triggers,
+            job.meter.cpu_s(began, ended) / triggers,
+            batch_seconds(folder / "checkpoints" / FEEDS[0].name, began, ended),
+            job.meter.others_cores(began, ended),
+        )
+
+
+def batch_seconds(checkpoint: Path, began: float, ended: float) -> float:
+    """The median time from a batch's plan to Spark's commit, of the batches of one query that Spark still keeps."""
+    took = []
+    for commit in (checkpoint / "commits").glob("[0-9]*"):
+        committed, planned = commit.stat().st_mtime, (checkpoint / "offsets" / commit.name).stat().st_mtime
+        if began < committed <= ended:
+            took.append(committed - planned)
+    return statistics.median(took)
+
+
+def triggers_text(costs: Sequence[TriggerCost]) -> str:
+    rows = [
+        [
+            f"{cost.days} days" if cost.days else "only the backlog",
+            f"{cost.entries:,}",
+            f"{cost.triggers}",
+            f"{cost.rows_per_trigger:.0f}",
+            f"{cost.cpu_s:.3f}",
+            f"{cost.seconds:.3f}",
+            f"{cost.others_cores:.2f}",
+        ]
+        for cost in costs
+    ]
+    head = ["existing output", "log entries of a feed", "triggers", "events per trigger"]
+    head += ["CPU-s per trigger (all four queries)", "s per batch (bikes, median)", "others' cores"]
+    young, old = costs[-2], costs[-1]
+    growth = old.cpu_s / young.cpu_s
+    slower = old.seconds / young.seconds
+    return (
+        f"{table(head, rows)}\n\n"
+        f"- CPU per trigger, {old.days} / {young.days} days: **{growth:.2f}** (target: 0.8 to 1.2) - "
+        f"{'met' if 0.8 <= growth <= 1.2 else 'MISSED'}; seconds per batch: {slower:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

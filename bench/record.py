@@ -1,0 +1,31 @@
+"""Figures into BENCHMARKS.md: between markers, by the command that measured them, so that nobody types a figure."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.backlog import PROJECT
+
+BENCHMARKS = PROJECT / "BENCHMARKS.md"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def report(section: str, command: str, text: str, record: bool) -> None:
+    """Print the figures; with `record` also write them into their section of BENCHMARKS.md."""
+    block = f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, 2 cores\n\n{text}"
+    print(block, flush=True)
+    if record:
+        write_between_markers(BENCHMARKS, section, block)
+
+
+def write_between_markers(page: Path, section: str, block: str) -> None:
+    start, end = f"<!-- {section} -->", f"<!-- /{section} -->"
+    whole = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    text = page.read_text()
+    if not whole.search(text):
+        raise ValueError(f"{page} has no section {section}: add the lines {start} and {end}")
+    page.write_text(whole.sub(lambda _: f"{start}\n{block}\n{end}", text))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription  # type: ignore[attr-defined]
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from spark_jobs.runtime.faults import StreamFault
 
@@ -34,10 +35,18 @@ def broker_client(bootstrap_servers: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, "socket.timeout.ms": 10_000})
 
 
+def topic_id_on_broker(client: AdminClient, bootstrap_servers: str, topic: str) -> str:
+    """The id of the topic that has this name now. StreamFault where it is missing or nobody answers."""
+    try:
+        return str(_described(client, topic).topic_id)
+    except KafkaException as failure:
+        raise _explained(failure, bootstrap_servers, topic) from failure
+
+
 def topic_on_broker(client: AdminClient, bootstrap_servers: str, topic: str) -> TopicOnBroker:
     """The topic as the broker has it now. StreamFault where it is missing or nobody answers."""
     try:
-        described = client.describe_topics(TopicCollection([topic]), request_timeout=_REQUEST_TIMEOUT_S)[topic].result()
+        described = _described(client, topic)
         partitions = [TopicPartition(topic, partition.id) for partition in described.partitions]
         return TopicOnBroker(
             topic,
@@ -47,6 +56,12 @@ def topic_on_broker(client: AdminClient, bootstrap_servers: str, topic: str) -> 
         )
     except KafkaException as failure:
         raise _explained(failure, bootstrap_servers, topic) from failure
+
+
+def _described(client: AdminClient, topic: str) -> TopicDescription:
+    answers = client.describe_topics(TopicCollection([topic]), request_timeout=_REQUEST_TIMEOUT_S)
+    described: TopicDescription = answers[topic].result()
+    return described
 
 
 def _offsets(client: AdminClient, partitions: Sequence[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
@@ -103,14 +118,14 @@ def _checked_topic(
             "or start the dataset over with 'make reprocess'",
             needs_person=True,
         )
-    if known["topic_id"] != topic.topic_id:
-        raise _recreated(topic, "it has another id than the one that was read before")
+    refuse_other_topic_id(topic.name, known["topic_id"], topic.topic_id)
     next_offset = {}
     for partition, first in sorted(topic.first.items()):
         reached = known["next_offset"].get(str(partition), first)
         if reached > topic.end[partition]:
             raise _recreated(
-                topic, f"partition {partition} ends at {topic.end[partition]}, but {reached} messages were read before"
+                topic.name,
+                f"partition {partition} ends at {topic.end[partition]}, but {reached} messages were read before",
             )
         if reached < first:
             if on_lost_messages == "stop":
@@ -119,13 +134,18 @@ def _checked_topic(
         next_offset[str(partition)] = reached
     missing = sorted(set(known["next_offset"]) - set(next_offset))
     if missing:
-        raise _recreated(topic, f"partition {missing[0]}, which was read before, does not exist any more")
+        raise _recreated(topic.name, f"partition {missing[0]}, which was read before, does not exist any more")
     return {"topic_id": topic.topic_id, "next_offset": next_offset}
 
 
-def _recreated(topic: TopicOnBroker, evidence: str) -> StreamFault:
+def refuse_other_topic_id(topic: str, known: str, now: str) -> None:
+    if known != now:
+        raise _recreated(topic, "it has another id than the one that was read before")
+
+
+def _recreated(topic: str, evidence: str) -> StreamFault:
     return StreamFault(
-        f"the topic {topic.name} was recreated: {evidence}",
+        f"the topic {topic} was recreated: {evidence}",
         "if its messages are a new history, start the dataset over with 'make reprocess'; "
         "if the wrong broker answers, correct KAFKA_BOOTSTRAP_SERVERS",
         needs_person=True,
@@ -149,8 +169,8 @@ def end_offsets(position: Position) -> dict[str, dict[str, int]]:
 def kafka_messages(
     spark: SparkSession, bootstrap_servers: str, start: Mapping[str, Mapping[str, int]], most_per_trigger: int
 ) -> DataFrame:
-    """The stream of messages of all topics in `start`, from there on."""
-    return (
+    """The stream of messages of all topics in `start`, from there on, with the columns that the parsing takes."""
+    messages = (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", bootstrap_servers)
         .option("subscribe", ",".join(sorted(start)))
@@ -158,7 +178,15 @@ def kafka_messages(
         .option("maxOffsetsPerTrigger", most_per_trigger)
         .option("failOnDataLoss", "true")  # a loss is found and explained by checked_position at the restart
         .option("kafka.default.api.timeout.ms", 20_000)
+        .option("fetchOffset.numRetries", 1)  # the client itself tries for so long; then the status is to say why
         .option("kafka.request.timeout.ms", 15_000)
         .option("kafkaConsumer.pollTimeoutMs", 30_000)
         .load()
+    )
+    return messages.select(
+        "value",
+        "topic",
+        F.col("timestamp").alias("kafka_timestamp"),
+        F.col("partition").alias("kafka_partition"),
+        F.col("offset").alias("kafka_offset"),
     )

@@ -1,36 +1,64 @@
-"""The one entrance: Kafka messages -> the dataset's columns, or a reason to refuse. Pure selects, no I/O.
+# ruff: noqa: S608 - the SQL is made of the feeds' rules
+"""The one entrance: Kafka messages -> the dataset's columns, or a reason to refuse.
 
-The steps are separate selects because Spark keeps apart what is used more than once: each value is computed once.
+Messages come as Arrow tables, in the tasks of a batch. orjson reads each once, Arrow holds the values as columns, and
+DuckDB applies the rules (docs/decisions/0004-parsing-in-the-tasks.md). Nothing here needs Spark.
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
+import re
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pyspark import SparkContext
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from spark_jobs.columns.given_text import trimmed
 from spark_jobs.contracts.streams import Feed
 from spark_jobs.feeds.accidents import accidents
 from spark_jobs.feeds.bike_trips import BIKE_TRIPS
-from spark_jobs.feeds.envelope import envelope_text, given, parsed_json, record, shape_refusal, top_level
+from spark_jobs.feeds.given_values import BLANKS, GivenValues, trimmed
+from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, odd_instants
+from spark_jobs.feeds.messages import Record, records
 from spark_jobs.feeds.refusals import Refusal
-from spark_jobs.feeds.rules import FeedRules
+from spark_jobs.feeds.rules import FeedRules, Step
 from spark_jobs.feeds.taxi_trips import TAXI_TRIPS
 from spark_jobs.feeds.weather_data import WEATHER_DATA
 
-COMMON_TAIL = (
-    "event_timestamp string, source string, kafka_timestamp timestamp, kafka_partition int, kafka_offset bigint, "
-    "year int, month int, date string, hour int"
-)
-DEAD_LETTER_SCHEMA = (
-    "topic string, kafka_partition int, kafka_offset bigint, kafka_timestamp timestamp, "
-    "reason string, raw binary, refused_at timestamp"
-)
+MESSAGE_COLUMNS = ("value", "topic", "kafka_timestamp", "kafka_partition", "kafka_offset")
+"""what a message has: bytes, and where and when Kafka took it"""
 
-_OLDEST = "2000-01-01 00:00:00"
-_CLOCKS_MAY_DIFFER_BY = "24 hours"
+COMMON_TAIL: Mapping[str, pa.DataType] = {
+    "event_timestamp": pa.string(),
+    "source": pa.string(),
+    "kafka_timestamp": INSTANT,
+    "kafka_partition": pa.int32(),
+    "kafka_offset": pa.int64(),
+}
+"""the columns every dataset ends with, before the partition columns that stand in the path only"""
+
+VERDICT: Mapping[str, pa.DataType] = {"refusal": pa.string(), "topic": pa.string(), "raw": pa.binary()}
+"""why a message is refused (null: it is not), and the message itself, only where it is"""
+
+_OLDEST = "TIMESTAMP '2000-01-01'"
+_CLOCKS_MAY_DIFFER_BY = "INTERVAL 24 HOURS"
+_CLOCK = pa.timestamp("us")
+
+
+def dataset_columns(feed: Feed) -> dict[str, pa.DataType]:
+    """The dataset's columns in order, without the partition columns."""
+    return {**_rules(feed, "UTC").columns, **COMMON_TAIL}
+
+
+def parsed(messages: pa.Table, feed: Feed, accident_time_zone: str, only: Collection[str] | None = None) -> pa.Table:
+    """One row per message, in order: the dataset's columns (or `only` those), then the verdict."""
+    rules = _rules(feed, accident_time_zone)
+    columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
+    needed = _needed([*columns, feed.event_time], rules)
+    given = _given(messages, rules, needed)
+    result = _query(_rules_sql(feed, rules, [*columns]), given)
+    raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
+    schema = pa.schema({**columns, **VERDICT})
+    return result.append_column("raw", raw).select(schema.names).cast(schema)
 
 
 def _rules(feed: Feed, accident_time_zone: str) -> FeedRules:
@@ -46,79 +74,112 @@ def _rules(feed: Feed, accident_time_zone: str) -> FeedRules:
     raise KeyError(f"no rules for the feed {feed.name!r}")
 
 
-def dataset_schema(feed: Feed) -> str:
-    """The dataset's columns in order, as DDL."""
-    return f"{_rules(feed, 'UTC').schema}, {COMMON_TAIL}"
+def _needed(columns: Iterable[str], rules: FeedRules) -> set[str]:
+    """All names that the wanted columns and the verdict are made of, through all steps."""
+    needed = {*columns, *_words(rules.event_time_given), *_words(*rules.refusals.values())}
+    for step in reversed((rules.clock_texts, rules.times, *rules.steps)):
+        needed |= _words(*(rule for name, rule in step.items() if name in needed))
+    return needed
 
 
-def parsed(messages: DataFrame, feed: Feed, accident_time_zone: str) -> DataFrame:
-    """Every message as the dataset's columns, then `refusal` (null = valid), `topic` and `raw` (only where refused)."""
-    known = messages.select(
-        "value",
-        "topic",
-        F.col("timestamp").alias("kafka_timestamp"),
-        F.col("partition").alias("kafka_partition"),
-        F.col("offset").alias("kafka_offset"),
+def _words(*rules: str) -> set[str]:
+    return {word for rule in rules for word in re.findall(r"[a-z_]\w*", rule)}
+
+
+def _given(messages: pa.Table, rules: FeedRules, needed: Collection[str]) -> pa.Table:
+    """The looked-up values as columns, times read, next to what Kafka says of the message."""
+    read = records(messages["value"].to_pylist())
+    values = GivenValues(read.record)
+    columns = {
+        **{name: trimmed(values.text(names)) for name, names in rules.texts.items() if name in needed},
+        **{name: values.number(names) for name, names in rules.numbers.items() if name in needed},
+        **{name: values.text(names) for name, names in rules.as_written.items() if name in needed},
+    }
+    given = pa.table({**columns, **_envelope(read.event_timestamp, read.source)})
+    given = given.append_column("shape_refusal", pa.array(read.refusal, pa.string()))
+    for name in MESSAGE_COLUMNS[1:]:
+        given = given.append_column(name, messages[name])
+    given = given.set_column(
+        given.schema.get_field_index("kafka_timestamp"), "kafka_timestamp", messages["kafka_timestamp"].cast(_CLOCK)
     )
-    for columns in _steps(messages.sparkSession.sparkContext, feed, accident_time_zone):
-        known = known.select("*", *columns)
-    return known.select(
-        *(field.split()[0] for field in dataset_schema(feed).split(", ")),
-        "refusal",
-        "topic",
-        F.when(F.col("refusal").isNotNull(), F.col("value")).alias("raw"),
+    times = {name: text for name, text in rules.times.items() if name in needed}
+    for name, instants in _times(given, rules, times).items():
+        given = given.append_column(name, instants.cast(_CLOCK))
+    return given
+
+
+def _envelope(event_timestamp: Sequence[object], source: Sequence[object]) -> dict[str, pa.Array]:
+    texts: list[Record] = [{"event_timestamp": t, "source": s} for t, s in zip(event_timestamp, source, strict=True)]
+    values = GivenValues(texts)
+    return {name: trimmed(values.text((name,))) for name in ("event_timestamp", "source")}
+
+
+def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[str, pa.Array]:
+    """instant column -> instants. The plain texts are read by DuckDB, the odd ones one by one."""
+    clocks = ", ".join(
+        f"CASE WHEN regexp_full_match({text}, '{PLAIN_TIME}') THEN try_cast({text} AS TIMESTAMP) END AS {name}, "
+        f"CASE WHEN {name} IS NULL THEN {text} END AS odd_{name}"
+        for name, text in times.items()
     )
-
-
-@lru_cache
-def _steps(_jvm: SparkContext, feed: Feed, accident_time_zone: str) -> tuple[tuple[Column, ...], ...]:
-    # Building some thousand expressions takes longer than planning them; they live as long as the JVM they are in.
-    rules = _rules(feed, accident_time_zone)
-    steps = (_json(rules), _record(rules), _given(rules), *(step() for step in rules.steps), _verdict(feed, rules))
-    return tuple(tuple(column.alias(name) for name, column in step.items()) for step in steps)
-
-
-def _json(rules: FeedRules) -> Mapping[str, Column]:
-    return {"json": parsed_json(F.col("value"), rules.lookups)}
-
-
-def _record(rules: FeedRules) -> Mapping[str, Column]:
-    json = F.col("json")
+    ready = f"SELECT * {_with_step(rules.clock_texts, given.column_names)} FROM given"
+    found = _query(f"SELECT {clocks} FROM ({ready})", given)
     return {
-        "record": record(json, rules.lookups),
-        "event_timestamp": trimmed(envelope_text(json, "timestamp")),
-        "source": trimmed(envelope_text(json, "source")),
-        "top_level": top_level(F.col("value"), json),
+        name: pc.coalesce(
+            in_utc(found[name].combine_chunks(), rules.time_zone),
+            odd_instants(found[f"odd_{name}"].combine_chunks(), rules.time_zone),
+        )
+        for name in times
     }
 
 
-def _given(rules: FeedRules) -> Mapping[str, Column]:
-    return {
-        **{f"given_{value}": given(F.col("record"), names) for value, names in rules.lookups.items()},
-        "shape_refusal": shape_refusal(F.col("value"), F.col("json"), F.col("top_level")),
+def _rules_sql(feed: Feed, rules: FeedRules, columns: Sequence[str]) -> str:
+    """The steps one after the other, then the wanted columns and the verdict."""
+    query, known = "given", {*rules.texts, *rules.numbers, *rules.as_written, *rules.times}
+    wanted = _needed([*columns, feed.event_time], rules)
+    for step in rules.steps:
+        part = {name: rule for name, rule in step.items() if name in wanted}
+        query = f"(SELECT * {_with_step(part, known)} FROM {query})"
+        known |= set(part)
+    return f"SELECT {', '.join(columns)}, topic, {_refusal(feed, rules)} AS refusal FROM {query}"
+
+
+def _with_step(step: Step, known: Collection[str]) -> str:
+    """SQL after `*`: names that are there are replaced, new ones added."""
+    replaced = ", ".join(f"{rule} AS {name}" for name, rule in step.items() if name in known)
+    added = ", ".join(f"{rule} AS {name}" for name, rule in step.items() if name not in known)
+    return (f"REPLACE ({replaced}) " if replaced else "") + (f", {added}" if added else "")
+
+
+def _refusal(feed: Feed, rules: FeedRules) -> str:
+    time = feed.event_time
+    reasons = {
+        **rules.refusals,
+        Refusal.THE_EVENT_TIME_IS_MISSING: f"NOT ({rules.event_time_given})",
+        Refusal.THE_EVENT_TIME_IS_UNREADABLE: f"{time} IS NULL",
+        Refusal.THE_EVENT_TIME_IS_TOO_OLD: f"{time} < {_OLDEST}",
+        Refusal.THE_EVENT_TIME_IS_IN_THE_FUTURE: f"{time} > kafka_timestamp + {_CLOCKS_MAY_DIFFER_BY}",
     }
+    whens = " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in reasons.items())
+    return f"CASE WHEN shape_refusal IS NOT NULL THEN shape_refusal {whens} END"
 
 
-def _verdict(feed: Feed, rules: FeedRules) -> Mapping[str, Column]:
-    event_time = F.col(feed.event_time)
-    return {
-        "year": F.year(event_time),
-        "month": F.month(event_time),
-        "date": event_time.cast("date").cast("string"),
-        "hour": F.hour(event_time),
-        "refusal": _refusal(rules, event_time),
-    }
+_of_thread = threading.local()
 
 
-def _refusal(rules: FeedRules, event_time: Column) -> Column:
-    latest = F.col("kafka_timestamp") + F.expr(f"INTERVAL {_CLOCKS_MAY_DIFFER_BY}")
-    reason = F.when(F.col("shape_refusal").isNotNull(), F.col("shape_refusal"))
-    for refusal, applies in rules.refusals().items():
-        reason = reason.when(applies, F.lit(refusal))
-    no_time = F.coalesce(*(F.col(f"given_{text}") for text in rules.event_time_texts)).isNull()
-    return (
-        reason.when(no_time, F.lit(Refusal.THE_EVENT_TIME_IS_MISSING))
-        .when(event_time.isNull(), F.lit(Refusal.THE_EVENT_TIME_IS_UNREADABLE))
-        .when(event_time < F.lit(_OLDEST).cast("timestamp"), F.lit(Refusal.THE_EVENT_TIME_IS_TOO_OLD))
-        .when(event_time > latest, F.lit(Refusal.THE_EVENT_TIME_IS_IN_THE_FUTURE))
-    )
+def _query(sql: str, given: pa.Table) -> pa.Table:
+    """Run on this thread's in-process database: one thread, since tasks share the cores already, so rows keep order."""
+    if not hasattr(_of_thread, "connection"):
+        _of_thread.connection = duckdb.connect(config={"threads": 1})
+        _of_thread.connection.execute(f"CREATE MACRO trim_blanks(t) AS trim(t, {_sql_text(BLANKS)})")
+    connection: duckdb.DuckDBPyConnection = _of_thread.connection
+    connection.register("given", given)
+    try:
+        reader = connection.execute(sql).to_arrow_reader()
+        assert reader is not None
+        return reader.read_all()
+    finally:
+        connection.unregister("given")
+
+
+def _sql_text(characters: str) -> str:
+    return " || ".join(f"chr({ord(character)})" for character in characters)

@@ -1,28 +1,62 @@
-"""What one feed's file declares."""
+"""What one feed's file declares: where its values are found, and, in DuckDB's SQL, what becomes of them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from pyspark.sql import Column
+import pyarrow as pa
 
-from spark_jobs.feeds.envelope import Lookups
 from spark_jobs.feeds.refusals import Refusal
 
-Step: TypeAlias = Callable[[], Mapping[str, Column]]
-"""New columns made of those before; called late, since a Column needs a session"""
+Lookups = Mapping[str, tuple[str, ...]]
+"""what a value is called -> the names it is looked up by, in order; `a.b` is key b inside object a"""
+
+Step = Mapping[str, str]
+"""column -> SQL over the columns before it; a name that is there already is replaced"""
+
+TEXT, NUMBER, COUNT, FLAG = pa.string(), pa.float64(), pa.int32(), pa.bool_()
+INSTANT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
 class FeedRules:
-    """One topic: where its values are found, what they become and what it is refused for."""
+    """One topic. The columns that the steps start from are the names of the lookups."""
 
-    lookups: Lookups
-    schema: str
-    """the data columns, DDL"""
+    columns: Mapping[str, pa.DataType]
+    """the data columns in order, before the common tail"""
+    texts: Lookups
+    """trimmed text"""
+    numbers: Lookups
+    """finite doubles"""
+    as_written: Lookups
+    """text that the dataset keeps unchanged"""
+    times: Mapping[str, str]
+    """instant column -> the `as_written` text, or a column of `clock_texts`, it is read from"""
+    time_zone: str
+    """of a time without an offset"""
+    event_time_given: str
+    """SQL: whether any text that may tell the event time is there"""
     steps: tuple[Step, ...]
-    """each uses the columns of the steps before it; text found by a lookup is column `given_<lookup>`"""
-    event_time_texts: tuple[str, ...]
-    """the lookups that may tell the event time"""
-    refusals: Callable[[], Mapping[Refusal, Column]]
-    """what the record is refused for before its time is looked at"""
+    clock_texts: Step = field(default_factory=dict)
+    """texts made ready to be read as times"""
+    refusals: Mapping[Refusal, str] = field(default_factory=dict)
+    """what the record is refused for before its time is looked at: SQL that is true, and never null"""
+
+
+def between(value: str, lowest: float, highest: float) -> str:
+    """The number where it lies in the range, both ends included, else null."""
+    return f"CASE WHEN {value} BETWEEN {float(lowest)!r}e0 AND {float(highest)!r}e0 THEN {value} END"
+
+
+def whole_between(value: str, lowest: int, highest: int) -> str:
+    """The number as an integer where it is whole and in the range (1985.0 is, 1985.5 is not), else null."""
+    return (
+        f"CASE WHEN {value} BETWEEN {lowest}::DOUBLE AND {highest}::DOUBLE AND {value} = floor({value}) "
+        f"THEN {value}::INTEGER END"
+    )
+
+
+def in_boston(latitude: str, longitude: str) -> Step:
+    """Both coordinates where neither lies outside the area, else both null (feeds.md section 7)."""
+    bounds = {latitude: "42.0e0 AND 42.7e0", longitude: "-71.6e0 AND -70.6e0"}
+    inside = " AND ".join(f"coalesce({name} BETWEEN {bound}, true)" for name, bound in bounds.items())
+    return {name: f"CASE WHEN {inside} THEN {name} END" for name in (latitude, longitude)}

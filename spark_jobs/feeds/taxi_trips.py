@@ -1,79 +1,46 @@
 """Uber and Lyft price quotes polled in Boston."""
 
-from collections.abc import Mapping
+from spark_jobs.feeds.rules import INSTANT, NUMBER, TEXT, FeedRules, between, in_boston
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
-from spark_jobs.columns.boston import in_boston
-from spark_jobs.columns.given_text import number, number_between, trimmed
-from spark_jobs.columns.instants import epoch_instant, instant, odd_time
-from spark_jobs.feeds.rules import FeedRules
-
-_NUMBERS = (
-    "price",
-    "distance",
-    "surge_multiplier",
-    "latitude",
-    "longitude",
-    "temperature",
-    "apparent_temperature",
-    "precip_intensity",
-    "humidity",
-    "wind_speed",
-)
-_TEXTS = (
-    "trip_id",
-    "pickup_location",
-    "dropoff_location",
-    "cab_type",
-    "product_id",
-    "product_name",
-    "weather_summary",
-)
 _TEMPERATURES_F = (-60.0, 130.0)
-
-
-def _numbers() -> Mapping[str, Column]:
-    return {
-        **{f"{name}_number": number(F.col(f"given_{name}")) for name in _NUMBERS},
-        "epoch_number": number(F.col("given_epoch")),
-        "odd_datetime": odd_time(F.col("given_datetime")),
-    }
-
-
-def _times() -> Mapping[str, Column]:
-    written = instant(F.col("given_datetime"), F.col("odd_datetime"), "UTC")
-    return {"datetime_ts": F.coalesce(epoch_instant(F.col("epoch_number")), written)}
-
-
-def _columns() -> Mapping[str, Column]:
-    numbers = {name: F.col(f"{name}_number") for name in _NUMBERS}
-    is_usable = in_boston(numbers["latitude"], numbers["longitude"])
-    not_negative = ("price", "distance", "precip_intensity", "wind_speed")
-    temperatures = ("temperature", "apparent_temperature")
-    return {
-        "datetime": F.col("given_datetime"),
-        **{name: trimmed(F.col(f"given_{name}")) for name in _TEXTS},
-        **{name: F.when(numbers[name] >= 0, numbers[name]) for name in not_negative},
-        "surge_multiplier": F.when(numbers["surge_multiplier"] > 0, numbers["surge_multiplier"]),
-        "latitude": F.when(is_usable, numbers["latitude"]),
-        "longitude": F.when(is_usable, numbers["longitude"]),
-        **{name: number_between(numbers[name], *_TEMPERATURES_F) for name in temperatures},
-        "humidity": number_between(numbers["humidity"], 0, 1),
-    }
-
+# An epoch from here up counts milliseconds: as seconds it would be the year 5138.
+_EPOCH_S = "CASE WHEN epoch >= 1e11 THEN epoch / 1000 ELSE epoch END"
+_YEAR_0, _YEAR_10000 = -62_167_219_200, 253_402_300_800
 
 TAXI_TRIPS = FeedRules(
-    lookups={
+    columns={
+        "trip_id": TEXT,
+        "datetime": TEXT,
+        "datetime_ts": INSTANT,
+        "pickup_location": TEXT,
+        "dropoff_location": TEXT,
+        "cab_type": TEXT,
+        "product_id": TEXT,
+        "product_name": TEXT,
+        "price": NUMBER,
+        "distance": NUMBER,
+        "surge_multiplier": NUMBER,
+        "latitude": NUMBER,
+        "longitude": NUMBER,
+        "temperature": NUMBER,
+        "apparent_temperature": NUMBER,
+        "weather_summary": TEXT,
+        "precip_intensity": NUMBER,
+        "humidity": NUMBER,
+        "wind_speed": NUMBER,
+    },
+    texts={
         "trip_id": ("id", "trip_id"),
-        "epoch": ("timestamp", "time_stamp"),
-        "datetime": ("datetime",),
+        "epoch_text": ("timestamp", "time_stamp"),
         "pickup_location": ("pickup_location", "source"),
         "dropoff_location": ("dropoff_location", "destination"),
         "cab_type": ("cab_type",),
         "product_id": ("product.id", "product_id"),
         "product_name": ("product.name", "name"),
+        "weather_summary": ("weather_snapshot.summary", "short_summary"),
+    },
+    numbers={
+        "epoch": ("timestamp", "time_stamp"),
         "price": ("price",),
         "distance": ("distance",),
         "surge_multiplier": ("surge_multiplier",),
@@ -85,19 +52,27 @@ TAXI_TRIPS = FeedRules(
             "apparentTemperature",
             "apparent_temperature",
         ),
-        "weather_summary": ("weather_snapshot.summary", "short_summary"),
         "precip_intensity": ("weather_snapshot.precip_intensity", "precipIntensity", "precip_intensity"),
         "humidity": ("weather_snapshot.humidity", "humidity"),
         "wind_speed": ("weather_snapshot.wind_speed", "windSpeed", "wind_speed"),
     },
-    schema=(
-        "trip_id string, datetime string, datetime_ts timestamp, pickup_location string, dropoff_location string, "
-        "cab_type string, product_id string, product_name string, price double, distance double, "
-        "surge_multiplier double, latitude double, longitude double, temperature double, "
-        "apparent_temperature double, weather_summary string, precip_intensity double, humidity double, "
-        "wind_speed double"
+    as_written={"datetime": ("datetime",)},
+    times={"datetime_ts": "datetime"},
+    time_zone="UTC",
+    event_time_given="epoch_text IS NOT NULL OR datetime IS NOT NULL",
+    steps=(
+        {"epoch_s": _EPOCH_S},
+        {
+            "datetime_ts": f"coalesce(CASE WHEN epoch_s >= {_YEAR_0} AND epoch_s < {_YEAR_10000} "
+            "THEN make_timestamp(round_even(epoch_s * 1000000, 0)::BIGINT) END, datetime_ts)",
+            **{
+                name: f"CASE WHEN {name} >= 0 THEN {name} END"
+                for name in ("price", "distance", "precip_intensity", "wind_speed")
+            },
+            "surge_multiplier": "CASE WHEN surge_multiplier > 0 THEN surge_multiplier END",
+            **in_boston("latitude", "longitude"),
+            **{name: between(name, *_TEMPERATURES_F) for name in ("temperature", "apparent_temperature")},
+            "humidity": between("humidity", 0, 1),
+        },
     ),
-    steps=(_numbers, _times, _columns),
-    event_time_texts=("epoch", "datetime"),
-    refusals=dict,
 )

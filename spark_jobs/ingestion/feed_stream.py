@@ -8,7 +8,6 @@ from pyspark.sql import DataFrame
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import DEAD_LETTERS, Feed
 from spark_jobs.feeds.kafka_source import broker_client, kafka_messages
-from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.ingestion.staging_writer import MANIFEST_SCHEMA, StagedFile, staging_task
 from spark_jobs.runtime.checkpoint import Offsets
 from spark_jobs.runtime.job import Start, Stream
@@ -19,22 +18,18 @@ from spark_jobs.runtime.stream_supervisor import StreamSupervisor
 
 # Below this a batch is one task and so one file per hour: a second task would cost more than it saves.
 _ONE_TASK_UP_TO_ROWS = 20_000
-# The partition columns stand in the path only.
-_PATH_COLUMNS = ("year", "month", "date", "hour")
 
 
 def feed_stream(feed: Feed, start: Start) -> Stream:
     settings, layout = start.settings, start.layout
 
     def frame(offsets: Offsets) -> DataFrame:
-        messages = kafka_messages(
-            start.spark, settings.KAFKA_BOOTSTRAP_SERVERS, offsets, settings.MAX_OFFSETS_PER_TRIGGER
-        )
-        return parsed(messages, feed, settings.ACCIDENT_TIME_ZONE).drop(*_PATH_COLUMNS)
+        return kafka_messages(start.spark, settings.KAFKA_BOOTSTRAP_SERVERS, offsets, settings.MAX_OFFSETS_PER_TRIGGER)
 
     def stage(unread: Unread) -> Staged:
         rows = unread.rows.coalesce(1) if unread.most_rows <= _ONE_TASK_UP_TO_ROWS else unread.rows
-        manifest = rows.mapInArrow(staging_task(unread.staging, feed.event_time, start.now()), MANIFEST_SCHEMA)
+        task = staging_task(unread.staging, feed, settings.ACCIDENT_TIME_ZONE, start.now())
+        manifest = rows.mapInArrow(task, MANIFEST_SCHEMA)
         files = [StagedFile(*file) for file in manifest.collect()]
         return Staged(
             moves=list(_moves(feed, files, unread.staging.relative_to(layout.root), unread.seq)),

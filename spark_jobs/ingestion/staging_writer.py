@@ -1,7 +1,7 @@
-"""Staging: the tasks of a batch write complete Parquet files, valid rows by event hour, refused ones as dead letters.
+"""Staging: the tasks of a batch parse and write complete Parquet files, rows by event hour, refused ones as they came.
 
-One pass over the parsed rows, inside `mapInArrow`, because Spark's own writer would need a second pass for the dead
-letters and pays more per open file (measured in BENCHMARKS.md). Only a list of the files goes back to the driver.
+One pass inside `mapInArrow`: Spark's own writer would need a second one for the dead letters and pays more per open
+file (docs/decisions/0004-parsing-in-the-tasks.md). Only a list of the files goes back to the driver.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 
 from spark_jobs.contracts import local_files
-from spark_jobs.contracts.streams import hour_folder
+from spark_jobs.contracts.streams import Feed, hour_folder
+from spark_jobs.feeds.parsed_messages import VERDICT, parsed
 from spark_jobs.runtime.bounded_tables import bounded_tables
 
 MANIFEST_SCHEMA = "staged string, folder string, rows bigint, refused boolean"
 _MANIFEST = pa.schema([("staged", pa.string()), ("folder", pa.string()), ("rows", pa.int64()), ("refused", pa.bool_())])
 _DEAD_LETTER_COLUMNS = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "raw", "refused_at")
-_REFUSAL_COLUMNS = ("topic", "refusal", "raw")
 _HOUR_US = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,17 +37,18 @@ class StagedFile:
 
 
 def staging_task(
-    staging: Path, event_time: str, refused_at: datetime
+    staging: Path, feed: Feed, accident_time_zone: str, refused_at: datetime
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What each task of a batch runs: parsed rows in, a manifest of written files out."""
+    """What each task of a batch runs: messages in, a manifest of written files out."""
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         task = TaskContext.get()
         name = f"{task.partitionId()}-{task.attemptNumber()}" if task else "0-0"
         written: list[StagedFile] = []
-        for number, rows in enumerate(bounded_tables(batches)):
+        for number, messages in enumerate(bounded_tables(batches)):
+            rows = parsed(messages, feed, accident_time_zone)
             prefix = f"{name}-{number}"
-            written += staged_hours(rows, staging, prefix, event_time)
+            written += staged_hours(rows, staging, prefix, feed.event_time)
             written += staged_dead_letters(rows, staging, prefix, refused_at)
         yield _manifest(written)
 
@@ -56,7 +57,7 @@ def staging_task(
 
 def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) -> Iterator[StagedFile]:
     """Write the valid rows, one file per UTC hour of their event time."""
-    valid = rows.filter(pc.is_null(rows["refusal"])).drop_columns(list(_REFUSAL_COLUMNS))
+    valid = rows.filter(pc.is_null(rows["refusal"])).drop_columns(list(VERDICT))
     if not valid.num_rows:
         return
     # Event times are never before 2000 (feeds.md section 6): integer division is the floor.

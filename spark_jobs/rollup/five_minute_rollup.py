@@ -1,21 +1,20 @@
 # ruff: noqa: S608 - the SQL is made of constants
 """Events -> 5-minute tiles (analytics.md section 2): what is measured of each event, and the sums per tile.
 
-Spark reads and parses; each task then sums up its own rows with these queries, so that tiles leave it, not events.
-The same queries serve a rebuild from the ingested Parquet.
+Spark reads; each task parses and sums up its own messages, so that tiles leave it, not events. The same queries serve
+a rebuild from the ingested Parquet.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from functools import reduce
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import duckdb
 import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow.compute as pc
 
 from spark_jobs.contracts.settings import TILE
 from spark_jobs.contracts.streams import Feed
+from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS, merged, query_result
 from spark_jobs.runtime.bounded_tables import bounded_tables
 
@@ -49,34 +48,31 @@ MEASURED: Mapping[str, tuple[str, ...]] = {
 _TILE_US = int(TILE.total_seconds()) * 1_000_000
 
 
-def measured_events(parsed: DataFrame, feed: Feed) -> DataFrame:
-    """The valid rows of a parsed frame: where they came from, when they happened, and what is measured."""
-    return parsed.where(F.col("refusal").isNull()).select(
-        F.lit(feed.name).alias("feed"),
-        "topic",
-        "kafka_partition",
-        "kafka_offset",
-        F.col(feed.event_time).alias("event_time"),
-        *MEASURED[feed.name],
-    )
+def rollup_task(
+    feed_of_topic: Mapping[str, Feed], accident_time_zone: str
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """What each task of a batch runs: messages of several topics in, per feed the tiles of the valid ones out."""
+
+    def roll_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        parts: dict[str, list[pa.Table]] = {}
+        for messages in bounded_tables(batches):
+            for topic in pc.unique(messages["topic"]).to_pylist():
+                feed = feed_of_topic[topic]
+                of_topic = messages.filter(pc.equal(messages["topic"], topic))
+                parts.setdefault(feed.name, []).append(tiles_of(measured(of_topic, feed, accident_time_zone), feed))
+        feeds = list(parts)
+        streams = [_stream_of(merged(parts[feed], feed)) for feed in feeds]
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(feeds, pa.string()), pa.array(streams, pa.binary())], ["feed", "tiles"]
+        )
+
+    return roll_up
 
 
-def all_measured(frames: Iterable[DataFrame]) -> DataFrame:
-    """The feeds in one frame; a column that a feed does not have is null there."""
-    return reduce(lambda some, more: some.unionByName(more, allowMissingColumns=True), frames)
-
-
-def tiles_of_task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What each task of a batch runs: measured events in, their tiles out."""
-    parts: dict[str, list[pa.Table]] = {}
-    for rows in bounded_tables(batches):
-        for feed in TILE_SCHEMAS:
-            tiles = tiles_of(rows, feed)
-            if tiles.num_rows:
-                parts.setdefault(feed, []).append(tiles)
-    feeds = list(parts)
-    streams = [_stream_of(merged(parts[feed], feed)) for feed in feeds]
-    yield pa.RecordBatch.from_arrays([pa.array(feeds, pa.string()), pa.array(streams, pa.binary())], ["feed", "tiles"])
+def measured(messages: pa.Table, feed: Feed, accident_time_zone: str) -> pa.Table:
+    """The valid messages of one feed, parsed as far as its tiles need."""
+    rows = parsed(messages, feed, accident_time_zone, only=(*MEASURED[feed.name], feed.event_time))
+    return rows.filter(pc.is_null(rows["refusal"]))
 
 
 def _stream_of(tiles: pa.Table) -> bytes:
@@ -91,15 +87,15 @@ def tiles_from_stream(content: bytes) -> pa.Table:
     return pa.ipc.open_stream(content).read_all()
 
 
-def tiles_of(events: pa.Table, feed: str) -> pa.Table:
-    """The tiles of the events of one feed, one row per key. `events` may hold other feeds too (column `feed`)."""
+def tiles_of(events: pa.Table, feed: Feed) -> pa.Table:
+    """The tiles of the events of one feed (its event time and MEASURED columns), one row per key."""
     connection = _connection()
     # DuckDB would take arithmetic on times with a zone through the calendar of the session's zone.
-    position = events.schema.get_field_index("event_time")
-    utc = events.set_column(position, "event_time", events["event_time"].cast(pa.timestamp("us")))
-    connection.register("events", utc)
+    position = events.schema.get_field_index(feed.event_time)
+    clock = events[feed.event_time].cast(pa.timestamp("us"))
+    connection.register("events", events.set_column(position, "event_time", clock))
     try:
-        return query_result(connection, _QUERIES[feed]).cast(TILE_SCHEMAS[feed])
+        return query_result(connection, _QUERIES[feed.name]).cast(TILE_SCHEMAS[feed.name])
     finally:
         connection.unregister("events")
 
@@ -149,7 +145,7 @@ _QUERIES = {
             sum(duration_seconds) AS duration_sum,
             count(*) FILTER (user_type = 'Subscriber') AS subscriber_count,
             count(*) FILTER (user_type = 'Customer') AS customer_count
-        FROM events WHERE feed = 'bike_trips' GROUP BY ALL
+        FROM events GROUP BY ALL
     """,
     "taxi_trips": f"""
         WITH rides AS (
@@ -162,7 +158,7 @@ _QUERIES = {
                 precip_intensity * 25.4 AS p,
                 humidity AS h,
                 wind_speed * 0.44704 AS w
-            FROM events WHERE feed = 'taxi_trips'
+            FROM events
         )
         SELECT
             bucket_start,
@@ -187,7 +183,7 @@ _QUERIES = {
                 {_bucket(moved_back_us=1)},
                 *,
                 (CASE report_type WHEN 'FM-15' THEN 3 WHEN 'FM-16' THEN 2 ELSE 1 END)::INTEGER AS rank
-            FROM events WHERE feed = 'weather_data'
+            FROM events
         )
         SELECT
             bucket_start,
@@ -205,6 +201,6 @@ _QUERIES = {
             count(*) AS accident_count,
             count(*) FILTER (location_type = 'Intersection') AS intersection_accidents,
             count(*) FILTER (location_type = 'Street') AS street_accidents
-        FROM events WHERE feed = 'accidents' GROUP BY ALL
+        FROM events GROUP BY ALL
     """,
 }

@@ -11,26 +11,18 @@ from pyspark.sql import DataFrame
 
 from spark_jobs.contracts import control, local_files
 from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import FEEDS, ROLLUP, Feed
+from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
 from spark_jobs.feeds.kafka_source import broker_client, kafka_messages
-from spark_jobs.feeds.parsed_messages import parsed
-from spark_jobs.rollup.five_minute_rollup import (
-    TASK_SCHEMA,
-    all_measured,
-    measured_events,
-    tiles_from_stream,
-    tiles_of_task,
-)
+from spark_jobs.rollup.five_minute_rollup import TASK_SCHEMA, rollup_task, tiles_from_stream
 from spark_jobs.rollup.rollup_store import DayFiles, changed_tiles, day_tables
 from spark_jobs.rollup.tile_schemas import merged
 from spark_jobs.runtime.checkpoint import Offsets
+from spark_jobs.runtime.faults import StreamFault
 from spark_jobs.runtime.job import Start, Stream
 from spark_jobs.runtime.kafka_stream import KafkaStream, Staged, Unread
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.stream_supervisor import StreamSupervisor
 
-# How the messages of one batch are shared out: bikes and taxis are nearly all of them.
-_SHARE_OF_BATCH = {"bike_trips": 0.45, "taxi_trips": 0.45, "weather_data": 0.05, "accidents": 0.05}
 # The measure that counts a tile's events.
 _EVENTS = {
     "bike_trips": "rental_count",
@@ -43,20 +35,18 @@ _ONE_TASK_UP_TO_ROWS = 20_000
 
 def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
     settings, layout = start.settings, start.layout
+    feed_of_topic = {settings.topic(feed): feed for feed in FEEDS}
 
     def frame(offsets: Offsets) -> DataFrame:
-        return all_measured(measured_events(_parsed(start, feed, offsets), feed) for feed in FEEDS)
+        return kafka_messages(start.spark, settings.KAFKA_BOOTSTRAP_SERVERS, offsets, settings.MAX_OFFSETS_PER_TRIGGER)
 
     def stage(unread: Unread) -> Staged:
+        refuse_lost_days(log)
         rows = unread.rows.coalesce(1) if unread.most_rows <= _ONE_TASK_UP_TO_ROWS else unread.rows
-        new = _tiles(rows.mapInArrow(tiles_of_task, TASK_SCHEMA))
+        new = _tiles(rows.mapInArrow(rollup_task(feed_of_topic, settings.ACCIDENT_TIME_ZONE), TASK_SCHEMA))
         events = sum(pc.sum(of_feed[_EVENTS[feed]]).as_py() for feed, of_feed in new.items())
-        tables = day_tables(tiles.day, new)
-        files = dict(_written(tables, unread.staging))
-        source = unread.staging.relative_to(layout.root)
-        target = layout.dataset(ROLLUP).relative_to(layout.root)
         return Staged(
-            moves=[(str(source / name), str(target / place)) for name, place in files.items()],
+            moves=staged_days(new, tiles, layout, unread.staging),
             written=events,
             refused=unread.most_rows - events,
             details={"changed": changes(new)},
@@ -83,19 +73,32 @@ def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
     return Stream(supervisor, stream.lag_watch())
 
 
-def _parsed(start: Start, feed: Feed, offsets: Offsets) -> DataFrame:
-    settings, topic = start.settings, start.settings.topic(feed)
-    most = max(1, int(settings.MAX_OFFSETS_PER_TRIGGER * _SHARE_OF_BATCH[feed.name]))
-    messages = kafka_messages(start.spark, settings.KAFKA_BOOTSTRAP_SERVERS, {topic: offsets[topic]}, most)
-    return parsed(messages, feed, settings.ACCIDENT_TIME_ZONE)
-
-
 def _tiles(parts: DataFrame) -> dict[str, pa.Table]:
     """feed -> the tiles of the batch, from those of its tasks."""
     of_feed: dict[str, list[pa.Table]] = {}
     for feed, stream in parts.collect():
         of_feed.setdefault(feed, []).append(tiles_from_stream(bytes(stream)))
     return {feed: merged(tables, feed) for feed, tables in of_feed.items()}
+
+
+def refuse_lost_days(rollup: PublicationLog) -> None:
+    """A day file that the newest entry brought in and that is gone: adding to nothing would lose all it held."""
+    head = rollup.head()
+    for _, target in head.moves if head else ():
+        if not (rollup.layout.root / target).exists():
+            raise StreamFault(
+                f"{rollup.layout.root / target} is gone, though the log says that it is there: the rollup was removed",
+                "see docs/troubleshoot.md, 'The rollup is lost'",
+                needs_person=True,
+            )
+
+
+def staged_days(new: Mapping[str, pa.Table], tiles: DayFiles, layout: Layout, staging: Path) -> list[tuple[str, str]]:
+    """Stage what the day files that the new tiles touch must hold; the moves that bring them in."""
+    source = staging.relative_to(layout.root)
+    target = layout.dataset(ROLLUP).relative_to(layout.root)
+    written = _written(day_tables(tiles.day, new), staging)
+    return [(str(source / name), str(target / place)) for name, place in written]
 
 
 def _written(tables: Mapping[tuple[str, date], pa.Table], staging: Path) -> Iterator[tuple[str, str]]:

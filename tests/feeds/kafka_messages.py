@@ -1,41 +1,50 @@
-"""Messages as Spark's Kafka source hands them over, and what became of them."""
+"""Messages as the tasks of a batch get them, and what became of them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+import pyarrow as pa
 
 from spark_jobs.contracts.streams import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
 
 KAFKA_TIME = datetime(2026, 1, 1, tzinfo=UTC)
-SCHEMA = "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp, timestampType int"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def kafka_messages(spark: SparkSession, values: Sequence[bytes | None]) -> DataFrame:
-    rows = [(None, value, "a-topic", 0, offset, KAFKA_TIME, 0) for offset, value in enumerate(values)]
-    return spark.createDataFrame(rows, SCHEMA)
+def kafka_messages(values: Sequence[bytes | None]) -> pa.Table:
+    count = len(values)
+    return pa.table(
+        {
+            "value": pa.array(values, pa.binary()),
+            "topic": pa.array(["a-topic"] * count),
+            "kafka_timestamp": pa.array([KAFKA_TIME] * count, pa.timestamp("us", tz="UTC")),
+            "kafka_partition": pa.array([0] * count, pa.int32()),
+            "kafka_offset": pa.array(range(count), pa.int64()),
+        }
+    )
 
 
 def outcomes(
-    spark: SparkSession, feed: str, values: Sequence[bytes | None], accident_time_zone: str = "America/New_York"
+    feed: str, values: Sequence[bytes | None], accident_time_zone: str = "America/New_York"
 ) -> list[dict[str, Any]]:
-    """One dict per message, in order; instants as aware datetimes."""
-    result = parsed(kafka_messages(spark, values), feed_named(feed), accident_time_zone)
-    # As microseconds: a refused row may hold a year Python has no datetime for.
-    instants = [name for name, kind in result.dtypes if kind == "timestamp"]
-    readable = result.withColumns({name: F.unix_micros(name) for name in instants})
-    rows = [row.asDict() for row in readable.orderBy("kafka_offset").collect()]
+    """One dict per message, in order; instants as aware datetimes, null where Python has none for the year."""
+    result = parsed(kafka_messages(values), feed_named(feed), accident_time_zone)
+    for position, field in enumerate(result.schema):
+        if pa.types.is_timestamp(field.type):
+            result = result.set_column(position, field.name, result[field.name].cast(pa.int64()))
+    rows: list[dict[str, Any]] = result.to_pylist()
+    instants = [name for name in rows[0] if name.endswith(("_ts", "timestamp"))] if rows else []
     for row in rows:
         for name in instants:
-            row[name] = _aware(row[name])
+            if isinstance(row[name], int):
+                row[name] = _aware(row[name])
     return rows
 
 
-def _aware(micros: int | None) -> datetime | None:
-    if micros is None or not -62_135_596_800_000_000 <= micros < 253_402_300_800_000_000:
+def _aware(micros: int) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
         return None
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)

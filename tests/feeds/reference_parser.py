@@ -7,7 +7,6 @@ import json
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,7 +54,7 @@ def _text(value: Any) -> str | None:
     """Untrimmed text of a single value, null for empty ones, objects and arrays."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if not isinstance(value, str) or value.strip(BLANKS) in EMPTY or value[:1] in ("{", "["):
+    if not isinstance(value, str) or value.strip(BLANKS) in EMPTY:
         return None
     if isinstance(value, _Token):
         return _plain_number(value)
@@ -63,17 +62,10 @@ def _text(value: Any) -> str | None:
 
 
 def _plain_number(token: str) -> str | None:
-    if re.fullmatch(r"-?\d+", token):
+    if re.fullmatch(r"-?\d{1,20}", token) and -(2**63) <= int(token) < 2**64:
         return str(int(token))
-    value = float(token)
-    if not math.isfinite(value):
-        return None
-    if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return repr(value)
-    # As Java writes a double: 1.5E9
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    whole, *rest = map(str, digits)
-    return f"{'-' * sign}{whole}.{''.join(rest) or '0'}E{int(exponent) + len(rest)}"
+    # As Python writes a double; so do integers beyond 64 bits.
+    return repr(float(token)) if math.isfinite(float(token)) else token
 
 
 def _trimmed(text: str | None) -> str | None:
@@ -440,8 +432,4 @@ def parsed_message(feed: str, raw: bytes | None, kafka_time: datetime, accident_
         **row,
         "event_timestamp": _trimmed(_text(timestamp)),
         "source": _trimmed(_text(source)),
-        "year": when.year,
-        "month": when.month,
-        "date": when.date().isoformat(),
-        "hour": when.hour,
     }

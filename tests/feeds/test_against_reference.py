@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from tests.feeds.kafka_messages import KAFKA_TIME, outcomes
 from tests.feeds.reference_parser import parsed_message
@@ -152,8 +151,8 @@ def encoded(message: Any) -> bytes:
     return json.dumps(message).encode()
 
 
-def compare(spark: SparkSession, feed: str, values: list[bytes | None]) -> None:
-    rows = outcomes(spark, feed, values)
+def compare(feed: str, values: list[bytes | None]) -> None:
+    rows = outcomes(feed, values)
     assert len(rows) == len(values)
     differences = [
         (value, difference)
@@ -174,19 +173,19 @@ def difference_of(feed: str, value: bytes | None, row: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("feed", FILES)
-def test_real_messages_read_the_same_in_both(spark: SparkSession, feed: str) -> None:
+def test_real_messages_read_the_same_in_both(feed: str) -> None:
     path = REAL_DATA / FILES[feed]
     if not path.exists():
         assert os.environ.get("CI") != "true", f"{path} is missing"
         pytest.skip(f"{path} is not here")
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         rows = [row for row, _ in zip(csv.DictReader(lines), range(MOST_BIKE_TRIPS), strict=False)]
-    compare(spark, feed, [encoded(message) for row in rows for message in (row, enveloped(feed, row))])
+    compare(feed, [encoded(message) for row in rows for message in (row, enveloped(feed, row))])
 
 
 @pytest.mark.parametrize("feed", FILES)
-def test_mutated_messages_read_the_same_in_both(spark: SparkSession, feed: str) -> None:
-    compare(spark, feed, list(mutants(feed)))
+def test_mutated_messages_read_the_same_in_both(feed: str) -> None:
+    compare(feed, list(mutants(feed)))
 
 
 def mutants(feed: str) -> Iterator[bytes | None]:

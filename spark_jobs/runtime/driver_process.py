@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psutil
+from pyspark.java_gateway import ensure_callback_server_started
 
 from spark_jobs.contracts import control
 from spark_jobs.contracts.control import Driver, Process
@@ -125,6 +126,8 @@ class JvmTie:
 
     def forward_signals(self, stop: Callable[[], None]) -> None:
         """SIGTERM and SIGINT that reach the JVM (a kill of spark-submit or of the group) become a graceful stop."""
+        # Without this the server starts with the first batch only, and a signal before it would be lost.
+        ensure_callback_server_started(self._context._gateway)  # type: ignore[no-untyped-call]
         handler = _JvmSignalHandler(stop)
         for name in ("TERM", "INT"):
             signal = self._context._jvm.sun.misc.Signal(name)

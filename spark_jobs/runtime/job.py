@@ -164,10 +164,10 @@ class _Run:
 
     def _start(self) -> None:
         self.spark = spark_session(self.settings, self.job.name, self.job.ui_port(self.settings), self.env)
+        self._listen_for_signals()  # again: Spark has put its own handler, which raises, in the place of SIGINT's
         self.jvm = JvmTie(self.spark.sparkContext)
         self.driver = driver_process.driver_identity(self.instance, self.jvm.pid)
         self.spark_ui = self.spark.sparkContext.uiWebUrl
-        # Streams call back into Python through the same server as the JVM's signals; Spark starts it on first use.
         self.jvm.forward_signals(self.asked_to_stop.set)
         writer = Writer(self.driver, self.token, self._check_rank)
         print("\n".join(self._banner()), file=sys.stderr, flush=True)

@@ -140,6 +140,7 @@ class KafkaStream:
         start = checkpoint.planned_offsets(self.checkpoint, batch_id - 1) or query_start
 
         def stage(head: Entry) -> Entry | None:
+            _refuse_gap(self.name, kafka_source.end_offsets(head.position), query_start, start)
             return self._staged(batch, batch_id, head, start, end)
 
         entry = self.log.publish(stage, self.writer.check, self.now)
@@ -151,7 +152,6 @@ class KafkaStream:
     def _staged(self, batch: DataFrame, batch_id: int, head: Entry, start: Offsets, end: Offsets) -> Entry | None:
         """Stage what the head does not hold yet; None where it holds everything."""
         reached = kafka_source.end_offsets(head.position)
-        _refuse_gap(self.name, reached, start)
         ahead = {topic: _furthest(offsets, end.get(topic, {})) for topic, offsets in reached.items()}
         if ahead == reached:
             return None
@@ -165,6 +165,7 @@ class KafkaStream:
                 seq=seq,
             )
         )
+        self._refuse_recreated_topics(head)
         return Entry(
             kind="batch",
             position={topic: {**head.position[topic], "next_offset": offsets} for topic, offsets in ahead.items()},
@@ -173,6 +174,12 @@ class KafkaStream:
             writer=self.writer.named(),
             details={"spark": {"batch_id": batch_id}, **staged.details},
         )
+
+    def _refuse_recreated_topics(self, head: Entry) -> None:
+        """Asked once the rows are read: Spark knows topics by name only, and would go on in a new one's history."""
+        for name, known in head.position.items():
+            now = kafka_source.topic_id_on_broker(self.broker, self.settings.KAFKA_BOOTSTRAP_SERVERS, name)
+            kafka_source.refuse_other_topic_id(name, known["topic_id"], now)
 
 
 def set_aside_if_astray(name: str, path: Path, resumes: bool, now: datetime) -> None:
@@ -219,10 +226,11 @@ def _messages(offsets: Offsets) -> int:
     return sum(sum(of_topic.values()) for of_topic in offsets.values())
 
 
-def _refuse_gap(name: str, reached: Offsets, start: Offsets) -> None:
+def _refuse_gap(name: str, reached: Offsets, query_start: Offsets, start: Offsets) -> None:
+    """A batch may begin beyond the log only where the query was told to: new partitions, lost messages skipped."""
     for topic, offsets in start.items():
         for partition, offset in offsets.items():
-            known = reached[topic].get(partition, 0)
+            known = max(reached[topic].get(partition, 0), query_start[topic].get(partition, 0))
             if offset > known:
                 raise StreamFault(
                     f"the checkpoint of {name} is ahead of its log ({topic} {partition}: {offset}, the log: {known})",

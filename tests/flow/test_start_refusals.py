@@ -1,0 +1,161 @@
+"""How the job begins and ends: what it refuses to start with, which signals it obeys, what it leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.streams import Layout
+from tests.flow.driver import PROJECT, Driver, Place
+
+Start = Callable[..., Driver]
+
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+MODULE = ("-m", "spark_jobs.ingestion_job")
+AS_A_FILE = ("spark_jobs/ingestion_job.py",)
+
+
+def ran(place: Place, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A start that is expected to end by itself, before there is any Spark."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env=place.environment() | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Place:
+    """Paths of the test's own, and a broker that is never asked."""
+    return Place(tmp_path, "127.0.0.1:9")
+
+
+def test_settings_that_are_not_allowed_are_told_all_at_once(nowhere: Place) -> None:
+    wrong = {
+        "KAFKA_BOOTSTRAP_SERVERS": "no port here",
+        "KAFKA_TOPIC_TAXI": "taxi trips!",
+        "BATCH_INTERVAL": "soon",
+        "MAX_OFFSETS_PER_TRIGGER": "0",
+        "OUTPUT_BASE_PATH": "relative/path",
+        "ACCIDENT_TIME_ZONE": "Boston",
+        "ON_LOST_MESSAGES": "shrug",
+        "ENABLE_PEARSON_CORRELATIONS": "perhaps",
+    }
+    refused = ran(nowhere, *MODULE, **wrong)
+    assert refused.returncode == 2
+    lines = {line.split(" ")[0]: line for line in refused.stderr.splitlines() if "; allowed: " in line}
+    assert set(lines) == set(wrong)
+    for name, value in wrong.items():
+        before, _, allowed = lines[name].partition("; allowed: ")
+        assert before == f"{name} is {value!r}"
+        assert allowed.strip(), lines[name]
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("setting", ["OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH"])
+def test_a_path_that_cannot_be_written_is_refused_with_a_sentence(nowhere: Place, setting: str) -> None:
+    file = nowhere.folder / "a file"
+    file.write_text("")
+    refused = ran(nowhere, *MODULE, **{setting: str(file / "below")})
+    assert refused.returncode == 2
+    assert f"{file / 'below'} cannot be written" in refused.stderr
+    assert setting in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("started_as", [MODULE, AS_A_FILE])
+def test_help_says_what_the_job_is(nowhere: Place, started_as: tuple[str, ...]) -> None:
+    helped = ran(nowhere, *started_as, "--help")
+    assert helped.returncode == 0, helped.stderr
+    assert "usage:" in helped.stdout
+    assert "SIGTERM" in helped.stdout
+
+
+def test_data_without_a_log_are_not_added_to_and_sigterm_lets_the_batch_finish(place: Place, drivers: Start) -> None:
+    stray = Layout(place.output).dataset("bike_trips") / "year=2018" / "stray.parquet"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"")
+    driver = drivers(place, pause_at="weather_data:staged:1")
+
+    driver.wait_until(lambda: driver.stream("bike_trips").get("state") == "broken", "the bikes are refused")
+    bikes = driver.stream("bike_trips")
+    assert f"{stray.parents[1]} holds data but" in bikes["last_error"]
+    assert "has no log" in bikes["last_error"]
+    assert "make reprocess" in bikes["next_step"]
+    assert f"{bikes['last_error']}. Next step: {bikes['next_step']}" in driver.said()
+
+    driver.wait_until_paused()
+    assert listens_beyond_this_machine(driver.processes()) == []
+    driver.process.send_signal(signal.SIGTERM)
+    driver.wait_until(lambda: driver.status()["state"] == "stopping", "it is stopping")
+    assert newest_entry(place, "weather_data") == 0, "the batch in hand is not published yet"
+    driver.pause_file.unlink()
+    assert driver.process.wait(60) == 0, driver.said()
+    assert newest_entry(place, "weather_data") == 1
+    assert driver.status()["state"] == "stopped"
+    assert not Layout(place.output).log("bike_trips").exists()
+    assert [path for path in stray.parents[1].glob("**/*") if path.is_file()] == [stray]
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "is_submitted", "receiver"),
+    [
+        (signal.SIGTERM, False, "the whole process group"),
+        (signal.SIGINT, True, "the whole process group"),
+        (signal.SIGTERM, True, "the started process"),
+    ],
+    ids=["SIGTERM to the group", "SIGINT to spark-submit's group", "SIGTERM to spark-submit"],
+)
+def test_a_signal_ends_the_job_gracefully(
+    place: Place, drivers: Start, signal_number: signal.Signals, is_submitted: bool, receiver: str
+) -> None:
+    driver = drivers(place, is_submitted=is_submitted)
+    driver.wait_until(driver.is_running, "it runs")
+    processes = driver.processes()
+    assert processes["jvm" if is_submitted else "python"].pid == driver.process.pid
+    assert listens_beyond_this_machine(processes) == []
+    if receiver == "the started process":
+        driver.process.send_signal(signal_number)
+    else:
+        os.killpg(driver.process.pid, signal_number)
+    assert driver.process.wait(90) == 0, driver.said()
+    assert driver.status()["state"] == "stopped", driver.said()
+    assert_all_gone(processes)
+
+
+def test_with_spark_submit_too_neither_half_outlives_the_other(place: Place, drivers: Start) -> None:
+    for victim in ("jvm", "python"):
+        driver = drivers(place, is_submitted=True)
+        driver.wait_until(driver.is_running, "it runs")
+        processes = driver.processes()
+        processes[victim].kill()
+        assert driver.process.wait(60) != 0
+        assert_all_gone(processes)
+
+
+def assert_all_gone(processes: Mapping[str, psutil.Process]) -> None:
+    _, left = psutil.wait_procs(list(processes.values()), timeout=60)
+    assert not left
+
+
+def listens_beyond_this_machine(processes: Mapping[str, psutil.Process]) -> list[str]:
+    """What the job's processes listen on that is not loopback."""
+    tree = {child.pid: child for process in processes.values() for child in (process, *process.children(True))}
+    sockets = [socket for process in tree.values() for socket in process.net_connections("inet")]
+    listening = [socket.laddr for socket in sockets if socket.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
+    assert listening, "at least the JVM's gateway to Python listens"
+    return [f"{address.ip}:{address.port}" for address in listening if address.ip not in LOOPBACK]
+
+
+def newest_entry(place: Place, feed: str) -> int:
+    return max(PublicationLog(Layout(place.output), feed).seqs(), default=-1)

@@ -1,0 +1,112 @@
+"""Record -> columns: the first name of a lookup that is present and not an empty value, as text or as a number."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_jobs.feeds.messages import Record
+
+BLANKS = " \t\n\x0b\f\r"
+EMPTY_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", r"\N")
+_EMPTY = pa.array(EMPTY_VALUES)
+# Python's own parser would also take 1_000, nan and other digits than these.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NONE = type(None)
+
+
+def spellings(names: Iterable[str]) -> list[str]:
+    """Each name, and with `_` for its spaces."""
+    return [spelling for name in names for spelling in dict.fromkeys((name, name.replace(" ", "_")))]
+
+
+class GivenValues:
+    """The values of some records by name; `a.b` is key b inside object a."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+        self._inside: dict[str, list[Record]] = {}
+        self._keys = _keys_of(records)
+
+    def text(self, names: Iterable[str]) -> pa.Array:
+        """Text as written, not trimmed; numbers as JSON writes them; objects and arrays are no text."""
+        found = [_without_empty(_texts(values)) for values in self._candidates(names)]
+        return pc.coalesce(*found) if found else pa.nulls(len(self._records), pa.string())
+
+    def number(self, names: Iterable[str]) -> pa.Array:
+        """Finite doubles, given as JSON numbers or as text; null where the first value present is no number."""
+        candidates = list(self._candidates(names))
+        if not candidates:
+            return pa.nulls(len(self._records), pa.float64())
+        number = _numbers(candidates[-1])
+        for values in reversed(candidates[:-1]):
+            number = pc.if_else(pc.is_valid(_without_empty(_texts(values))), _numbers(values), number)
+        return number
+
+    def _candidates(self, names: Iterable[str]) -> Iterable[list[Any]]:
+        for spelling in spellings(names):
+            outer, _, inner = spelling.partition(".")
+            if outer in self._keys:
+                records = self._objects(outer) if inner else self._records
+                yield [record.get(inner or outer) for record in records]
+
+    def _objects(self, key: str) -> list[Record]:
+        if key not in self._inside:
+            values = [record.get(key) for record in self._records]
+            self._inside[key] = [value if type(value) is dict else {} for value in values]
+        return self._inside[key]
+
+
+def _keys_of(records: Sequence[Record]) -> set[str]:
+    # Producers write a few shapes only, so most tuples of keys are met before.
+    return {key for shape in set(map(tuple, records)) for key in shape}
+
+
+def _texts(values: list[Any]) -> pa.Array:
+    if set(map(type, values)) <= {str, _NONE}:
+        return pa.array(values, pa.string())
+    return pa.array(map(_text, values), pa.string())
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None
+
+
+def _without_empty(texts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.is_in(trimmed(texts), _EMPTY), None, texts)
+
+
+def trimmed(texts: pa.Array) -> pa.Array:
+    return pc.utf8_trim(texts, BLANKS)
+
+
+def _numbers(values: list[Any]) -> pa.Array:
+    kinds = set(map(type, values))
+    try:
+        if kinds <= {float, int, _NONE}:
+            return _finite(pa.array(values, pa.float64()))
+        if kinds <= {str, _NONE}:
+            return _finite(_without_empty(pa.array(values, pa.string())).cast(pa.float64()))
+    except pa.ArrowInvalid:
+        pass  # one odd value: each on its own
+    return pa.array(map(_number, values), pa.float64())
+
+
+def _finite(numbers: pa.Array) -> pa.Array:
+    return pc.if_else(pc.is_finite(numbers), numbers, None)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        text = value.strip(BLANKS)
+        value = float(text) if _NUMBER.fullmatch(text) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None

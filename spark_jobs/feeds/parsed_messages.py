@@ -6,23 +6,22 @@ DuckDB applies the rules (docs/decisions/0004-parsing-in-the-tasks.md). Nothing 
 """
 
 import re
-import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.contracts.streams import Feed
 from spark_jobs.feeds.accidents import accidents
 from spark_jobs.feeds.bike_trips import BIKE_TRIPS
-from spark_jobs.feeds.given_values import BLANKS, GivenValues, trimmed
+from spark_jobs.feeds.given_values import GivenValues, trimmed
 from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, odd_instants
 from spark_jobs.feeds.messages import Record, records
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules, Step
 from spark_jobs.feeds.taxi_trips import TAXI_TRIPS
 from spark_jobs.feeds.weather_data import WEATHER_DATA
+from spark_jobs.runtime.task_database import result_over
 
 MESSAGE_COLUMNS = ("value", "topic", "kafka_timestamp", "kafka_partition", "kafka_offset")
 """what a message has: bytes, and where and when Kafka took it"""
@@ -55,7 +54,7 @@ def parsed(messages: pa.Table, feed: Feed, accident_time_zone: str, only: Collec
     columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
     needed = _needed([*columns, feed.event_time], rules)
     given = _given(messages, rules, needed)
-    result = _query(_rules_sql(feed, rules, [*columns]), given)
+    result = result_over({"given": given}, _rules_sql(feed, rules, [*columns]))
     raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
     schema = pa.schema({**columns, **VERDICT})
     return result.append_column("raw", raw).select(schema.names).cast(schema)
@@ -122,7 +121,7 @@ def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[
         for name, text in times.items()
     )
     ready = f"SELECT * {_with_step(rules.clock_texts, given.column_names)} FROM given"
-    found = _query(f"SELECT {clocks} FROM ({ready})", given)
+    found = result_over({"given": given}, f"SELECT {clocks} FROM ({ready})")
     return {
         name: pc.coalesce(
             in_utc(found[name].combine_chunks(), rules.time_zone),
@@ -161,25 +160,3 @@ def _refusal(feed: Feed, rules: FeedRules) -> str:
     }
     whens = " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in reasons.items())
     return f"CASE WHEN shape_refusal IS NOT NULL THEN shape_refusal {whens} END"
-
-
-_of_thread = threading.local()
-
-
-def _query(sql: str, given: pa.Table) -> pa.Table:
-    """Run on this thread's in-process database: one thread, since tasks share the cores already, so rows keep order."""
-    if not hasattr(_of_thread, "connection"):
-        _of_thread.connection = duckdb.connect(config={"threads": 1})
-        _of_thread.connection.execute(f"CREATE MACRO trim_blanks(t) AS trim(t, {_sql_text(BLANKS)})")
-    connection: duckdb.DuckDBPyConnection = _of_thread.connection
-    connection.register("given", given)
-    try:
-        reader = connection.execute(sql).to_arrow_reader()
-        assert reader is not None
-        return reader.read_all()
-    finally:
-        connection.unregister("given")
-
-
-def _sql_text(characters: str) -> str:
-    return " || ".join(f"chr({ord(character)})" for character in characters)

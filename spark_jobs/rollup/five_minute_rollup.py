@@ -5,18 +5,17 @@ Spark reads; each task parses and sums up its own messages, so that tiles leave 
 a rebuild from the ingested Parquet.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.contracts.settings import TILE
 from spark_jobs.contracts.streams import Feed
 from spark_jobs.feeds.parsed_messages import parsed
-from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS, merged, query_result
+from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS, merged
 from spark_jobs.runtime.bounded_tables import bounded_tables
+from spark_jobs.runtime.task_database import result_over
 
 TASK_SCHEMA = "feed string, tiles binary"
 """what a task gives back: per feed the tiles of its rows, as an Arrow stream"""
@@ -89,26 +88,11 @@ def tiles_from_stream(content: bytes) -> pa.Table:
 
 def tiles_of(events: pa.Table, feed: Feed) -> pa.Table:
     """The tiles of the events of one feed (its event time and MEASURED columns), one row per key."""
-    connection = _connection()
     # DuckDB would take arithmetic on times with a zone through the calendar of the session's zone.
     position = events.schema.get_field_index(feed.event_time)
     clock = events[feed.event_time].cast(pa.timestamp("us"))
-    connection.register("events", events.set_column(position, "event_time", clock))
-    try:
-        return query_result(connection, _QUERIES[feed.name]).cast(TILE_SCHEMAS[feed.name])
-    finally:
-        connection.unregister("events")
-
-
-_of_thread = threading.local()
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    """This thread's in-process database; one thread, since the tasks share the cores already."""
-    if not hasattr(_of_thread, "connection"):
-        _of_thread.connection = duckdb.connect(config={"threads": 1})
-    connection: duckdb.DuckDBPyConnection = _of_thread.connection
-    return connection
+    utc = events.set_column(position, "event_time", clock)
+    return result_over({"events": utc}, _QUERIES[feed.name]).cast(TILE_SCHEMAS[feed.name])
 
 
 def _bucket(moved_back_us: int = 0) -> str:

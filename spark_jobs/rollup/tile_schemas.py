@@ -4,18 +4,14 @@ A tile row holds sums, counts and maxima only, so that two partial rows of one k
 their events would have given, in any order and any grouping.
 """
 
-import threading
-import warnings
 from collections.abc import Sequence
 from enum import Enum
 
-import duckdb
 import pyarrow as pa
 
-BUCKET_START = "bucket_start"
+from spark_jobs.runtime.task_database import result_over
 
-# The results are a few hundred rows: one more copy of them costs less than planning every query twice.
-warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
+BUCKET_START = "bucket_start"
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -109,31 +105,6 @@ def merged(parts: Sequence[pa.Table], feed: str) -> pa.Table:
     schema = TILE_SCHEMAS[feed]
     keys = ", ".join(tile_keys(feed))
     measures = [f"{rule.value.format(name)} AS {name}" for name, (_, rule) in _MEASURES[feed].items()]
-    connection = _merger()
-    connection.register("partial_tiles", pa.concat_tables([part.cast(schema) for part in parts]))
-    try:
-        merge = f"SELECT {keys}, {', '.join(measures)} FROM partial_tiles GROUP BY {keys} ORDER BY {keys}"  # noqa: S608
-        return query_result(connection, merge).cast(schema)
-    finally:
-        connection.unregister("partial_tiles")
-
-
-_of_thread = threading.local()
-
-
-def _merger() -> duckdb.DuckDBPyConnection:
-    """This thread's in-process database: opening one costs more than a merge."""
-    if not hasattr(_of_thread, "connection"):
-        _of_thread.connection = duckdb.connect(config={"threads": 1})
-        _of_thread.connection.execute("SET TimeZone = 'UTC'")
-    connection: duckdb.DuckDBPyConnection = _of_thread.connection
-    return connection
-
-
-def query_result(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, object] | None = None
-) -> pa.Table:
-    """All rows. Not through `sql()`: that plans the query once for its columns and once more to run it."""
-    reader = connection.execute(query, parameters).to_arrow_reader()
-    assert reader is not None
-    return reader.read_all()
+    parts_together = pa.concat_tables([part.cast(schema) for part in parts])
+    merge = f"SELECT {keys}, {', '.join(measures)} FROM partial_tiles GROUP BY {keys} ORDER BY {keys}"  # noqa: S608
+    return result_over({"partial_tiles": parts_together}, merge).cast(schema)

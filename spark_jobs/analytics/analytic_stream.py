@@ -2,10 +2,11 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -13,14 +14,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.analytics.backlog import Backlog
-from spark_jobs.analytics.change_feed import Changes, changes_since, newest_applied
+from spark_jobs.analytics.change_feed import Changes, changes_since, newest_applied, rollup_origin
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of, refresh
 from spark_jobs.contracts import local_files
 from spark_jobs.contracts.publication_log import Entry, PublicationLog
 from spark_jobs.contracts.settings import in_words
 from spark_jobs.contracts.streams import Analytic, hour_folder
-from spark_jobs.rollup.combined_windows import Durations
+from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.reach import every_hour, output_hours
 from spark_jobs.rollup.rollup_store import DayFiles
 from spark_jobs.runtime.job import Start, Stream
@@ -31,6 +32,8 @@ from spark_jobs.runtime.stream_supervisor import BatchGate, Failures, StreamSupe
 
 _NOTHING_YET = -1
 _OUTPUT = "data.parquet"
+_ANY_HOUR = "year=*/month=*/date=*/hour=*"
+_DURATIONS: tuple[DurationName, ...] = ("medium", "long", "slide")
 # A position that only moves on, with no hour to replace, is written this rarely.
 _IDLE_ENTRIES = 100
 
@@ -64,6 +67,7 @@ class AnalyticStream:
     record: StreamRecord
     _backlog: Backlog = field(default_factory=Backlog)
     _seen: int = _NOTHING_YET
+    _basis: Mapping[str, Any] | None = None
     _settled_at: float = 0.0
 
     @property
@@ -71,20 +75,22 @@ class AnalyticStream:
         return self.declaration.name
 
     @property
+    def has_work(self) -> bool:
+        """Whether hours are left that could not be done in the last go."""
+        return bool(self._backlog)
+
+    @property
     def now(self) -> Callable[[], datetime]:
         return self.start_of.now
 
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the output, take up what is not done yet, and tick from now on."""
-        with self.log.lock:
-            head = self.log.recover() or self._first_entry()
-            clear_dead_staging(self.log, self.start_of.writer.driver)
-            self._take_up(head)
+        self.resume()
         connection = analytics_connection()
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
-                self._publish(connection, batch_id)
+                self.catch_up(connection, batch_id)
 
         # The source is a clock: what there is to do stands in the rollup's log, and how far we are in our own. A file
         # source on the markers would keep every name for ever (docs/decisions/0003-a-clock-for-the-analytics.md).
@@ -100,6 +106,15 @@ class AnalyticStream:
             .foreachBatch(tick)
             .start()
         )
+
+    def resume(self) -> None:
+        """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
+        with self.log.lock:
+            if self.log.recover() is None:
+                self._first_entry()
+            clear_dead_staging(self.log, self.start_of.writer.driver)
+        self._backlog, self._seen, self._basis = Backlog(), _NOTHING_YET, None
+        self._take_up()
 
     def look_at_lag(self) -> None:
         """Lag in rollup entries that are not in the output yet."""
@@ -122,18 +137,25 @@ class AnalyticStream:
             kind=kind,
             position={"rollup_seq": rollup_seq, "settled_seq": settled_seq},
             writer=self.start_of.writer.named(),
-            details={"durations": self._durations()},
+            details=self._basis or {},
         )
 
-    def _durations(self) -> dict[str, str]:
-        return {name: in_words(self.durations.named(name)) for name in ("medium", "long", "slide")}
+    def _take_up(self) -> None:
+        """Go on where the log stands, or from nothing where it counts on other durations or another rollup."""
+        origin, head = rollup_origin(self.rollup), self.log.head()
+        if origin is None or head is None:
+            return
+        lengths = {name: in_words(self.durations.named(name)) for name in _DURATIONS}
+        self._basis = {"durations": lengths, "rollup": origin}
+        self._seen = head.position["settled_seq"] if self._rests_on_basis(head) else _NOTHING_YET
 
-    def _take_up(self, head: Entry) -> None:
-        same = head.details.get("durations") == self._durations()
-        self._backlog = Backlog()
-        self._seen = head.position["settled_seq"] if same else _NOTHING_YET
+    def _rests_on_basis(self, head: Entry) -> bool:
+        return self._basis is not None and all(head.details.get(name) == known for name, known in self._basis.items())
 
-    def _publish(self, connection: duckdb.DuckDBPyConnection, batch_id: int) -> None:
+    def catch_up(self, connection: duckdb.DuckDBPyConnection, batch_id: int) -> None:
+        """One go: publish the hours that are due, if any."""
+        if self._basis is None:
+            self._take_up()
         newest = newest_applied(self.rollup)
         if newest is None:
             return
@@ -158,9 +180,9 @@ class AnalyticStream:
     def _look(self, newest: int) -> None:
         """Add what changed since the last look to the backlog."""
         changes = (
-            None
-            if self._seen == _NOTHING_YET
-            else changes_since(self.rollup.layout.applied(self.rollup.dataset), self._seen, newest)
+            changes_since(self.rollup.layout.applied(self.rollup.dataset), self._seen, newest)
+            if _NOTHING_YET < self._seen <= newest
+            else None
         )
         if changes is None:
             self._backlog = Backlog(later=frozenset(self._every_hour()))
@@ -177,19 +199,25 @@ class AnalyticStream:
         window = self.durations.named(self.declaration.window)
         self._backlog = self._backlog.with_more(reached, changed, window)
 
-    def _every_hour(self) -> Sequence[datetime]:
+    def _every_hour(self) -> Iterable[datetime]:
+        """All hours that may have an output, and those that have one: it may be one too many now."""
         first, last = self.tiles.oldest_tile(self.declaration.reads), self.tiles.newest_tile(self.declaration.reads)
-        if first is None or last is None:
-            return []
-        return every_hour(first, last, self.declaration, self.durations)
+        if first is not None and last is not None:
+            yield from every_hour(first, last, self.declaration, self.durations)
+        for file in self.log.layout.dataset(self.name).glob(f"{_ANY_HOUR}/{_OUTPUT}"):
+            date, hour = (folder.name.split("=")[1] for folder in (file.parents[1], file.parents[0]))
+            yield datetime.fromisoformat(f"{date}T{int(hour):02}:00:00+00:00")
+
+    def _settled(self, head: Entry, newest: int) -> int:
+        """What is settled while later hours are left to do."""
+        settled: int = head.position["settled_seq"]
+        return settled if self._rests_on_basis(head) and settled <= newest else _NOTHING_YET
 
     def _staged(
         self, connection: duckdb.DuckDBPyConnection, head: Entry, newest: int, hours: Sequence[datetime]
     ) -> Entry | None:
         left = self._backlog.without(hours)
-        settled = head.position["settled_seq"] if left else newest
-        if head.details.get("durations") != self._durations() and left:
-            settled = _NOTHING_YET
+        settled = newest if not left else self._settled(head, newest)
         if not hours and newest - head.position["rollup_seq"] < _IDLE_ENTRIES:
             return None
         seq = head.seq + 1
@@ -199,7 +227,8 @@ class AnalyticStream:
             target = f"{self.name}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
             if table.num_rows:
                 name = f"{hour:%Y%m%dT%H}.parquet"
-                pq.write_table(table, staging / name, compression="zstd")
+                # A few rows of 75 columns: zstd and dictionaries would cost three times the time and save nothing.
+                pq.write_table(table, staging / name, compression="snappy", use_dictionary=False)
                 local_files.sync_file(staging / name)
                 moves.append((str((staging / name).relative_to(self.log.layout.root)), target))
                 rows += table.num_rows

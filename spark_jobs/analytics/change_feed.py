@@ -12,6 +12,11 @@ Changes = Mapping[str, list[datetime]]
 """feed -> starts of changed tiles"""
 
 
+def rollup_origin(rollup: PublicationLog) -> str | None:
+    """When this rollup was begun: tells it from one read anew after a loss, whose entries count from 0 again."""
+    return None if rollup.head() is None else rollup.entry(0).at
+
+
 def newest_applied(rollup: PublicationLog) -> int | None:
     """The newest entry of the rollup whose files are in place; None before its first batch."""
     head = rollup.head()

@@ -1,0 +1,64 @@
+"""35 generated days, cell by cell like the reference, whatever order and lateness their events have."""
+
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tests.analytics.flow.against_reference import assert_equals
+from tests.analytics.flow.conftest import DAYS, FIRST_DAY
+from tests.analytics.flow.live import Feeds, LiveJob
+
+BATCHES = 3
+A_DAY = timedelta(days=1)
+Instants = dict[str, pa.Array]
+
+
+def delivered(feeds: Feeds, dice: Random) -> dict[str, list[float]]:
+    """When each event comes: up to 2 days after it happened, and taxis a day after that."""
+    behind = {"taxi_trips": A_DAY}
+    return {
+        feed: [
+            (at + behind.get(feed, timedelta()) + 2 * A_DAY * dice.random()).timestamp() for at in rows[0].to_pylist()
+        ]
+        for feed, rows in feeds.items()
+    }
+
+
+def in_batches(feeds: Feeds, arrivals: dict[str, list[float]]) -> list[Feeds]:
+    """The events by arrival; each batch in an order of its own."""
+    first, length = FIRST_DAY.timestamp(), (DAYS + 4) * A_DAY.total_seconds() / BATCHES
+    batches: list[Feeds] = []
+    for number in range(BATCHES):
+        begin, end = first + number * length, first + (number + 1) * length
+        batches.append(
+            {feed: rows.filter(pa.array([begin <= at < end for at in arrivals[feed]])) for feed, rows in feeds.items()}
+        )
+    return batches
+
+
+def test_shuffled_late_silent_and_doubled_events_give_what_the_reference_gives(
+    history: Feeds, history_reference: dict[str, pa.Table], tmp_path: Path, dice: Random
+) -> None:
+    job = LiveJob(tmp_path)
+    batches = in_batches(history, delivered(history, dice))
+    assert sum(len(rows) for batch in batches for rows in batch.values()) == sum(map(len, history.values()))
+    for batch in batches:
+        job.take(batch)
+        job.tick()
+    job.settle()
+    assert_equals(tmp_path, history_reference)
+
+
+def test_the_history_shows_every_weather_score_and_both_sides_of_the_clock_change(
+    history_reference: dict[str, pa.Table],
+) -> None:
+    windows = history_reference["weather_transport_correlation"]
+    scores = set(pc.unique(windows["avg_weather_score"]).to_pylist()) - {None}
+    assert scores == {float(score) for score in range(20, 100, 5)}, "100 needs 20 km of sight, which no report tells"
+    surge = history_reference["surge_weather_correlation"]
+    assert {"weather_driven", "demand_driven", "no_surge"} <= set(pc.unique(surge["surge_reason"]).to_pylist())
+    zones = history_reference["transport_usage_summary"]
+    assert set(zones["hour_of_day"].to_pylist()) == set(range(24))

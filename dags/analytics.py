@@ -10,7 +10,8 @@ analytic, each keeping `ANALYTICS_OUTPUT_PATH/<analytic>/year=/month=/date=/hour
 publication log, and nothing is lost or doubled.
 
 **Change a setting** Admin, Variables: each setting of docs/configure.md is a Variable of the same name; `ENABLE_...`
-says which analytics are computed. A running job keeps what it was started with: stop it and trigger it again.
+says which analytics are computed. A running job keeps what it was started with: stop it and trigger it again. Single
+analytics are switched while it runs by `ANALYTICS_OUTPUT_PATH/_control/switches.json` (docs/operate.md).
 
 **Is it well?** `ANALYTICS_OUTPUT_PATH/_control/status.json` has a heartbeat every 2 seconds and one record per query.
 
@@ -33,4 +34,8 @@ with DAG(
     max_active_runs=1,
     tags=["streams"],
 ):
-    SparkSubmitOperator(task_id="run_analytics", **submit_arguments("analytics", os.environ))
+    SparkSubmitOperator(
+        task_id="run_analytics",
+        application_args=["--follow-switches"],
+        **submit_arguments("analytics", os.environ),
+    )

@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from spark_jobs.contracts.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR
 from spark_jobs.contracts.settings import SETTING_FIELDS, in_words
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-KAFKA_CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 LOOPBACK = "127.0.0.1"
 
 
@@ -27,6 +27,7 @@ def submit_arguments(job: str, env: Mapping[str, str], repository: Path = REPOSI
         "spark_binary": str(spark_env / "bin" / "spark-submit"),
         "conf": {
             "spark.driver.memory": rendered("SPARK_DRIVER_MEMORY", env),
+            "spark.driver.extraJavaOptions": JAVA_OPTIONS,
             "spark.ui.showConsoleProgress": "false",
             # Everything the driver prints goes into the task's log, which nobody rotates for months.
             "spark.log.level": "WARN",

@@ -38,12 +38,10 @@ class GivenValues:
 
     def number(self, names: Iterable[str]) -> pa.Array:
         """Finite doubles, given as JSON numbers or as text; null where the first value present is no number."""
-        candidates = list(self._candidates(names))
-        if not candidates:
-            return pa.nulls(len(self._records), pa.float64())
-        number = _numbers(candidates[-1])
-        for values in reversed(candidates[:-1]):
-            number = pc.if_else(pc.is_valid(_without_empty(_texts(values))), _numbers(values), number)
+        number = pa.nulls(len(self._records), pa.float64())
+        for values in reversed(list(self._candidates(names))):
+            numbers, is_given = _numbers(values)
+            number = numbers if number.null_count == len(number) else pc.if_else(is_given, numbers, number)
         return number
 
     def _candidates(self, names: Iterable[str]) -> Iterable[list[Any]]:
@@ -87,16 +85,19 @@ def trimmed(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim(texts, BLANKS)
 
 
-def _numbers(values: list[Any]) -> pa.Array:
+def _numbers(values: list[Any]) -> tuple[pa.Array, pa.Array]:
+    """The numbers, and whether there is a value at all: a text that is no number hides the names after it."""
     kinds = set(map(type, values))
     try:
         if kinds <= {float, int, _NONE}:
-            return _finite(pa.array(values, pa.float64()))
+            numbers = pa.array(values, pa.float64())
+            return numbers, pc.is_valid(numbers)
         if kinds <= {str, _NONE}:
-            return _finite(_without_empty(pa.array(values, pa.string())).cast(pa.float64()))
+            texts = _without_empty(pa.array(values, pa.string()))
+            return _finite(texts.cast(pa.float64())), pc.is_valid(texts)
     except pa.ArrowInvalid:
         pass  # one odd value: each on its own
-    return pa.array(map(_number, values), pa.float64())
+    return pa.array(map(_number, values), pa.float64()), pc.is_valid(_without_empty(_texts(values)))
 
 
 def _finite(numbers: pa.Array) -> pa.Array:

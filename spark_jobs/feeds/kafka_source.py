@@ -79,10 +79,12 @@ def _explained(failure: KafkaException, bootstrap_servers: str, topic: str) -> S
         return StreamFault(
             f"the topic {topic} does not exist on {bootstrap_servers}",
             f"create {topic} or correct its KAFKA_TOPIC_ setting; the stream tries again by itself",
+            is_outside=True,
         )
     return StreamFault(
         f"Kafka at {bootstrap_servers} cannot be reached ({error.str()})",
         "check that the broker runs and that KAFKA_BOOTSTRAP_SERVERS names it; the stream tries again by itself",
+        is_outside=True,
     )
 
 

@@ -10,11 +10,12 @@ from spark_jobs.contracts.publication_log import LogDamaged
 class StreamFault(RuntimeError):
     """A fault whose cause is known. `needs_person`: retrying cannot help until somebody acts."""
 
-    def __init__(self, sentence: str, next_step: str, needs_person: bool = False) -> None:
+    def __init__(self, sentence: str, next_step: str, needs_person: bool = False, is_outside: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.next_step = next_step
         self.needs_person = needs_person
+        self.is_outside = is_outside
 
 
 class Outranked(RuntimeError):
@@ -28,6 +29,8 @@ class Explanation:
     sentence: str
     next_step: str
     needs_person: bool = False
+    is_outside: bool = False
+    """something we wait for (a broker, a topic) rather than a fault of ours: worth a look every half minute"""
 
 
 # What Spark, Kafka and the operating system say -> what it means. The first match counts.
@@ -66,10 +69,13 @@ _KNOWN = (
 )
 
 
+_OUTSIDE = ("the topic does not exist on the broker", "Kafka cannot be reached")
+
+
 def explanation(failure: BaseException) -> Explanation:
     """The sentence and next step for any failure; an unknown one shows its own first line."""
     if isinstance(failure, StreamFault):
-        return Explanation(failure.sentence, failure.next_step, failure.needs_person)
+        return Explanation(failure.sentence, failure.next_step, failure.needs_person, failure.is_outside)
     if isinstance(failure, LogDamaged):
         return Explanation(str(failure), "see docs/troubleshoot.md, 'The log is damaged'", needs_person=True)
     text = str(failure)
@@ -77,7 +83,7 @@ def explanation(failure: BaseException) -> Explanation:
         text = f"{errno.errorcode.get(failure.errno, '')} {text}"
     for pattern, cause, next_step in _KNOWN:
         if re.search(pattern, text):
-            return Explanation(f"{cause}: {_gist(text)}", next_step)
+            return Explanation(f"{cause}: {_gist(text)}", next_step, is_outside=cause in _OUTSIDE)
     return Explanation(
         f"{type(failure).__name__}: {_gist(text)}",
         "see the job's log for the whole story; the stream tries again by itself",
@@ -86,6 +92,9 @@ def explanation(failure: BaseException) -> Explanation:
 
 def _gist(text: str, most: int = 300) -> str:
     """The line that says most: the innermost cause of a Java or Python stack trace, else the first line."""
+    terminated = re.search(r"terminated with exception: (.+?)(?: SQLSTATE: \w+)?$", text, re.MULTILINE)
+    if terminated:
+        text = terminated[1]
     causes = re.findall(r"(?m)^\s*(?:Caused by: |[A-Za-z_.]*(?:Error|Exception): )(.+)$", text)
     line: str = (causes[-1] if causes else next((part for part in text.splitlines() if part.strip()), "")).strip()
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from spark_jobs.contracts.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR
 from spark_jobs.contracts.settings import Settings
 
-KAFKA_CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 _PROJECT = Path(__file__).resolve().parents[2]
 _DEFAULT_MASTER = "local[2]"
 
@@ -64,7 +64,11 @@ def _launch_options(settings: Settings) -> _Options:
         if settings.KAFKA_CONNECTOR_JARS
         else {"spark.jars.packages": KAFKA_CONNECTOR}
     )
-    return {"spark.driver.memory": settings.SPARK_DRIVER_MEMORY, **connector}
+    return {
+        "spark.driver.memory": settings.SPARK_DRIVER_MEMORY,
+        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+        **connector,
+    }
 
 
 def _quieten(spark: SparkSession) -> None:

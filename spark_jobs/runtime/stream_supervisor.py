@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
+LONGEST_WAIT_FOR_OTHERS = timedelta(seconds=30)
+"""how long a broker or topic that is back may go unnoticed"""
 HEALTHY_SPELL = timedelta(minutes=10)
 """after so long without a failure the earlier ones are forgotten"""
 BREAKER_OPENS_AFTER = 5
@@ -147,8 +149,10 @@ class StreamSupervisor:
         why = explanation(failure)
         self.needs_person = why.needs_person
         self._failures += 1
-        broken = why.needs_person or self._failures >= BREAKER_OPENS_AFTER
+        broken = why.needs_person or (self._failures >= BREAKER_OPENS_AFTER and not why.is_outside)
         pause = LONGEST_PAUSE if broken else pause_after(self._failures)
+        if why.is_outside:
+            pause = min(pause, LONGEST_WAIT_FOR_OTHERS)
         self.record.failed(why, self._failures, broken, self._now() + pause)
         self._tell(why, pause)
         log.debug("%s", self.name, exc_info=failure)

@@ -17,7 +17,7 @@ def at_noon(*reports: Row) -> Row:
     return the_last(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)], weather_data=reports))
 
 
-def test_a_window_adds_its_three_tiles_and_all_cab_types():
+def test_a_window_adds_its_three_tiles_and_all_cab_types() -> None:
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON, 2, seconds=600), bikes(NOON + 10 * MINUTE, 1, seconds=1200)],
         taxi_trips=[
@@ -50,7 +50,7 @@ def test_a_window_adds_its_three_tiles_and_all_cab_types():
     }
 
 
-def test_what_nobody_reported_is_null_and_counts_are_not():
+def test_what_nobody_reported_is_null_and_counts_are_not() -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON, 2, seconds=None)])
     row = the_last(NAME, tiles)
     assert (row["total_bike_rentals"], row["total_taxi_rides"], row["bike_share_pct"]) == (2, 0, 100.0)
@@ -59,7 +59,7 @@ def test_what_nobody_reported_is_null_and_counts_are_not():
     assert (row["dominant_temp_bucket"], row["dominant_wind_category"]) == ("unknown", "unknown")
 
 
-def test_weather_alone_makes_no_window():
+def test_weather_alone_makes_no_window() -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON, 1)], weather_data=[report(NOON + HOUR, 20.0)])
     assert [row["window_start"] for row in outputs(NAME, tiles)] == [NOON]
 
@@ -76,11 +76,11 @@ AS_OF_CASES = {
 
 
 @pytest.mark.parametrize(("reports", "temperature_c"), AS_OF_CASES.values(), ids=AS_OF_CASES)
-def test_weather_as_of_the_end(reports, temperature_c):
+def test_weather_as_of_the_end(reports: list[Row], temperature_c: float | None) -> None:
     assert at_noon(*reports)["avg_temperature_c"] == temperature_c
 
 
-def test_the_age_of_the_weather_is_that_of_the_temperature():
+def test_the_age_of_the_weather_is_that_of_the_temperature() -> None:
     row = at_noon(report(END - 90 * MINUTE, temperature_c=20.0), report(END, wind_ms=3.0))
     assert (row["weather_age_minutes"], row["avg_wind_speed_ms"]) == (90.0, 3.0)
 
@@ -99,7 +99,7 @@ SCORE_CASES = {
 
 
 @pytest.mark.parametrize(("weather", "score"), SCORE_CASES.values(), ids=SCORE_CASES)
-def test_weather_score(weather, score):
+def test_weather_score(weather: tuple[float | None, float | None, float | None], score: float | None) -> None:
     row = at_noon(report(NOON, *weather))
     assert row["avg_weather_score"] == score
     assert row["good_weather_ratio"] == (None if score is None else float(score >= 70))
@@ -114,7 +114,7 @@ RAIN_CASES = {
 
 
 @pytest.mark.parametrize(("rain", "is_wet"), RAIN_CASES.values(), ids=RAIN_CASES)
-def test_has_precipitation(rain, is_wet):
+def test_has_precipitation(rain: tuple[float | None, bool], is_wet: bool | None) -> None:
     rain_mm_per_h, trace = rain
     assert at_noon(report(NOON, rain_mm_per_h=rain_mm_per_h, trace=trace))["has_precipitation"] is is_wet
 
@@ -127,12 +127,12 @@ BAND_CASES = {
 
 
 @pytest.mark.parametrize(("temperature", "bucket", "wind", "category"), BAND_CASES.values(), ids=BAND_CASES)
-def test_bands(temperature, bucket, wind, category):
+def test_bands(temperature: float, bucket: str, wind: float, category: str) -> None:
     row = at_noon(report(NOON, temperature, wind))
     assert (row["dominant_temp_bucket"], row["dominant_wind_category"]) == (bucket, category)
 
 
-def test_windows_of_another_length():
+def test_windows_of_another_length() -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON + 5 * n * MINUTE, 1) for n in range(12)])
     rows = outputs(NAME, tiles, Durations(medium=35 * MINUTE))
     # 35-minute windows count from the epoch: one starts at 16:20 UTC
@@ -166,7 +166,7 @@ CALENDAR_CASES = {
 }
 
 
-def test_local_calendar():
+def test_local_calendar() -> None:
     columns = ("hour_of_day", "day_of_week", "is_weekend", "is_rush_hour", "temporal_segment")
     outcome = {}
     for name, (start, _) in CALENDAR_CASES.items():

@@ -1,5 +1,6 @@
 """Every registered analytic has a declaration, and only what it declares can be written."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ NAMES = [analytic.name for analytic in ANALYTICS]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_module_declares_its_own_name_and_known_feeds(name):
+def test_a_module_declares_its_own_name_and_known_feeds(name: str) -> None:
     declaration = declaration_of(name)
     assert declaration.name == name
     assert set(declaration.reads) <= {feed.name for feed in FEEDS}
@@ -23,7 +24,7 @@ def test_a_module_declares_its_own_name_and_known_feeds(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_tiles_there_are_no_rows_but_all_columns(name):
+def test_without_tiles_there_are_no_rows_but_all_columns(name: str) -> None:
     from spark_jobs.analytics.refresh import refresh
     from spark_jobs.rollup.combined_windows import Durations
 
@@ -48,20 +49,20 @@ MISMATCHES = {
 
 
 @pytest.mark.parametrize(("sentence", "changed"), MISMATCHES.items(), ids=MISMATCHES)
-def test_another_table_than_declared_is_refused(sentence, changed):
+def test_another_table_than_declared_is_refused(sentence: str, changed: Callable[[pa.Table], pa.Table]) -> None:
     table = USAGE.schema.empty_table()
     assert checked(table, USAGE) is table
     with pytest.raises(OutputMismatch, match=f"transport_usage_summary: .*{sentence}"):
         checked(changed(table), USAGE)
 
 
-def test_each_hour_comes_once_with_its_rows():
+def test_each_hour_comes_once_with_its_rows() -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON, 1), bikes(NOON + 2 * HOUR, 2)])
     computed = {hour: table["bike_count"].to_pylist() for hour, table in output_tables(USAGE, tiles)}
     assert computed == {NOON: [1], NOON + HOUR: [], NOON + 2 * HOUR: [2]}
 
 
-def test_hours_near_each_other_are_computed_together_up_to_a_week():
+def test_hours_near_each_other_are_computed_together_up_to_a_week() -> None:
     assert chunks([NOON + 2 * HOUR, NOON, NOON]) == [[NOON, NOON + 2 * HOUR]]
     assert chunks([NOON, NOON + 4 * HOUR]) == [[NOON], [NOON + 4 * HOUR]]
     assert [len(chunk) for chunk in chunks([NOON + n * HOUR for n in range(400)])] == [168, 168, 64]

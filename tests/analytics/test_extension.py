@@ -32,7 +32,7 @@ def the_example_of_the_docs() -> str:
     return example
 
 
-def test_a_tenth_analytic(tmp_path):
+def test_a_tenth_analytic(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "spark_jobs", tmp_path / "spark_jobs", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tests" / "analytics", tmp_path / "tests" / "analytics")
     (tmp_path / "tests" / "__init__.py").touch()

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ MODEL = (
 )
 
 
-def test_inputs_of_the_model():
+def test_inputs_of_the_model() -> None:
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON, 50)],
         taxi_trips=[ride(NOON) for _ in range(5)],
@@ -54,7 +55,9 @@ STRONG_CASES = {  # t, w, v -> strong positive, strong negative
 
 
 @pytest.mark.parametrize(("weather", "expected"), STRONG_CASES.values(), ids=STRONG_CASES)
-def test_strong_weather(weather, expected):
+def test_strong_weather(
+    weather: tuple[float | None, float | None, float | None], expected: tuple[bool | None, bool | None]
+) -> None:
     row = the_last(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)], weather_data=[report(NOON, *weather)]))
     assert (row["strong_positive_weather_for_bikes"], row["strong_negative_weather_for_bikes"]) == expected
 
@@ -64,12 +67,12 @@ def test_strong_weather(weather, expected):
 CUBE = [(t, w, v) for t in (6.0, 9.0) for w in (2.0, 4.0) for v in (5_000.0, 12_000.0)]
 
 
-def rentals(t, w, v, noise=0):
+def rentals(t: float, w: float, v: float, noise: int = 0) -> int:
     """40 + 2 per degree - 3 per m/s + 1 per point of the score (65 or 75), and noise."""
     return round(40 + 2 * t - 3 * w + (75 if v > 10_000 else 65)) + noise
 
 
-def cube(noise, last):
+def cube(noise: Sequence[int], last: tuple[float, float, float]) -> TilesInMemory:
     weather = [*CUBE, last]
     starts = [NOON + n * 15 * MINUTE for n in range(9)]
     counts = [rentals(*at, extra) for at, extra in zip(weather, [*noise, 0], strict=True)]
@@ -79,7 +82,7 @@ def cube(noise, last):
     )
 
 
-def test_a_perfect_model_comes_back():
+def test_a_perfect_model_comes_back() -> None:
     row = the_last(NAME, cube([0] * 8, (8.0, 3.0, 12_000.0)))
     # per normalized unit: 2 * 40 / 100, -3 * 20 / 100, 1 * 100 / 100; intercept (40 - 2 * 10) / 100
     expected = [0.2, 0.8, -0.6, 1.0, 1.0, 1.0, 0.0, 122.0, 0.0]
@@ -87,7 +90,7 @@ def test_a_perfect_model_comes_back():
     assert [row[name] for name in MODEL] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_noise_that_the_factors_do_not_explain():
+def test_noise_that_the_factors_do_not_explain() -> None:
     # +-1 by the product of the three signs: uncorrelated with each factor
     signs = [1 if (t > 7) ^ (w > 3) ^ (v > 10_000) else -1 for t, w, v in CUBE]
     row = the_last(NAME, cube(signs, (8.0, 3.0, 12_000.0)))
@@ -97,13 +100,13 @@ def test_noise_that_the_factors_do_not_explain():
     assert [row[name] for name in MODEL] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_the_current_window_is_not_in_the_fit():
+def test_the_current_window_is_not_in_the_fit() -> None:
     rows = outputs(NAME, cube([0] * 8, (8.0, 3.0, 12_000.0)))
     assert [row["model_sample_count"] for row in rows] == list(range(9))
     assert [row["model_intercept"] is None for row in rows] == [True] * 8 + [False]
 
 
-def test_a_window_without_weather_has_a_model_and_no_prediction():
+def test_a_window_without_weather_has_a_model_and_no_prediction() -> None:
     tiles = cube([0] * 8, (8.0, 3.0, 12_000.0))
     tiles.add("bike_trips", tile_table("bike_trips", [bikes(NOON + timedelta(hours=8), 10)]))
     row = the_last(NAME, tiles)

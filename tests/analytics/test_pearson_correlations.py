@@ -1,5 +1,5 @@
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,7 +13,7 @@ QUARTERS = [(10, 0.0), (10, 10.0), (20, 20.0), (20, 30.0)]
 R = 2 / math.sqrt(5)
 
 
-def quarters(first):
+def quarters(first: datetime) -> TilesInMemory:
     starts = [first + n * 15 * MINUTE for n in range(len(QUARTERS))]
     return TilesInMemory(
         bike_trips=[bikes(at, rentals) for at, (rentals, _) in zip(starts, QUARTERS, strict=True)],
@@ -22,13 +22,13 @@ def quarters(first):
     )
 
 
-def test_two_rows_per_window():
+def test_two_rows_per_window() -> None:
     rows = outputs(NAME, quarters(NOON))
     assert [row["lookback_hours"] for row in rows] == [24, 168] * 4
     assert [row["bike_temp_n"] for row in rows] == [1, 1, 2, 2, 3, 3, 4, 4]
 
 
-def test_r_interval_and_strength():
+def test_r_interval_and_strength() -> None:
     # x = 0, 10, 20, 30 (mean 15), y = 10, 10, 20, 20 (mean 15): Sxy 200, Sxx 500, Syy 100
     row = outputs(NAME, quarters(NOON))[-1]
     assert row["bike_temp_correlation"] == pytest.approx(200 / math.sqrt(500 * 100), rel=1e-9)
@@ -37,7 +37,7 @@ def test_r_interval_and_strength():
     assert row["bike_temp_correlation_strength"] == "strong_positive"
 
 
-def test_totals_and_taxis_have_their_own_r():
+def test_totals_and_taxis_have_their_own_r() -> None:
     row = outputs(NAME, quarters(NOON))[-1]
     # taxis 1, 0, 0, 0: Sxy = -15, Syy = 3/4
     assert row["taxi_temp_correlation"] == pytest.approx(-15 / math.sqrt(500 * 0.75), rel=1e-9)
@@ -45,19 +45,19 @@ def test_totals_and_taxis_have_their_own_r():
     assert row["total_temp_correlation"] == pytest.approx(185 / math.sqrt(500 * 90.75), rel=1e-9)
 
 
-def test_an_unknown_element_has_no_samples_and_no_r():
+def test_an_unknown_element_has_no_samples_and_no_r() -> None:
     row = outputs(NAME, quarters(NOON))[-1]
     columns = ("bike_wind_correlation", "bike_wind_n", "bike_wind_ci_low", "bike_wind_correlation_strength")
     assert tuple(shown(row, *columns).values()) == (None, 0, None, "unknown")
     assert (row["bike_wind_product"], row["taxi_wind_product"]) == (None, None)
 
 
-def test_products_are_of_this_window():
+def test_products_are_of_this_window() -> None:
     row = outputs(NAME, quarters(NOON))[-1]
     assert (row["bike_temp_product"], row["taxi_temp_product"]) == (600.0, 0.0)
 
 
-def test_a_day_back_is_just_outside_the_day_and_inside_the_week():
+def test_a_day_back_is_just_outside_the_day_and_inside_the_week() -> None:
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON - timedelta(hours=24), 1), bikes(NOON, 1)],
         weather_data=[report(NOON - timedelta(hours=24), 1.0), report(NOON, 2.0)],

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,7 +21,7 @@ INDICATOR_CASES = {  # mm/h, trace -> indicator, category, binary, substitution 
 
 
 @pytest.mark.parametrize(("rain", "trace", "expected"), INDICATOR_CASES.values(), ids=INDICATOR_CASES)
-def test_indicators(rain, trace, expected):
+def test_indicators(rain: float | None, trace: bool, expected: tuple[str, str, int | None, bool | None]) -> None:
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON, 1)],
         taxi_trips=[ride(NOON) for _ in range(3)],
@@ -37,13 +38,13 @@ def test_indicators(rain, trace, expected):
     assert (row["bike_mode_share_pct"], row["taxi_mode_share_pct"]) == (25.0, 75.0)
 
 
-def test_unknown_rain_at_a_low_taxi_share_is_no_substitution():
+def test_unknown_rain_at_a_low_taxi_share_is_no_substitution() -> None:
     # null AND false is false
     row = the_last(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)]))
     assert row["weather_driven_mode_substitution"] is False
 
 
-def week(windows):
+def week(windows: Sequence[tuple[datetime, int, int, float | None]]) -> TilesInMemory:
     """(start, rentals, rides, mm/h) -> tiles"""
     return TilesInMemory(
         bike_trips=[bikes(at, rentals) for at, rentals, _, _ in windows if rentals],
@@ -65,7 +66,7 @@ WEEK = [
 LATER = (NOON + 2 * HOUR, 30, 5, 1.0)
 
 
-def test_rain_is_compared_with_the_same_hours_when_dry():
+def test_rain_is_compared_with_the_same_hours_when_dry() -> None:
     row = the_last(NAME, week([*WEEK, LATER]))
     # bikes: wet 20 + 40 + 30 = 90; when dry 2 * 80 + 1 * 30 = 190. taxis: 4 + 2 + 5 = 11; when dry 2 * 2 + 5 = 9.
     # the window two hours before noon knows no rain at all
@@ -74,12 +75,12 @@ def test_rain_is_compared_with_the_same_hours_when_dry():
     assert row["precip_taxi_boost_score"] == pytest.approx(100 * (11 / 9 - 1), rel=1e-12)
 
 
-def test_two_matched_windows_are_too_few():
+def test_two_matched_windows_are_too_few() -> None:
     row = the_last(NAME, week(WEEK))
     assert (row["matched_wet_window_count"], row["precip_bike_impact_score"]) == (2, None)
 
 
-def test_nothing_when_dry_is_no_divisor():
+def test_nothing_when_dry_is_no_divisor() -> None:
     windows = [(NOON - n * 15 * MINUTE, 0, 1, 1.0) for n in (1, 2, 3)] + [(NOON, 0, 1, 1.0)]
     dry = [(NOON - DAY, 0, 2, 0.0), (NOON - DAY - HOUR, 0, 2, 0.0)]
     row = the_last(NAME, week([*dry, *windows]))
@@ -87,7 +88,7 @@ def test_nothing_when_dry_is_no_divisor():
     assert row["precip_taxi_boost_score"] == pytest.approx(-50.0)
 
 
-def test_without_any_known_rain_counts_are_zero():
+def test_without_any_known_rain_counts_are_zero() -> None:
     rows = outputs(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)]))
     columns = ("wet_window_count", "dry_window_count", "matched_wet_window_count", "precip_bike_impact_score")
     assert tuple(shown(rows[0], *columns).values()) == (0, 0, 0, None)

@@ -17,7 +17,7 @@ STRENGTH_CASES = {
 
 
 @pytest.mark.parametrize(("r", "strength"), STRENGTH_CASES.values(), ids=STRENGTH_CASES)
-def test_strength(r, strength):
+def test_strength(r: float | None, strength: str) -> None:
     assert connection().execute("SELECT r_strength($1::DOUBLE)", [r]).fetchall() == [(strength,)]
 
 
@@ -35,7 +35,7 @@ INTERVAL_CASES = {
 
 
 @pytest.mark.parametrize(("r", "n", "interval"), INTERVAL_CASES.values(), ids=INTERVAL_CASES)
-def test_interval(r, n, interval):
+def test_interval(r: float | None, n: int, interval: tuple[float, float] | None) -> None:
     low, high = connection().execute("SELECT r_ci_low($1::DOUBLE, $2), r_ci_high($1::DOUBLE, $2)", [r, n]).fetchall()[0]
     if interval is None:
         assert (low, high) == (None, None)
@@ -45,7 +45,7 @@ def test_interval(r, n, interval):
 
 def r_of(*samples: tuple[float | None, float | None]) -> float | None:
     rows = ", ".join(f"({x}, {y})".replace("None", "NULL") for x, y in samples)
-    return (
+    r: float | None = (
         connection()
         .execute(
             f"""SELECT pearson_r(count(x), covar_pop(y, x), var_pop(x), var_pop(y), avg(x), avg(y))
@@ -53,9 +53,10 @@ def r_of(*samples: tuple[float | None, float | None]) -> float | None:
         )
         .fetchall()[0][0]
     )
+    return r
 
 
-def test_r():
+def test_r() -> None:
     assert r_of((1, 2), (2, 4)) is None  # two samples
     assert r_of((1, 2), (2, 4), (3, 6)) == 1.0
     assert r_of((1, 6), (2, 4), (3, 2)) == -1.0
@@ -64,7 +65,7 @@ def test_r():
     assert r_of(*[(n, 0.3) for n in range(500)]) is None
 
 
-def test_no_spread_is_judged_on_the_values_as_they_are():
+def test_no_spread_is_judged_on_the_values_as_they_are() -> None:
     # A wiggle of 0.1 has spread around 20, but not around 100,000: n*Sxx - Sx^2 <= 1e-10 * n*Sxx.
     wiggle = [(0.0, 1.0), (0.1, 2.0), (0.0, 3.0), (0.1, 4.0)]
     assert r_of(*[(20 + x, y) for x, y in wiggle]) == pytest.approx(1 / math.sqrt(5), rel=1e-9)

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ HOUR = timedelta(hours=1)
 RUSH = NOON + 5 * HOUR  # Wednesday 17:00
 
 
-def windows(*cases):
+def windows(*cases: tuple[datetime, int, float]) -> TilesInMemory:
     """(start, rentals, temperature) -> tiles"""
     return TilesInMemory(
         bike_trips=[bikes(at, rentals) for at, rentals, _ in cases],
@@ -18,7 +18,7 @@ def windows(*cases):
     )
 
 
-def test_only_windows_of_the_same_segment_count():
+def test_only_windows_of_the_same_segment_count() -> None:
     tiles = windows(
         (RUSH - 24 * HOUR, 10, 10.0),
         (NOON, 500, -5.0),
@@ -35,7 +35,7 @@ def test_only_windows_of_the_same_segment_count():
     assert (row["taxi_temp_correlation"], row["taxi_temp_n"]) == (None, 3)
 
 
-def test_a_week_back_is_just_outside():
+def test_a_week_back_is_just_outside() -> None:
     tiles = windows(
         (NOON - timedelta(days=7), 1, 1.0), (NOON - timedelta(days=7) + 15 * MINUTE, 1, 1.0), (NOON, 1, 1.0)
     )
@@ -45,11 +45,11 @@ def test_a_week_back_is_just_outside():
 INTENSITY_CASES = {49: "very_low", 50: "low", 149: "low", 150: "moderate", 300: "high", 499: "high", 500: "very_high"}
 
 
-def test_intensity():
+def test_intensity() -> None:
     rows = outputs(NAME, windows(*[(NOON + n * 15 * MINUTE, count, 1.0) for n, count in enumerate(INTENSITY_CASES)]))
     assert [row["usage_intensity_category"] for row in rows] == list(INTENSITY_CASES.values())
 
 
-def test_no_weather_no_sensitivity():
+def test_no_weather_no_sensitivity() -> None:
     row = the_last(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)]))
     assert (row["segment_weather_sensitivity"], row["bike_temp_n"]) == ("unknown", 0)

@@ -6,7 +6,7 @@ NAME = "transport_usage_summary"
 MINUTE = timedelta(minutes=1)
 
 
-def test_an_hour_of_bikes_and_taxis():
+def test_an_hour_of_bikes_and_taxis() -> None:
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON, 3, 600, subscribers=2, customers=1), bikes(NOON + 55 * MINUTE, 1, 200, subscribers=1)],
         taxi_trips=[
@@ -40,7 +40,7 @@ def test_an_hour_of_bikes_and_taxis():
     }
 
 
-def test_a_mode_without_events_has_zeros_and_unknown_means():
+def test_a_mode_without_events_has_zeros_and_unknown_means() -> None:
     row = the_last(NAME, TilesInMemory(taxi_trips=[ride(NOON, price=None, surge=None)]))
     counts = ("bike_count", "subscriber_count", "customer_count", "uber_count", "lyft_count")
     assert tuple(shown(row, *counts).values()) == (0, 0, 0, 0, 1)
@@ -48,6 +48,6 @@ def test_a_mode_without_events_has_zeros_and_unknown_means():
     assert [row[name] for name in means] == [None] * 4
 
 
-def test_an_hour_without_bikes_and_taxis_does_not_exist():
+def test_an_hour_without_bikes_and_taxis_does_not_exist() -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON, 1), bikes(NOON + 3 * 60 * MINUTE, 1)])
     assert [row["window_start"] for row in outputs(NAME, tiles)] == [NOON, NOON + 180 * MINUTE]

@@ -1,5 +1,5 @@
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 
-def test_one_row_per_type_and_bin():
+def test_one_row_per_type_and_bin() -> None:
     # 12:00 and 12:15 at 17 C (10 and 20 rentals), 12:30 at 22 C (60 rentals, one ride)
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON, 10), bikes(NOON + 15 * MINUTE, 20), bikes(NOON + 30 * MINUTE, 60)],
@@ -49,15 +49,15 @@ BIN_CASES = {  # weather -> (bin, center) by temperature, score and wind
 
 
 @pytest.mark.parametrize(("weather", "bins"), BIN_CASES.values(), ids=BIN_CASES)
-def test_bins(weather, bins):
+def test_bins(weather: tuple[float, float, float], bins: list[tuple[str, float]]) -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON, 1)], weather_data=[report(NOON, *weather)])
     rows = outputs(NAME, tiles)
     assert [(row["temp_bin"] or row["wind_bin"] or row["weather_score_bin"], row["bin_center"]) for row in rows] == bins
 
 
-def test_the_week_is_measured_between_window_ends():
+def test_the_week_is_measured_between_window_ends() -> None:
     # The hour ends at 13:00: a window that ended at 13:00 a week ago is out, the next one is in.
-    def windows(*starts):
+    def windows(*starts: datetime) -> TilesInMemory:
         return TilesInMemory(
             bike_trips=[bikes(at, 1) for at in starts], weather_data=[report(at + MINUTE, 17.0) for at in starts]
         )
@@ -67,7 +67,7 @@ def test_the_week_is_measured_between_window_ends():
     assert outputs(NAME, windows(within, NOON))[-1]["sample_count"] == 2
 
 
-def test_an_hour_without_a_window_has_no_rows():
+def test_an_hour_without_a_window_has_no_rows() -> None:
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON, 1), bikes(NOON + 120 * MINUTE, 1)], weather_data=[report(NOON + MINUTE, 17.0)]
     )

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.analytics.tiles import NOON, TilesInMemory, accidents, bikes, outputs, report, shown
+from tests.analytics.tiles import NOON, Row, TilesInMemory, accidents, bikes, outputs, report, shown
 
 NAME = "weather_safety_analysis"
 MINUTE = timedelta(minutes=1)
@@ -12,11 +12,11 @@ WORST = (-5.0, 20.0, 100.0)  # score 20
 FINE = (20.0, 1.0, 16_093.0)  # score 95
 
 
-def modes(rows):
+def modes(rows: list[Row]) -> dict[str, Row]:
     return {row["mode_type"]: row for row in rows}
 
 
-def test_a_live_hour_has_three_rows_zeros_included():
+def test_a_live_hour_has_three_rows_zeros_included() -> None:
     tiles = TilesInMemory(accidents=[accidents(NOON, "mv", 4, intersections=3, streets=1)])
     rows = outputs(NAME, tiles)
     assert [(row["mode_type"], row["high_risk_mode"], row["accident_count"]) for row in rows] == [
@@ -29,7 +29,7 @@ def test_a_live_hour_has_three_rows_zeros_included():
     assert (rows[1]["intersection_accidents"], rows[1]["street_accidents"]) == (3, 1)
 
 
-def test_a_report_stamped_on_the_hour_lies_in_the_hour_before():
+def test_a_report_stamped_on_the_hour_lies_in_the_hour_before() -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON, 1)], weather_data=[report(NOON + 2 * HOUR, *FINE)])
     assert {row["window_start"] for row in outputs(NAME, tiles)} == {NOON, NOON + HOUR}
 
@@ -47,7 +47,11 @@ RISK_CASES = {  # accidents, weather -> multiplier, index, normalized, category,
 
 
 @pytest.mark.parametrize(("count", "weather", "expected"), RISK_CASES.values(), ids=RISK_CASES)
-def test_risk(count, weather, expected):
+def test_risk(
+    count: int,
+    weather: tuple[float | None, float | None, float | None],
+    expected: tuple[float | None, float | None, float | None, str, int | None],
+) -> None:
     tiles = TilesInMemory(
         accidents=[accidents(NOON, "mv", count)] if count else [],
         weather_data=[report(NOON + MINUTE, *weather)],
@@ -64,7 +68,7 @@ def test_risk(count, weather, expected):
     assert row["base_accident_risk"] == count
 
 
-def test_the_measured_ratio_compares_like_weather_with_all():
+def test_the_measured_ratio_compares_like_weather_with_all() -> None:
     # Five hours: fine with 1, 0, 0 accidents, worst with 2, 3; then the current one, worst with 4. 10 in 6 hours; in
     # the worst weather 9 in 3.
     hours = [(FINE, 1), (FINE, 0), (FINE, 0), (WORST, 2), (WORST, 3), (WORST, 4)]
@@ -88,13 +92,13 @@ def test_the_measured_ratio_compares_like_weather_with_all():
     assert rows[-2]["observed_weather_risk_ratio"] is None  # two hours are too few
 
 
-def test_unknown_weather_is_compared_with_nothing():
+def test_unknown_weather_is_compared_with_nothing() -> None:
     tiles = TilesInMemory(accidents=[accidents(NOON, "mv")])
     row = modes(outputs(NAME, tiles))["mv"]
     assert row["accidents_per_hour_28d"] == 1.0
     assert [row[name] for name in ("same_weather_hours_28d", "accidents_per_hour_same_weather_28d")] == [None, None]
 
 
-def test_28_days_back_is_just_outside():
+def test_28_days_back_is_just_outside() -> None:
     tiles = TilesInMemory(accidents=[accidents(NOON - timedelta(days=28), "mv", 7), accidents(NOON, "mv", 1)])
     assert modes(outputs(NAME, tiles))["mv"]["accidents_per_hour_28d"] == 1.0

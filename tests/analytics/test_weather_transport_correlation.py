@@ -21,12 +21,12 @@ FLAG_CASES = {  # temperature, wind, visibility -> the five flags
 
 
 @pytest.mark.parametrize(("weather", "flags"), FLAG_CASES.values(), ids=FLAG_CASES)
-def test_flags(weather, flags):
+def test_flags(weather: tuple[float | None, float | None, float | None], flags: tuple[int | None, ...]) -> None:
     row = the_last(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)], weather_data=[report(NOON, *weather)]))
     assert tuple(row[flag] for flag in FLAGS) == flags
 
 
-def test_preferences_and_impact_follow_the_score():
+def test_preferences_and_impact_follow_the_score() -> None:
     tiles = TilesInMemory(
         bike_trips=[bikes(NOON, 3)],
         taxi_trips=[ride(NOON)],
@@ -40,7 +40,7 @@ def test_preferences_and_impact_follow_the_score():
     }
 
 
-def test_expected_demand_is_the_mean_of_the_same_hour_of_the_week_before():
+def test_expected_demand_is_the_mean_of_the_same_hour_of_the_week_before() -> None:
     #   Wed 12:00 a week ago (10), Tue 12:00 (20), Tue 12:15 (30), now (90); Tue 13:00 and Sun 12:00 are other classes.
     before = {NOON - 7 * DAY: 10, NOON - DAY: 20, NOON - DAY + 15 * MINUTE: 30}
     other = {NOON - DAY + 60 * MINUTE: 1000, NOON - 3 * DAY: 1000, NOON - 7 * DAY - 15 * MINUTE: 1000}
@@ -54,13 +54,13 @@ def test_expected_demand_is_the_mean_of_the_same_hour_of_the_week_before():
     }
 
 
-def test_two_windows_are_too_few_for_an_expectation():
+def test_two_windows_are_too_few_for_an_expectation() -> None:
     tiles = TilesInMemory(bike_trips=[bikes(NOON - day * DAY, 10) for day in (0, 1, 2)])
     row = the_last(NAME, tiles)
     assert (row["baseline_sample_count"], row["expected_bike_rentals"], row["bike_demand_deviation"]) == (2, None, None)
 
 
-def test_elasticity_is_the_slope_at_the_means():
+def test_elasticity_is_the_slope_at_the_means() -> None:
     # scores 20, 60, 100 (20 C, 1 m/s, 30 km); rentals 10, 20, 60: slope 50/80, mean score 60, mean rentals 30
     windows = [(10, (-5.0, 20.0, 100.0)), (20, (-5.0, 5.0, 16_093.0)), (60, (20.0, 1.0, 30_000.0))]
     starts = [NOON + n * 15 * MINUTE for n in range(3)]
@@ -75,7 +75,7 @@ def test_elasticity_is_the_slope_at_the_means():
     assert rows[-1]["taxi_weather_elasticity"] is None  # no rides: their mean is 0
 
 
-def test_a_constant_score_has_no_elasticity():
+def test_a_constant_score_has_no_elasticity() -> None:
     starts = [NOON + n * 15 * MINUTE for n in range(4)]
     tiles = TilesInMemory(
         bike_trips=[bikes(at, 5 + n) for n, at in enumerate(starts)],

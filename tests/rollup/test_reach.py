@@ -46,15 +46,16 @@ def random_rows(rng: random.Random, feed: str, count: int, span: timedelta) -> l
                 for moment in at
             ]
         case "weather_data":
-            return [
-                report(
-                    moment,
-                    *(rng.choice([None, value]) for value in (rng.uniform(-5, 30), rng.uniform(0, 15), 9000.0, 0.5)),
-                )
-                for moment in at
-            ]
+            return [random_report(rng, moment) for moment in at]
         case _:
             return [accidents(moment, rng.choice(["mv", "bike"])) for moment in at]
+
+
+def random_report(rng: random.Random, moment: datetime) -> Row:
+    """A report that lacks some of its elements."""
+    elements = (rng.uniform(-5, 30), rng.uniform(0, 15), 9000.0, 0.5)
+    temperature_c, wind_ms, visibility_m, rain_mm_per_h = (rng.choice([None, value]) for value in elements)
+    return report(moment, temperature_c, wind_ms, visibility_m, rain_mm_per_h)
 
 
 def all_hours(declaration: Declaration, durations: Durations, tiles: TilesInMemory) -> dict[datetime, list[Row]]:
@@ -72,7 +73,7 @@ CASES = [(analytic.name, "the defaults") for analytic in ANALYTICS] + [
 
 
 @pytest.mark.parametrize(("name", "length"), CASES)
-def test_only_the_hours_in_reach_change(name, length):
+def test_only_the_hours_in_reach_change(name: str, length: str) -> None:
     rng = random.Random(name)
     declaration, durations = declaration_of(name), DURATIONS[length]
     span = min(declaration.lookback, 9 * DAY) + DAY
@@ -117,7 +118,7 @@ def hours_from(first: datetime, last: datetime) -> list[datetime]:
     return [first + n * HOUR for n in range((last - first) // HOUR + 1)]
 
 
-def test_a_live_tile_reaches_one_hour():
+def test_a_live_tile_reaches_one_hour() -> None:
     tile = NOON + 30 * MINUTE
     for analytic in ANALYTICS:
         assert reached(analytic.name, "taxi_trips", tile, last=tile) == [NOON]
@@ -125,7 +126,7 @@ def test_a_live_tile_reaches_one_hour():
     assert reached("surge_weather_correlation", "taxi_trips", NOON, last=NOON) == [NOON - HOUR, NOON]
 
 
-def test_a_late_tile_reaches_as_far_as_its_lookback():
+def test_a_late_tile_reaches_as_far_as_its_lookback() -> None:
     far = NOON + 90 * DAY
     late = NOON + 30 * MINUTE
     assert reached("transport_usage_summary", "bike_trips", late, far) == [NOON]
@@ -134,7 +135,7 @@ def test_a_late_tile_reaches_as_far_as_its_lookback():
     assert reached("weather_safety_analysis", "accidents", late, far) == hours_from(NOON, NOON + 28 * DAY)
 
 
-def test_a_late_report_reaches_three_hours_and_a_lookback_further():
+def test_a_late_report_reaches_three_hours_and_a_lookback_further() -> None:
     far = NOON + 90 * DAY
     first, *_, last = reached("pearson_correlations", "weather_data", NOON + 30 * MINUTE, far)
     assert (first, last) == (NOON, NOON + 7 * DAY + 3 * HOUR)
@@ -142,17 +143,17 @@ def test_a_late_report_reaches_three_hours_and_a_lookback_further():
     assert reached("pearson_correlations", "weather_data", NOON - 5 * MINUTE, NOON)[0] == NOON - HOUR
 
 
-def test_nothing_lies_beyond_the_last_tile():
+def test_nothing_lies_beyond_the_last_tile() -> None:
     assert reached("pearson_correlations", "bike_trips", NOON, last=NOON + 3 * HOUR) == hours_from(
         NOON, NOON + 3 * HOUR
     )
 
 
-def test_a_feed_that_is_not_read_reaches_nothing():
+def test_a_feed_that_is_not_read_reaches_nothing() -> None:
     assert reached("pearson_correlations", "accidents", NOON, last=NOON) == []
 
 
-def test_tiles_together_reach_what_each_reaches():
+def test_tiles_together_reach_what_each_reaches() -> None:
     declaration = declaration_of("transport_usage_summary")
     tiles = {"bike_trips": [NOON, NOON + 2 * HOUR], "taxi_trips": [NOON + 10 * MINUTE]}
     assert output_hours(tiles, declaration, Durations(), NOON + DAY) == [NOON, NOON + 2 * HOUR]

@@ -1,0 +1,155 @@
+"""Kill the real analytics job at named steps and at random moments, and compare with the reference.
+
+`python -m tests.flow.analytics_killings --count 20` is the long form (`make kill-matrix-analytics`); with --record it
+writes its result to RELIABILITY.md.
+"""
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count, cycle, islice
+from pathlib import Path
+from shutil import rmtree
+
+import pyarrow as pa
+
+from playground.broker_process import temporary_broker
+from playground.generator.stream import Scenario, messages
+from tests.analytics.flow.against_reference import assert_equals, reference
+from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace, Ends
+from tests.flow.driver import PROJECT, Driver, Place
+from tests.flow.killings import VICTIMS
+from tests.flow.produced import TOPICS, end_offsets, produce
+
+STEPS = ("staging", "staged", "declared", "half moved", "moved", "applied")
+STREAMS = ("rollup", "precipitation_impact")
+START = datetime(2018, 11, 3, tzinfo=UTC)
+BEGIN, END = "<!-- kill-matrix-analytics -->", "<!-- /kill-matrix-analytics -->"
+
+
+@dataclass(frozen=True)
+class Town:
+    """Generated days in Kafka, ingested, and what the nine analytics must hold."""
+
+    bootstrap_servers: str
+    ends: Ends
+    expected: dict[str, pa.Table]
+
+
+@dataclass(frozen=True)
+class Killing:
+    victim: str
+    stream: str | None = None
+    step: str | None = None
+    after_s: float = 0.0
+
+    def __str__(self) -> str:
+        moment = f"{self.stream} at '{self.step}'" if self.step else f"after {self.after_s:.1f} s"
+        return f"{self.victim} killed, {moment}"
+
+
+def town_in(folder: Path, bootstrap_servers: str, days: int = 2, volume: float = 0.04) -> Town:
+    """A day of every weather score, the end of daylight saving time, and 5 % of all messages with a defect."""
+    sent = messages(seed=7, start=START, days=days, volume=volume, defects=0.05, scenario=Scenario.ALL_WEATHER_SCORES)
+    produce(bootstrap_servers, ((TOPICS[message.feed], message.value) for message in sent))
+    ends = end_offsets(bootstrap_servers)
+    return Town(bootstrap_servers, ends, ingested_reference(Place(folder / "ingested", bootstrap_servers), ends))
+
+
+def ingested_reference(place: Place, ends: Ends) -> dict[str, pa.Table]:
+    """Run the real ingestion job to the end; the reference over its Parquet."""
+    driver = Driver(place)
+    try:
+        driver.wait_until_all_is_read(ends)
+        assert driver.stop() == 0, driver.said()
+    finally:
+        driver.end()
+    return reference(place.output)
+
+
+def killings(seed: int) -> Iterator[Killing]:
+    """Named steps of the rollup and of an analytic, a random moment after every second one."""
+    dice, victims = random.Random(seed), cycle(VICTIMS)
+    named = cycle((stream, step) for step in ("half moved", *STEPS) for stream in STREAMS)
+    for number in count():
+        if number % 3 == 2:
+            yield Killing(next(victims), after_s=dice.uniform(0.0, 8.0))
+        else:
+            yield Killing(next(victims), *next(named))
+
+
+def suffer(place: AnalyticsPlace, killing: Killing) -> None:
+    driver = AnalyticsDriver(place, f"{killing.stream}:{killing.step}:1" if killing.step else None)
+    try:
+        if killing.step:
+            driver.wait_until_paused()
+        else:
+            driver.wait_until(driver.is_running, "it runs")
+            time.sleep(killing.after_s)
+        driver.kill(killing.victim)
+    finally:
+        driver.end()
+
+
+def compute_to_the_end(place: AnalyticsPlace, town: Town) -> None:
+    driver = AnalyticsDriver(place)
+    try:
+        driver.wait_until_settled(town.ends)
+        assert driver.stop() == 0, driver.said()
+    finally:
+        driver.end()
+    assert_equals(place.output, town.expected)
+
+
+def one_round(folder: Path, town: Town, chosen: list[Killing]) -> None:
+    """Kill again and again, lose all checkpoints, finish, compare."""
+    place = AnalyticsPlace(folder, town.bootstrap_servers, {"MAX_OFFSETS_PER_TRIGGER": "400"})
+    for killing in chosen:
+        print(killing, flush=True)
+        suffer(place, killing)
+    rmtree(place.checkpoints)
+    compute_to_the_end(place, town)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20, help="how many killings")
+    parser.add_argument("--record", action="store_true", help="write the result to RELIABILITY.md")
+    given = parser.parse_args()
+    began, chosen = time.monotonic(), killings(seed=1)
+    with tempfile.TemporaryDirectory(prefix="kill-matrix-") as name, temporary_broker(Path(name)) as broker:
+        town = town_in(Path(name), broker.bootstrap_servers, days=4, volume=0.1)
+        done = 0
+        while done < given.count:
+            batch = list(islice(chosen, min(10, given.count - done)))
+            one_round(Path(name) / f"from-{done}", town, batch)
+            done += len(batch)
+            print(f"{done} of {given.count} killings: nine outputs equal to the reference", flush=True)
+    result = (
+        f"{given.count} killings of the analytics job with SIGKILL (Python driver, JVM, both in turn; the "
+        f"{len(STEPS)} named steps of the rollup and of an analytic, a third at random moments), all checkpoints "
+        f"deleted after every 10, {sum(sum(ends.values()) for ends in town.ends.values()):,} messages with 5 % "
+        f"defects: **all rows and columns of the {len(NAMES)} outputs equal to the reference**. "
+        f"{(time.monotonic() - began) / 60:.0f} minutes, {datetime.now(UTC):%Y-%m-%d}. "
+        f"Command: `make kill-matrix-analytics COUNT={given.count}`."
+    )
+    print(result)
+    if given.record:
+        record(PROJECT / "RELIABILITY.md", result)
+
+
+def record(path: Path, result: str) -> None:
+    """Replace what stands between the markers; at the end where there are none yet."""
+    text = path.read_text()
+    before, found, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    gap = "" if found else "\n"
+    path.write_text(f"{before}{gap}{BEGIN}\n{result}\n{END}{after or chr(10)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The nine outputs of the real job, from a real broker: equal to the reference, whatever happens on the way."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pytest
+
+from playground.broker_process import temporary_broker
+from spark_jobs.contracts.streams import ROLLUP
+from tests.analytics.flow.against_reference import assert_equals
+from tests.flow.analytics_killings import Town, compute_to_the_end, ingested_reference, killings, one_round, town_in
+from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
+from tests.flow.driver import PROJECT, Place
+from tests.flow.produced import TOPICS, end_offsets
+
+BOSTON = PROJECT.parent / "shared" / "data" / "boston-2018-12"
+KILLS = 6
+SWITCHED, FAULTY = "transport_usage_summary", "precipitation_impact"
+
+Start = Callable[..., AnalyticsDriver]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("town")
+    with temporary_broker(folder) as broker:
+        yield town_in(folder, broker.bootstrap_servers)
+
+
+@pytest.fixture
+def analytics(tmp_path: Path, town: Town) -> AnalyticsPlace:
+    return AnalyticsPlace(tmp_path, town.bootstrap_servers)
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts analytics jobs and leaves none behind."""
+    started: list[AnalyticsDriver] = []
+
+    def begin(place: AnalyticsPlace) -> AnalyticsDriver:
+        started.append(AnalyticsDriver(place))
+        return started[-1]
+
+    yield begin
+    for driver in started:
+        driver.end()
+
+
+def test_killed_at_named_steps_and_random_moments_and_without_checkpoints_the_outputs_are_right(
+    tmp_path: Path, town: Town
+) -> None:
+    one_round(tmp_path, town, list(islice(killings(seed=2018), KILLS)))
+
+
+def test_switches_faults_and_other_durations_end_in_the_same_outputs(
+    analytics: AnalyticsPlace, town: Town, start: Start
+) -> None:
+    analytics.switch(**{SWITCHED: False})
+    in_the_way = analytics.layout.staging(FAULTY)
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()  # a file where a folder must be: this analytic cannot write
+
+    driver = start(replace(analytics, settings={"MAX_OFFSETS_PER_TRIGGER": "400"}))
+    others = [name for name in NAMES if name not in (SWITCHED, FAULTY)]
+    driver.wait_until_settled(town.ends, *others)
+    told: dict[str, Any] = {}
+
+    def is_told() -> bool:
+        told.update(driver.stream(FAULTY))
+        return told.get("state") in ("restarting", "broken")
+
+    driver.wait_until(is_told, "the fault is told")
+    assert told["last_error"], "says why"
+    assert told["next_step"], "says what to do"
+    assert told["next_retry_at"], "says when it tries again"
+    assert driver.stream(SWITCHED)["state"] == "off"
+    batches = {name: driver.stream(name)["restarts"] for name in [*others, ROLLUP]}
+    assert set(batches.values()) == {0}, "the others were not disturbed"
+
+    in_the_way.unlink()
+    analytics.switch(**{SWITCHED: True, FAULTY: False})
+    driver.wait_until(lambda: driver.stream(FAULTY)["state"] == "off", "switched off")
+    analytics.switch(**{SWITCHED: True, FAULTY: True})
+    driver.wait_until_settled(town.ends)
+    assert all(driver.stream(name)["restarts"] == 0 for name in [*others, SWITCHED, ROLLUP])
+    assert driver.stop() == 0, driver.said()
+    assert_equals(analytics.output, town.expected)
+
+    wide = start(replace(analytics, settings={"WINDOW_DURATION_MEDIUM": "30 minutes"}))
+    wide.wait_until_settled(town.ends, medium="30 minutes")
+    assert wide.stop() == 0, wide.said()
+    compute_to_the_end(analytics, town)
+
+
+def test_a_lost_rollup_is_read_again_from_kafka(analytics: AnalyticsPlace, town: Town) -> None:
+    compute_to_the_end(replace(analytics, settings={"MAX_OFFSETS_PER_TRIGGER": "400"}), town)
+    layout = analytics.layout
+    for lost in (layout.dataset(ROLLUP), layout.log(ROLLUP), layout.applied(ROLLUP)):
+        rmtree(lost)
+    compute_to_the_end(analytics, town)
+
+
+def test_a_month_of_real_boston_equals_the_reference(tmp_path: Path) -> None:
+    if not BOSTON.is_dir():
+        assert os.environ.get("CI") != "true", f"{BOSTON} is missing"
+        pytest.skip(f"{BOSTON} is not here: the real data are not part of the project")
+    with temporary_broker(tmp_path) as broker:
+        place = AnalyticsPlace(tmp_path / "real", broker.bootstrap_servers)
+        command = [sys.executable, "-m", "playground.replay", str(BOSTON), "--speed", "max"]
+        subprocess.run(command, cwd=PROJECT, env=place.environment(), check=True, timeout=120)
+        ends = end_offsets(broker.bootstrap_servers)
+        assert {topic for topic, offsets in ends.items() if sum(offsets.values())} == set(TOPICS.values())
+        expected = ingested_reference(Place(tmp_path / "ingested", broker.bootstrap_servers), ends)
+        compute_to_the_end(place, Town(broker.bootstrap_servers, ends, expected))

@@ -131,6 +131,14 @@ kill-matrix: setup ## Kill the real job at every step and at random moments, and
 bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog
 	$(SPARK)/bin/python -m bench.ingest $(ARGS)
 
+.PHONY: bench-analytics
+bench-analytics: setup ## Nine analytics from one pass over Kafka, against nine plain streaming queries
+	$(SPARK)/bin/python -m bench.analytics $(ARGS)
+
+.PHONY: bench-calm
+bench-calm: setup ## What both jobs cost when idle and under a trickle
+	$(SPARK)/bin/python -m bench.calm $(ARGS)
+
 .PHONY: clean
 clean: ## Stop what runs and remove everything the playground wrote (environments and jars are kept)
 	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.launcher_clean

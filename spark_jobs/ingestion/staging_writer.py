@@ -45,14 +45,19 @@ def staging_task(
         task = TaskContext.get()
         name = f"{task.partitionId()}-{task.attemptNumber()}" if task else "0-0"
         written: list[StagedFile] = []
-        for number, messages in enumerate(bounded_tables(batches)):
-            rows = parsed(messages, feed, accident_time_zone)
+        for number, rows in enumerate(bounded_tables(_parsed_batches(batches, feed, accident_time_zone))):
             prefix = f"{name}-{number}"
             written += staged_hours(rows, staging, prefix, feed.event_time)
             written += staged_dead_letters(rows, staging, prefix, refused_at)
         yield _manifest(written)
 
     return write
+
+
+def _parsed_batches(batches: Iterable[pa.RecordBatch], feed: Feed, accident_time_zone: str) -> Iterator[pa.RecordBatch]:
+    """Batch by batch: the records of a whole task as Python objects would take several times the memory of its rows."""
+    for batch in batches:
+        yield from parsed(pa.Table.from_batches([batch]), feed, accident_time_zone).to_batches()
 
 
 def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) -> Iterator[StagedFile]:

@@ -36,6 +36,11 @@ class Explanation:
 # What Spark, Kafka and the operating system say -> what it means. The first match counts.
 _KNOWN = (
     (
+        r"Py4JNetworkError|Answer from Java side is empty|Error while sending or receiving|\[Errno 111\]",
+        "the JVM under this driver is gone",
+        "the driver ends with it; start the job again",
+    ),
+    (
         r"No space left on device|Disk quota exceeded|ENOSPC|Errno 28\b|Errno 122\b",
         "the disk is full",
         "free some space; the stream goes on by itself where it stopped",

@@ -103,6 +103,7 @@ class StreamSupervisor:
         self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
         while not self._stopping:
             if not self._wanted:
+                self._failures = 0
                 self.record.switched_off()
                 self._sleep(timedelta(days=1))
                 continue

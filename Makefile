@@ -23,7 +23,7 @@ COUNT ?= 100
 
 .PHONY: help
 help: ## Show these lines
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: setup ## Start broker, feeds, Airflow and the jobs; prints a URL and a login; Ctrl-C ends it all
@@ -126,6 +126,10 @@ COMPILE = pip compile -q --upgrade --universal --python-version 3.11 --generate-
 .PHONY: kill-matrix
 kill-matrix: setup ## Kill the real job at every step and at random moments, and compare: COUNT=100
 	$(SPARK)/bin/python -m tests.flow.kill_matrix --count $(COUNT) $(ARGS)
+
+.PHONY: kill-matrix-analytics
+kill-matrix-analytics: setup ## The same for the analytics job: COUNT=20
+	$(SPARK)/bin/python -m tests.flow.analytics_killings --count $(COUNT) $(ARGS)
 
 .PHONY: bench-ingest
 bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog

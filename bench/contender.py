@@ -91,7 +91,9 @@ class Contender:
         self.process.wait()
 
     def _last_words(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+        # A failed streaming query prints its whole plan, with lines of thousands of characters, after its reason.
+        lines = [line[:300] for line in self.log.read_text(errors="replace").splitlines() if "~" not in line]
+        return "\n".join(lines[-60:])
 
 
 class Checkpoints:

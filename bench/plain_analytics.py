@@ -39,7 +39,7 @@ class Feeds:
 
     def bikes(self) -> DataFrame:
         trips = self._records(self.settings.KAFKA_TOPIC_BIKE, _BIKE)
-        local = F.to_timestamp("start_time", "yyyy-MM-dd HH:mm:ss[.SSSS]")
+        local = F.col("start_time").try_cast("timestamp")
         return _timed(trips, F.to_utc_timestamp(local, "America/New_York"))
 
     def taxis(self) -> DataFrame:
@@ -55,11 +55,11 @@ class Feeds:
             _code("visibility", 0).alias("visibility_m"),
             (_code("precipitation", 1) / 10).alias("precipitation_mm"),
         )
-        return _timed(decoded, F.to_timestamp("datetime", "yyyy-MM-dd'T'HH:mm:ss"))
+        return _timed(decoded, F.col("datetime").try_cast("timestamp"))
 
     def accidents(self) -> DataFrame:
         accidents = self._records(self.settings.KAFKA_TOPIC_ACCIDENT, _ACCIDENT)
-        local = F.to_timestamp(F.substring("dispatch_ts", 1, 19), "yyyy-MM-dd HH:mm:ss")
+        local = F.substring("dispatch_ts", 1, 19).try_cast("timestamp")
         return _timed(accidents, F.to_utc_timestamp(local, "America/New_York"))
 
     def _records(self, topic: str, record: str) -> DataFrame:

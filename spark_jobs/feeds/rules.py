@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from spark_jobs.feeds.instants import INSTANT as INSTANT
 from spark_jobs.feeds.refusals import Refusal
 
 Lookups = Mapping[str, tuple[str, ...]]
@@ -14,7 +15,6 @@ Step = Mapping[str, str]
 """column -> SQL over the columns before it; a name that is there already is replaced"""
 
 TEXT, NUMBER, COUNT, FLAG = pa.string(), pa.float64(), pa.int32(), pa.bool_()
-INSTANT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)

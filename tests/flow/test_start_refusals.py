@@ -151,10 +151,18 @@ def assert_all_gone(processes: Mapping[str, psutil.Process]) -> None:
 def listens_beyond_this_machine(processes: Mapping[str, psutil.Process]) -> list[str]:
     """What the job's processes listen on that is not loopback."""
     tree = {child.pid: child for process in processes.values() for child in (process, *process.children(True))}
-    sockets = [socket for process in tree.values() for socket in process.net_connections("inet")]
-    listening = [socket.laddr for socket in sockets if socket.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
+    listening = [address for process in tree.values() for address in listening_addresses(process)]
     assert listening, "at least the JVM's gateway to Python listens"
-    return [f"{address.ip}:{address.port}" for address in listening if address.ip not in LOOPBACK]
+    return [f"{ip}:{port}" for ip, port in listening if ip not in LOOPBACK]
+
+
+def listening_addresses(process: psutil.Process) -> list[tuple[str, int]]:
+    """None of a process that has ended: Spark's worker processes come and go."""
+    try:
+        sockets = process.net_connections("inet")
+    except psutil.NoSuchProcess:
+        return []
+    return [(socket.laddr.ip, socket.laddr.port) for socket in sockets if socket.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
 
 
 def newest_entry(place: Place, feed: str) -> int:

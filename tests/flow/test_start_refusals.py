@@ -162,7 +162,11 @@ def listening_addresses(process: psutil.Process) -> list[tuple[str, int]]:
         sockets = process.net_connections("inet")
     except psutil.NoSuchProcess:
         return []
-    return [(socket.laddr.ip, socket.laddr.port) for socket in sockets if socket.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)]
+    return [
+        (socket.laddr.ip, socket.laddr.port)
+        for socket in sockets
+        if socket.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)
+    ]
 
 
 def newest_entry(place: Place, feed: str) -> int:

@@ -12,6 +12,8 @@ from pyspark.sql import functions as F
 
 from spark_jobs.runtime.faults import StreamFault
 
+EARLIEST = -2
+"""Spark's and Kafka's word for 'the first message that is kept'"""
 _REQUEST_TIMEOUT_S = 10.0
 
 Position = Mapping[str, Any]

@@ -155,6 +155,23 @@ class Settings(BaseModel):
         TILE, description="how often a surge window starts; a multiple of the tile that divides the window"
     )
 
+    ENABLE_INGESTION: Flag = Field(True, description="whether the ingestion job runs at all")
+    ENABLE_ANALYTICS: Flag = Field(True, description="whether the analytics job runs at all")
+    DRIVER_LOG_PATH: FolderPath | None = Field(
+        None, description="folder of what the drivers print (default: _control/logs below each job's output)"
+    )
+    RESTART_LIMIT: int = Field(
+        10, ge=1, description="restarts in a row without 2 healthy minutes, after which the watch gives up and says so"
+    )
+    LAG_ALERT_AFTER: Duration = Field(
+        timedelta(minutes=5), description="an unread message older than this, or a job down for longer, is an alert"
+    )
+    DEAD_LETTER_ALERT_PERCENT: int = Field(
+        10, ge=1, le=100, description="more refused messages of a feed than this share of today's is an alert"
+    )
+    ALERT_EMAIL: str = Field("", description="who gets alerts by e-mail, separated by commas; empty: nobody")
+    ALERT_CONNECTION: str = Field("", description="Airflow Connection of a webhook that gets alerts; empty: none")
+
     @field_validator("WINDOW_DURATION_SHORT")
     @classmethod
     def _is_the_tile(cls, value: timedelta) -> timedelta:
@@ -200,6 +217,11 @@ SETTING_FIELDS = _SettingsWithFlags.model_fields
 class SettingsError(ValueError):
     """Every setting that is wrong, one line each: name, value, what is allowed."""
 
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("\n".join(faults.values()))
+        self.faults = faults
+        """setting -> its line"""
+
 
 def settings_from(env: Mapping[str, str]) -> Settings:
     """The settings in `env`; an absent or empty value means the default. SettingsError lists all faults at once."""
@@ -207,7 +229,7 @@ def settings_from(env: Mapping[str, str]) -> Settings:
     try:
         return _SettingsWithFlags(**cast(dict[str, Any], given))
     except ValidationError as invalid:
-        raise SettingsError("\n".join(_fault(dict(error)) for error in invalid.errors())) from None
+        raise SettingsError({str(e["loc"][0]): _fault(dict(e)) for e in invalid.errors()}) from None
 
 
 def _fault(error: dict[str, Any]) -> str:

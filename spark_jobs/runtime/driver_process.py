@@ -14,11 +14,11 @@ from pyspark.java_gateway import ensure_callback_server_started
 
 from spark_jobs.contracts import control
 from spark_jobs.contracts.control import Driver, Process
+from spark_jobs.contracts.driver_processes import end_now, is_certainly_dead
 from spark_jobs.contracts.streams import Layout
 
 log = logging.getLogger(__name__)
 
-_START_TIME_TOLERANCE_S = 2.0
 _HANDOVER_AT_MOST = timedelta(seconds=12)
 
 
@@ -35,58 +35,6 @@ def driver_identity(instance: str, jvm_pid: int | None) -> Driver:
 
 def _process(role: str, pid: int) -> Process:
     return Process(role, pid, psutil.Process(pid).create_time())
-
-
-def running(driver: Driver) -> list[psutil.Process]:
-    """The driver's processes that still live on this host (a pid that came round again is not one of them)."""
-    if driver.host != socket.gethostname():
-        return []
-    alive = []
-    for process in driver.processes:
-        try:
-            found = psutil.Process(process.pid)
-            same = abs(found.create_time() - process.started_at) < _START_TIME_TOLERANCE_S
-            if same and found.status() != psutil.STATUS_ZOMBIE:
-                alive.append(found)
-        except psutil.NoSuchProcess:
-            continue
-    return alive
-
-
-def is_certainly_dead(driver: Driver) -> bool:
-    """Whether the driver ran on this host and does not any more. False where only another host could know."""
-    return driver.host == socket.gethostname() and not running(driver)
-
-
-def instance_is_certainly_dead(layout: Layout, instance: str) -> bool:
-    """The same for a driver known by name only: its token tells who it was."""
-    for number in range(control.newest_token(layout), 0, -1):
-        driver = control.token_driver(layout, number)
-        if driver is not None and driver.instance == instance:
-            return is_certainly_dead(driver)
-    return False
-
-
-def end_now(driver: Driver) -> None:
-    """Kill what is left of a driver on this host. Crash-safe by design: nothing is lost by it."""
-    found = running(driver)
-    # With the children: the driver may have written its last status before it had a JVM.
-    left = list({child.pid: child for process in found for child in [process, *_children(process)]}.values())
-    for process in left:
-        log.warning("ending the older driver %s (process %s)", driver.instance, process.pid)
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(left, timeout=5)
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        children: list[psutil.Process] = process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-    return children
 
 
 def take_over(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> int:

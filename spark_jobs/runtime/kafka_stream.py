@@ -14,12 +14,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
+from spark_jobs.contracts import driver_processes
 from spark_jobs.contracts.control import Driver
 from spark_jobs.contracts.publication_log import Entry, PublicationLog
 from spark_jobs.contracts.settings import Settings, in_words
 from spark_jobs.feeds import kafka_source
 from spark_jobs.feeds.kafka_source import Position, TopicOnBroker
-from spark_jobs.runtime import checkpoint, driver_process
+from spark_jobs.runtime import checkpoint
 from spark_jobs.runtime.checkpoint import Offsets
 from spark_jobs.runtime.faults import StreamFault
 from spark_jobs.runtime.lag_watch import OldestUnread, lag_of
@@ -214,7 +215,7 @@ def clear_dead_staging(dataset_log: PublicationLog, driver: Driver) -> None:
     """Remove what dead drivers left in staging: all of it that was promised has been moved by now."""
     for folder in dataset_log.layout.staging(dataset_log.dataset).glob("*"):
         own = folder.name == driver.instance
-        if own or driver_process.instance_is_certainly_dead(dataset_log.layout, folder.name):
+        if own or driver_processes.instance_is_certainly_dead(dataset_log.layout, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
 
 

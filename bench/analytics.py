@@ -4,7 +4,6 @@ import argparse
 import shlex
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from bench.backlog import end_offsets, messages_in, send_backlog
@@ -26,8 +25,6 @@ from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
 
 _AT_MOST_S = 3600
-# An analytic looks every second and works off a month of hours in a few: silent for longer, it has nothing left.
-_SETTLED_AFTER_S = 10.0
 
 
 def main() -> None:
@@ -63,7 +60,8 @@ def run_ours(folder: Path, broker: Broker, ends: Offsets) -> Result:
 
     with Contender("spark_jobs.analytics_job", folder, env) as job:
         job.wait_until(is_rolled_up, "everything was rolled up", _AT_MOST_S)
-        job.wait_until(lambda: is_settled(layout), "all analytics were settled", _AT_MOST_S)
+        tiles = max(rollup.seqs())
+        job.wait_until(lambda: is_settled(layout, tiles), "all analytics were settled", _AT_MOST_S)
         first = rollup_began(checkpoints, layout)
         files = sum(parquet_files(layout.dataset(analytic.name)) for analytic in ANALYTICS)
         last = newest(layout.root / "_applied", "*/*.json")
@@ -85,9 +83,10 @@ def _reached(position: object) -> dict[str, dict[str, int]]:
     return {topic: state["next_offset"] for topic, state in position.items()}
 
 
-def is_settled(layout: Layout) -> bool:
-    published = [newest(layout.applied(analytic.name), "*.json") for analytic in ANALYTICS]
-    return all(published) and time.time() - max(published) > _SETTLED_AFTER_S
+def is_settled(layout: Layout, newest_tiles: int) -> bool:
+    """Whether every analytic has drawn all consequences of the rollup's entries so far."""
+    heads = [PublicationLog(layout, analytic.name).head() for analytic in ANALYTICS]
+    return all(head is not None and head.position["settled_seq"] >= newest_tiles for head in heads)
 
 
 def run_plain(folder: Path, broker: Broker, ends: Offsets) -> Result:

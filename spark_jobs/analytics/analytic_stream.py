@@ -26,6 +26,7 @@ from spark_jobs.rollup.reach import every_hour, output_hours
 from spark_jobs.rollup.rollup_store import DayFiles
 from spark_jobs.runtime.job import Start, Stream
 from spark_jobs.runtime.kafka_stream import clear_dead_staging, new_staging_folder, refuse_data_without_log
+from spark_jobs.runtime.owned_stream import OwnedStream
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import Lag, StreamRecord
 from spark_jobs.runtime.stream_supervisor import BatchGate, Failures, StreamSupervisor
@@ -51,7 +52,15 @@ def analytic_stream(analytic: Analytic, start: Start, rollup: PublicationLog, ti
     )
     supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.outranked)
     supervisor.switch(start.settings.enabled(analytic))
-    return Stream(supervisor, stream.look_at_lag)
+    owned = OwnedStream(
+        analytic.name,
+        stream.log,
+        stream.checkpoint,
+        supervisor.held,
+        lambda: supervisor.is_on,
+        stream.has_taken,
+    )
+    return Stream(supervisor, stream.look_at_lag, owned)
 
 
 @dataclass
@@ -79,6 +88,14 @@ class AnalyticStream:
         """Whether hours are left that could not be done in the last go."""
         return bool(self._backlog)
 
+    def has_taken(self, rollup_seq: int) -> bool:
+        """Whether the rollup is in the output up to this entry, with all consequences."""
+        return self._seen >= rollup_seq and not self._backlog
+
+    @property
+    def checkpoint(self) -> Path:
+        return Path(self.start_of.settings.ANALYTICS_CHECKPOINT_PATH) / self.name
+
     @property
     def now(self) -> Callable[[], datetime]:
         return self.start_of.now
@@ -94,14 +111,13 @@ class AnalyticStream:
 
         # The source is a clock: what there is to do stands in the rollup's log, and how far we are in our own. A file
         # source on the markers would keep every name for ever (docs/decisions/0003-a-clock-for-the-analytics.md).
-        checkpoint = Path(self.start_of.settings.ANALYTICS_CHECKPOINT_PATH) / self.name
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
         return (
             self.start_of.spark.readStream.format("rate")
             .option("rowsPerSecond", 1)
             .load()
             .writeStream.queryName(self.name)
-            .option("checkpointLocation", str(checkpoint))
+            .option("checkpointLocation", str(self.checkpoint))
             .trigger(processingTime=in_words(self.start_of.settings.analytics_interval))
             .foreachBatch(tick)
             .start()
@@ -122,8 +138,13 @@ class AnalyticStream:
         if head is None or newest is None:
             return
         behind = newest - self._seen
-        oldest = datetime.fromisoformat(self.rollup.entry(self._seen + 1).at) if behind > 0 else None
-        self.record.lag_seen(Lag(behind, oldest))
+        self.record.lag_seen(Lag(behind, self._waiting_since(head) if behind > 0 else None))
+
+    def _waiting_since(self, head: Entry) -> datetime:
+        try:
+            return datetime.fromisoformat(self.rollup.entry(self._seen + 1).at)
+        except FileNotFoundError:  # cleaned up since: nothing was taken for longer than entries are kept
+            return datetime.fromisoformat(head.at)
 
     def _first_entry(self) -> Entry:
         refuse_data_without_log(self.name, [self.log.layout.dataset(self.name)], self.log)

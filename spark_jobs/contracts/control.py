@@ -112,11 +112,15 @@ def read_status(layout: Layout) -> Status | None:
 def take_token(layout: Layout, driver: Driver, now: datetime) -> int:
     """Create the next token: from now on every driver with a smaller one stops."""
     number = newest_token(layout) + 1
-    while True:
-        document = {"schema_version": SCHEMA_VERSION, "token": number, "at": iso(now), **asdict(driver)}
-        if local_files.create_if_absent(_token_path(layout, number), json.dumps(document).encode()):
-            return number
+    while not take_token_numbered(layout, driver, number, now):
         number += 1
+    return number
+
+
+def take_token_numbered(layout: Layout, driver: Driver, number: int, now: datetime) -> bool:
+    """Create just this token; False where another driver has it."""
+    document = {"schema_version": SCHEMA_VERSION, "token": number, "at": iso(now), **asdict(driver)}
+    return local_files.create_if_absent(token_path(layout, number), json.dumps(document).encode())
 
 
 def newest_token(layout: Layout) -> int:
@@ -127,12 +131,14 @@ def newest_token(layout: Layout) -> int:
 
 
 def token_after_exists(layout: Layout, number: int) -> bool:
-    """Whether a newer driver has started. One look-up: tokens are taken without gaps."""
-    return _token_path(layout, number + 1).exists()
+    """Whether a newer driver has started. Two look-ups: tokens are taken without gaps, and only the newest are kept."""
+    if token_path(layout, number + 1).exists():
+        return True
+    return not token_path(layout, number).exists() and newest_token(layout) > number
 
 
 def token_driver(layout: Layout, number: int) -> Driver | None:
-    document = _read(_token_path(layout, number))
+    document = _read(token_path(layout, number))
     return None if document is None else _driver(document)
 
 
@@ -167,7 +173,7 @@ def _driver(document: Mapping[str, Any]) -> Driver:
     )
 
 
-def _token_path(layout: Layout, number: int) -> Path:
+def token_path(layout: Layout, number: int) -> Path:
     return layout.tokens / f"{number:010}.json"
 
 

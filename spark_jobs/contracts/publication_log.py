@@ -29,7 +29,7 @@ class Entry:
     """One step of a dataset: files in, files out, and the position reached. Paths are relative to the root."""
 
     kind: str
-    """origin, batch, compaction, rebuild or refresh"""
+    """origin, batch, refresh; compaction, cleanup, rebuild: what a request did"""
     position: Mapping[str, Any]
     """feeds and rollup: topic -> {topic_id, next_offset: {partition: offset}}; analytics: {rollup_seq}"""
     moves: tuple[tuple[str, str], ...] = ()
@@ -129,10 +129,12 @@ class PublicationLog:
         self.reached("moved")
         if self.is_applied(entry.seq):
             return  # applied by another process while we slept: a path deleted then may hold newer data now
-        for path in entry.deletes:
-            deleted = self.layout.root / path
-            deleted.unlink(missing_ok=True)
-            local_files.remove_empty_folders(deleted.parent, self.layout.root)
+        # Only the removals between here and the last of them: after a compaction rows are there twice meanwhile.
+        deleted = [self.layout.root / path for path in entry.deletes]
+        for path in deleted:
+            path.unlink(missing_ok=True)
+        for folder in {path.parent for path in deleted}:
+            local_files.remove_empty_folders(folder, self.layout.root)
         for folder in folders:
             local_files.sync_folder(folder)
         marker = {"schema_version": SCHEMA_VERSION, "seq": entry.seq, "at": entry.at, **entry.details}
@@ -167,7 +169,25 @@ class PublicationLog:
                     return declared
 
     def is_applied(self, seq: int) -> bool:
-        return self._applied_path(seq).exists()
+        """Whether the entry's files are in place. One that was cleaned up is: only the head can wait to be applied."""
+        return self._applied_path(seq).exists() or not self._path(seq).exists()
+
+    def old_documents(self, up_to: int) -> list[Path]:
+        """Entries and markers 1 to `up_to`, in the order in which they may be removed.
+
+        Entry 0 stays, it names the log, and so does the head. An entry goes before its marker: what has neither counts
+        as applied, what has an entry only does not.
+        """
+        with self.lock:
+            head = self.recover()
+        last = -1 if head is None else min(up_to, head.seq - 1)
+        folders = (self.layout.log(self.dataset), self.layout.applied(self.dataset))
+        return [path for folder in folders for path in folder.glob("[0-9]*.json") if 0 < int(path.stem) <= last]
+
+    def look_again(self) -> None:
+        """Begin with what is on disk: the log was started over."""
+        with self.lock:
+            self._head = None
 
     def _check_moved_before(self, entry: Entry, target: str) -> None:
         # Another process may have applied the entry, and later ones may have replaced its files, while we slept.

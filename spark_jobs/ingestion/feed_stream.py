@@ -55,7 +55,7 @@ def feed_stream(feed: Feed, start: Start) -> Stream:
         now=start.now,
     )
     supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.outranked)
-    return Stream(supervisor, stream.lag_watch())
+    return Stream(supervisor, stream.lag_watch(), stream.owned_by(supervisor))
 
 
 def _moves(feed: Feed, files: list[StagedFile], staging: Path, seq: int) -> Iterator[tuple[str, str]]:

@@ -70,7 +70,7 @@ def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
         now=start.now,
     )
     supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.outranked)
-    return Stream(supervisor, stream.lag_watch())
+    return Stream(supervisor, stream.lag_watch(), stream.owned_by(supervisor))
 
 
 def _tiles(parts: DataFrame) -> dict[str, pa.Table]:

@@ -27,6 +27,8 @@ from spark_jobs.contracts.streams import Layout
 from spark_jobs.runtime import driver_process
 from spark_jobs.runtime.driver_process import JvmTie
 from spark_jobs.runtime.faults import Outranked, explanation
+from spark_jobs.runtime.owned_stream import OwnedStream
+from spark_jobs.runtime.request_desk import RequestDesk, Work
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.stream_supervisor import StreamSupervisor
@@ -48,6 +50,8 @@ class Stream:
     supervisor: StreamSupervisor
     look_at_lag: Callable[[], None]
     """asks how far the stream is behind and notes it in its record"""
+    owned: OwnedStream
+    """the same stream as requests see it"""
 
     @property
     def record(self) -> StreamRecord:
@@ -79,6 +83,8 @@ class Job:
     banner: Callable[[Settings], Sequence[str]]
     switched: Callable[[Start], Mapping[str, bool]] | None = None
     """stream -> whether it is to run, asked every few seconds; None: all run as they were started"""
+    requests: Callable[[Settings, Writer, Sequence[OwnedStream]], Mapping[str, Work]] = lambda *_: {}
+    """kind of request -> what carries it out"""
 
 
 def utc_now() -> datetime:
@@ -179,6 +185,12 @@ class _Run:
         threading.Thread(target=self._keep_following, args=[start], name="switches", daemon=True).start()
         self.state = "running"
         threading.Thread(target=self._watch_lag, name="lag", daemon=True).start()
+        desk = RequestDesk(self.layout, self._requests(writer), writer, utc_now)
+        serve = [self.asked_to_stop, self._outranked]
+        threading.Thread(target=desk.serve, args=serve, name="requests", daemon=True).start()
+
+    def _requests(self, writer: Writer) -> Mapping[str, Work]:
+        return self.job.requests(self.settings, writer, [stream.owned for stream in self.streams])
 
     def _banner(self) -> list[str]:
         assert self.spark is not None

@@ -24,8 +24,9 @@ from spark_jobs.runtime import checkpoint
 from spark_jobs.runtime.checkpoint import Offsets
 from spark_jobs.runtime.faults import StreamFault
 from spark_jobs.runtime.lag_watch import OldestUnread, lag_of
+from spark_jobs.runtime.owned_stream import OwnedStream, driver_of_staging
 from spark_jobs.runtime.stream_record import Lag, StreamRecord
-from spark_jobs.runtime.stream_supervisor import BatchGate, Failures
+from spark_jobs.runtime.stream_supervisor import BatchGate, Failures, StreamSupervisor
 from spark_jobs.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,9 @@ class KafkaStream:
             .foreachBatch(publish)
             .start()
         )
+
+    def owned_by(self, supervisor: StreamSupervisor) -> OwnedStream:
+        return OwnedStream(self.name, self.log, self.checkpoint, supervisor.held, lambda: supervisor.is_on)
 
     def lag_watch(self) -> Callable[[], None]:
         """What notes the stream's lag in its record, asked of the broker."""
@@ -214,8 +218,8 @@ def new_staging_folder(dataset_log: PublicationLog, driver: Driver, seq: int) ->
 def clear_dead_staging(dataset_log: PublicationLog, driver: Driver) -> None:
     """Remove what dead drivers left in staging: all of it that was promised has been moved by now."""
     for folder in dataset_log.layout.staging(dataset_log.dataset).glob("*"):
-        own = folder.name == driver.instance
-        if own or driver_processes.instance_is_certainly_dead(dataset_log.layout, folder.name):
+        own = folder.name == driver.instance  # not that of its requests: one may be carried out just now
+        if own or driver_processes.instance_is_certainly_dead(dataset_log.layout, driver_of_staging(folder.name)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

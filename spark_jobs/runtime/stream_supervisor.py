@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from spark_jobs.runtime.faults import Explanation, Outranked, explanation
+from spark_jobs.runtime.faults import Explanation, Outranked, StreamFault, explanation
 from spark_jobs.runtime.stream_record import StreamRecord
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,9 @@ class StreamSupervisor:
         self._wake = threading.Event()
         self._stopping = False
         self._wanted = True
+        self._held = False
+        self._running = threading.Lock()
+        """held by the thread while its query runs, and by whoever works on the stream's files instead"""
         self._failures = 0
         self.needs_person = False
         """the last failure cannot be cured by trying again"""
@@ -87,6 +90,26 @@ class StreamSupervisor:
     def switch(self, on: bool) -> None:
         if on != self._wanted:
             self._wanted = on
+            self._wake.set()
+
+    @property
+    def is_on(self) -> bool:
+        return self._wanted
+
+    @contextmanager
+    def held(self, at_most_s: float = 300.0) -> Iterator[None]:
+        """Stop the query while somebody works on the stream's files; it then starts again from its log."""
+        self._held = True
+        self._wake.set()
+        try:
+            if not self._running.acquire(timeout=at_most_s):
+                raise StreamFault(f"{self.name} is still in a batch after {at_most_s:.0f} s", "wait until it is done")
+            try:
+                yield
+            finally:
+                self._running.release()
+        finally:
+            self._held = False
             self._wake.set()
 
     def stop(self) -> None:
@@ -107,7 +130,12 @@ class StreamSupervisor:
                 self.record.switched_off()
                 self._sleep(timedelta(days=1))
                 continue
-            pause = self._run_once()
+            if self._held:
+                self.record.starting(self._now())
+                self._sleep(timedelta(days=1))
+                continue
+            with self._running:
+                pause = None if self._held else self._run_once()
             if pause is not None:
                 self._sleep(pause)
 
@@ -117,6 +145,7 @@ class StreamSupervisor:
         self.record.starting(self._now())
         try:
             query = self._start(gate, failures)
+            self.needs_person = False
             self.record.running(self._now())
             self._watch(query, gate)
         except Exception as failure:
@@ -125,7 +154,7 @@ class StreamSupervisor:
 
     def _watch(self, query: StreamingQuery, gate: BatchGate) -> None:
         started_at = self._now()
-        while not self._stopping and self._wanted:
+        while not self._stopping and self._wanted and not self._held:
             if query.awaitTermination(1):
                 raise RuntimeError(f"the query {self.name} ended although nobody asked it to")
             if self._failures and self._now() - started_at > HEALTHY_SPELL:

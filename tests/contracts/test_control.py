@@ -51,3 +51,14 @@ def test_switches_read_back_as_they_were_written(tmp_path: Path) -> None:
     switches = Switches(True, {"pearson_correlations": False}, {"ENABLE_X": "why"})
     control.write_switches(Layout(tmp_path), switches, NOW)
     assert control.read_switches(Layout(tmp_path)) == switches
+
+
+def test_a_driver_whose_token_was_cleaned_up_is_outranked_by_the_newer_ones(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for _ in range(4):
+        control.take_token(layout, DRIVER, NOW)
+    for number in (1, 2):
+        control.token_path(layout, number).unlink()
+    assert [number for number in (1, 2, 3, 4, 5) if control.token_after_exists(layout, number)] == [1, 2, 3]
+    assert not control.take_token_numbered(layout, DRIVER, 4, NOW), "another driver has it"
+    assert control.take_token_numbered(layout, DRIVER, 5, NOW)

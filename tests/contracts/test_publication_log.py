@@ -171,3 +171,25 @@ def test_deletes_take_the_files_and_their_empty_folders(tmp_path: Path) -> None:
     (folder / "data.parquet").write_text("old")
     published(log, lambda _: Entry("refresh", {"reached": 1}, deletes=("bike_trips/year=2018/hour=1/data.parquet",)))
     assert not (tmp_path / "bike_trips" / "year=2018").exists()
+
+
+def test_a_log_whose_beginning_was_cleaned_up_goes_on_and_its_old_entries_count_as_applied(tmp_path: Path) -> None:
+    log = with_origin(tmp_path)
+    for number in range(1, 6):
+        published(log, staging_of(tmp_path, "a", [str(number)], position=number))
+    asleep = log.entry(2)
+    with pytest.raises(Killed):
+        published(log_at(tmp_path, dies_at="declared"), staging_of(tmp_path, "b", ["6"], position=6))
+    old = log.old_documents(up_to=99)
+    assert content(tmp_path).keys() == set("123456"), "what a crash left unapplied is applied before"
+    assert sorted(int(path.stem) for path in old) == sorted([1, 2, 3, 4, 5] * 2)
+    assert {path.parent.parent.name for path in old[:5]} == {"_log"}, "an entry goes before its marker"
+    for path in old:
+        path.unlink()
+
+    (tmp_path / "bike_trips" / "2").unlink()  # compacted since
+    log_at(tmp_path).apply(asleep)
+    fresh = log_at(tmp_path)
+    assert sorted(fresh.seqs()) == [0, 6]
+    assert published(fresh, staging_of(tmp_path, "c", ["7"], position=7)) is not None
+    assert sorted(content(tmp_path)) == ["1", "3", "4", "5", "6", "7"]

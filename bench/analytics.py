@@ -50,18 +50,16 @@ def run_ours(folder: Path, broker: Broker, ends: Offsets) -> Result:
     """The real job, until the last consequence of the last message stands in the last analytic."""
     env = settings_for(folder, broker.bootstrap_servers)
     layout = Layout(Path(env["ANALYTICS_OUTPUT_PATH"]))
-    rollup = PublicationLog(layout, ROLLUP)
     checkpoints = Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"]))
 
-    def is_rolled_up() -> bool:
+    def everything_is_in() -> bool:
         checkpoints.first_batch_at()
-        head = rollup.head()
-        return head is not None and rollup.is_applied(head.seq) and _reached(head.position) == ends
+        return is_rolled_up(layout, ends)
 
     with Contender("spark_jobs.analytics_job", folder, env) as job:
-        job.wait_until(is_rolled_up, "everything was rolled up", _AT_MOST_S)
-        tiles = max(rollup.seqs())
-        job.wait_until(lambda: is_settled(layout, tiles), "all analytics were settled", _AT_MOST_S)
+        job.wait_until(everything_is_in, "everything was rolled up", _AT_MOST_S)
+        newest_tiles = max(PublicationLog(layout, ROLLUP).seqs())
+        job.wait_until(lambda: is_settled(layout, newest_tiles), "all analytics were settled", _AT_MOST_S)
         first = rollup_began(checkpoints, layout)
         files = sum(parquet_files(layout.dataset(analytic.name)) for analytic in ANALYTICS)
         last = newest(layout.root / "_applied", "*/*.json")
@@ -76,6 +74,12 @@ def rollup_began(checkpoints: Checkpoints, layout: Layout) -> float:
     first = checkpoints.first_batch_at()
     assert first is not None, f"{layout.root} has no batch"
     return first
+
+
+def is_rolled_up(layout: Layout, ends: Offsets) -> bool:
+    log = PublicationLog(layout, ROLLUP)
+    head = log.head()
+    return head is not None and log.is_applied(head.seq) and _reached(head.position) == ends
 
 
 def _reached(position: object) -> dict[str, dict[str, int]]:

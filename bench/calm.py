@@ -1,4 +1,4 @@
-"""`python -m bench.calm`: what both jobs cost when nothing happens, and under a trickle at real-time speed."""
+"""`python -m bench.calm`: what both jobs cost when idle and under a trickle, and how fresh the results are."""
 
 import argparse
 import shlex
@@ -6,19 +6,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.backlog import TRICKLE_STARTS, end_offsets, messages_in, start_trickle
+from bench.analytics import is_rolled_up, is_settled
+from bench.backlog import TRICKLE_STARTS, dump_messages, end_offsets, messages_in, start_trickle
 from bench.contender import Contender, settings_for
+from bench.freshness import freshness, freshness_text
 from bench.ingest import tell, verdict
 from bench.record import report, table
 from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts import control
-from spark_jobs.contracts.streams import Layout
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.streams import ROLLUP, Layout
 
 _TRICKLE_PER_S = 50
 _START_AT_MOST_S = 180
+_SETTLE_AT_MOST_S = 180
+_INTERVAL_S = 10
 
 
 def main() -> None:
@@ -35,8 +41,19 @@ def main() -> None:
             report("bench-calm", command, text, asked.record)
 
 
+@dataclass(frozen=True)
+class Spell:
+    """What was measured between two wall clock times."""
+
+    row: list[str]
+    cores: float
+    """of both jobs"""
+    began: float
+    ended: float
+
+
 def calm(work: Path, broker: Broker, warm_up_s: float, measured_s: float) -> str:
-    env = settings_for(work / "jobs", broker.bootstrap_servers, BATCH_INTERVAL="10 seconds")
+    env = settings_for(work / "jobs", broker.bootstrap_servers, BATCH_INTERVAL=f"{_INTERVAL_S} seconds")
     with (
         Contender("spark_jobs.ingestion_job", work, env) as ingestion,
         Contender("spark_jobs.analytics_job", work, env) as analytics,
@@ -53,13 +70,25 @@ def calm(work: Path, broker: Broker, warm_up_s: float, measured_s: float) -> str
         finally:
             trickle.terminate()
             trickle.wait()
+        fresh = _freshness(work, Layout(Path(env["ANALYTICS_OUTPUT_PATH"])), analytics, broker, busy)
     head = ["", "events/s", "ingestion, cores", "analytics, cores", "both, cores", "ingestion, MiB", "analytics, MiB"]
     targets = [
-        verdict("idle, cores of both jobs", idle[1], at_most=0.15),
-        verdict("trickle, cores of both jobs", busy[1], at_most=0.6),
+        verdict("idle, cores of both jobs", idle.cores, at_most=0.15),
+        verdict("trickle, cores of both jobs", busy.cores, at_most=0.6),
     ]
     spells = f"Each spell: {warm_up_s / 60:g} minutes of warm-up, {measured_s / 60:g} measured. Memory is the mean PSS."
-    return f"{spells}\n\n{table(head, [idle[0], busy[0]])}\n\n" + "\n".join(targets)
+    return f"{spells}\n\n{table(head, [idle.row, busy.row])}\n\n" + "\n".join(targets) + f"\n\n{fresh}"
+
+
+def _freshness(work: Path, layout: Layout, job: Contender, broker: Broker, spell: Spell) -> str:
+    rolled_up = partial(is_rolled_up, layout, end_offsets(broker.bootstrap_servers))
+    job.wait_until(rolled_up, "everything was rolled up", _SETTLE_AT_MOST_S)
+    newest = max(PublicationLog(layout, ROLLUP).seqs())
+    job.wait_until(partial(is_settled, layout, newest), "all analytics were settled", _SETTLE_AT_MOST_S)
+    raw = work / "raw"
+    raw.mkdir()
+    dump_messages(broker.bootstrap_servers, raw)
+    return freshness_text(freshness(layout, raw, spell.began, spell.ended), _INTERVAL_S)
 
 
 def _is_running(root: str) -> bool:
@@ -67,10 +96,7 @@ def _is_running(root: str) -> bool:
     return status is not None and status.state == "running"
 
 
-def _measured(
-    jobs: dict[str, Contender], spell: str, broker: Broker, warm_up_s: float, measured_s: float
-) -> tuple[list[str], float]:
-    """The table's row, and the cores of both jobs."""
+def _measured(jobs: dict[str, Contender], spell: str, broker: Broker, warm_up_s: float, measured_s: float) -> Spell:
     time.sleep(warm_up_s)
     began, before = time.time(), messages_in(end_offsets(broker.bootstrap_servers))
     time.sleep(measured_s)
@@ -78,7 +104,7 @@ def _measured(
     cores = [job.meter.cpu_s(began, ended) / (ended - began) for job in jobs.values()]
     memory = [job.meter.mean_pss_mib(began, ended) for job in jobs.values()]
     row = [spell, f"{(after - before) / (ended - began):.1f}", *_figures([*cores, sum(cores)], ".3f")]
-    return [*row, *_figures(memory, ",.0f")], sum(cores)
+    return Spell([*row, *_figures(memory, ",.0f")], sum(cores), began, ended)
 
 
 def _figures(values: Iterable[float], form: str) -> list[str]:

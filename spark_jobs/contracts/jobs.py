@@ -57,6 +57,6 @@ ANALYTICS_JOB = StreamJob(
     "analytics",
     root_setting="ANALYTICS_OUTPUT_PATH",
     flag="ENABLE_ANALYTICS",
-    others=("INGESTION_", "CHECKPOINT_BASE_PATH"),
+    others=("INGESTION_", "COMPACTION_", "CHECKPOINT_BASE_PATH"),
 )
 STREAM_JOBS = {job.name: job for job in (INGESTION, ANALYTICS_JOB)}

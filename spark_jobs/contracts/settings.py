@@ -155,6 +155,20 @@ class Settings(BaseModel):
         TILE, description="how often a surge window starts; a multiple of the tile that divides the window"
     )
 
+    COMPACTION_AFTER: Duration = Field(
+        timedelta(hours=1), description="an hour's folder without a new file for so long is closed and can be compacted"
+    )
+    COMPACTION_FROM_FILES: int = Field(2, ge=2, description="fewest files of a closed hour that are made one")
+    KEEP_LOG: Duration = Field(
+        timedelta(days=7), description="how long log entries, applied markers and answers to requests are kept"
+    )
+    KEEP_LOG_ENTRIES: int = Field(
+        1000, ge=200, description="fewest newest log entries that are kept, however old they are"
+    )
+    KEEP_DEAD_LETTERS: Duration = Field(timedelta(days=30), description="how long refused messages are kept")
+    KEEP_CHECKPOINTS: Duration = Field(
+        timedelta(days=30), description="how long the checkpoint of a stream that is off is kept"
+    )
     ENABLE_INGESTION: Flag = Field(True, description="whether the ingestion job runs at all")
     ENABLE_ANALYTICS: Flag = Field(True, description="whether the analytics job runs at all")
     DRIVER_LOG_PATH: FolderPath | None = Field(

@@ -32,7 +32,7 @@ def feed_stream(feed: Feed, start: Start) -> Stream:
         manifest = rows.mapInArrow(task, MANIFEST_SCHEMA)
         files = [StagedFile(*file) for file in manifest.collect()]
         return Staged(
-            moves=list(_moves(feed, files, unread.staging.relative_to(layout.root), unread.seq)),
+            moves=list(moves_of(feed, files, unread.staging.relative_to(layout.root), unread.seq)),
             written=sum(file.rows for file in files if not file.refused),
             refused=sum(file.rows for file in files if file.refused),
         )
@@ -58,7 +58,7 @@ def feed_stream(feed: Feed, start: Start) -> Stream:
     return Stream(supervisor, stream.lag_watch(), stream.owned_by(supervisor))
 
 
-def _moves(feed: Feed, files: list[StagedFile], staging: Path, seq: int) -> Iterator[tuple[str, str]]:
+def moves_of(feed: Feed, files: list[StagedFile], staging: Path, seq: int) -> Iterator[tuple[str, str]]:
     """Staged file -> its place; the files of one hour are numbered within the entry."""
     count: dict[str, int] = {}
     for file in sorted(files, key=lambda file: file.name):

@@ -13,7 +13,7 @@ KAFKA_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def kafka_messages(values: Sequence[bytes | None]) -> pa.Table:
+def kafka_messages(values: Sequence[bytes | None], first_offset: int = 0) -> pa.Table:
     count = len(values)
     return pa.table(
         {
@@ -21,7 +21,7 @@ def kafka_messages(values: Sequence[bytes | None]) -> pa.Table:
             "topic": pa.array(["a-topic"] * count),
             "kafka_timestamp": pa.array([KAFKA_TIME] * count, pa.timestamp("us", tz="UTC")),
             "kafka_partition": pa.array([0] * count, pa.int32()),
-            "kafka_offset": pa.array(range(count), pa.int64()),
+            "kafka_offset": pa.array(range(first_offset, first_offset + count), pa.int64()),
         }
     )
 

@@ -86,6 +86,10 @@ reprocess: setup ## Start a feed over, asking first: FEED=<name|all>
 	@[ -n "$(FEED)" ] || { echo "Say which feed: make reprocess FEED=<bike_trips|taxi_trips|weather_data|accidents|all>" >&2; exit 2; }
 	@exec $(SPARK)/bin/python -m playground.launcher_job reprocess $(FEED)
 
+.PHONY: compose-secrets
+compose-secrets: setup ## Write the secrets that docker-compose.yaml asks for into .env, where they are absent
+	@$(SPARK)/bin/python -m playground.compose_secrets
+
 .PHONY: memory
 memory: setup ## Memory (PSS) of each part of a running playground
 	@$(SPARK)/bin/python -m playground.memory

@@ -74,7 +74,7 @@ class AirflowHome:
                 "execution_api_server_url": f"{self.url}/execution/",
                 "simple_auth_manager_users": f"{USER}:admin",
                 "simple_auth_manager_passwords_file": str(passwords),
-                "fernet_key": kept_secret(kept / "fernet_key", _fernet_key),
+                "fernet_key": kept_secret(kept / "fernet_key", fernet_key),
             },
             "database": {"sql_alchemy_conn": f"sqlite:///{self._database}"},
             "api": {
@@ -82,10 +82,10 @@ class AirflowHome:
                 "port": str(self.port),
                 "base_url": self.url,
                 "workers": "1",
-                "secret_key": kept_secret(kept / "api_secret_key", _long_secret),
+                "secret_key": kept_secret(kept / "api_secret_key", long_secret),
             },
             # Kept over restarts, so that running tasks and open pages stay logged in.
-            "api_auth": {"jwt_secret": kept_secret(kept / "jwt_secret", _long_secret)},
+            "api_auth": {"jwt_secret": kept_secret(kept / "jwt_secret", long_secret)},
             "logging": {"base_log_folder": str(self.log / "tasks")},
             # A task whose API server is away for a minute would be killed; the timeout of a dead task is 300 s.
             "workers": {"max_failed_heartbeats": "20"},
@@ -174,11 +174,11 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _long_secret() -> str:
+def long_secret() -> str:
     return secrets.token_urlsafe(64)
 
 
-def _fernet_key() -> str:
+def fernet_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from playground.airflow_client import AirflowClient
+from playground.default_variables import settings_as_variables
 from playground.launcher_settings import CHECKOUT, PlaygroundSettings, job_environment
-from plugins.streams.submit import in_text
 from spark_jobs.contracts.settings import SETTING_FIELDS
 
 JOBS = ("ingestion", "analytics")
@@ -19,9 +19,7 @@ def jobs_here(checkout: Path = CHECKOUT) -> list[str]:
 
 def default_variables(settings: PlaygroundSettings, env: Mapping[str, str]) -> dict[str, str]:
     """Every setting of the jobs: the playground's own over the environment over the default."""
-    defaults = {name: in_text(field.default) for name, field in SETTING_FIELDS.items()}
-    given = {name: env[name] for name in SETTING_FIELDS if env.get(name, "").strip()}
-    return {name: value for name, value in (defaults | given | job_environment(settings)).items() if value}
+    return settings_as_variables(env) | job_environment(settings)
 
 
 def variables_to_set(

@@ -16,6 +16,7 @@ if __package__ in (None, ""):  # spark-submit runs this file by its path
 from spark_jobs.contracts.settings import Settings, in_words
 from spark_jobs.contracts.streams import FEEDS
 from spark_jobs.ingestion.feed_stream import feed_stream
+from spark_jobs.ingestion.requests import ingestion_requests
 from spark_jobs.runtime import job
 
 
@@ -39,6 +40,7 @@ INGESTION = job.Job(
     ui_port=lambda settings: settings.INGESTION_UI_PORT,
     streams=streams,
     banner=banner,
+    requests=ingestion_requests,
 )
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ ingestion job must be stopped: it is the one writer of its outputs.
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,31 +14,20 @@ from pathlib import Path
 from spark_jobs.contracts import control
 from spark_jobs.contracts.settings import Settings, SettingsError, settings_from
 from spark_jobs.contracts.streams import FEEDS, Feed, Layout, feed_named
-
-
-def folders_of(feed: Feed, layout: Layout, checkpoints: Path) -> list[Path]:
-    """What one feed consists of, in the order of removal.
-
-    The log goes first: cut short after it, the job refuses data without a log and says so. Data removed under a log
-    that is still there would be lost without a word.
-    """
-    return [
-        layout.log(feed.name),
-        layout.applied(feed.name),
-        layout.dataset(feed.name),
-        layout.dead_letters(feed.name),
-        layout.staging(feed.name),
-        checkpoints / feed.name,
-    ]
+from spark_jobs.ingestion.requests import feeds_at_rest
+from spark_jobs.runtime.start_over import everything, remove
 
 
 def start_over(feeds: Sequence[Feed], settings: Settings) -> list[Path]:
     """Remove all of each feed; the folders that were there."""
-    layout, checkpoints = Layout(Path(settings.OUTPUT_BASE_PATH)), Path(settings.CHECKPOINT_BASE_PATH)
-    found = [folder for feed in feeds for folder in folders_of(feed, layout, checkpoints) if folder.exists()]
-    for folder in found:
-        shutil.rmtree(folder)
-    return found
+    names = {feed.name for feed in feeds}
+    root = Path(settings.OUTPUT_BASE_PATH)
+    return [
+        folder
+        for stream in feeds_at_rest(settings)
+        if stream.name in names
+        for folder in remove(root, everything(stream))
+    ]
 
 
 def running_job(settings: Settings, now: datetime) -> str | None:

@@ -14,9 +14,8 @@ import pyarrow.compute as pc
 from spark_jobs.contracts.streams import Feed
 from spark_jobs.feeds.accidents import accidents
 from spark_jobs.feeds.bike_trips import BIKE_TRIPS
-from spark_jobs.feeds.given_values import GivenValues, trimmed
 from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, odd_instants
-from spark_jobs.feeds.messages import Record, records
+from spark_jobs.feeds.looked_up import looked_up
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules, Step
 from spark_jobs.feeds.taxi_trips import TAXI_TRIPS
@@ -45,22 +44,22 @@ _CLOCK = pa.timestamp("us")
 
 def dataset_columns(feed: Feed) -> dict[str, pa.DataType]:
     """The dataset's columns in order, without the partition columns."""
-    return {**_rules(feed, "UTC").columns, **COMMON_TAIL}
+    return {**rules_of(feed, "UTC").columns, **COMMON_TAIL}
 
 
 def parsed(messages: pa.Table, feed: Feed, accident_time_zone: str, only: Collection[str] | None = None) -> pa.Table:
     """One row per message, in order: the dataset's columns (or `only` those), then the verdict."""
-    rules = _rules(feed, accident_time_zone)
+    rules = rules_of(feed, accident_time_zone)
     columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
     needed = _needed([*columns, feed.event_time], rules)
-    given = _given(messages, rules, needed)
+    given = _given(messages, feed, rules, needed)
     result = result_over({"given": given}, _rules_sql(feed, rules, [*columns]))
     raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
     schema = pa.schema({**columns, **VERDICT})
     return result.append_column("raw", raw).select(schema.names).cast(schema)
 
 
-def _rules(feed: Feed, accident_time_zone: str) -> FeedRules:
+def rules_of(feed: Feed, accident_time_zone: str) -> FeedRules:
     match feed.name:
         case "bike_trips":
             return BIKE_TRIPS
@@ -85,17 +84,9 @@ def _words(*rules: str) -> set[str]:
     return {word for rule in rules for word in re.findall(r"[a-z_]\w*", rule)}
 
 
-def _given(messages: pa.Table, rules: FeedRules, needed: Collection[str]) -> pa.Table:
+def _given(messages: pa.Table, feed: Feed, rules: FeedRules, needed: Collection[str]) -> pa.Table:
     """The looked-up values as columns, times read, next to what Kafka says of the message."""
-    read = records(messages["value"].to_pylist())
-    values = GivenValues(read.record)
-    columns = {
-        **{name: trimmed(values.text(names)) for name, names in rules.texts.items() if name in needed},
-        **{name: values.number(names) for name, names in rules.numbers.items() if name in needed},
-        **{name: values.text(names) for name, names in rules.as_written.items() if name in needed},
-    }
-    given = pa.table({**columns, **_envelope(read.event_timestamp, read.source)})
-    given = given.append_column("shape_refusal", pa.array(read.refusal, pa.string()))
+    given = looked_up(messages["value"], feed.name, rules, needed)
     for name in MESSAGE_COLUMNS[1:]:
         given = given.append_column(name, messages[name])
     given = given.set_column(
@@ -105,12 +96,6 @@ def _given(messages: pa.Table, rules: FeedRules, needed: Collection[str]) -> pa.
     for name, instants in _times(given, rules, times).items():
         given = given.append_column(name, instants.cast(_CLOCK))
     return given
-
-
-def _envelope(event_timestamp: Sequence[object], source: Sequence[object]) -> dict[str, pa.Array]:
-    texts: list[Record] = [{"event_timestamp": t, "source": s} for t, s in zip(event_timestamp, source, strict=True)]
-    values = GivenValues(texts)
-    return {name: trimmed(values.text((name,))) for name in ("event_timestamp", "source")}
 
 
 def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[str, pa.Array]:

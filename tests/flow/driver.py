@@ -85,7 +85,7 @@ class Driver:
     def said(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def wait_until(self, condition: Callable[[], bool], what: str, timeout_s: float = 120) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str, timeout_s: float = 300) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             if self.process.poll() is not None and not condition():
@@ -97,7 +97,7 @@ class Driver:
     def wait_until_paused(self) -> None:
         self.wait_until(self.pause_file.exists, "the driver pauses")
 
-    def wait_until_all_is_read(self, ends: Mapping[str, Mapping[str, int]], timeout_s: float = 180) -> None:
+    def wait_until_all_is_read(self, ends: Mapping[str, Mapping[str, int]], timeout_s: float = 400) -> None:
         """`ends`: topic -> partition -> end offset, the position each feed's log must reach and have applied."""
         self.wait_until(lambda: log_positions(self.place.output) == ends, "everything is read", timeout_s)
 

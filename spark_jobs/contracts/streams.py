@@ -58,14 +58,6 @@ def feed_named(name: str) -> Feed:
     raise KeyError(f"no feed is called {name!r}; there are {', '.join(feed.name for feed in FEEDS)}")
 
 
-def analytic_named(name: str) -> Analytic:
-    """The analytic of that name; KeyError names what exists."""
-    for analytic in ANALYTICS:
-        if analytic.name == name:
-            return analytic
-    raise KeyError(f"no analytic is called {name!r}; there are {', '.join(a.name for a in ANALYTICS)}")
-
-
 def hour_folder(hour: datetime) -> str:
     """The partition folder of an hour (UTC): values unpadded except the date."""
     return f"year={hour.year}/month={hour.month}/date={hour:%Y-%m-%d}/hour={hour.hour}"

@@ -14,7 +14,6 @@ from spark_jobs.contracts.settings import TILE
 from spark_jobs.contracts.streams import Feed
 from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS, merged
-from spark_jobs.runtime.bounded_tables import bounded_tables
 from spark_jobs.runtime.task_database import result_over
 
 TASK_SCHEMA = "feed string, tiles binary"
@@ -44,6 +43,9 @@ MEASURED: Mapping[str, tuple[str, ...]] = {
 }
 """feed -> the columns of its dataset that a tile is made of, besides the event time"""
 
+_MOST_PARTS = 32
+"""batches whose tiles a task keeps apart before it merges them"""
+
 _TILE_US = int(TILE.total_seconds()) * 1_000_000
 
 
@@ -54,11 +56,11 @@ def rollup_task(
 
     def roll_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         parts: dict[str, list[pa.Table]] = {}
-        for messages in bounded_tables(batches):
-            for topic in pc.unique(messages["topic"]).to_pylist():
-                feed = feed_of_topic[topic]
-                of_topic = messages.filter(pc.equal(messages["topic"], topic))
-                parts.setdefault(feed.name, []).append(tiles_of(measured(of_topic, feed, accident_time_zone), feed))
+        for feed, events in _measured_batches(batches, feed_of_topic, accident_time_zone):
+            tiles = parts.setdefault(feed.name, [])
+            tiles.append(tiles_of(events, feed))
+            if len(tiles) >= _MOST_PARTS:
+                parts[feed.name] = [merged(tiles, feed.name)]
         feeds = list(parts)
         streams = [_stream_of(merged(parts[feed], feed)) for feed in feeds]
         yield pa.RecordBatch.from_arrays(
@@ -66,6 +68,18 @@ def rollup_task(
         )
 
     return roll_up
+
+
+def _measured_batches(
+    batches: Iterable[pa.RecordBatch], feed_of_topic: Mapping[str, Feed], accident_time_zone: str
+) -> Iterator[tuple[Feed, pa.Table]]:
+    """Batch by batch, so that memory is bounded whatever a task reads: the messages of a batch as tiles are few."""
+    for batch in batches:
+        messages = pa.Table.from_batches([batch])
+        for topic in pc.unique(messages["topic"]).to_pylist():
+            feed = feed_of_topic[topic]
+            of_topic = messages.filter(pc.equal(messages["topic"], topic))
+            yield feed, measured(of_topic, feed, accident_time_zone)
 
 
 def measured(messages: pa.Table, feed: Feed, accident_time_zone: str) -> pa.Table:

@@ -19,11 +19,16 @@ def output_hours(
     `last_tile` is the start of the newest tile of the feeds the analytic reads: later windows do not exist. A tile
     never disappears, so no window does, and an hour without windows holds nothing to take away.
     """
-    hours: set[datetime] = set()
-    for feed in declaration.reads:
-        for tile in changed.get(feed, ()):
-            hours.update(_reached(feed, tile, declaration, durations, last_tile))
-    return sorted(hours)
+    spans = {
+        _reached(feed, tile, declaration, durations, last_tile)
+        for feed in declaration.reads
+        for tile in changed.get(feed, ())
+    }
+    hours: list[datetime] = []
+    # Spans of neighbouring tiles overlap in nearly all their hours: each hour is made once.
+    for first, last in sorted(spans):
+        hours += _hours(max(first, hours[-1] + HOUR) if hours else first, last)
+    return hours
 
 
 def every_hour(
@@ -37,7 +42,8 @@ def every_hour(
 
 def _reached(
     feed: str, tile: datetime, declaration: Declaration, durations: Durations, last_tile: datetime
-) -> Iterable[datetime]:
+) -> tuple[datetime, datetime]:
+    """The first hour and the last start of the output windows that a tile is part of; none where they cross."""
     window, slide = durations.named(declaration.window), durations.named(declaration.slide)
     sample, sample_slide = _sample(declaration, durations)
 
@@ -51,7 +57,7 @@ def _reached(
     # 3. A window of the lookback that ends at e is looked back on by outputs that end in [e, e + lookback].
     first_start = _ceiling(first_end - window, slide)
     last_start = min(last_end + declaration.lookback - window, _last_start(declaration, durations, last_tile))
-    return _hours(first_start, last_start)
+    return _floor(first_start, HOUR), last_start
 
 
 def _sample(declaration: Declaration, durations: Durations) -> tuple[timedelta, timedelta]:

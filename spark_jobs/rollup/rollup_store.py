@@ -121,19 +121,6 @@ def changed_tiles(new_tiles: Mapping[str, pa.Table]) -> dict[str, list[datetime]
     return {feed: changed for feed, changed in starts.items() if changed}
 
 
-def last_tile(reader: TileReader, feeds: tuple[str, ...], start: datetime, end: datetime) -> datetime | None:
-    """The start of the newest tile of these feeds in [start, end), found from the far end day by day."""
-    for day in reversed(list(days_between(start, end))):
-        starts: list[datetime] = []
-        for feed in feeds:
-            tiles = reader.day(feed, day)
-            if tiles is not None:
-                starts.append(pc.max(tiles[BUCKET_START]).as_py())
-        if starts:
-            return max(starts)
-    return None
-
-
 def _by_day(tiles: pa.Table) -> dict[date, pa.Table]:
     # days since the epoch: a bucket lies in the UTC day it starts in
     days = pc.floor_temporal(tiles[BUCKET_START], unit="day")

@@ -13,10 +13,10 @@ NEW_LINE = '    Analytic("evening_rides", "ENABLE_EVENING_RIDES"),\n'
 
 COMPUTE_IT = """
 from spark_jobs.contracts.settings import settings_from
-from spark_jobs.contracts.streams import analytic_named
+from spark_jobs.contracts.streams import ANALYTICS
 from tests.analytics.tiles import NOON, TilesInMemory, bikes, outputs, timedelta
 
-analytic = analytic_named("evening_rides")
+analytic = {analytic.name: analytic for analytic in ANALYTICS}["evening_rides"]
 assert settings_from({}).enabled(analytic)
 assert not settings_from({"ENABLE_EVENING_RIDES": "off"}).enabled(analytic)
 tiles = TilesInMemory(bike_trips=[bikes(NOON, 7), bikes(NOON + timedelta(hours=7), 3)])

@@ -157,3 +157,13 @@ def test_tiles_together_reach_what_each_reaches() -> None:
     declaration = declaration_of("transport_usage_summary")
     tiles = {"bike_trips": [NOON, NOON + 2 * HOUR], "taxi_trips": [NOON + 10 * MINUTE]}
     assert output_hours(tiles, declaration, Durations(), NOON + DAY) == [NOON, NOON + 2 * HOUR]
+
+
+def test_many_late_tiles_reach_each_hour_once() -> None:
+    tiles = {"bike_trips": [NOON + n * 5 * MINUTE for n in range(24)], "taxi_trips": [NOON - DAY, NOON + 30 * DAY]}
+    found = output_hours(tiles, declaration_of("surge_weather_correlation"), Durations(), NOON + 31 * DAY)
+    assert found == sorted(set(found))
+    assert found == [
+        *hours_from(NOON - DAY - HOUR, NOON),
+        *hours_from(NOON + 30 * DAY - HOUR, NOON + 31 * DAY),
+    ]

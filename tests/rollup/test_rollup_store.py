@@ -11,11 +11,10 @@ from spark_jobs.rollup.rollup_store import (
     day_file,
     day_tables,
     days_between,
-    last_tile,
     tiles_between,
 )
 from spark_jobs.rollup.tile_schemas import no_tiles
-from tests.analytics.tiles import TilesInMemory, bikes, report, tile_table
+from tests.analytics.tiles import bikes, report, tile_table
 
 MIDNIGHT = datetime(2018, 6, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -82,13 +81,3 @@ def test_days_between() -> None:
     assert list(days_between(MIDNIGHT - MINUTE, MIDNIGHT)) == [date(2018, 6, 19)]
     assert list(days_between(MIDNIGHT - MINUTE, MIDNIGHT + MINUTE)) == [date(2018, 6, 19), date(2018, 6, 20)]
     assert list(days_between(MIDNIGHT, MIDNIGHT)) == []
-
-
-def test_the_last_tile_is_the_newest_of_all_feeds() -> None:
-    tiles = TilesInMemory(
-        bike_trips=[bikes(MIDNIGHT, 1), bikes(MIDNIGHT + 5 * MINUTE, 1)], weather_data=[report(MIDNIGHT + 20 * MINUTE)]
-    )
-    span = (MIDNIGHT - 3 * DAY, MIDNIGHT + 30 * DAY)
-    assert last_tile(tiles, ("bike_trips",), *span) == MIDNIGHT + 5 * MINUTE
-    assert last_tile(tiles, ("bike_trips", "weather_data"), *span) == MIDNIGHT + 15 * MINUTE
-    assert last_tile(tiles, ("accidents",), *span) is None

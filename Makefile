@@ -135,6 +135,10 @@ kill-matrix: setup ## Kill the real job at every step and at random moments, and
 kill-matrix-analytics: setup ## The same for the analytics job: COUNT=20
 	$(SPARK)/bin/python -m tests.flow.analytics_killings --count $(COUNT) $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## Do to a whole running playground what may happen in months, and count what was lost (needs root)
+	$(SPARK)/bin/python -m tests.chaos $(ARGS)
+
 .PHONY: bench-ingest
 bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog
 	$(SPARK)/bin/python -m bench.ingest $(ARGS)

@@ -138,11 +138,11 @@ class AirflowHome:
         return closed.rowcount
 
     def start_components(self, env: Mapping[str, str]) -> list[Service]:
-        own = self.environment(env)
-        return [
-            start_service(f"airflow {name}", self._command(name, *options), own, self.log / f"{name}.log")
-            for name, options in COMPONENTS.items()
-        ]
+        return [self.start_component(name, env) for name in COMPONENTS]
+
+    def start_component(self, name: str, env: Mapping[str, str]) -> Service:
+        command = self._command(name, *COMPONENTS[name])
+        return start_service(f"airflow {name}", command, self.environment(env), self.log / f"{name}.log")
 
     @property
     def _database(self) -> Path:

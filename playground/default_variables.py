@@ -1,4 +1,4 @@
-"""`python -m playground.default_variables`: the settings of the jobs as Airflow Variables, for `airflow variables import`.
+"""`python -m playground.default_variables`: the jobs' settings as Airflow Variables, for `airflow variables import`.
 
 The environment over the default, as the jobs themselves read it.
 """

@@ -94,7 +94,7 @@ class Playground:
         self.broker.create_topics(
             tuple(self.jobs.topic(feed) for feed in FEEDS), self.settings.PLAYGROUND_KAFKA_PARTITIONS
         )
-        self.generator = self._start_generator()
+        self.generator = self.start_generator()
         if migration is not None:
             say("Preparing Airflow's database ...")
             self.airflow.finish_migration(migration)
@@ -115,7 +115,7 @@ class Playground:
         say(f"Starting Airflow on {self.airflow.url} ...")
         self.services = self.airflow.start_components(self.env)
 
-    def _start_generator(self) -> Service:
+    def start_generator(self) -> Service:
         folder = self.settings.folder("generator")
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "playground.generate", "--bootstrap-servers", self.broker.bootstrap_servers]

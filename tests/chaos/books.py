@@ -1,0 +1,73 @@
+"""The books of a running system: what the logs say was read, against what a reader finds."""
+
+import time
+
+from bench.analytics import is_rolled_up, is_settled
+from bench.ingest import positions
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
+from tests.analytics.reference.check import check
+from tests.analytics.reference.comparison import KEYS
+from tests.chaos.town import Town
+from tests.flow.outcome import read_messages
+from tests.flow.produced import end_offsets
+
+_LOOKS = 5
+_READ_WITHIN_S = 600
+
+
+class Books:
+    def __init__(self, town: Town) -> None:
+        self._town = town
+
+    def now(self) -> tuple[int, int]:
+        """(lost, doubled) of all that was read so far. Looked at again where a batch comes in between."""
+        for _ in range(_LOOKS):
+            lost, doubled = self._look()
+            if lost == doubled == 0:
+                break
+            time.sleep(3)
+        return lost, doubled
+
+    def _look(self) -> tuple[int, int]:
+        output = self._town.roots["ingestion"]
+        reached = {feed.name: self._next_offsets(feed.name) for feed in FEEDS}
+        found = [
+            (feed, partition, offset)
+            for feed, partition, offset in read_messages(output)
+            if offset < reached[feed].get(str(partition), 0)
+        ]
+        expected = sum(sum(offsets.values()) for offsets in reached.values())
+        return expected - len(set(found)), len(found) - len(set(found))
+
+    def _next_offsets(self, feed: str) -> dict[str, int]:
+        """Of the newest entry whose files are in place."""
+        log = PublicationLog(Layout(self._town.roots["ingestion"]), feed)
+        head = log.head()
+        while head is not None and not log.is_applied(head.seq):
+            head = log.entry(head.seq - 1)
+        assert head is not None
+        (position,) = head.position.values()
+        return dict(position["next_offset"])
+
+    def closed(self) -> str:
+        """No more feeds; everything is read; the nine analytics against the independent reference."""
+        self._town.stop_feeds()
+        ends = end_offsets(self._town.playground.broker.bootstrap_servers)
+        layout = Layout(self._town.roots["analytics"])
+        deadline = time.monotonic() + _READ_WITHIN_S
+        while not (
+            positions(self._town.roots["ingestion"]) == ends
+            and is_rolled_up(layout, ends)
+            and is_settled(layout, max(PublicationLog(layout, ROLLUP).seqs()))
+        ):
+            if time.monotonic() > deadline:
+                return f"NOT KEPT: not everything was read within {_READ_WITHIN_S} s."
+            time.sleep(1)
+        lost, doubled = self.now()
+        different = check(self._town.roots["ingestion"], layout.root, list(KEYS))
+        messages = sum(sum(offsets.values()) for offsets in ends.values())
+        return (
+            f"In the end, of {messages:,} messages: **{lost} lost, {doubled} doubled**; the nine analytics differ from "
+            f"the independent reference in **{different}** cells or rows."
+        )

@@ -1,0 +1,304 @@
+"""The table of faults: what is done to the running system, and what must be true of it afterwards.
+
+Each fault is a function on the town that returns when the system works again, with what it measured; a bound that is
+not kept raises. What is lost or doubled is looked at after each one, by the caller.
+"""
+
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psutil
+
+from spark_jobs.contracts.streams import ANALYTICS
+from tests.chaos.town import Town
+from tests.chaos.watching import JOBS, Seen
+
+BATCH_WITHIN_S = 60
+REPLACED_WITHIN_S = 90
+SCHEDULER_ENDS_WITHIN_S = 30
+TWO_ALIVE_AT_MOST_S = 15
+BROKER_AWAY = timedelta(minutes=2)
+API_SERVER_AWAY = timedelta(minutes=5)
+_HALF_ENDS_WITHIN_S = 30
+_MENDS_WITHIN_S = 400
+_FAILING = "temporal_correlations"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one fault did, in seconds after it."""
+
+    detected_s: float | None
+    """until somebody acted on it; None where nobody has to"""
+    working_s: float
+    """until a new batch was committed"""
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    bound: str
+    """in words, for the table"""
+    happens: Callable[[Town], Outcome]
+
+
+def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
+    return [
+        *(
+            Fault(f"{job}: {role} killed with -9", f"new batch within {BATCH_WITHIN_S} s", _killed(job, role))
+            for job in JOBS
+            for role in ("python", "jvm", "group")
+        ),
+        *(
+            Fault(f"{job}: hangs (SIGSTOP), wakes later", f"replaced within {REPLACED_WITHIN_S} s", _hanging(job))
+            for job in JOBS
+        ),
+        Fault("one analytic keeps failing", "the other eight undisturbed, mends itself", _failing_analytic),
+        Fault("scheduler killed with -9", "streams go on", _component_killed("scheduler")),
+        Fault("scheduler ended with SIGTERM", f"ends within {SCHEDULER_ENDS_WITHIN_S} s", _scheduler_ended),
+        Fault("triggerer killed with -9", "streams go on", _component_killed("triggerer")),
+        Fault(f"API server away for {_minutes(API_SERVER_AWAY)}", "streams go on", _api_server_away),
+        Fault("a second driver started by hand", f"two alive for at most {TWO_ALIVE_AT_MOST_S} s", _second_driver),
+        Fault(f"{crashes} crashes at random moments", "new batch after each", _crashes(crashes)),
+        Fault(f"broker away for {_minutes(BROKER_AWAY)}", "no restart", _broker_away),
+        Fault("broker killed with -9", "no restart, or one", _broker_killed),
+        Fault("disk full", "a sentence, goes on when there is room", _disk_full),
+        Fault("everything killed at once, started again", "carries on", _power_cut),
+        Fault("checkpoints removed while off", "carries on", _checkpoints_removed),
+        Fault(f"quiet for {_minutes(quiet)}", "no restart", _quiet(quiet)),
+    ]
+
+
+def _minutes(length: timedelta) -> str:
+    return f"{length.total_seconds() / 60:g} minutes"
+
+
+def _new_start(town: Town, job: str, token: int, at_most_s: float) -> float:
+    return town.watching.wait_for(job, lambda seen: seen.token > token, "a new start", at_most_s)
+
+
+def _batch_of_another(town: Town, job: str, before: Seen, at_most_s: float) -> float:
+    """Seconds until a batch is committed by a later driver than the one before."""
+
+    def is_committed(seen: Seen) -> bool:
+        return seen.batch > before.batch and seen.batch_by != before.batch_by
+
+    return town.watching.wait_for(job, is_committed, "a batch by the next driver", at_most_s)
+
+
+def _next_batch(town: Town, job: str, at_most_s: float = BATCH_WITHIN_S) -> float:
+    batch = town.watching.now(job).batch
+    return town.watching.wait_for(job, lambda seen: seen.batch > batch, "a new batch", at_most_s)
+
+
+def _killed(job: str, role: str) -> Callable[[Town], Outcome]:
+    def happens(town: Town) -> Outcome:
+        before, halves = town.watching.now(job), list(town.processes(job).values())
+        began = time.time()
+        town.kill(job, role)
+        _, left = psutil.wait_procs(halves, timeout=_HALF_ENDS_WITHIN_S)
+        assert not left, f"a half is still alive: {left}"
+        detected = _new_start(town, job, before.token, BATCH_WITHIN_S) + time.time() - began
+        _batch_of_another(town, job, before, BATCH_WITHIN_S - (time.time() - began))
+        return Outcome(min(detected, time.time() - began), time.time() - began)
+
+    return happens
+
+
+def _hanging(job: str) -> Callable[[Town], Outcome]:
+    def happens(town: Town) -> Outcome:
+        before, began = town.watching.now(job), time.time()
+        hanging = town.signal_driver(job, signal.SIGSTOP)
+        try:
+            _new_start(town, job, before.token, REPLACED_WITHIN_S)
+            detected = time.time() - began
+            _batch_of_another(town, job, before, REPLACED_WITHIN_S - detected)
+            working = time.time() - began
+        finally:
+            for process in hanging:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
+        _, left = psutil.wait_procs(hanging, timeout=_HALF_ENDS_WITHIN_S)
+        assert not left, f"the woken driver did not end: {left}"
+        return Outcome(detected, working)
+
+    return happens
+
+
+def _stream_states(town: Town) -> dict[str, str]:
+    status = town.status("analytics")
+    return {} if status is None else {stream.name: stream.state for stream in status.streams}
+
+
+def _failing_analytic(town: Town) -> Outcome:
+    """A file stands where its staging folder has to be."""
+    others = [analytic.name for analytic in ANALYTICS if analytic.name != _FAILING]
+    in_the_way = town.roots["analytics"] / "_staging" / _FAILING
+    restarts = {stream.name: stream.restarts for stream in town.status("analytics").streams}  # type: ignore[union-attr]
+    began = time.time()
+    shutil.rmtree(in_the_way, ignore_errors=True)
+    in_the_way.write_text("")
+    _until(lambda: _stream_states(town).get(_FAILING) == "broken", _MENDS_WITHIN_S, "the breaker opens")
+    detected = time.time() - began
+    in_the_way.unlink()
+    _until(lambda: _stream_states(town).get(_FAILING) in ("healthy", "idle"), _MENDS_WITHIN_S, "it is mended")
+    status = town.status("analytics")
+    assert status is not None
+    disturbed = [s.name for s in status.streams if s.name in others and s.restarts != restarts[s.name]]
+    assert not disturbed, f"{disturbed} were restarted too"
+    return Outcome(detected, time.time() - began, "tried again every 5 minutes once the breaker is open")
+
+
+def _component_killed(name: str) -> Callable[[Town], Outcome]:
+    def happens(town: Town) -> Outcome:
+        tokens = {job: town.watching.now(job).token for job in JOBS}
+        town.kill_component(name)
+        working = max(_next_batch(town, job) for job in JOBS)
+        town.restart_component(name)
+        _until(lambda: town.airflow.is_healthy(), 180, "Airflow is healthy again")
+        # Time for whatever a restarted component might do to runs that it finds.
+        time.sleep(45)
+        _no_restart(town, tokens)
+        return Outcome(None, working)
+
+    return happens
+
+
+def _scheduler_ended(town: Town) -> Outcome:
+    tokens = {job: town.watching.now(job).token for job in JOBS}
+    took = town.stop_component("scheduler", SCHEDULER_ENDS_WITHIN_S)
+    assert took < SCHEDULER_ENDS_WITHIN_S, f"the scheduler was still there after {took:.0f} s"
+    working = max(_next_batch(town, job) for job in JOBS)
+    town.restart_component("scheduler")
+    _until(lambda: town.airflow.is_healthy(), 180, "Airflow is healthy again")
+    _no_restart(town, tokens)
+    return Outcome(None, working, f"ended after {took:.0f} s")
+
+
+def _api_server_away(town: Town) -> Outcome:
+    tokens = {job: town.watching.now(job).token for job in JOBS}
+    began = time.time()
+    town.stop_component("api-server", 25)
+    time.sleep(API_SERVER_AWAY.total_seconds())
+    pause = max(town.watching.longest_pause_s(job, began) for job in JOBS)
+    town.restart_component("api-server")
+    _until(lambda: town.airflow.is_healthy(), 180, "Airflow is healthy again")
+    time.sleep(30)
+    _no_restart(town, tokens)
+    return Outcome(None, pause)
+
+
+def _no_restart(town: Town, tokens: dict[str, int]) -> None:
+    now = {job: town.watching.now(job).token for job in JOBS}
+    assert now == tokens, f"drivers were started anew: {tokens} became {now}"
+
+
+def _second_driver(town: Town) -> Outcome:
+    before, began = town.watching.now("ingestion"), time.time()
+    town.start_by_hand("ingestion")
+    _new_start(town, "ingestion", before.token, BATCH_WITHIN_S)
+    detected = time.time() - began
+    working = _batch_of_another(town, "ingestion", before, 2 * BATCH_WITHIN_S)
+    alive = town.watching.two_alive_s(began)
+    assert alive <= TWO_ALIVE_AT_MOST_S, f"two drivers for {alive:.1f} s"
+    return Outcome(detected, detected + working)
+
+
+def _crashes(count: int) -> Callable[[Town], Outcome]:
+    def happens(town: Town) -> Outcome:
+        dice, slowest = random.Random(count), 0.0
+        for _ in range(count):
+            job, role = dice.choice(JOBS), dice.choice(("python", "jvm", "group"))
+            time.sleep(dice.uniform(0, 5))
+            before, began = town.watching.now(job), time.time()
+            with suppress(psutil.NoSuchProcess, ProcessLookupError, KeyError):
+                town.kill(job, role)
+            _batch_of_another(town, job, before, 5 * BATCH_WITHIN_S)
+            slowest = max(slowest, time.time() - began)
+        return Outcome(None, slowest, "the slowest return; the watch waits longer after each failure in a row")
+
+    return happens
+
+
+def _broker_away(town: Town) -> Outcome:
+    tokens = {job: town.watching.now(job).token for job in JOBS}
+    town.playground.broker.stop()
+    time.sleep(BROKER_AWAY.total_seconds())
+    town.playground.broker.start()
+    working = max(_next_batch(town, job, 2 * BATCH_WITHIN_S) for job in JOBS)
+    _no_restart(town, tokens)
+    return Outcome(None, working, "after its return")
+
+
+def _broker_killed(town: Town) -> Outcome:
+    since = time.time()
+    town.playground.broker.kill()
+    town.playground.broker.start()
+    working = max(_next_batch(town, job, 2 * BATCH_WITHIN_S) for job in JOBS)
+    assert town.watching.starts(since) <= len(JOBS)
+    return Outcome(None, working, "after its return")
+
+
+def _disk_full(town: Town) -> Outcome:
+    began = time.time()
+    with town.full_disk():
+
+        def is_told() -> bool:
+            log = town.playground.settings.folder("data").parent
+            return any("no space left" in path.read_text(errors="replace").lower() for path in log.rglob("*.log"))
+
+        _until(is_told, 2 * BATCH_WITHIN_S, "a sentence about the full disk")
+        detected = time.time() - began
+        time.sleep(20)
+    working = max(_next_batch(town, job, REPLACED_WITHIN_S) for job in JOBS)
+    return Outcome(detected, working, "after there was room")
+
+
+def _power_cut(town: Town) -> Outcome:
+    before, began = {job: town.watching.now(job) for job in JOBS}, time.time()
+    town.die()
+    town.come_back()
+    for job in JOBS:
+        _batch_of_another(town, job, before[job], 300)
+    return Outcome(None, time.time() - began)
+
+
+def _checkpoints_removed(town: Town) -> Outcome:
+    before = town.watching.now("ingestion")
+    town.set_variable("ENABLE_INGESTION", "false")
+    town.watching.wait_for("ingestion", lambda seen: seen.drivers == 0, "it is off", BATCH_WITHIN_S)
+    shutil.rmtree(town.checkpoints["ingestion"])
+    began = time.time()
+    town.set_variable("ENABLE_INGESTION", "true")
+    _new_start(town, "ingestion", before.token, REPLACED_WITHIN_S)
+    detected = time.time() - began
+    _batch_of_another(town, "ingestion", before, REPLACED_WITHIN_S)
+    return Outcome(detected, time.time() - began)
+
+
+def _quiet(length: timedelta) -> Callable[[Town], Outcome]:
+    def happens(town: Town) -> Outcome:
+        tokens = {job: town.watching.now(job).token for job in JOBS}
+        town.stop_feeds()
+        time.sleep(length.total_seconds())
+        _no_restart(town, tokens)
+        town.start_feeds()
+        working = max(_next_batch(town, job) for job in JOBS)
+        return Outcome(None, working, "after the first new message")
+
+    return happens
+
+
+def _until(condition: Callable[[], bool], at_most_s: float, what: str) -> None:
+    deadline = time.monotonic() + at_most_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {at_most_s:.0f} s")
+        time.sleep(0.5)

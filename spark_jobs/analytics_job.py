@@ -15,6 +15,7 @@ if __package__ in (None, ""):  # spark-submit runs this file by its path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from spark_jobs.analytics.analytic_stream import analytic_stream
+from spark_jobs.analytics.requests import analytics_requests
 from spark_jobs.contracts import control
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.settings import Settings, in_words
@@ -60,6 +61,7 @@ def analytics_job(follow_switches: bool) -> job.Job:
         streams=streams,
         banner=banner,
         switched=switched if follow_switches else None,
+        requests=analytics_requests,
     )
 
 

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from spark_jobs.analytics.requests import analytics_requests_at_rest
 from spark_jobs.contracts import control, driver_processes
 from spark_jobs.contracts.jobs import STREAM_JOBS
 from spark_jobs.contracts.settings import Settings, SettingsError, settings_from
@@ -33,7 +34,7 @@ def ingestion_work(settings: Settings, writer: Writer) -> Mapping[str, Work]:
     return ingestion_requests(settings, writer, feeds_at_rest(settings))
 
 
-WORK: Mapping[str, JobsWork] = {"ingestion": ingestion_work}
+WORK: dict[str, JobsWork] = {"ingestion": ingestion_work, "analytics": analytics_requests_at_rest}
 
 
 def carry_out(name: str, settings: Settings) -> int:

@@ -212,11 +212,13 @@ class AnalyticStream:
         self._seen = newest
 
     def _add(self, change: Changes) -> None:
-        newest_tile = self.tiles.newest_tile(self.declaration.reads)
-        if newest_tile is None:
-            return
-        reached = output_hours(change, self.declaration, self.durations, newest_tile)
         changed = [tile for feed in self.declaration.reads for tile in change.get(feed, ())]
+        newest_tile = self.tiles.newest_tile(self.declaration.reads)
+        # A rebuild may have taken tiles away: what was computed from later ones than there are now goes too.
+        last = max([*changed, *([] if newest_tile is None else [newest_tile])], default=None)
+        if last is None:
+            return
+        reached = output_hours(change, self.declaration, self.durations, last)
         window = self.durations.named(self.declaration.window)
         self._backlog = self._backlog.with_more(reached, changed, window)
 

@@ -19,8 +19,8 @@ class OwnedStream:
     checkpoint: Path
     resting: Callable[[], AbstractContextManager[None]] = nullcontext
     is_on: Callable[[], bool] = lambda: False
-    has_taken: Callable[[int], bool] = lambda _seq: True
-    """analytics: whether the rollup is in the output up to this entry, with all consequences"""
+    follow: Callable[[int], bool] = lambda _seq: True
+    """analytics: whether the rollup is in the output up to this entry; where no query does that, this does its part"""
 
     @property
     def homes(self) -> tuple[Path, ...]:

@@ -1,6 +1,6 @@
 """One generated history for the tests of this folder: parsed once, with its reference."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -49,6 +49,20 @@ def history() -> Feeds:
 def history_reference(history: Feeds, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
     root: Path = tmp_path_factory.mktemp("feeds")
     write_feeds(dict(history), root)
+    return reference(root)
+
+
+@pytest.fixture(scope="session")
+def days(history: Feeds) -> Feeds:
+    """Two days, small enough for many goes."""
+    end = pa.scalar(FIRST_DAY + timedelta(days=2), pa.timestamp("us", "UTC"))
+    return {feed: rows.filter(pc.less(rows[0], end)) for feed, rows in history.items()}
+
+
+@pytest.fixture(scope="session")
+def expected(days: Feeds, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
+    root = tmp_path_factory.mktemp("days")
+    write_feeds(dict(days), root)
     return reference(root)
 
 

@@ -39,14 +39,20 @@ def may_write() -> None:
 class LiveJob:
     """The rollup and the nine analytics below one root; `start` again after what would be a restart."""
 
-    def __init__(self, root: Path, durations: Durations | None = None, names: tuple[str, ...] = NAMES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        durations: Durations | None = None,
+        names: tuple[str, ...] = NAMES,
+        begun: Mapping[str, Any] | None = None,
+    ) -> None:
         self.layout = Layout(root)
         self.writer = Writer(driver_identity(new_instance(now()), None), 1, may_write)
         self.rollup = PublicationLog(self.layout, ROLLUP)
         self.tiles = DayFiles(self.layout.dataset(ROLLUP))
         self.durations = durations or Durations()
         if self.rollup.recover() is None:
-            self.rollup.declare_origin(Entry("origin", {}), now())
+            self.rollup.declare_origin(Entry("origin", begun or {}), now())
         self.analytics = {name: self._analytic(name) for name in names}
         self.connections: dict[str, duckdb.DuckDBPyConnection] = {name: analytics_connection() for name in names}
         for analytic in self.analytics.values():
@@ -65,15 +71,17 @@ class LiveJob:
             record=StreamRecord(name, settings.analytics_interval, now()),
         )
 
-    def take(self, feeds: Feeds) -> None:
+    def take(self, feeds: Feeds, position: Mapping[str, Any] | None = None) -> None:
         """One batch of the rollup."""
-        self.take_tiles({feed: tiles_of(rows, feed_named(feed)) for feed, rows in feeds.items() if len(rows)})
+        tiles = {feed: tiles_of(rows, feed_named(feed)) for feed, rows in feeds.items() if len(rows)}
+        self.take_tiles(tiles, position)
 
-    def take_tiles(self, new: Feeds) -> None:
+    def take_tiles(self, new: Feeds, position: Mapping[str, Any] | None = None) -> None:
         def stage(head: Entry) -> Entry:
             staging = new_staging_folder(self.rollup, self.writer.driver, head.seq + 1)
             moves = staged_days(new, self.tiles, self.layout, staging)
-            return Entry("batch", {}, moves=tuple(moves), details={"changed": changes(new)})
+            reached = head.position if position is None else position
+            return Entry("batch", reached, moves=tuple(moves), details={"changed": changes(new)})
 
         self.rollup.publish(stage, may_write, now)
 

@@ -13,27 +13,12 @@ from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import ROLLUP, Layout
 from spark_jobs.rollup.rollup_stream import refuse_lost_days
 from spark_jobs.runtime.faults import StreamFault
-from tests.analytics.flow.against_reference import assert_equals, reference
+from tests.analytics.flow.against_reference import assert_equals
 from tests.analytics.flow.conftest import FIRST_DAY
-from tests.analytics.flow.feeds import write_feeds
 from tests.analytics.flow.live import NAMES, Feeds, LiveJob, with_durations
 
 Reference = dict[str, pa.Table]
 SWITCHED = "weather_binned_metrics"
-
-
-@pytest.fixture(scope="module")
-def days(history: Feeds) -> Feeds:
-    """Two days, small enough for many goes."""
-    end = pa.scalar(FIRST_DAY + timedelta(days=2), pa.timestamp("us", "UTC"))
-    return {feed: rows.filter(pc.less(rows[0], end)) for feed, rows in history.items()}
-
-
-@pytest.fixture(scope="module")
-def expected(days: Feeds, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    root = tmp_path_factory.mktemp("days")
-    write_feeds(dict(days), root)
-    return reference(root)
 
 
 def part(feeds: Feeds, number: int, of: int) -> Feeds:

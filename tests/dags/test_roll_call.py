@@ -8,7 +8,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from tests.dags.conftest import CHECKOUT
 
-DAG_IDS = {"analytics", "ingestion"}
+DAG_IDS = {"analytics", "analytics_rebuild", "checkpoint_cleanup", "ingestion", "parquet_compaction"}
 
 
 @pytest.fixture

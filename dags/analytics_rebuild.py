@@ -1,0 +1,43 @@
+"""
+# Rebuild: rollup and analytics again from the ingested Parquet
+
+By hand, for a range of days: the analytics job makes the rollup's tiles of those days again from the ingested rows it
+has read, publishes them over the old ones day by day while its queries go on, and all nine analytics make the hours
+again that these tiles reach.
+
+**Start** Trigger it with `from` and `to` (UTC days, both included). For a rollup that was lost: from the day before the
+first ingested one to today. A report at midnight belongs to the day before.
+
+**Stop** Mark the run as failed: the job stops after the day at hand. What is done stays done.
+
+**How far is it?** The task's log. It waits until the ingestion job has read as far as the rollup: start that job if it
+is off. Where the analytics job itself is off, it is done here, without Spark.
+
+**What it did** The task's log and its XCom: tiles and seconds of each day.
+
+**It failed** The last line says why and what to do; running it again is always safe.
+"""
+
+import os
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+from streams.asked import rebuild
+from streams.request_operator import RequestOperator
+
+with DAG(
+    "analytics_rebuild",
+    description="By hand: a range of days of the rollup and the nine analytics again from the ingested Parquet",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    dagrun_timeout=timedelta(hours=13),
+    params={
+        "from": Param(type="string", format="date", description="first UTC day to make again, such as 2018-12-01"),
+        "to": Param(type="string", format="date", description="last UTC day to make again"),
+    },
+    tags=["upkeep"],
+):
+    RequestOperator(task_id="rebuild", job="analytics", asked=rebuild, at_most=timedelta(hours=12), env=os.environ)

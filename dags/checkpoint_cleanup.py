@@ -1,0 +1,60 @@
+"""
+# Clean-up: what no stream needs any more
+
+Every day: asks both jobs to remove checkpoints that were set aside, whose streams no longer exist, or that have been
+off for `KEEP_CHECKPOINTS`; staging of dead drivers; log entries and markers older than `KEEP_LOG` (never the newest
+`KEEP_LOG_ENTRIES`); dead letters older than `KEEP_DEAD_LETTERS`; old tokens, answers and half-written documents. Never
+anything of a live stream. The publication logs say where each stream stands, so nothing is lost or doubled by it.
+
+**Start** Runs by itself at 03:23 UTC. By hand it only *says* what it would remove, as long as `dry_run` is on.
+
+**Reset a stream** Trigger with `reset` = its name and `dry_run` off: the stream stops, loses its checkpoint and starts
+again from its log; the others go on.
+
+**Start a stream over** Trigger with `start_over` = its name, `confirm` = its name again and `dry_run` off: outputs, log
+and checkpoint go together, and it makes again what Kafka still keeps. What Kafka no longer keeps is gone (for the
+rollup, `analytics_rebuild` brings back what was ingested).
+
+**Stop** Mark the run as failed: the job stops after the thing at hand.
+
+**What it did** The task's log and its XCom: what, why, how many bytes.
+
+**It failed** The last line says why and what to do; run it again.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Param
+from streams.asked import ALL_STREAMS, upkeep
+from streams.request_operator import RequestOperator
+
+NAMES = ["", *ALL_STREAMS]
+
+with DAG(
+    "checkpoint_cleanup",
+    description="Daily: old checkpoints, staging, log entries and dead letters; by hand also reset and start over",
+    doc_md=__doc__,
+    schedule="23 3 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    dagrun_timeout=timedelta(hours=3),
+    params={
+        "dry_run": Param(True, type="boolean", description="manual runs: only say what would be removed"),
+        "reset": Param(
+            "",
+            type="string",
+            enum=NAMES,
+            description="instead: this stream loses its checkpoint and starts from its log",
+        ),
+        "start_over": Param(
+            "", type="string", enum=NAMES, description="instead: all data, log and checkpoint of this stream go"
+        ),
+        "confirm": Param("", type="string", description="for start_over: the stream's name again"),
+    },
+    tags=["upkeep"],
+):
+    for job in ("ingestion", "analytics"):
+        RequestOperator(task_id=job, job=job, asked=upkeep, at_most=timedelta(hours=2), env=os.environ)

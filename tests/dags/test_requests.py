@@ -1,0 +1,197 @@
+"""The upkeep DAGs: what they ask for, and how they wait for the answer, with the job on and off."""
+
+import asyncio
+import stat
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from streams import answer_trigger, asked
+from streams.answer_trigger import AnswerTrigger
+from streams.asked import Asked
+from streams.request_operator import RequestOperator
+
+from spark_jobs.contracts import control, requests
+from spark_jobs.contracts.control import Driver, Process, Status
+from spark_jobs.contracts.requests import Answer, Request
+from spark_jobs.contracts.streams import Layout
+from tests.dags.conftest import CHECKOUT
+
+MANUAL, SCHEDULED = SimpleNamespace(run_type="manual"), SimpleNamespace(run_type="scheduled")
+PARAMS: Mapping[str, Any] = {"dry_run": True, "reset": "", "start_over": "", "confirm": ""}
+ASKED = {
+    "by the clock": ("analytics", PARAMS, False, Asked("cleanup", {"dry_run": False})),
+    "by hand": ("analytics", PARAMS, True, Asked("cleanup", {"dry_run": True})),
+    "reset": (
+        "ingestion",
+        {**PARAMS, "reset": "bike_trips", "dry_run": False},
+        True,
+        Asked("reset", {"stream": "bike_trips", "dry_run": False}),
+    ),
+    "reset of the other job's": ("analytics", {**PARAMS, "reset": "bike_trips"}, True, None),
+    "start over": (
+        "analytics",
+        {**PARAMS, "start_over": "rollup", "confirm": "rollup"},
+        True,
+        Asked("start_over", {"stream": "rollup", "confirm": "rollup", "dry_run": True}),
+    ),
+    "start over of the other job's": ("ingestion", {**PARAMS, "start_over": "rollup"}, True, None),
+}
+LATER = "2999-01-01T00:00:00+00:00"
+ANSWERS_IT = f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {str(CHECKOUT)!r})
+import os
+from pathlib import Path
+from spark_jobs.contracts import requests
+from spark_jobs.contracts.streams import Layout
+layout = Layout(Path(os.environ["OUTPUT_BASE_PATH"]))
+request = requests.next_request(layout)
+print("carried out:", *sys.argv[1:], not any(name.startswith("AIRFLOW") for name in os.environ))
+requests.give(layout, requests.Answer(request.id, request.kind, "done", "all done", "", report=({{"what": "x"}},)))
+"""
+
+
+@pytest.mark.parametrize(("job", "params", "is_manual", "expected"), ASKED.values(), ids=ASKED.keys())
+def test_what_a_clean_up_asks_for(job: str, params: Mapping[str, Any], is_manual: bool, expected: Asked | None) -> None:
+    assert asked.upkeep(job, params, is_manual) == expected
+
+
+def test_reset_and_start_over_at_once_is_refused() -> None:
+    with pytest.raises(ValueError, match="choose one"):
+        asked.upkeep("ingestion", {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, True)
+
+
+def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_ENV_PATH", str(spark_env))
+    dags = DagBag(CHECKOUT / "dags", collect_dags=True).dags
+    for name, params in {
+        "parquet_compaction": {"feed"},
+        "checkpoint_cleanup": {"dry_run", "reset", "start_over", "confirm"},
+        "analytics_rebuild": {"from", "to"},
+    }.items():
+        dag = dags[name]
+        assert set(dag.params) == params
+        assert all(dag.params.get_param(param).description for param in params)
+        assert all(dag.params.get_param(param).schema["type"] for param in params)
+        assert dag.dagrun_timeout is not None
+        assert all(task.execution_timeout is not None for task in dag.tasks)
+    assert {task.task_id for task in dags["checkpoint_cleanup"].tasks} == {"ingestion", "analytics"}
+
+
+# -- the operator ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def operator(spark_env: Path, tmp_path: Path) -> RequestOperator:
+    env = {"SPARK_ENV_PATH": str(spark_env), "OUTPUT_BASE_PATH": str(tmp_path / "out")}
+    task = RequestOperator(
+        task_id="compact", job="ingestion", asked=asked.compaction, at_most=timedelta(minutes=5), env=env
+    )
+    task.render_template_fields({"var": {"value": {}}})
+    return task
+
+
+def layout_of(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "out")
+
+
+def context(run: SimpleNamespace = SCHEDULED, **params: Any) -> Any:
+    return {"dag_run": run, "params": {"feed": "", **params}}
+
+
+def a_job_runs(layout: Layout) -> None:
+    now = control.iso(datetime.now(UTC))
+    driver = Driver("a-1", "host", (Process("python", 1, 2.5),))
+    control.write_status(layout, Status("ingestion", driver, 1, now, now, "running", "f"))
+
+
+def test_a_live_job_is_asked_and_waited_for_without_a_worker(operator: RequestOperator, tmp_path: Path) -> None:
+    layout = layout_of(tmp_path)
+    layout.control.mkdir(parents=True)
+    a_job_runs(layout)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context(feed="bike_trips"))
+    request = requests.next_request(layout)
+    assert isinstance(request, Request)
+    assert (request.kind, request.arguments) == ("compaction", {"feed": "bike_trips"})
+    trigger = deferred.value.trigger
+    assert isinstance(trigger, AnswerTrigger)
+    path, arguments = trigger.serialize()
+    assert path == "streams.answer_trigger.AnswerTrigger"
+    assert AnswerTrigger(**arguments).serialize() == (path, arguments)
+
+    requests.give(layout, Answer(request.id, request.kind, "done", "all done", "", report=({"what": "x"},)))
+    told = operator.answered(context(), {"what": "answered"}, request.id, LATER)
+    assert told == {"sentence": "all done", "report": [{"what": "x"}]}
+
+
+def test_where_the_job_is_off_the_spark_environment_carries_it_out(
+    operator: RequestOperator, spark_env: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    python = spark_env / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(ANSWERS_IT)
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    assert operator.execute(context()) == {"sentence": "all done", "report": [{"what": "x"}]}
+    assert "carried out: -m spark_jobs.carry_out ingestion True" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("state", ["refused", "failed"])
+def test_a_no_fails_the_task_with_the_jobs_sentence(operator: RequestOperator, state: str, tmp_path: Path) -> None:
+    requests.give(layout_of(tmp_path), Answer("r-1", "compaction", state, "the disk is full", ""))
+    with pytest.raises(AirflowFailException, match="the disk is full"):
+        operator.answered(context(), {"what": "answered"}, "r-1", LATER)
+
+
+def test_too_late_withdraws_the_request(operator: RequestOperator, tmp_path: Path) -> None:
+    requests.ask(layout_of(tmp_path), Request("r-1", "compaction", LATER))
+    with pytest.raises(AirflowFailException, match="the request was withdrawn"):
+        operator.answered(context(), {"what": "late"}, "r-1", LATER)
+    assert requests.next_request(layout_of(tmp_path)) is None
+
+
+def test_nothing_to_ask_skips_the_task(spark_env: Path, tmp_path: Path) -> None:
+    env = {"SPARK_ENV_PATH": str(spark_env)}
+    task = RequestOperator(task_id="t", job="analytics", asked=asked.upkeep, at_most=timedelta(hours=1), env=env)
+    with pytest.raises(AirflowSkipException):
+        task.execute({"dag_run": MANUAL, "params": {**PARAMS, "reset": "bike_trips"}})
+
+
+# -- the trigger ----------------------------------------------------------------------------------------------------
+
+
+def fired(root: Path, deadline: str = LATER) -> str:
+    async def first() -> str:
+        async for event in AnswerTrigger(str(root), "r-1", 10.0, deadline, poll_s=0.01).run():
+            return str(event.payload["what"])
+        raise AssertionError("the trigger ended without an event")
+
+    return asyncio.run(asyncio.wait_for(first(), 30))
+
+
+def test_the_trigger_fires_with_the_last_answer_or_at_the_deadline(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert fired(tmp_path, "2026-01-01T00:00:00+00:00") == "late"
+    requests.give(layout, Answer("r-1", "compaction", "done", "all done", ""))
+    assert fired(tmp_path) == "answered"
+
+
+def test_the_trigger_wakes_the_task_where_nobody_is_there_to_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_trigger, "UNATTENDED_AFTER", timedelta(milliseconds=50))
+    requests.give(Layout(tmp_path), Answer("r-1", "compaction", "running", "on it", "", 1, 2))
+    assert fired(tmp_path) == "unattended"
+
+
+def test_a_person_who_marks_the_task_withdraws_the_request(tmp_path: Path) -> None:
+    requests.ask(Layout(tmp_path), Request("r-1", "compaction", LATER))
+    asyncio.run(AnswerTrigger(str(tmp_path), "r-1", 10.0, LATER).on_kill())
+    assert requests.next_request(Layout(tmp_path)) is None

@@ -14,7 +14,7 @@ from spark_jobs.feeds.plain_values import ENVELOPE, plain_values, wanted_by
 from spark_jobs.feeds.rules import FeedRules
 
 # Planning a query costs as much as reading so many messages one by one.
-_FEW = 400
+_FEW = 600
 
 _known_forms: dict[str, KnownForms] = {}
 

@@ -55,7 +55,7 @@ def staging_task(
 
 
 def _parsed_batches(batches: Iterable[pa.RecordBatch], feed: Feed, accident_time_zone: str) -> Iterator[pa.RecordBatch]:
-    """Batch by batch: the records of a whole task as Python objects would take several times the memory of its rows."""
+    """Batch by batch: all messages of a task next to their rows would take more memory than the rows."""
     for batch in batches:
         yield from parsed(pa.Table.from_batches([batch]), feed, accident_time_zone).to_batches()
 

@@ -73,7 +73,7 @@ def rollup_task(
 def _measured_batches(
     batches: Iterable[pa.RecordBatch], feed_of_topic: Mapping[str, Feed], accident_time_zone: str
 ) -> Iterator[tuple[Feed, pa.Table]]:
-    """Batch by batch, so that memory is bounded whatever a task reads: the messages of a batch as tiles are few."""
+    """Batch by batch, so that memory is bounded whatever a task reads."""
     for batch in batches:
         messages = pa.Table.from_batches([batch])
         for topic in pc.unique(messages["topic"]).to_pylist():

@@ -1,8 +1,9 @@
 """The analytics job: one pass over four Kafka topics becomes a 5-minute rollup, and that becomes nine analytics.
 
 Start it with `spark-submit spark_jobs/analytics_job.py` or `python -m spark_jobs.analytics_job`; every setting is an
-environment variable (docs/configure.md). With --follow-switches it turns single analytics on and off while it runs, as
-`ANALYTICS_OUTPUT_PATH/_control/switches.json` says. SIGTERM or Ctrl-C: it finishes its batches and exits with 0.
+environment variable (docs/configure.md). With --follow-switches it turns single analytics on and off while it runs, and
+stops where all of it is off, as `ANALYTICS_OUTPUT_PATH/_control/switches.json` says. SIGTERM or Ctrl-C: it finishes its
+batches and exits with 0.
 """
 
 import argparse
@@ -60,7 +61,8 @@ def analytics_job(follow_switches: bool) -> job.Job:
         ui_port=lambda settings: settings.ANALYTICS_UI_PORT,
         streams=streams,
         banner=banner,
-        switched=switched if follow_switches else None,
+        follows_switches=follow_switches,
+        switched=switched,
         requests=analytics_requests,
     )
 
@@ -68,6 +70,8 @@ def analytics_job(follow_switches: bool) -> job.Job:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--follow-switches", action="store_true", help="turn analytics on and off as switches.json says"
+        "--follow-switches",
+        action="store_true",
+        help="turn analytics on and off as switches.json says, and stop where the job is off",
     )
     job.run(analytics_job(parser.parse_args().follow_switches), os.environ)

@@ -1,7 +1,8 @@
 """The ingestion job: four Kafka topics become clean Parquet, each event exactly once.
 
 Start it with `spark-submit spark_jobs/ingestion_job.py` or `python -m spark_jobs.ingestion_job`; every setting is an
-environment variable (docs/configure.md). Stop it with SIGTERM or Ctrl-C: it finishes its batches and exits with 0.
+environment variable (docs/configure.md). Stop it with SIGTERM or Ctrl-C: it finishes its batches and exits with 0. With
+--follow-switches it also stops where `OUTPUT_BASE_PATH/_control/switches.json` says that it is off.
 """
 
 import argparse
@@ -33,16 +34,20 @@ def banner(settings: Settings) -> Sequence[str]:
     ]
 
 
-INGESTION = job.Job(
-    name="ingestion",
-    root=lambda settings: settings.OUTPUT_BASE_PATH,
-    checkpoints=lambda settings: settings.CHECKPOINT_BASE_PATH,
-    ui_port=lambda settings: settings.INGESTION_UI_PORT,
-    streams=streams,
-    banner=banner,
-    requests=ingestion_requests,
-)
+def ingestion_job(follow_switches: bool) -> job.Job:
+    return job.Job(
+        name="ingestion",
+        root=lambda settings: settings.OUTPUT_BASE_PATH,
+        checkpoints=lambda settings: settings.CHECKPOINT_BASE_PATH,
+        ui_port=lambda settings: settings.INGESTION_UI_PORT,
+        streams=streams,
+        banner=banner,
+        follows_switches=follow_switches,
+        requests=ingestion_requests,
+    )
+
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    job.run(INGESTION, os.environ)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--follow-switches", action="store_true", help="stop where switches.json says so")
+    job.run(ingestion_job(parser.parse_args().follow_switches), os.environ)

@@ -138,7 +138,7 @@ class AnalyticStream:
         if head is None or newest is None:
             return
         behind = newest - self._seen
-        self.record.lag_seen(Lag(behind, self._waiting_since(head) if behind > 0 else None))
+        self.record.lag_seen(Lag(behind, self._waiting_since(head) if behind > 0 else None), self.now())
 
     def _waiting_since(self, head: Entry) -> datetime:
         try:

@@ -65,6 +65,8 @@ class StreamStatus:
     next_retry_at: str | None = None
     last_error: str | None = None
     next_step: str | None = None
+    stuck_after_s: float | None = None
+    """how long it may go without a finished batch while something is unread"""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class Status:
     spark_ui: str | None = None
     log: str | None = None
     streams: tuple[StreamStatus, ...] = field(default_factory=tuple)
+    last_error: str | None = None
+    """why the job failed, once it has"""
+    next_step: str | None = None
+    needs_person: bool = False
+    """starting it again cannot help until somebody acts"""
 
     def age(self, now: datetime) -> timedelta:
         return now - datetime.fromisoformat(self.at)
@@ -161,6 +168,46 @@ def read_switches(layout: Layout) -> Switches | None:
     if document is None:
         return None
     return Switches(document["job_enabled"], document["streams"], document.get("rejected", {}))
+
+
+def hold(layout: Layout, why: str, now: datetime) -> None:
+    """Note that a person stopped the job: nobody starts it again but a person."""
+    document = {"schema_version": SCHEMA_VERSION, "at": iso(now), "why": why}
+    local_files.replace(layout.hold, json.dumps(document).encode())
+
+
+def held_because(layout: Layout) -> str | None:
+    document = _read(layout.hold)
+    return None if document is None else str(document["why"])
+
+
+def release_hold(layout: Layout) -> None:
+    layout.hold.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class FailedStart:
+    """`_control/failed_start.json`: why the last start never came to a heartbeat."""
+
+    sentence: str
+    next_step: str
+    retry_helps: bool
+    settings_fingerprint: str
+
+
+def write_failed_start(layout: Layout, failed: FailedStart | None, now: datetime) -> None:
+    if failed is None:
+        layout.failed_start.unlink(missing_ok=True)
+    else:
+        document = {"schema_version": SCHEMA_VERSION, "at": iso(now), **asdict(failed)}
+        local_files.replace(layout.failed_start, json.dumps(document).encode())
+
+
+def read_failed_start(layout: Layout) -> FailedStart | None:
+    document = _read(layout.failed_start)
+    if document is None:
+        return None
+    return FailedStart(**{name: document[name] for name in FailedStart.__dataclass_fields__})
 
 
 def iso(instant: datetime) -> str:

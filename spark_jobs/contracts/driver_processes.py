@@ -1,11 +1,14 @@
 """The processes of a driver, as its status names them: which live, how to ask them to stop, how to make sure.
 
-For the host a driver runs on. Elsewhere nothing here reaches it: a newer token ends it at its next heartbeat.
+For the host (or container) a driver runs on. Elsewhere nothing here reaches it: a newer token ends it at its next
+heartbeat.
 """
 
 import logging
 import socket
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 
 import psutil
 
@@ -18,8 +21,22 @@ log = logging.getLogger(__name__)
 _START_TIME_TOLERANCE_S = 2.0
 
 
+def this_host() -> str:
+    """The host's name, and what tells whether its process ids are ours: two containers may share them, or may not."""
+    return f"{socket.gethostname()}/{_process_space()}"
+
+
 def is_on_this_host(driver: Driver) -> bool:
-    return driver.host == socket.gethostname()
+    return driver.host.partition("/")[2] == _process_space()
+
+
+@cache
+def _process_space() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        return f"{boot}-{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:  # not Linux
+        return socket.gethostname()
 
 
 def running(driver: Driver) -> list[psutil.Process]:

@@ -34,15 +34,22 @@ class StreamJob:
     others: tuple[str, ...]
     """beginnings of the settings that only the other job reads"""
 
+    def reads(self, setting: str) -> bool:
+        return not setting.startswith(self.others)
+
     def layout(self, settings: Settings) -> Layout:
         return Layout(Path(getattr(settings, self.root_setting)))
 
     def is_enabled(self, settings: Settings) -> bool:
         return bool(getattr(settings, self.flag))
 
+    def needs_restart(self, setting: str) -> bool:
+        """Whether a running job has to be started again to take up a change of this setting."""
+        return setting not in _NO_RESTART and self.reads(setting)
+
     def fingerprint(self, settings: Settings) -> str:
         """Changes exactly when a setting does that this job reads once, at its start."""
-        ignored = {name for name in type(settings).model_fields if name in _NO_RESTART or name.startswith(self.others)}
+        ignored = {name for name in type(settings).model_fields if not self.needs_restart(name)}
         told = settings.model_dump(mode="json", exclude=ignored)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -51,12 +58,12 @@ INGESTION = StreamJob(
     "ingestion",
     root_setting="OUTPUT_BASE_PATH",
     flag="ENABLE_INGESTION",
-    others=("ANALYTICS_", "WINDOW_", "SLIDE_"),
+    others=("ANALYTICS_", "WINDOW_", "SLIDE_", "ENABLE_ANALYTICS", *(analytic.flag for analytic in ANALYTICS)),
 )
 ANALYTICS_JOB = StreamJob(
     "analytics",
     root_setting="ANALYTICS_OUTPUT_PATH",
     flag="ENABLE_ANALYTICS",
-    others=("INGESTION_", "COMPACTION_", "CHECKPOINT_BASE_PATH"),
+    others=("INGESTION_", "ENABLE_INGESTION", "COMPACTION_", "CHECKPOINT_BASE_PATH"),
 )
 STREAM_JOBS = {job.name: job for job in (INGESTION, ANALYTICS_JOB)}

@@ -98,6 +98,22 @@ class Layout:
         return self.control / "switches.json"
 
     @property
+    def hold(self) -> Path:
+        return self.control / "hold.json"
+
+    @property
+    def failed_start(self) -> Path:
+        return self.control / "failed_start.json"
+
+    @property
+    def watch(self) -> Path:
+        return self.control / "watch.json"
+
+    @property
+    def driver_logs(self) -> Path:
+        return self.control / "logs"
+
+    @property
     def tokens(self) -> Path:
         return self.control / "tokens"
 

@@ -3,7 +3,6 @@
 import logging
 import os
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from pyspark.java_gateway import ensure_callback_server_started
 
 from spark_jobs.contracts import control
 from spark_jobs.contracts.control import Driver, Process
-from spark_jobs.contracts.driver_processes import end_now, is_certainly_dead
+from spark_jobs.contracts.driver_processes import end_now, is_certainly_dead, this_host
 from spark_jobs.contracts.streams import Layout
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def new_instance(now: datetime) -> str:
 def driver_identity(instance: str, jvm_pid: int | None) -> Driver:
     """This process (and its JVM, once there is one) as tokens, status and log entries name it."""
     pids = {"python": os.getpid()} | ({} if jvm_pid is None else {"jvm": jvm_pid})
-    return Driver(instance, socket.gethostname(), tuple(_process(role, pid) for role, pid in pids.items()))
+    return Driver(instance, this_host(), tuple(_process(role, pid) for role, pid in pids.items()))
 
 
 def _process(role: str, pid: int) -> Process:

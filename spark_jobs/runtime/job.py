@@ -3,7 +3,6 @@
 Exit codes: 0 asked to stop, 1 failed, 2 wrong settings or paths, 3 outranked by a newer driver.
 """
 
-import hashlib
 import logging
 import os
 import platform
@@ -12,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -22,11 +21,12 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.contracts import control
 from spark_jobs.contracts.control import Driver, Status
+from spark_jobs.contracts.jobs import STREAM_JOBS
 from spark_jobs.contracts.settings import Settings, SettingsError, settings_from
 from spark_jobs.contracts.streams import Layout
-from spark_jobs.runtime import driver_process
+from spark_jobs.runtime import driver_log, driver_process
 from spark_jobs.runtime.driver_process import JvmTie
-from spark_jobs.runtime.faults import Outranked, explanation
+from spark_jobs.runtime.faults import Explanation, Outranked, explanation
 from spark_jobs.runtime.owned_stream import OwnedStream
 from spark_jobs.runtime.request_desk import RequestDesk, Work
 from spark_jobs.runtime.spark_session import spark_session
@@ -41,6 +41,11 @@ _FINISH_BATCH_AT_MOST_S = 60.0
 _SPARK_STOP_AT_MOST_S = 15.0
 _LAG_EVERY_S = 5.0
 _SWITCHES_EVERY_S = 2.0
+_JVM_GONE = Explanation(
+    "the JVM under this driver is gone (killed from outside, or out of memory: then the driver's log says "
+    "OutOfMemoryError); the driver ended with it",
+    "start the job again; out of memory: raise SPARK_DRIVER_MEMORY or lower MAX_OFFSETS_PER_TRIGGER first",
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,10 @@ class Job:
     ui_port: Callable[[Settings], int]
     streams: Callable[[Start], Sequence[Stream]]
     banner: Callable[[Settings], Sequence[str]]
-    switched: Callable[[Start], Mapping[str, bool]] | None = None
-    """stream -> whether it is to run, asked every few seconds; None: all run as they were started"""
+    follows_switches: bool = False
+    """whether switches.json turns the job off, and what `switched` names on and off"""
+    switched: Callable[[Start], Mapping[str, bool]] = lambda _: {}
+    """stream -> whether it is to run, asked every few seconds; what it does not name runs"""
     requests: Callable[[Settings, Writer, Sequence[OwnedStream]], Mapping[str, Work]] = lambda *_: {}
     """kind of request -> what carries it out"""
 
@@ -125,11 +132,6 @@ def _check_writable(folder: Path) -> None:
         )
 
 
-def settings_fingerprint(settings: Settings) -> str:
-    """Changes exactly when a setting does."""
-    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
-
-
 class _Run:
     """One run of a job: the pieces and their order."""
 
@@ -143,6 +145,7 @@ class _Run:
         self.driver: Driver = driver_process.driver_identity(self.instance, None)
         self.token = 0
         self.state = "starting"
+        self.why_failed: Explanation | None = None
         self.streams: Sequence[Stream] = ()
         self.spark: SparkSession | None = None
         self.spark_ui: str | None = None
@@ -156,12 +159,12 @@ class _Run:
         try:
             self._start()
         except Exception as failure:
-            why = explanation(failure)
             log.exception("%s did not start", self.job.name)
-            self._end(FAILED, f"{self.job.name} did not start: {why.sentence}. Next step: {why.next_step}.")
+            why = explanation(failure)
+            self._fail(replace(why, sentence=f"{self.job.name} did not start: {why.sentence}"))
         while not self.asked_to_stop.wait(0.5):
             if self.streams and all(stream.supervisor.needs_person for stream in self.streams):
-                self._end(FAILED, "every stream needs somebody's help (see above); nothing is left to do")
+                self._fail(self._nothing_left())
         self._stop_gracefully()
 
     def _listen_for_signals(self) -> None:
@@ -209,8 +212,10 @@ class _Run:
             if control.token_after_exists(self.layout, self.token):
                 self._outranked(self._rank_sentence())
             if self.jvm is not None and self.jvm.jvm_is_gone():
-                self._end(FAILED, "the JVM under this driver is gone (killed, or out of memory); ending with it")
+                self._fail(_JVM_GONE)
             self._write_status()
+            if written := self.env.get("DRIVER_LOG"):
+                driver_log.keep_small(Path(written))
             time.sleep(self.settings.HEARTBEAT_INTERVAL.total_seconds())
 
     def _write_status(self) -> None:
@@ -222,10 +227,13 @@ class _Run:
             at=control.iso(now),
             started_at=control.iso(self.started_at),
             state=self.state,
-            settings_fingerprint=settings_fingerprint(self.settings),
+            settings_fingerprint=STREAM_JOBS[self.job.name].fingerprint(self.settings),
             spark_ui=self.spark_ui,
             log=self.env.get("DRIVER_LOG"),
             streams=tuple(stream.record.status(now) for stream in self.streams),
+            last_error=self.why_failed.sentence if self.why_failed else None,
+            next_step=self.why_failed.next_step if self.why_failed else None,
+            needs_person=self.why_failed.needs_person if self.why_failed else False,
         )
         try:
             control.write_status(self.layout, status)
@@ -237,8 +245,12 @@ class _Run:
             self._follow_switches(start)
 
     def _follow_switches(self, start: Start) -> None:
-        if self.job.switched is None:
+        if not self.job.follows_switches:
             return
+        switches = control.read_switches(self.layout)
+        if switches is not None and not switches.job_enabled:
+            log.info("%s is switched off", self.job.name)
+            self.asked_to_stop.set()
         wanted = self.job.switched(start)
         for stream in self.streams:
             stream.supervisor.switch(wanted.get(stream.record.name, True))
@@ -280,6 +292,18 @@ class _Run:
         if left:
             log.warning("still in a batch after %.0f s, left to the next start: %s", _FINISH_BATCH_AT_MOST_S, left)
         self._end(STOPPED, f"{self.job.name} stopped")
+
+    def _nothing_left(self) -> Explanation:
+        told = [f"{s.record.name}: {s.record.status(utc_now()).last_error}" for s in self.streams]
+        return Explanation(
+            f"every stream needs somebody's help, nothing is left to do; {'; '.join(told)}",
+            "do what the status document or this log says for each stream, then start the job again",
+            needs_person=True,
+        )
+
+    def _fail(self, why: Explanation) -> NoReturn:
+        self.why_failed = why
+        self._end(FAILED, f"{why.sentence}. Next step: {why.next_step}.")
 
     def _end(self, code: int, sentence: str) -> NoReturn:
         (log.info if code == STOPPED else log.error)(sentence)

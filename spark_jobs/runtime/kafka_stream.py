@@ -111,7 +111,7 @@ class KafkaStream:
                 lag_of(head.position[topic]["next_offset"], self._topic(topic), oldest[topic]) for topic in self.topics
             ]
             waiting = [lag.oldest for lag in lags if lag.oldest is not None]
-            self.record.lag_seen(Lag(sum(lag.records for lag in lags), min(waiting, default=None)))
+            self.record.lag_seen(Lag(sum(lag.records for lag in lags), min(waiting, default=None)), self.now())
 
         return look
 

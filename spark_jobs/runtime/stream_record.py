@@ -12,6 +12,8 @@ from spark_jobs.runtime.faults import Explanation
 
 _RECENT_BATCHES = 20
 _STUCK_AFTER_AT_LEAST = timedelta(seconds=60)
+_LAG_IS_NEWS_FOR = timedelta(seconds=30)
+"""a lag seen earlier says nothing: with the broker away there is nothing to finish, and a restart would not help"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class StreamRecord:
         self._rows_today = 0
         self._refused_today = 0
         self._lag: Lag | None = None
+        self._lag_at = now
         self._restarts = 0
         self._failures = 0
         self._next_retry_at: datetime | None = None
@@ -74,9 +77,9 @@ class StreamRecord:
             self._rows_today += written
             self._refused_today += refused
 
-    def lag_seen(self, lag: Lag) -> None:
+    def lag_seen(self, lag: Lag, now: datetime) -> None:
         with self._lock:
-            self._lag = lag
+            self._lag, self._lag_at = lag, now
 
     def failed(self, why: Explanation, failures: int, broken: bool, next_retry_at: datetime) -> None:
         with self._lock:
@@ -107,6 +110,7 @@ class StreamRecord:
                 next_retry_at=control.iso(self._next_retry_at) if self._next_retry_at else None,
                 last_error=self._explanation.sentence if self._explanation else None,
                 next_step=self._explanation.next_step if self._explanation else None,
+                stuck_after_s=self._stuck_after().total_seconds(),
             )
 
     def _lag_s(self, now: datetime) -> float | None:
@@ -119,5 +123,8 @@ class StreamRecord:
             return self._phase
         if not self._lag.records:
             return control.IDLE
-        waited = now - self._progress_at
-        return control.STUCK if waited > stuck_after(self._trigger, list(self._seconds)) else control.HEALTHY
+        is_late = now - self._progress_at > self._stuck_after()
+        return control.STUCK if is_late and now - self._lag_at <= _LAG_IS_NEWS_FOR else control.HEALTHY
+
+    def _stuck_after(self) -> timedelta:
+        return stuck_after(self._trigger, list(self._seconds))

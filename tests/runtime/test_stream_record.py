@@ -33,18 +33,24 @@ def test_how_long_a_stream_may_take(trigger_s: float, batch_s: list[float], expe
 
 def test_a_stream_with_nothing_to_read_is_idle_however_long() -> None:
     record = running()
-    record.lag_seen(Lag(0, None))
+    record.lag_seen(Lag(0, None), START)
     assert record.status(after(36_000)).state == "idle"
 
 
 def test_a_stream_with_unread_messages_that_finishes_no_batch_gets_stuck() -> None:
     record = running()
-    record.lag_seen(Lag(5, START))
+    record.lag_seen(Lag(5, START), after(58))
     assert record.status(after(59)).state == "healthy"
     stuck = record.status(after(61))
-    assert (stuck.state, stuck.lag_records, stuck.lag_s) == ("stuck", 5, 61.0)
+    assert (stuck.state, stuck.lag_records, stuck.lag_s, stuck.stuck_after_s) == ("stuck", 5, 61.0, 60.0)
     record.batch_finished(1, 0.5, 5, 0, after(62))
     assert record.status(after(63)).state == "healthy"
+
+
+def test_a_lag_that_nobody_can_tell_any_more_makes_no_stream_stuck() -> None:
+    record = running()
+    record.lag_seen(Lag(5, START), after(20))
+    assert record.status(after(61)).state == "healthy"
 
 
 def test_rows_are_counted_per_day() -> None:

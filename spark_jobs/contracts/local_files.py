@@ -5,6 +5,7 @@ This is the seam for object stores: create-if-absent, replace, move, list, read.
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -65,6 +66,13 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def everything_below(folder: Path) -> Iterator[Path]:
+    """The folder, all folders and files below it; those that go while we look are left out without a word."""
+    for place, _, names in os.walk(folder):
+        yield Path(place)
+        yield from (Path(place, name) for name in names)
 
 
 def remove_empty_folders(folder: Path, up_to: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.contracts import control, driver_processes
+from spark_jobs.contracts import control, driver_processes, local_files
 from spark_jobs.contracts.publication_log import Entry
 from spark_jobs.contracts.settings import Settings
 from spark_jobs.contracts.streams import ANALYTICS, DEAD_LETTERS, FEEDS, ROLLUP, Layout
@@ -186,7 +186,7 @@ def _files(path: Path, files: Iterable[Path]) -> Files:
 
 
 def _folder(folder: Path) -> Files:
-    size, touched = _size_and_time([folder, *folder.rglob("*")])
+    size, touched = _size_and_time(local_files.everything_below(folder))
     return Files(folder, size, touched)
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from spark_jobs.contracts import local_files
 from spark_jobs.contracts.streams import ROLLUP, Layout
 from spark_jobs.runtime.owned_stream import OwnedStream
 from spark_jobs.runtime.request_desk import Outcome, Refused, Tell, Work
@@ -114,7 +115,7 @@ def sizes(folders: Iterable[Path], what: str, why: str) -> list[dict[str, Any]]:
 def size_of(folder: Path) -> int:
     """Bytes of all files below; what goes while we look counts as nothing."""
     total = 0
-    for path in folder.rglob("*"):
+    for path in local_files.everything_below(folder):
         try:
             total += path.stat().st_size if path.is_file() else 0
         except FileNotFoundError:

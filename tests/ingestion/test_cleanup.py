@@ -1,7 +1,6 @@
 """Clean-up, reset and start over on a real feed: what goes, what stays, and that the feed carries on."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.contracts import control
+from spark_jobs.contracts import control, driver_processes
 from spark_jobs.contracts.control import Driver, Process
 from spark_jobs.contracts.settings import Settings, settings_from
 from spark_jobs.runtime.owned_stream import desk_instance
@@ -20,7 +19,7 @@ from spark_jobs.runtime.start_over import REMOVED, reset, start_over
 from spark_jobs.runtime.upkeep import upkeep
 from tests.ingestion.live_feed import BIKES, LiveFeed, now, trip
 
-DEAD = Driver("20260101T000000-1-dead", os.uname().nodename, (Process("python", 2**22 + 1, 1.0),))
+DEAD = Driver("20260101T000000-1-dead", driver_processes.this_host(), (Process("python", 2**22 + 1, 1.0),))
 EVERYTHING = ["checkpoint", "checkpoint", "staging", "staging", "dead letters", "answer", "half-written document"]
 ELSEWHERE = Driver("20260101T000000-1-away", "another-host", (Process("python", 1, 1.0),))
 

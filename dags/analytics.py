@@ -1,28 +1,37 @@
 """
 # Analytics: nine live results
 
-Launches the analytics job, which runs until it is stopped: one rollup query over the four topics, and one query per
-analytic, each keeping `ANALYTICS_OUTPUT_PATH/<analytic>/year=/month=/date=/hour=/data.parquet` up to date.
+Runs the analytics job until it is stopped: one rollup query over the four topics, and one query per analytic, each
+keeping `ANALYTICS_OUTPUT_PATH/<analytic>/year=/month=/date=/hour=/data.parquet` up to date. Usually `watch_analytics`
+triggers this DAG.
 
-**Start** Trigger this DAG (the play button). One run at a time: a second trigger waits in the queue.
+**Start** Trigger this DAG (the play button). A driver that runs already is adopted, not started twice. One run at a
+time: a second trigger waits in the queue.
 
-**Stop** Mark the run as failed. The driver is killed at once, which is safe: the next start carries on from the
-publication log, and nothing is lost or doubled.
+**Stop** Set the Variable `ENABLE_ANALYTICS` to false (and to true to go on), or mark the run as failed: the driver is
+asked to stop, finishes its batches, and is killed if it takes longer than 20 seconds, which is safe: the next start
+carries on from the publication log, and nothing is lost or doubled. A run that was marked is not started again by the
+watch; triggering this DAG ends that.
 
-**Change a setting** Admin, Variables: each setting of docs/configure.md is a Variable of the same name; `ENABLE_...`
-says which analytics are computed. A running job keeps what it was started with: stop it and trigger it again. Single
-analytics are switched while it runs by `ANALYTICS_OUTPUT_PATH/_control/switches.json` (docs/operate.md).
+**Switch an analytic** Set its Variable `ENABLE_...` (docs/configure.md): the running job follows within ten seconds,
+without a restart. Switched on again, it catches up.
+
+**Change a setting** Any other Variable: the watch notices within a minute and has the job started again, once; a
+value that is not allowed changes nothing and is told in `ANALYTICS_OUTPUT_PATH/_control/switches.json` and in the log
+of `watch_analytics`.
 
 **Is it well?** `ANALYTICS_OUTPUT_PATH/_control/status.json` has a heartbeat every 2 seconds and one record per query.
+This task shows as deferred while the job runs. Its log names the driver's log file (`_control/logs/`, or
+`DRIVER_LOG_PATH`).
 
-**It failed** Read the last lines of the task's log, do what the sentence says, trigger again. docs/troubleshoot.md has
-the sentences and more about each.
+**It failed** The last lines of the task's log have the sentence and the next step; `watch_analytics` starts it again
+where that can help. docs/troubleshoot.md has more about each.
 """
 
 import os
 
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import DAG
+from streams.operator import StreamOperator
 from streams.submit import submit_arguments
 
 with DAG(
@@ -34,8 +43,4 @@ with DAG(
     max_active_runs=1,
     tags=["streams"],
 ):
-    SparkSubmitOperator(
-        task_id="run_analytics",
-        application_args=["--follow-switches"],
-        **submit_arguments("analytics", os.environ),
-    )
+    StreamOperator(task_id="run_analytics", job="analytics", **submit_arguments("analytics", os.environ))

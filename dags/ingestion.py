@@ -1,28 +1,33 @@
 """
 # Ingestion: Kafka to Parquet
 
-Launches the ingestion job, which runs until it is stopped: four queries, one per feed, each writing
-`OUTPUT_BASE_PATH/<feed>/year=/month=/date=/hour=/*.parquet` exactly once.
+Runs the ingestion job until it is stopped: four queries, one per feed, each writing
+`OUTPUT_BASE_PATH/<feed>/year=/month=/date=/hour=/*.parquet` exactly once. Usually `watch_ingestion` triggers this DAG.
 
-**Start** Trigger this DAG (the play button). One run at a time: a second trigger waits in the queue.
+**Start** Trigger this DAG (the play button). A driver that runs already is adopted, not started twice. One run at a
+time: a second trigger waits in the queue.
 
-**Stop** Mark the run as failed. The driver is killed at once, which is safe: the next start carries on from the
-publication log, and nothing is lost or doubled.
+**Stop** Set the Variable `ENABLE_INGESTION` to false (and to true to go on), or mark the run as failed: the driver is
+asked to stop, finishes its batches, and is killed if it takes longer than 20 seconds, which is safe: the next start
+carries on from the publication log, and nothing is lost or doubled. A run that was marked is not started again by the
+watch; triggering this DAG ends that.
 
-**Change a setting** Admin, Variables: each setting of docs/configure.md is a Variable of the same name. A running job
-keeps what it was started with: stop it and trigger it again.
+**Change a setting** Admin, Variables: each setting of docs/configure.md is a Variable of the same name. The watch
+notices within a minute and has the job started again, once; a value that is not allowed changes nothing and is
+told in `OUTPUT_BASE_PATH/_control/switches.json` and in the log of `watch_ingestion`.
 
-**Is it well?** `OUTPUT_BASE_PATH/_control/status.json` has a heartbeat every 2 seconds and one record per feed; the
-task's log has the start-up banner and every fault as a sentence with its cause and next step.
+**Is it well?** `OUTPUT_BASE_PATH/_control/status.json` has a heartbeat every 2 seconds and one record per feed. This
+task shows as deferred while the job runs. Its log names the driver's log file (`_control/logs/`, or
+`DRIVER_LOG_PATH`), which has the start-up banner and every fault as a sentence with its cause and next step.
 
-**It failed** Read the last lines of the task's log, do what the sentence says, trigger again. docs/troubleshoot.md has
-the sentences and more about each.
+**It failed** The last lines of the task's log have the sentence and the next step; `watch_ingestion` starts it again
+where that can help. docs/troubleshoot.md has more about each.
 """
 
 import os
 
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import DAG
+from streams.operator import StreamOperator
 from streams.submit import submit_arguments
 
 with DAG(
@@ -34,4 +39,4 @@ with DAG(
     max_active_runs=1,
     tags=["streams"],
 ):
-    SparkSubmitOperator(task_id="run_ingestion", **submit_arguments("ingestion", os.environ))
+    StreamOperator(task_id="run_ingestion", job="ingestion", **submit_arguments("ingestion", os.environ))

@@ -135,6 +135,9 @@ class AirflowHome:
                     f"WHERE state IN ({', '.join('?' * len(ACTIVE_STATES))})",
                     (ended, *ACTIVE_STATES),
                 )
+            # A triggerer that found them would take them for tasks that a person has just ended, and stop the drivers.
+            database.execute("UPDATE task_instance SET trigger_id = NULL")
+            database.execute('DELETE FROM "trigger"')
         return closed.rowcount
 
     def start_components(self, env: Mapping[str, str]) -> list[Service]:

@@ -23,7 +23,8 @@ from playground.airflow_setup import (
     default_variables,
     import_variables,
     jobs_here,
-    start_dag,
+    start_job,
+    watch_of,
 )
 from playground.broker import broker_of
 from playground.broker_process import Broker, BrokerError
@@ -105,9 +106,10 @@ class Playground:
         import_variables(client, variables, self.airflow.folder / "variables.json")
         add_spark_connection(client, self.settings.PLAYGROUND_SPARK_MASTER)
         for job in jobs_here():
-            self._wait_for(f"the DAG {job}", lambda job=job: self._has_dag(client, job), DAG_TIMEOUT_S)  # type: ignore[misc]
-            triggered = start_dag(client, job)
-            say(f"DAG {job}: {'started' if triggered else 'a run is active already'}.")
+            for dag in (job, watch_of(job)):
+                self._wait_for(f"the DAG {dag}", lambda dag=dag: self._has_dag(client, dag), DAG_TIMEOUT_S)  # type: ignore[misc]
+            triggered = start_job(client, job)
+            say(f"DAG {job}: {'started' if triggered else f'{watch_of(job)} starts it'}.")
 
     def _start_airflow(self) -> None:
         if closed := self.airflow.close_old_runs(utc_now()):
@@ -158,7 +160,7 @@ class Playground:
         topics = ", ".join(self.jobs.topic(feed) for feed in FEEDS)
         say(f"""
   Airflow    {self.airflow.url}   user {USER}   password {self.airflow.password}
-             look at the DAGs {" and ".join(jobs_here())}: Graph shows the running task, Docs is the runbook
+             the DAGs {" and ".join(jobs_here())} run the jobs, watch_... keep them running; Docs is each one's runbook
   Kafka      {self.broker.bootstrap_servers}   topics {topics}
   Parquet    {self.jobs.OUTPUT_BASE_PATH}/<feed>/year=/month=/date=/hour=/
   Read it    in DuckDB: FROM '{trips}' LIMIT 10;
@@ -191,17 +193,16 @@ class Playground:
                 time.sleep(LIFE_LINE_S if rows_seen else 1.0)
 
     def stop(self) -> None:
-        """Jobs first, then what launched them, then what feeds them."""
-        say("Stopping: the jobs finish their batches ...")
-        drivers = [p for p in marked_processes(self.mark) if is_driver(command_line(p))]
-        end_processes(drivers, JOB_PATIENCE_S)
-        self._let_tasks_report()
+        """First what would start the jobs again, then the jobs, then what feeds them."""
         say("Stopping Airflow ...")
         by_name = {service.name: service for service in self.services}
         # The API server last: the others report to it.
         for name in ("airflow scheduler", "airflow triggerer", "airflow dag-processor", "airflow api-server"):
             if name in by_name:
                 end_service(by_name[name], AIRFLOW_PATIENCE_S)
+        say("Stopping: the jobs finish their batches ...")
+        drivers = [p for p in marked_processes(self.mark) if is_driver(command_line(p))]
+        end_processes(drivers, JOB_PATIENCE_S)
         say("Stopping generator and broker ...")
         if self.generator:
             end_service(self.generator, GENERATOR_PATIENCE_S)
@@ -211,22 +212,10 @@ class Playground:
             "Everything has ended." if not left else f"Everything has ended; {left} left-over processes were ended too."
         )
 
-    def _let_tasks_report(self) -> None:
-        """A task whose driver has ended tells the API server; without that the run would count as failed."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and any(is_submit(command_line(p)) for p in marked_processes(self.mark)):
-            time.sleep(0.2)
-        if self.services:
-            time.sleep(1.5)
-
 
 def is_driver(command: list[str]) -> bool:
     """The Python process of a job (not the JVM, which ends with it)."""
     return bool(command) and "python" in Path(command[0]).name and _names_a_job(command)
-
-
-def is_submit(command: list[str]) -> bool:
-    return "org.apache.spark.deploy.SparkSubmit" in command
 
 
 def _names_a_job(command: list[str]) -> bool:

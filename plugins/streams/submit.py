@@ -1,4 +1,4 @@
-"""How Airflow launches a job of this repository: the arguments of its SparkSubmitOperator."""
+"""How Airflow launches a job of this repository: the arguments of its StreamOperator."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,10 +17,11 @@ class DeploymentError(ValueError):
 
 
 def submit_arguments(job: str, env: Mapping[str, str], repository: Path = REPOSITORY) -> dict[str, Any]:
-    """Keyword arguments of the SparkSubmitOperator that runs `spark_jobs/<job>_job.py`."""
+    """Keyword arguments of the StreamOperator that runs `spark_jobs/<job>_job.py`."""
     spark_env = Path(env.get("SPARK_ENV_PATH") or repository / ".venv" / "spark")
     return {
         "application": str(repository / "spark_jobs" / f"{job}_job.py"),
+        "application_args": ["--follow-switches"],
         "conn_id": "spark_default",
         "name": f"{rendered('SPARK_APP_NAME', env)} - {job}",
         # An absolute path: Airflow's own environment has a pyspark-client, which breaks what it finds through PATH.
@@ -29,7 +30,6 @@ def submit_arguments(job: str, env: Mapping[str, str], repository: Path = REPOSI
             "spark.driver.memory": rendered("SPARK_DRIVER_MEMORY", env),
             "spark.driver.extraJavaOptions": JAVA_OPTIONS,
             "spark.ui.showConsoleProgress": "false",
-            # Everything the driver prints goes into the task's log, which nobody rotates for months.
             "spark.log.level": "WARN",
         },
         "env_vars": spark_environment(spark_env, env, repository) | rendered_settings(env),
@@ -42,13 +42,17 @@ def rendered_settings(env: Mapping[str, str]) -> dict[str, str]:
     return {name: rendered(name, env) for name in SETTING_FIELDS}
 
 
+def fallback_settings(env: Mapping[str, str]) -> dict[str, str]:
+    """Every setting as it is without its Variable: the environment over the default."""
+    return {name: env.get(name, "").strip() or in_text(field.default) for name, field in SETTING_FIELDS.items()}
+
+
 def rendered(name: str, env: Mapping[str, str]) -> str:
     return f"{{{{ {_looked_up(name, env)} }}}}"
 
 
 def _looked_up(name: str, env: Mapping[str, str]) -> str:
-    fallback = env.get(name, "").strip() or in_text(SETTING_FIELDS[name].default)
-    return f"var.value.get({name!r}, {fallback!r})"
+    return f"var.value.get({name!r}, {fallback_settings(env)[name]!r})"
 
 
 def spark_environment(spark_env: Path, env: Mapping[str, str], repository: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from streams.operator import StreamOperator
 from streams.submit import DeploymentError, submit_arguments
 
 from spark_jobs.contracts.settings import SETTING_FIELDS
@@ -25,14 +25,14 @@ MASTERS = {
 }
 
 
-def operator(job: str, env: Mapping[str, str], variables: Mapping[str, str]) -> SparkSubmitOperator:
+def operator(job: str, env: Mapping[str, str], variables: Mapping[str, str]) -> StreamOperator:
     """The rendered operator, as a worker has it just before it runs."""
-    task = SparkSubmitOperator(task_id=f"run_{job}", **submit_arguments(job, env, REPOSITORY))
+    task = StreamOperator(task_id=f"run_{job}", job=job, **submit_arguments(job, env, REPOSITORY))
     task.render_template_fields({"var": {"value": variables}})
     return task
 
 
-def started(task: SparkSubmitOperator, spark_env: Path) -> dict[str, Any]:
+def started(task: StreamOperator, spark_env: Path) -> dict[str, Any]:
     """Command and environment of the process, with the temporary folder named as it would be."""
     hook = task._get_hook()
     command = hook._build_spark_submit_command(task.application)

@@ -45,7 +45,11 @@ def test_runs_of_a_killed_playground_are_closed(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "airflow.db") as database:
         for table in ("task_instance", "dag_run"):
             database.execute(f"CREATE TABLE {table} (state TEXT, end_date TEXT)")
-            database.executemany(f"INSERT INTO {table} VALUES (?, NULL)", [("running",), ("success",), ("queued",)])
+            database.executemany(f"INSERT INTO {table} VALUES (?, NULL)", [("running",), ("success",), ("deferred",)])
+        database.execute("ALTER TABLE task_instance ADD COLUMN trigger_id INTEGER")
+        database.execute("CREATE TABLE 'trigger' (id INTEGER)")
+        database.execute("UPDATE task_instance SET trigger_id = 1 WHERE state = 'deferred'")
+        database.execute("INSERT INTO 'trigger' VALUES (1)")
     assert home.close_old_runs(datetime(2026, 1, 1, 12, tzinfo=UTC)) == 2
     with sqlite3.connect(tmp_path / "airflow.db") as database:
         assert database.execute("SELECT * FROM dag_run ORDER BY state").fetchall() == [
@@ -53,6 +57,8 @@ def test_runs_of_a_killed_playground_are_closed(tmp_path: Path) -> None:
             ("failed", "2026-01-01 12:00:00.000000"),
             ("success", None),
         ]
+        assert database.execute("SELECT * FROM 'trigger'").fetchall() == []
+        assert database.execute("SELECT max(trigger_id) FROM task_instance").fetchall() == [(None,)]
     assert home.close_old_runs(datetime(2026, 1, 1, 13, tzinfo=UTC)) == 0
 
 

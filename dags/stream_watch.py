@@ -1,0 +1,51 @@
+"""
+# Watch: nobody has to
+
+`watch_ingestion` and `watch_analytics`, one for each job. Each run looks every 3 seconds, in the triggerer (the task
+shows as deferred), until there is something to do; then it does it, ends, and the next run begins at once. So the grid
+of runs is the history of what had to be remedied.
+
+**What it does** It publishes the Variables as switches (`_control/switches.json`), which the running job follows. It
+judges the job's heartbeat (*healthy, idle, starting, dead, stuck, out of date, switched off*). Dead, stuck or out of
+date: it ends what is left of the driver, gracefully where that is possible, and triggers the job's DAG. It tells of
+incidents: once when one begins, once when it is over (`ALERT_EMAIL`, `ALERT_CONNECTION`; always in this task's log).
+
+**Start** Unpause it. It then starts the job's DAG too, also for the first time (where that one is paused, the run
+waits until it is unpaused).
+
+**Stop** Pause it and mark its run as failed: the job goes on, but nobody starts it again, and the Variables reach it
+at its next start only.
+
+**Is it well?** The run is deferred. `_control/watch.json` beside the job's output has what it saw last and why.
+
+**It failed** The job was started `RESTART_LIMIT` times in a row and never lasted 2 minutes, so the watch gave up. The
+last line of the failed task's log says why and what to do. The next run watches on, but does not start the job: do
+what the line says, then trigger the job's DAG by hand. Once the job runs, the watch is as before. (Any other failure
+of this task is retried every 30 seconds.)
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG
+from streams.watch_sensor import WatchSensor
+
+for job in ("ingestion", "analytics"):
+    with DAG(
+        f"watch_{job}",
+        description=f"Keeps the job {job} as the Variables want it, and running",
+        doc_md=__doc__,
+        schedule="@continuous",
+        # Without one the first run's interval is empty, and Airflow 3.3 takes the second run for the first one again.
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags=["streams"],
+    ):
+        WatchSensor(
+            task_id="watch",
+            job=job,
+            env=os.environ,
+            retries=1_000_000,  # a watch that an outage of Airflow's own ended must not stay away
+            retry_delay=timedelta(seconds=30),
+        )

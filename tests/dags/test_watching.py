@@ -1,0 +1,149 @@
+"""A watch over a folder: what it publishes, finds and remembers, with real documents and no Airflow around it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from streams.watching import Watch
+
+from spark_jobs.contracts import control, driver_processes, watch_memory
+from spark_jobs.contracts.control import Driver, FailedStart, Process, Status, StreamStatus
+from spark_jobs.contracts.jobs import ANALYTICS_JOB, INGESTION
+from spark_jobs.contracts.remedies import Remedy
+from spark_jobs.contracts.restarts import Restarts
+from spark_jobs.contracts.settings import settings_from
+from spark_jobs.contracts.streams import Layout
+from spark_jobs.contracts.watch_memory import WatchMemory
+
+
+@dataclass
+class Place:
+    """The Variables, the runs of the job's DAG, and the folder that all of them share."""
+
+    root: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, int] = field(default_factory=lambda: {"running": 0, "queued": 0})
+
+    def __post_init__(self) -> None:
+        self.variables["OUTPUT_BASE_PATH"] = str(self.root)
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.root)
+
+    def watch(self) -> Watch:
+        return Watch(INGESTION, self.layout, self._given, lambda state, _: self.runs[state])
+
+    def _given(self) -> Mapping[str, str]:
+        return self.variables
+
+    def driver(self, state: str = "running", **more: object) -> Status:
+        """A driver that is this very process."""
+        me = Process("python", os.getpid(), psutil.Process().create_time())
+        status = Status(
+            "ingestion",
+            Driver("a-1", driver_processes.this_host(), (me,)),
+            token=1,
+            at=control.iso(datetime.now(UTC)),
+            started_at=control.iso(datetime.now(UTC)),
+            state=state,
+            settings_fingerprint=INGESTION.fingerprint(settings_from(self.variables)),
+            streams=(StreamStatus("bike_trips", state="healthy"),),
+        )
+        status = replace(status, **more)  # type: ignore[arg-type]
+        control.write_status(self.layout, status)
+        self.runs["running"] = 1
+        return status
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_a_job_that_never_ran_is_started_and_then_left_alone(place: Place) -> None:
+    watch = place.watch()
+    found = watch.look()
+    assert found
+    assert (found.remedy, found.messages) == (Remedy.START, [])
+    place.runs["running"] = 1  # its run launches the driver
+    assert watch.look() is None
+    place.driver()
+    assert watch.look() is None
+    assert watch_memory.read_memory(place.layout).health == "healthy"
+
+
+def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Place) -> None:
+    place.driver()
+    watch = place.watch()
+    assert watch.look() is None
+    place.variables["BATCH_INTERVAL"] = "soon"
+    found = watch.look()
+    assert found
+    assert found.remedy is None
+    assert [message.key for message in found.messages] == ["setting:BATCH_INTERVAL"]
+    switches = control.read_switches(place.layout)
+    assert switches
+    assert "BATCH_INTERVAL is 'soon'; allowed:" in switches.rejected["BATCH_INTERVAL"]
+    watch_memory.write_memory(place.layout, found.memory, datetime.now(UTC))  # as the task does once it has told it
+    assert place.watch().look() is None, "told already"
+
+
+def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> None:
+    control.hold(place.layout, "the run was ended by hand", datetime.now(UTC))
+    watch = place.watch()
+    assert watch.look() is None
+    assert "stopped by hand (the run was ended by hand)" in watch_memory.read_memory(place.layout).sentence
+    place.variables["ENABLE_INGESTION"] = "false"
+    assert watch.look() is None
+    assert control.held_because(place.layout) is None, "another wish: the hold is over"
+    place.variables["ENABLE_INGESTION"] = "true"
+    found = watch.look()
+    assert found
+    assert found.remedy is Remedy.START
+
+
+def test_what_only_a_person_can_help_is_told_and_not_tried_again_before_a_setting_changes(place: Place) -> None:
+    fingerprint = INGESTION.fingerprint(settings_from(place.variables))
+    failed = FailedStart("/out cannot be written", "give access", retry_helps=False, settings_fingerprint=fingerprint)
+    control.write_failed_start(place.layout, failed, datetime.now(UTC))
+    watch = place.watch()
+    found = watch.look()
+    assert found
+    assert found.remedy is None
+    assert "trigger the DAG ingestion" in str(found.messages[0])
+    place.variables["CHECKPOINT_BASE_PATH"] = "/elsewhere"
+    found = watch.look()
+    assert found
+    assert found.remedy is Remedy.START
+
+
+def test_a_job_that_does_not_last_is_given_up_until_it_runs_again(place: Place) -> None:
+    tried = Restarts(10, "2026-01-01T00:00:00+00:00")
+    watch_memory.write_memory(place.layout, WatchMemory(restarts=tried), datetime.now(UTC))
+    found = place.watch().look()
+    assert found
+    assert found.remedy is Remedy.GIVE_UP
+    gone = replace(found.memory, restarts=replace(tried, has_given_up=True))
+    watch_memory.write_memory(place.layout, gone, datetime.now(UTC))
+    watch = place.watch()
+    told = watch.look()
+    assert told
+    assert told.remedy is None
+    place.driver()  # a person has triggered the DAG
+    assert watch.look() is None
+    assert watch_memory.read_memory(place.layout).restarts == Restarts()
+
+
+def test_the_analytics_flags_are_published(tmp_path: Path) -> None:
+    place = Place(tmp_path, {"ENABLE_PEARSON_CORRELATIONS": "off", "ENABLE_ANALYTICS": "off"})
+    watch = Watch(ANALYTICS_JOB, place.layout, lambda: place.variables, lambda *_: 0)
+    assert watch.look() is None
+    switches = control.read_switches(place.layout)
+    assert switches
+    assert not switches.job_enabled
+    assert [name for name, on in switches.streams.items() if not on] == ["pearson_correlations"]

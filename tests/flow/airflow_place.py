@@ -1,0 +1,84 @@
+"""A real Airflow of a test's own: four components as processes, and what a person does in it, by REST."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playground.airflow_client import AirflowClient
+from playground.airflow_home import AirflowHome
+from playground.airflow_setup import add_spark_connection
+from playground.launcher_ports import free_port
+from playground.launcher_processes import MARK, end_processes, marked_processes
+
+
+class Person(AirflowClient):
+    """Somebody in front of Airflow's page."""
+
+    def __init__(self, home: AirflowHome) -> None:
+        super().__init__(home)
+        self.home = home
+
+    def sets(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self.set_variable(name, value, "")
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Oldest first."""
+        found: list[dict[str, Any]] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?order_by=id&limit=100")[
+            "dag_runs"
+        ]
+        return found
+
+    def task(self, dag_id: str) -> dict[str, Any]:
+        """The only task instance of the newest run, empty before there is one."""
+        runs = self.runs(dag_id)
+        if not runs:
+            return {}
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{runs[-1]['dag_run_id']}/taskInstances"
+        tasks = self._call("GET", path)["task_instances"]
+        return dict(tasks[0]) if tasks else {}
+
+    def clears(self, dag_id: str) -> None:
+        task = self.task(dag_id)
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": task["dag_run_id"], "task_ids": [task["task_id"]]}
+        self._call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", {**body, "reset_dag_runs": True})
+
+    def marks_failed(self, dag_id: str) -> None:
+        run = self.runs(dag_id)[-1]["dag_run_id"]
+        self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run}", {"state": "failed"})
+
+    def task_log(self, dag_id: str) -> str:
+        """Everything the tasks of the DAG said, triggerer included."""
+        files = sorted((self.home.log / "tasks").glob(f"dag_id={dag_id}/**/*.log*"))
+        return "\n".join(file.read_text(errors="replace") for file in files)
+
+
+@contextmanager
+def airflow(folder: Path, env: Mapping[str, str], variables: Mapping[str, str]) -> Iterator[Person]:
+    """Healthy, with the Variables and the Spark connection; all its processes, drivers too, are gone afterwards."""
+    mark = str(folder)
+    own = {**env, MARK: mark, "SPT_NOENV": "1"}
+    home = AirflowHome(folder, free_port(), parallelism=3)
+    home.write_configuration()
+    home.finish_migration(home.start_migration(own))
+    try:
+        home.start_components(own)
+        person = Person(home)
+        wait_until(person.is_healthy, "Airflow is healthy", 180)
+        person.sets(**variables)
+        add_spark_connection(person, "local[2]")
+        yield person
+    finally:
+        end_processes(list(marked_processes(mark)), patience_s=0)
+
+
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 240) -> float:
+    """How long it took, in seconds. The limit is for a test that hangs, not a bound that is tested."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > timeout_s:
+            raise AssertionError(f"{what} did not happen within {timeout_s:.0f} s")
+        time.sleep(0.3)
+    return time.monotonic() - began

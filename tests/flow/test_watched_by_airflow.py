@@ -1,0 +1,156 @@
+"""One real life of a stream under Airflow: launched, killed, cleared, switched, changed, stopped; nobody helps."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from playground.broker_process import Broker, temporary_broker
+from spark_jobs.contracts import control
+from spark_jobs.contracts.control import Status
+from spark_jobs.contracts.streams import FEEDS, Layout
+from tests.flow.airflow_place import Person, airflow, wait_until
+from tests.flow.driver import Place, log_positions
+from tests.flow.produced import end_offsets, generated, produce
+
+SETTINGS = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "OUTPUT_BASE_PATH",
+    "CHECKPOINT_BASE_PATH",
+    "BATCH_INTERVAL",
+    "HEARTBEAT_INTERVAL",
+    "KAFKA_CONNECTOR_JARS",
+    "INGESTION_UI_PORT",
+)
+
+
+@dataclass
+class Stream:
+    """The ingestion job as everybody can see it."""
+
+    person: Person
+    broker: Broker
+    place: Place
+    analytics: Layout
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.place.output)
+
+    @property
+    def status(self) -> Status:
+        status = control.read_status(self.layout)
+        assert status is not None
+        return status
+
+    @property
+    def driver(self) -> str:
+        return self.status.driver.instance
+
+    def drivers_so_far(self) -> int:
+        return control.newest_token(self.layout)
+
+    def is_deferred(self) -> bool:
+        return self.person.task("ingestion").get("state") == "deferred"
+
+    def reads_what_comes(self, seed: int) -> float:
+        """Seconds until a new committed batch of every feed."""
+        produce(self.broker.bootstrap_servers, generated(400, seed=seed))
+        ends = end_offsets(self.broker.bootstrap_servers)
+        return wait_until(lambda: log_positions(self.place.output) == ends, "everything is read")
+
+    def watch_says(self) -> dict[str, Any]:
+        return dict(json.loads(self.layout.watch.read_text())) if self.layout.watch.exists() else {}
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
+    folder = tmp_path_factory.mktemp("watched")
+    with temporary_broker(folder) as broker:
+        place = Place(folder, broker.bootstrap_servers)
+        analytics = folder / "analytics"
+        variables = {name: place.environment()[name] for name in SETTINGS}
+        variables |= {"ENABLE_ANALYTICS": "false", "ANALYTICS_OUTPUT_PATH": str(analytics)}
+        env = {name: value for name, value in os.environ.items() if name not in variables}
+        with airflow(folder / "airflow", env, variables) as person:
+            yield Stream(person, broker, place, Layout(analytics))
+
+
+def test_a_stream_looks_after_itself(stream: Stream) -> None:
+    person = stream.person
+    for dag in ("ingestion", "analytics", "watch_ingestion", "watch_analytics"):
+        wait_until(lambda dag=dag: person.has_dag(dag), f"the DAG {dag} is there")  # type: ignore[misc]
+        person.unpause(dag)
+
+    # Never run before: the watch starts it. Its task waits in the triggerer.
+    took = {"first batches": wait_until(lambda: control.read_status(stream.layout), "a first heartbeat")}
+    took["first batches"] += stream.reads_what_comes(seed=1)
+    wait_until(stream.is_deferred, "the task is deferred")
+    assert stream.drivers_so_far() == 1
+    assert stream.status.log
+    assert Path(stream.status.log).is_file()
+
+    # Killed from outside: started again by the watch, once.
+    first = stream.driver
+    psutil.Process(next(p.pid for p in stream.status.driver.processes if p.role == "python")).kill()
+    took["killed: new driver"] = wait_until(lambda: stream.driver != first, "another driver")
+    took["killed: new batch after"] = stream.reads_what_comes(seed=2)
+    wait_until(stream.is_deferred, "the new run's task is deferred")
+    second = stream.driver
+    assert "was killed from outside" in person.task_log("ingestion")
+
+    # Cleared: the next try adopts the driver that is there.
+    person.clears("ingestion")
+    wait_until(
+        lambda: stream.is_deferred() and person.task("ingestion")["try_number"] == 2, "the second try is deferred"
+    )
+    assert f"Adopting the driver {second}" in person.task_log("ingestion")
+    assert (stream.driver, stream.drivers_so_far()) == (second, 2)
+
+    # A value that is not allowed changes nothing and says so; a flag reaches the switches without a restart.
+    person.sets(BATCH_INTERVAL="soon", ENABLE_PEARSON_CORRELATIONS="false")
+    took["flag"] = wait_until(lambda: _switched_off(stream.analytics, "pearson_correlations"), "the flag is published")
+    took["rejected"] = wait_until(lambda: "BATCH_INTERVAL" in _rejected(stream.layout), "the bad value is rejected")
+    wait_until(lambda: "setting:BATCH_INTERVAL" in stream.watch_says()["incidents"], "an alert about it")
+    assert "BATCH_INTERVAL is 'soon'; allowed:" in person.task_log("watch_ingestion")
+    assert stream.driver == second
+
+    # Another value of a setting that is read at the start: one graceful restart.
+    person.sets(BATCH_INTERVAL="2 seconds")
+    took["changed setting: new driver"] = wait_until(lambda: stream.driver != second, "a driver with the new setting")
+    wait_until(stream.is_deferred, "its task is deferred")
+    stream.reads_what_comes(seed=3)
+    assert "ingestion stopped as it was asked to" in person.task_log("ingestion")
+    assert stream.drivers_so_far() == 3
+
+    # Ended by hand: stopped gracefully, and left alone.
+    person.marks_failed("ingestion")
+    took["marked failed: stopped"] = wait_until(lambda: stream.status.state == "stopped", "the driver stops")
+    wait_until(lambda: stream.watch_says()["health"] == "switched off", "the watch leaves it alone")
+    assert "stopped by hand" in stream.watch_says()["sentence"]
+
+    # Switched off and on again: that is another wish, and the watch fulfils it.
+    person.sets(ENABLE_INGESTION="false")
+    wait_until(lambda: "ENABLE_INGESTION" in stream.watch_says()["sentence"], "the watch knows")
+    person.sets(ENABLE_INGESTION="true")
+    took["switched on: new driver"] = wait_until(lambda: stream.status.state == "running", "it runs again")
+    assert stream.drivers_so_far() == 4
+    person.sets(ENABLE_INGESTION="false")
+    took["switched off: stopped"] = wait_until(lambda: stream.status.state == "stopped", "the job follows its switch")
+    print({what: round(seconds) for what, seconds in took.items()})
+    assert {feed.name for feed in FEEDS} == {s.name for s in stream.status.streams}
+
+
+def _rejected(layout: Layout) -> set[str]:
+    switches = control.read_switches(layout)
+    return set(switches.rejected) if switches else set()
+
+
+def _switched_off(layout: Layout, analytic: str) -> bool:
+    switches = control.read_switches(layout)
+    return switches is not None and not switches.streams[analytic]

@@ -1,7 +1,7 @@
 """The desk: takes the requests below one root and carries them out one at a time, in the job or where the job is off.
 
 What a request does to a dataset goes through its publication log, so it takes turns with the batches under the
-dataset's lock, and a crash at any point is mended as after a batch (docs/decisions/0005-requests.md).
+dataset's lock, and a crash at any point is mended as after a batch (docs/decisions/0006-requests.md).
 """
 
 import logging

@@ -68,10 +68,8 @@ class StreamOperator(SparkSubmitOperator):
 
     def ended(self, context: Any, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - called by Airflow with both
         """Resumed once the driver has ended: what it said last, and how the task ends."""
-        event = dict(event)
-        log = Path(event.pop("log")) if event["log"] else None
-        ending = Ending(**event)
-        self._show(log)
+        ending = Ending(**{name: value for name, value in event.items() if name != "log"})
+        self._show(Path(event["log"]) if event["log"] else None)
         if ending.is_failure:
             raise _failure(ending)
         self.log.info("%s", ending)

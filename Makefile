@@ -151,6 +151,10 @@ bench-analytics: setup ## Nine analytics from one pass over Kafka, against nine 
 bench-calm: setup ## What both jobs cost when idle and under a trickle
 	$(SPARK)/bin/python -m bench.calm $(ARGS)
 
+.PHONY: bench-compaction
+bench-compaction: setup ## 10 hours of 360 files compacted in a live job, under a reader; writes RELIABILITY.md
+	$(SPARK)/bin/python -m bench.compaction --record $(ARGS)
+
 .PHONY: clean
 clean: ## Stop what runs and remove everything the playground wrote (environments and jars are kept)
 	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.launcher_clean

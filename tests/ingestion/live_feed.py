@@ -71,6 +71,13 @@ class LiveFeed:
         with duckdb.connect() as connection:
             return connection.execute(f"SELECT * FROM '{found}' ORDER BY kafka_offset").fetchall()
 
+    def offsets(self) -> list[int]:
+        """The messages that a reader finds, in order."""
+        found = f"{self.layout.dataset(BIKES.name)}/**/*.parquet"
+        with duckdb.connect() as connection:
+            rows = connection.execute(f"SELECT kafka_offset FROM '{found}' ORDER BY kafka_offset").fetchall()
+        return [row[0] for row in rows]
+
     def next_offset(self) -> int:
         head = self.log.head()
         assert head is not None

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.record import table, write_between_markers
+from playground.run import interrupted_by_signals
 from tests.chaos.books import Books
 from tests.chaos.faults import Fault, all_faults
 from tests.chaos.town import Town, town
@@ -41,6 +42,7 @@ def main() -> int:
         fault for fault in all_faults(asked.crashes, timedelta(minutes=asked.quiet_minutes)) if asked.only in fault.name
     ]
     began = time.monotonic()
+    interrupted_by_signals()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, town(Path(folder)) as mistreated:
         lines = [_suffered(mistreated, fault) for fault in faults]
         verdict = Books(mistreated).closed()

@@ -33,7 +33,7 @@ class Line:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="faults whose name holds this text")
+    parser.add_argument("--only", action="append", help="faults whose name holds this text (repeatable)")
     parser.add_argument("--crashes", type=int, default=50, help="how many crashes at random moments")
     parser.add_argument("--quiet-minutes", type=float, default=60, help="how long the quiet night is")
     parser.add_argument("--record", action="store_true", help="write the table into RELIABILITY.md")

@@ -39,7 +39,9 @@ def main() -> int:
     parser.add_argument("--record", action="store_true", help="write the table into RELIABILITY.md")
     asked = parser.parse_args()
     faults = [
-        fault for fault in all_faults(asked.crashes, timedelta(minutes=asked.quiet_minutes)) if asked.only in fault.name
+        fault
+        for fault in all_faults(asked.crashes, timedelta(minutes=asked.quiet_minutes))
+        if any(text in fault.name for text in asked.only or [""])
     ]
     began = time.monotonic()
     interrupted_by_signals()

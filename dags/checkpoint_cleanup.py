@@ -23,7 +23,7 @@ rollup, `analytics_rebuild` brings back what was ingested).
 """
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 from streams.asked import ALL_STREAMS, upkeep
@@ -36,7 +36,6 @@ with DAG(
     description="Daily: old checkpoints, staging, log entries and dead letters; by hand also reset and start over",
     doc_md=__doc__,
     schedule="23 3 * * *",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,

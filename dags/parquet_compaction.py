@@ -19,7 +19,7 @@ count its rows twice, or miss a file that it listed: run it again (RELIABILITY.m
 """
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 from streams.asked import STREAMS, compaction
@@ -30,7 +30,6 @@ with DAG(
     description="Hourly: the small files of closed hours become one",
     doc_md=__doc__,
     schedule="5 * * * *",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,

@@ -20,6 +20,7 @@ from streams.asked import Asked
 from streams.submit import REPOSITORY, rendered_settings, spark_environment
 
 Asking = Callable[[str, Mapping[str, Any], bool], Asked | None]
+_RETRY_AFTER = timedelta(minutes=1)
 _BACKSTOP = timedelta(minutes=5)
 """how much later Airflow's own timeout comes than ours, which withdraws the request"""
 
@@ -30,7 +31,8 @@ class RequestOperator(BaseOperator):
     template_fields = ("environment",)
 
     def __init__(self, *, job: str, asked: Asking, at_most: timedelta, env: Mapping[str, str], **options: Any) -> None:
-        super().__init__(execution_timeout=at_most + _BACKSTOP, **options)
+        # A request is safe to repeat; what one refuses for good is no retry's business (AirflowFailException).
+        super().__init__(execution_timeout=at_most + _BACKSTOP, retries=2, retry_delay=_RETRY_AFTER, **options)
         spark_env = Path(env.get("SPARK_ENV_PATH") or REPOSITORY / ".venv" / "spark")
         self.job = job
         self.asked = asked

@@ -6,10 +6,13 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+
 from playground.airflow_home import USER, AirflowError, AirflowHome
 
 TIMEOUT_S = 15
 NOT_FOUND = 404
+SERVER_ERROR = 500
 
 
 class AirflowClient:
@@ -78,8 +81,7 @@ class AirflowClient:
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._home.url + path, data, headers, method=method)  # noqa: S310 - our own loopback URL
         try:
-            with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                return dict(json.loads(answer.read() or b"{}"))
+            return _answer(request)
         except HTTPError as refused:
             said = refused.read().decode(errors="replace")[:300]
             raise AirflowError(
@@ -91,3 +93,15 @@ class AirflowClient:
             login = {"username": USER, "password": self._home.password}
             self._token = str(self._call("POST", "/auth/token", login, authorised=False)["access_token"])
         return self._token
+
+
+# SQLite answers one writer at a time: while the components come up, a call may find it locked.
+@retry(
+    retry=retry_if_exception(lambda failed: isinstance(failed, HTTPError) and failed.code == SERVER_ERROR),
+    stop=stop_after_attempt(5),
+    wait=wait_fixed(2),
+    reraise=True,
+)
+def _answer(request: Request) -> dict[str, Any]:
+    with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        return dict(json.loads(answer.read() or b"{}"))

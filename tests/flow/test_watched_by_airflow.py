@@ -53,7 +53,8 @@ class Stream:
         return self.status.driver.instance
 
     def drivers_so_far(self) -> int:
-        return control.newest_token(self.layout)
+        """By their logs; tokens are also taken by what is carried out while the job is off."""
+        return len(list(self.layout.driver_logs.glob("ingestion-*.log")))
 
     def is_deferred(self) -> bool:
         return self.person.task("ingestion").get("state") == "deferred"

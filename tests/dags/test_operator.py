@@ -1,0 +1,126 @@
+"""The operator with a real driver and no Airflow around it: it starts one, another adopts it, ending the task ends it.
+
+There is no broker: the job waits for it, which is all that is needed here. The deferred life of a stream, in a real
+Airflow, is in tests/flow/test_watched_by_airflow.py.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
+from streams.operator import StreamOperator
+from streams.stopping import stop_driver
+from streams.submit import submit_arguments
+
+from spark_jobs.contracts import control
+from spark_jobs.contracts.control import Status
+from spark_jobs.contracts.streams import Layout
+from tests.dags.conftest import CHECKOUT
+
+Launch = Callable[..., StreamOperator]
+
+
+@pytest.fixture
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
+    """Makes rendered operators on one output folder, and leaves no driver behind."""
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps({"conn_type": "spark", "host": "local[1]"}))
+    jars = CHECKOUT / ".playground" / "jars" / "spark"
+    settings = {
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "KAFKA_CONNECTOR_JARS": str(jars) if jars.is_dir() else "",
+        "OUTPUT_BASE_PATH": str(tmp_path / "out"),
+        "CHECKPOINT_BASE_PATH": str(tmp_path / "checkpoints"),
+        "HEARTBEAT_INTERVAL": "1 second",
+        "INGESTION_UI_PORT": "0",
+    }
+
+    def operator(deferrable: bool = True, **changed: str) -> StreamOperator:
+        arguments = submit_arguments("ingestion", {}, CHECKOUT)
+        task = StreamOperator(task_id="run_ingestion", job="ingestion", deferrable=deferrable, **arguments)
+        task.render_template_fields({"var": {"value": settings | changed}})
+        return task
+
+    yield operator
+    stop_driver(Layout(tmp_path / "out"), patience_s=0)
+
+
+def executed(task: StreamOperator) -> BaseException | None:
+    try:
+        task.execute({})
+    except BaseException as end:
+        return end
+    return None
+
+
+def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(launch: Launch, tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "out")
+    waiting = launch(deferrable=False)
+    ends: list[BaseException | None] = []
+    thread = threading.Thread(target=lambda: ends.append(executed(waiting)), daemon=True)
+    thread.start()
+    status = _first_heartbeat(layout, thread)
+
+    deferred = executed(launch())
+    assert isinstance(deferred, TaskDeferred)
+    assert control.newest_token(layout) == 1, "adopted, not started again"
+    path, told = deferred.trigger.serialize()
+    assert (path, told["instance"]) == ("streams.stream_trigger.StreamTrigger", status.driver.instance)
+    assert deferred.method_name == "ended"
+
+    waiting.on_kill()
+    thread.join(60)
+    assert not thread.is_alive()
+    (end,) = ends
+    assert end is None or "killed from outside" in str(end), "asked to stop, or killed where that took too long"
+    assert status.log
+    assert Path(status.log).parent == layout.driver_logs
+
+
+def test_a_driver_that_refuses_to_start_is_quoted_and_not_tried_again(launch: Launch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    end = executed(launch(CHECKPOINT_BASE_PATH=str(tmp_path / "file")))
+    assert isinstance(end, AirflowFailException)
+    assert "refuses to start" in str(end)
+    assert "file cannot be written" in str(end)
+    failed = control.read_failed_start(Layout(tmp_path / "out"))
+    assert failed
+    assert not failed.retry_helps
+
+
+def test_what_needs_no_driver_to_be_seen(launch: Launch, tmp_path: Path) -> None:
+    wrong = executed(launch(BATCH_INTERVAL="soon"))
+    assert isinstance(wrong, AirflowFailException)
+    assert "BATCH_INTERVAL is 'soon'; allowed:" in str(wrong)
+    off = executed(launch(ENABLE_INGESTION="false"))
+    assert isinstance(off, AirflowSkipException)
+    assert "set the Variable ENABLE_INGESTION to true" in str(off)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_end_is_told_in_words(launch: Launch) -> None:
+    def ended(**event: Any) -> BaseException | None:
+        whole = {"is_failure": True, "sentence": "it broke", "next_step": "mend it", "retry_helps": True, "log": ""}
+        try:
+            launch().ended({}, whole | event)
+        except AirflowException as end:
+            return end
+        return None
+
+    assert ended(is_failure=False) is None
+    assert str(ended()) == "it broke. Next step: mend it."
+    assert isinstance(ended(retry_helps=False), AirflowFailException)
+    assert not isinstance(ended(), AirflowFailException)
+
+
+def _first_heartbeat(layout: Layout, thread: threading.Thread) -> Status:
+    while thread.is_alive():
+        status = control.read_status(layout)
+        if status is not None:
+            return status
+        time.sleep(0.2)
+    raise AssertionError("the task ended before its driver's first heartbeat")

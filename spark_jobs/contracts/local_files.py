@@ -6,6 +6,7 @@ This is the seam for object stores: create-if-absent, replace, move, list, read.
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -52,6 +53,12 @@ def move(source: Path, target: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def link(path: Path, second: Path) -> None:
+    """A second name for the file, where it is still there and has none yet."""
+    with suppress(FileNotFoundError, FileExistsError):
+        second.hardlink_to(path)
 
 
 def sync_folder(folder: Path) -> None:

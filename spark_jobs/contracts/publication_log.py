@@ -6,6 +6,7 @@ finds it unapplied applies it, so a crash, a second driver or a woken one all le
 """
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +19,7 @@ from spark_jobs.contracts.streams import Layout
 
 SCHEMA_VERSION = 1
 _NAME_DIGITS = 20
+_HOLDING = ".going-"
 
 
 class LogDamaged(RuntimeError):
@@ -119,6 +121,7 @@ class PublicationLog:
 
     def apply(self, entry: Entry) -> None:
         """Move and delete what the entry says. Safe to repeat, and to run in two processes at once."""
+        holding = self._hold(entry)
         folders = set()
         for number, (source, target) in enumerate(entry.moves):
             if number == (len(entry.moves) + 1) // 2:
@@ -128,18 +131,31 @@ class PublicationLog:
             folders.add((self.layout.root / target).parent)
         self.reached("moved")
         if self.is_applied(entry.seq):
+            shutil.rmtree(holding, ignore_errors=True)
             return  # applied by another process while we slept: a path deleted then may hold newer data now
-        # Only the removals between here and the last of them: after a compaction rows are there twice meanwhile.
-        deleted = [self.layout.root / path for path in entry.deletes]
-        for path in deleted:
-            path.unlink(missing_ok=True)
-        for folder in {path.parent for path in deleted}:
+        # Nothing but the removals until the last of them: after a compaction rows are there twice meanwhile.
+        for path in entry.deletes:
+            (self.layout.root / path).unlink(missing_ok=True)
+        for folder in {(self.layout.root / path).parent for path in entry.deletes}:
             local_files.remove_empty_folders(folder, self.layout.root)
+        shutil.rmtree(holding, ignore_errors=True)
         for folder in folders:
             local_files.sync_folder(folder)
         marker = {"schema_version": SCHEMA_VERSION, "seq": entry.seq, "at": entry.at, **entry.details}
         local_files.create_if_absent(self._applied_path(entry.seq), json.dumps(marker).encode())
         self.reached("applied")
+
+    def _hold(self, entry: Entry) -> Path:
+        """Give the files that go a second name, where new ones come in their place.
+
+        Taking away a name is quick; giving back a file's blocks is not, and is done once no reader sees it any more.
+        """
+        holding = self.layout.staging(self.dataset) / f"{_HOLDING}{entry.seq}"
+        if entry.moves and entry.deletes:
+            holding.mkdir(parents=True, exist_ok=True)
+            for number, path in enumerate(entry.deletes):
+                local_files.link(self.layout.root / path, holding / str(number))
+        return holding
 
     def publish(
         self,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +173,12 @@ def _swap(
 
     def stage(head: Entry) -> Entry | None:
         """Called under the lock: the entry, if the folder still holds just what was merged."""
-        if {path.name for path in folder.path.glob("*.parquet")} != {path.name for path in folder.files}:
+        names = {path.name for path in folder.files}
+        if {path.name for path in folder.path.glob("*.parquet")} != names:
             return None
-        target = folder.path.relative_to(root) / f"{head.seq + 1}-0.parquet"
+        # No other entry has this number, but files may have been brought along by hand.
+        free = next(name for n in count() if (name := f"{head.seq + 1}-{n}.parquet") not in names)
+        target = folder.path.relative_to(root) / free
         return Entry(
             kind="compaction",
             position=head.position,
@@ -207,12 +211,15 @@ def merged(files: Sequence[Path], target: Path) -> int | None:
 def _row_groups(files: Sequence[Path]) -> Iterator[pa.Table]:
     """All rows in order, in tables of bounded size."""
     held: list[pa.Table] = []
+    rows = size = 0
     for file in files:
         with pq.ParquetFile(file) as source:
             for number in range(source.num_row_groups):
                 held.append(source.read_row_group(number, use_threads=False))
-                if sum(t.num_rows for t in held) >= _ROWS_AT_ONCE or sum(t.nbytes for t in held) >= _BYTES_AT_ONCE:
+                rows += held[-1].num_rows
+                size += source.metadata.row_group(number).total_byte_size
+                if rows >= _ROWS_AT_ONCE or size >= _BYTES_AT_ONCE:
                     yield pa.concat_tables(held)
-                    held = []
+                    held, rows, size = [], 0, 0
     if held:
         yield pa.concat_tables(held)

@@ -32,14 +32,13 @@ class Readings:
 
 
 def hours_of_many_files(broker: Broker, place: Place, hours: int, files: int) -> LiveFeed:
-    """Written as the job writes them, one batch each, from messages that Kafka has; the topic has one partition."""
+    """Written as the job's tasks write them, from messages that Kafka has; the topic has one partition."""
     topic_id = topic_id_on_broker(broker_client(broker.bootstrap_servers), broker.bootstrap_servers, TOPIC)
     feed = LiveFeed(place.output, topic_id)
     for hour in range(hours):
-        batches = [[_trip(hour, file) for _ in range(EVENTS_A_FILE)] for file in range(files)]
-        produce(broker.bootstrap_servers, ((TOPIC, value) for batch in batches for value in batch), partition=0)
-        for batch in batches:
-            feed.take(batch)
+        values = [_trip(hour, file) for file in range(files) for _ in range(EVENTS_A_FILE)]
+        produce(broker.bootstrap_servers, ((TOPIC, value) for value in values), partition=0)
+        feed.take_in_pieces(values, files)
     for folder in feed.layout.dataset(BIKES.name).glob("**/hour=*"):
         os.utime(folder, (0, 0))
     return feed

@@ -10,8 +10,9 @@ import duckdb
 
 from spark_jobs.contracts.publication_log import Entry, PublicationLog
 from spark_jobs.contracts.streams import Layout, feed_named
+from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.ingestion.feed_stream import moves_of
-from spark_jobs.ingestion.staging_writer import StagedFile, staging_task
+from spark_jobs.ingestion.staging_writer import StagedFile, staged_hours, staging_task
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.kafka_stream import new_staging_folder
 from spark_jobs.runtime.owned_stream import OwnedStream
@@ -55,6 +56,24 @@ class LiveFeed:
             folder = new_staging_folder(self.log, self.writer.driver, head.seq + 1)
             task = staging_task(folder, BIKES, "UTC", refused_at or now())
             files = [StagedFile(*file.values()) for part in task(messages.to_batches()) for file in part.to_pylist()]
+            moves = tuple(moves_of(BIKES, files, folder.relative_to(self.layout.root), head.seq + 1))
+            position = self._position(head.position[TOPIC]["topic_id"], first + len(values))
+            return Entry("batch", position, moves, writer=self.writer.named())
+
+        self.log.publish(stage, may_write, now)
+
+    def take_in_pieces(self, values: Sequence[bytes | None], pieces: int) -> None:
+        """One batch of valid messages by so many tasks: as many files in each hour that all of them have."""
+
+        def stage(head: Entry) -> Entry:
+            first, size = self._next_offset(head), len(values) // pieces
+            rows = parsed(kafka_messages(values, first_offset=first), BIKES, "UTC")
+            folder = new_staging_folder(self.log, self.writer.driver, head.seq + 1)
+            files = [
+                file
+                for piece in range(pieces)
+                for file in staged_hours(rows.slice(piece * size, size), folder, f"{piece:04}", BIKES.event_time)
+            ]
             moves = tuple(moves_of(BIKES, files, folder.relative_to(self.layout.root), head.seq + 1))
             position = self._position(head.position[TOPIC]["topic_id"], first + len(values))
             return Entry("batch", position, moves, writer=self.writer.named())

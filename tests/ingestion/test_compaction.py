@@ -114,6 +114,15 @@ def test_a_folder_that_another_driver_compacted_is_left_alone(tmp_path: Path) ->
     assert feed.rows() == rows
 
 
+def test_a_file_brought_along_by_hand_under_the_next_number_is_not_written_over(tmp_path: Path) -> None:
+    feed = two_hours(tmp_path)
+    (nine, *_) = closed_folders(feed.layout.dataset(BIKES.name), now(), 2)
+    nine.files[-1].rename(nine.path / "5-0.parquet")
+    rows = feed.rows()
+    compacted(feed)
+    assert feed.rows() == rows
+
+
 def test_who_is_outranked_declares_nothing(tmp_path: Path) -> None:
     feed = two_hours(tmp_path)
 

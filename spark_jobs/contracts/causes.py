@@ -15,7 +15,7 @@ class Cause:
     sentence: str
     next_step: str
     is_outside: bool = False
-    """something we wait for (a broker, a topic) rather than a fault of ours"""
+    """something we wait for (a broker, a topic, room on a disk) rather than a fault of ours"""
 
 
 JVM_GONE = Cause(
@@ -27,6 +27,7 @@ DISK_FULL = Cause(
     r"No space left on device|Disk quota exceeded|ENOSPC|Errno 28\b|Errno 122\b",
     "the disk is full",
     "free some space; the stream goes on by itself where it stopped",
+    is_outside=True,
 )
 OUT_OF_MEMORY = Cause(
     r"OutOfMemoryError|MemoryError|Cannot allocate memory|insufficient memory for the Java Runtime",

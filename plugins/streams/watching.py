@@ -12,7 +12,7 @@ from spark_jobs.contracts.health import Health, Verdict, Wanted, judge
 from spark_jobs.contracts.incidents import Incident, Message, Trouble
 from spark_jobs.contracts.jobs import StreamJob
 from spark_jobs.contracts.remedies import Circumstances, Remedy, remedy
-from spark_jobs.contracts.restarts import well_again
+from spark_jobs.contracts.restarts import Restarts, well_again
 from spark_jobs.contracts.settings import Settings
 from spark_jobs.contracts.sight import Lookout, Sight
 from spark_jobs.contracts.streams import Layout
@@ -103,6 +103,8 @@ class Watch:
         is_well = verdict.health in _RUNNING
         well_for = self._well.true(is_well and driver)
         restarts = well_again(self._memory.restarts, well_for) if is_well else self._memory.restarts
+        if verdict.health is Health.SWITCHED_OFF:
+            restarts = Restarts()  # switched on again, it is wanted at once
         at = self._circumstances(verdict, wanted, needs_person, driver is not None and driver == self._seen_alive, now)
         opened, messages = self._incidents(sight, verdict, wanted, at)
         self._memory = WatchMemory(

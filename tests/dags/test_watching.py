@@ -95,6 +95,8 @@ def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Pla
 
 def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> None:
     control.hold(place.layout, "the run was ended by hand", datetime.now(UTC))
+    lately = Restarts(5, control.iso(datetime.now(UTC)))
+    watch_memory.write_memory(place.layout, WatchMemory(restarts=lately), datetime.now(UTC))
     watch = place.watch()
     assert watch.look() is None
     assert "stopped by hand (the run was ended by hand)" in watch_memory.read_memory(place.layout).sentence
@@ -104,7 +106,7 @@ def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> N
     place.variables["ENABLE_INGESTION"] = "true"
     found = watch.look()
     assert found
-    assert found.remedy is Remedy.START
+    assert found.remedy is Remedy.START, "at once, whatever was before"
 
 
 def test_what_only_a_person_can_help_is_told_and_not_tried_again_before_a_setting_changes(place: Place) -> None:

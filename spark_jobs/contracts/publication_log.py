@@ -121,6 +121,7 @@ class PublicationLog:
 
     def apply(self, entry: Entry) -> None:
         """Move and delete what the entry says. Safe to repeat, and to run in two processes at once."""
+        going = [self.layout.root / path for path in entry.deletes]
         holding = self._hold(entry)
         folders = set()
         for number, (source, target) in enumerate(entry.moves):
@@ -134,9 +135,8 @@ class PublicationLog:
             shutil.rmtree(holding, ignore_errors=True)
             return  # applied by another process while we slept: a path deleted then may hold newer data now
         # Nothing but the removals until the last of them: after a compaction rows are there twice meanwhile.
-        for path in entry.deletes:
-            (self.layout.root / path).unlink(missing_ok=True)
-        for folder in {(self.layout.root / path).parent for path in entry.deletes}:
+        local_files.remove_in_one_go(going)
+        for folder in {path.parent for path in going}:
             local_files.remove_empty_folders(folder, self.layout.root)
         shutil.rmtree(holding, ignore_errors=True)
         for folder in folders:

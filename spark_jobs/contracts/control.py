@@ -4,7 +4,9 @@ Times are UTC ISO 8601; `now` is always an argument. A document that cannot be r
 """
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -102,6 +104,20 @@ def write_status(layout: Layout, status: Status) -> None:
     document.update(document.pop("driver"))
     # Written every 2 s and worthless after a power cut: not synced to disk.
     local_files.replace(layout.status, json.dumps(document).encode(), durable=False)
+
+
+def show_life(layout: Layout) -> None:
+    """A sign of life where the status cannot be written: a new time needs no room on a full disk."""
+    with suppress(OSError):
+        os.utime(layout.status)
+
+
+def life_shown_at(layout: Layout) -> int | None:
+    """When the driver last wrote or touched its status, by the file system's clock: it tells two looks apart."""
+    try:
+        return layout.status.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def read_status(layout: Layout) -> Status | None:

@@ -35,7 +35,7 @@ class Lookout:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._heartbeat: tuple[str, str] | None = None
+        self._heartbeat: tuple[str, str, int | None] | None = None
         self._seen_at_s = 0.0
 
     def look(self, awake_s: float) -> Sight:
@@ -47,7 +47,7 @@ class Lookout:
         is_gone = status.state not in ENDED_JOB_STATES and driver_processes.is_certainly_dead(status.driver)
         if is_gone:
             status = control.read_status(self._layout) or status  # its last word comes just before its end
-        heartbeat = (status.driver.instance, status.at)
+        heartbeat = (status.driver.instance, status.at, control.life_shown_at(self._layout))
         if heartbeat != self._heartbeat:
             self._heartbeat, self._seen_at_s = heartbeat, awake_s
         return Sight(status, is_gone, timedelta(seconds=awake_s - self._seen_at_s))

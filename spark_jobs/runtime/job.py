@@ -239,6 +239,7 @@ class _Run:
             control.write_status(self.layout, status)
         except OSError as failure:
             log.error("the heartbeat could not be written: %s", explanation(failure).sentence)
+            control.show_life(self.layout)
 
     def _keep_following(self, start: Start) -> None:
         while not self.asked_to_stop.wait(_SWITCHES_EVERY_S):

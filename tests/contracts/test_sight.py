@@ -1,5 +1,6 @@
 """What can be seen of a real process, and what of a heartbeat alone."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,3 +67,17 @@ def test_a_driver_is_asked_to_stop_and_then_made_to(process: subprocess.Popen[by
     driver = status(process.pid).driver
     assert driver_processes.stop(driver, patience_s=30 if is_obedient else 0.2) is is_obedient
     assert driver_processes.running(driver) == []
+
+
+def test_a_driver_that_cannot_write_shows_life_all_the_same(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
+    layout = Layout(tmp_path)
+    lookout = Lookout(layout)
+    control.show_life(layout)
+    control.write_status(layout, status(process.pid, host="elsewhere"))
+    later = NOW + timedelta(seconds=60)
+    lookout.look(100)
+    os.utime(layout.status, ns=(0, 0))
+    assert not lookout.look(111).is_silent(later, STALE), "touched since the last look"
+    control.show_life(layout)
+    assert not lookout.look(121.5).is_silent(later, STALE)
+    assert lookout.look(132).is_silent(later, STALE)

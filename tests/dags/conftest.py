@@ -14,10 +14,11 @@ if find_spec("airflow") is None or find_spec("airflow.sdk") is None:
     # The Spark environment, in a plain `pytest tests`: nothing here can be imported.
     collect_ignore_glob = ["test_*.py"]
 else:
-    # Before the first import of airflow, which reads its configuration once.
+    # Before the first import of airflow, which reads its configuration once. Removed when the tests end.
+    HOME = tempfile.TemporaryDirectory(prefix="airflow-tests-")
     os.environ.update(
         {
-            "AIRFLOW_HOME": tempfile.mkdtemp(prefix="airflow-tests-"),
+            "AIRFLOW_HOME": HOME.name,
             "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(CHECKOUT / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "false",

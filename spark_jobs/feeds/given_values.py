@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +66,8 @@ def _keys_of(records: Sequence[Record]) -> set[str]:
 
 def _texts(values: list[Any]) -> pa.Array:
     if set(map(type, values)) <= {str, _NONE}:
-        return pa.array(values, pa.string())
+        with suppress(UnicodeEncodeError):  # half a surrogate pair: each on its own
+            return pa.array(values, pa.string())
     return pa.array(map(_text, values), pa.string())
 
 
@@ -95,7 +97,7 @@ def _numbers(values: list[Any]) -> tuple[pa.Array, pa.Array]:
         if kinds <= {str, _NONE}:
             texts = _without_empty(pa.array(values, pa.string()))
             return _finite(texts.cast(pa.float64())), pc.is_valid(texts)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, UnicodeEncodeError):
         pass  # one odd value: each on its own
     return pa.array(map(_number, values), pa.float64()), pc.is_valid(_without_empty(_texts(values)))
 

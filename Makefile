@@ -16,6 +16,9 @@ UV_VERSION := 0.13.9
 UV := $(TOOLS)/bin/uv
 # The Python that is here is the one to use; hashes come from the locks.
 export UV_PYTHON_DOWNLOADS := never
+# Compiled once here: where Python may not write bytecode (PYTHONDONTWRITEBYTECODE, a read-only folder), every process
+# of Airflow and every Python worker would compile thousands of files again at each start.
+export UV_COMPILE_BYTECODE := 1
 export PYTHONPATH := $(CURDIR)
 
 SPEED ?= 1

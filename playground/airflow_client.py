@@ -1,6 +1,8 @@
 """Airflow's REST API, as far as the launcher needs it."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
@@ -22,23 +24,31 @@ class AirflowClient:
         self._home = home
         self._token: str | None = None
 
+    def answers(self) -> bool:
+        return self._are_healthy("metadatabase")
+
     def is_healthy(self) -> bool:
         """Whether all components have said something lately."""
+        return self._are_healthy("metadatabase", "scheduler", "dag_processor", "triggerer")
+
+    def _are_healthy(self, *components: str) -> bool:
         try:
             health = self._call("GET", "/api/v2/monitor/health", authorised=False)
         except (AirflowError, URLError, OSError, TimeoutError):
             return False
-        wanted = ("metadatabase", "scheduler", "dag_processor", "triggerer")
-        return all((health.get(name) or {}).get("status") == "healthy" for name in wanted)
+        return all((health.get(name) or {}).get("status") == "healthy" for name in components)
 
     def variables(self) -> dict[str, str]:
         found = self._call("GET", "/api/v2/variables?limit=1000")["variables"]
         return {variable["key"]: variable["value"] for variable in found}
 
-    def set_variable(self, name: str, value: str, description: str) -> None:
-        entity = {"key": name, "value": value, "description": description}
-        action = {"action": "create", "entities": [entity], "action_on_existence": "overwrite"}
-        self._call("PATCH", "/api/v2/variables", {"actions": [action]})
+    def set_variables(self, values: Mapping[str, str], descriptions: Mapping[str, str] = MappingProxyType({})) -> None:
+        entities = [
+            {"key": name, "value": value, "description": descriptions.get(name, "")} for name, value in values.items()
+        ]
+        if entities:
+            action = {"action": "create", "entities": entities, "action_on_existence": "overwrite"}
+            self._call("PATCH", "/api/v2/variables", {"actions": [action]})
 
     def has_connection(self, name: str) -> bool:
         return self._found(f"/api/v2/connections/{quote(name, safe='')}") is not None
@@ -55,9 +65,6 @@ class AirflowClient:
 
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
-
-    def is_paused(self, dag_id: str) -> bool:
-        return bool(self._call("GET", f"/api/v2/dags/{dag_id}")["is_paused"])
 
     def active_runs(self, dag_id: str) -> list[str]:
         runs = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=running&state=queued")["dag_runs"]

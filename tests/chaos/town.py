@@ -104,7 +104,7 @@ class Town:
         services.append(self.playground.airflow.start_component(name, self.playground.env))
 
     def set_variable(self, name: str, value: str) -> None:
-        self.airflow.set_variable(name, value, "")
+        self.airflow.set_variables({name: value})
 
     def start_by_hand(self, job: str) -> None:
         """A second driver beside the one that runs, as a mistaken person starts it."""

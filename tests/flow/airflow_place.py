@@ -21,8 +21,7 @@ class Person(AirflowClient):
         self.home = home
 
     def sets(self, **variables: str) -> None:
-        for name, value in variables.items():
-            self.set_variable(name, value, "")
+        self.set_variables(variables)
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Oldest first."""

@@ -47,24 +47,24 @@ def main() -> None:
 
 
 def run_ours(folder: Path, broker: Broker, ends: Offsets) -> Result:
-    """The real job, until the last consequence of the last message stands in the last analytic."""
     # The rollup's triggers follow each other at once; the analytics look as often as they do by default.
     env = settings_for(folder, broker.bootstrap_servers, ANALYTICS_INTERVAL="10 seconds")
     layout = Layout(Path(env["ANALYTICS_OUTPUT_PATH"]))
     checkpoints = Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"]))
-
-    def everything_is_in() -> bool:
-        checkpoints.first_batch_at()
-        return is_rolled_up(layout, ends)
-
     with Contender("spark_jobs.analytics_job", folder, env) as job:
-        job.wait_until(everything_is_in, "everything was rolled up", _AT_MOST_S)
-        newest_tiles = max(PublicationLog(layout, ROLLUP).seqs())
-        job.wait_until(lambda: is_settled(layout, newest_tiles), "all analytics were settled", _AT_MOST_S)
+        job.wait_until(lambda: checkpoints.first_batch_at() is not None, "the first batch was planned", _AT_MOST_S)
+        wait_until_settled(job, layout, ends, _AT_MOST_S)
         first = rollup_began(checkpoints, layout)
         files = sum(parquet_files(layout.dataset(analytic.name)) for analytic in ANALYTICS)
         last = newest(layout.root / "_applied", "*/*.json")
         return result_of(job, "our job, nine analytics", messages_in(ends), first, last, files)
+
+
+def wait_until_settled(job: Contender, layout: Layout, ends: Offsets, at_most_s: float) -> None:
+    """Until the last consequence of the last message stands in the last analytic."""
+    job.wait_until(lambda: is_rolled_up(layout, ends), "everything was rolled up", at_most_s)
+    newest_tiles = max(PublicationLog(layout, ROLLUP).seqs())
+    job.wait_until(lambda: is_settled(layout, newest_tiles), "all analytics were settled", at_most_s)
 
 
 def rollup_began(checkpoints: Checkpoints, layout: Layout) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.analytics import is_rolled_up, is_settled
+from bench.analytics import wait_until_settled
 from bench.backlog import TRICKLE_STARTS, dump_messages, end_offsets, messages_in, start_trickle
 from bench.contender import Contender, settings_for
 from bench.freshness import freshness, freshness_text
@@ -18,8 +18,7 @@ from bench.ingest import tell, verdict
 from bench.record import report, table
 from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts import control
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import ROLLUP, Layout
+from spark_jobs.contracts.streams import Layout
 
 _TRICKLE_PER_S = 50
 _START_AT_MOST_S = 180
@@ -81,10 +80,7 @@ def calm(work: Path, broker: Broker, warm_up_s: float, measured_s: float) -> str
 
 
 def _freshness(work: Path, layout: Layout, job: Contender, broker: Broker, spell: Spell) -> str:
-    rolled_up = partial(is_rolled_up, layout, end_offsets(broker.bootstrap_servers))
-    job.wait_until(rolled_up, "everything was rolled up", _SETTLE_AT_MOST_S)
-    newest = max(PublicationLog(layout, ROLLUP).seqs())
-    job.wait_until(partial(is_settled, layout, newest), "all analytics were settled", _SETTLE_AT_MOST_S)
+    wait_until_settled(job, layout, end_offsets(broker.bootstrap_servers), _SETTLE_AT_MOST_S)
     raw = work / "raw"
     raw.mkdir()
     dump_messages(broker.bootstrap_servers, raw)

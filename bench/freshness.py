@@ -36,9 +36,10 @@ def freshness(layout: Layout, raw: Path, began: float, ended: float) -> dict[str
 
 def _rolled_up(layout: Layout, topic: str, raw: Path, began: float, ended: float) -> list[tuple[float, int]]:
     """(when it was produced, the rollup's entry that has it) of every message."""
+    entries = list(_entries(PublicationLog(layout, ROLLUP)))
     ends = {
-        partition: [(entry.position[topic]["next_offset"].get(partition, 0), entry.seq) for entry in _entries(layout)]
-        for partition in _newest(layout).position[topic]["next_offset"]
+        partition: [(entry.position[topic]["next_offset"].get(partition, 0), entry.seq) for entry in entries]
+        for partition in entries[-1].position[topic]["next_offset"]
     }
     rows = pq.read_table(raw / f"{topic}.parquet", columns=["kafka_partition", "kafka_offset", "kafka_timestamp"])
     found = []
@@ -50,22 +51,16 @@ def _rolled_up(layout: Layout, topic: str, raw: Path, began: float, ended: float
     return found
 
 
-def _entries(layout: Layout) -> Iterator[Entry]:
-    log = PublicationLog(layout, ROLLUP)
-    yield from map(log.entry, sorted(log.seqs()))
-
-
-def _newest(layout: Layout) -> Entry:
-    *_, newest = _entries(layout)
-    return newest
+def _entries(log: PublicationLog) -> Iterator[Entry]:
+    """Oldest first."""
+    return map(log.entry, sorted(log.seqs()))
 
 
 def _shown(layout: Layout, analytic: str) -> Iterator[tuple[int, float]]:
     """(the rollup's entry that an analytic's publication has reached, when it could be read), in order."""
     log = PublicationLog(layout, analytic)
-    for seq in sorted(log.seqs()):
-        marker = layout.applied(analytic) / f"{seq:020}.json"
-        yield log.entry(seq).position["rollup_seq"], marker.stat().st_mtime
+    for entry in _entries(log):
+        yield entry.position["rollup_seq"], log.applied_path(entry.seq).stat().st_mtime
 
 
 def _visible(messages: list[tuple[float, int]], shown: list[tuple[int, float]]) -> Iterator[tuple[float, float]]:

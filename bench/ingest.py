@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from bench.backlog import (
@@ -202,21 +201,20 @@ def triggers_part(work: Path, broker: Broker, warm_up_s: int, measured_s: int) -
         tell("our job reads the backlog")
         run_ours(folder, broker, ends)
     costs = []
-    for number, days in enumerate((0, *_AGES)):
+    for days in (0, *_AGES):
         tell(f"triggers with {days or 'only the backlog'} days of output")
         if days:
             age_output(folder / "out", days)
-        costs.append(trigger_cost(folder, broker, days, TRICKLE_STARTS + timedelta(days=number), warm_up_s, measured_s))
+        costs.append(trigger_cost(folder, broker, days, warm_up_s, measured_s))
     return triggers_text(costs)
 
 
-def trigger_cost(
-    folder: Path, broker: Broker, days: int, start: datetime, warm_up_s: int, measured_s: int
-) -> TriggerCost:
+def trigger_cost(folder: Path, broker: Broker, days: int, warm_up_s: int, measured_s: int) -> TriggerCost:
+    """Every time the same events: on another day a storm keeps people off their bikes, and with them the triggers."""
     applied = Layout(folder / "out").applied(FEEDS[0].name)
     env = settings_for(folder, broker.bootstrap_servers)
     with Contender(_OUR_JOB, folder, env) as job:
-        trickle = start_trickle(broker.bootstrap_servers, _TRICKLE_PER_S, start)
+        trickle = start_trickle(broker.bootstrap_servers, _TRICKLE_PER_S, TRICKLE_STARTS)
         try:
             before = newest(applied, "*.json")
             job.wait_until(lambda: newest(applied, "*.json") > before, "the first batch was published", 120)

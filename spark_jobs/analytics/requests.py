@@ -16,6 +16,7 @@ from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Analytic, Layout
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rebuild import Followers, rebuild
 from spark_jobs.rollup.rollup_store import DayFiles
+from spark_jobs.runtime.cleanup import CleanUp
 from spark_jobs.runtime.job import Start, utc_now
 from spark_jobs.runtime.owned_stream import OwnedStream
 from spark_jobs.runtime.request_desk import Work
@@ -46,7 +47,7 @@ def _requests(
     (rollup,) = (stream for stream in streams if stream.name == ROLLUP)
     return {
         REBUILD: rebuild(settings, writer, rollup, followers, utc_now),
-        **upkeep(settings, layout, checkpoints, streams, writer, utc_now),
+        **upkeep(CleanUp(settings, layout, checkpoints, streams, writer, utc_now)),
     }
 
 

@@ -142,7 +142,7 @@ class PublicationLog:
         for folder in folders:
             local_files.sync_folder(folder)
         marker = {"schema_version": SCHEMA_VERSION, "seq": entry.seq, "at": entry.at, **entry.details}
-        local_files.create_if_absent(self._applied_path(entry.seq), json.dumps(marker).encode())
+        local_files.create_if_absent(self.applied_path(entry.seq), json.dumps(marker).encode())
         self.reached("applied")
 
     def _hold(self, entry: Entry) -> Path:
@@ -186,7 +186,7 @@ class PublicationLog:
 
     def is_applied(self, seq: int) -> bool:
         """Whether the entry's files are in place. One that was cleaned up is: only the head can wait to be applied."""
-        return self._applied_path(seq).exists() or not self._path(seq).exists()
+        return self.applied_path(seq).exists() or not self._path(seq).exists()
 
     def old_documents(self, up_to: int) -> list[Path]:
         """Entries and markers 1 to `up_to`, in the order in which they may be removed.
@@ -217,5 +217,6 @@ class PublicationLog:
     def _path(self, seq: int) -> Path:
         return self.layout.log(self.dataset) / f"{seq:0{_NAME_DIGITS}}.json"
 
-    def _applied_path(self, seq: int) -> Path:
+    def applied_path(self, seq: int) -> Path:
+        """The marker that is there once the entry's files are in place."""
         return self.layout.applied(self.dataset) / f"{seq:0{_NAME_DIGITS}}.json"

@@ -8,6 +8,7 @@ from spark_jobs.contracts.requests import COMPACTION
 from spark_jobs.contracts.settings import Settings
 from spark_jobs.contracts.streams import FEEDS, Layout
 from spark_jobs.ingestion.compaction import compaction
+from spark_jobs.runtime.cleanup import CleanUp
 from spark_jobs.runtime.job import utc_now
 from spark_jobs.runtime.owned_stream import OwnedStream
 from spark_jobs.runtime.request_desk import Work
@@ -19,7 +20,7 @@ def ingestion_requests(settings: Settings, writer: Writer, feeds: Sequence[Owned
     layout, checkpoints = Layout(Path(settings.OUTPUT_BASE_PATH)), Path(settings.CHECKPOINT_BASE_PATH)
     return {
         COMPACTION: compaction(settings, writer, feeds, utc_now),
-        **upkeep(settings, layout, checkpoints, feeds, writer, utc_now),
+        **upkeep(CleanUp(settings, layout, checkpoints, feeds, writer, utc_now)),
     }
 
 

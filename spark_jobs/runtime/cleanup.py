@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,28 +30,20 @@ _STREAMS = {ROLLUP, *(feed.name for feed in FEEDS), *(analytic.name for analytic
 _SET_ASIDE = ".set-aside-"
 
 
+@dataclass(frozen=True)
 class CleanUp:
     """One job's clean-up, as a request: argument `dry_run`."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        layout: Layout,
-        checkpoints: Path,
-        streams: Sequence[OwnedStream],
-        writer: Writer,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._settings = settings
-        self._layout = layout
-        self._checkpoints = checkpoints
-        self._streams = {stream.name: stream for stream in streams}
-        self._writer = writer
-        self._now = now
+    settings: Settings
+    layout: Layout
+    checkpoints: Path
+    streams: Sequence[OwnedStream]
+    writer: Writer
+    now: Callable[[], datetime]
 
     def work(self, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
         tell("looking at what there is")
-        removals = plan(self.found(), self._settings, self._now())
+        removals = plan(self.found(), self.settings, self.now())
         total = sum(removal.found.bytes for removal in removals)
         report = [_line(removal) for removal in removals]
         if arguments.get("dry_run"):
@@ -63,13 +56,13 @@ class CleanUp:
     # -- removing -----------------------------------------------------------------------------------------------
 
     def _remove(self, removal: Removal) -> None:
-        stream = self._streams.get(removal.stream)
+        stream = self._stream(removal.stream)
         if removal.what == "checkpoint" and stream is not None:
             with stream.resting():  # it may be switched on just now
                 if not stream.is_on():
                     shutil.rmtree(removal.found.path, ignore_errors=True)
         elif removal.what == "dead letters" and stream is not None:
-            stream.log.publish(self._without(removal.found.files), self._writer.check, self._now)
+            stream.log.publish(self._without(removal.found.files), self.writer.check, self.now)
         elif removal.found.files:
             for path in removal.found.files:
                 path.unlink(missing_ok=True)
@@ -77,8 +70,11 @@ class CleanUp:
             shutil.rmtree(removal.found.path, ignore_errors=True)
 
     def _without(self, files: Iterable[Path]) -> Callable[[Entry], Entry | None]:
-        deletes = tuple(str(path.relative_to(self._layout.root)) for path in files)
-        return lambda head: Entry("cleanup", head.position, deletes=deletes, writer=self._writer.named())
+        deletes = tuple(str(path.relative_to(self.layout.root)) for path in files)
+        return lambda head: Entry("cleanup", head.position, deletes=deletes, writer=self.writer.named())
+
+    def _stream(self, name: str) -> OwnedStream | None:
+        return next((stream for stream in self.streams if stream.name == name), None)
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -88,20 +84,20 @@ class CleanUp:
             checkpoints=list(self._found_checkpoints()),
             staging=staging,
             tokens=list(self._tokens({driver_of_staging(one.found.path.name) for one in staging})),
-            answers=[_file(path) for path in _there(self._layout.answers.glob("*.json"))],
+            answers=[_file(path) for path in _there(self.layout.answers.glob("*.json"))],
             written_aside=[_file(path) for path in _there(self._written_aside())],
             dead_letters=list(self._dead_letters()),
-            old_entries=[(stream.name, self._old_entries(stream)) for stream in self._streams.values()],
-            half_removed=[_folder(folder) for folder in graves(self._layout, self._checkpoints)],
+            old_entries=[(stream.name, self._old_entries(stream)) for stream in self.streams],
+            half_removed=[_folder(folder) for folder in graves(self.layout, self.checkpoints)],
         )
 
     def _found_checkpoints(self) -> Iterator[Checkpoint]:
-        for folder in _folders(self._checkpoints):
+        for folder in _folders(self.checkpoints):
             name, aside, _ = folder.name.partition(_SET_ASIDE)
             is_ours_aside = bool(aside) and name in _STREAMS
             if not is_ours_aside and not (folder / "metadata").is_file() and not (folder / "offsets").is_dir():
                 continue  # not Spark's: whatever it is, it is not ours to remove
-            stream = self._streams.get(name)
+            stream = self._stream(name)
             yield Checkpoint(
                 _folder(folder),
                 name,
@@ -113,12 +109,12 @@ class CleanUp:
 
     def _staging(self) -> Iterator[Staging]:
         tokens = self._token_instances()
-        for stream in self._streams.values():
+        for stream in self.streams:
             stream.log.recover()  # what was promised from there is moved before anything is removed
-            for folder in _folders(self._layout.staging(stream.name)):
+            for folder in _folders(self.layout.staging(stream.name)):
                 instance = driver_of_staging(folder.name)
-                dead = driver_processes.instance_is_certainly_dead(self._layout, instance)
-                is_own = instance == self._writer.driver.instance
+                dead = driver_processes.instance_is_certainly_dead(self.layout, instance)
+                is_own = instance == self.writer.driver.instance
                 yield Staging(_folder(folder), is_own, dead, instance in tokens.values())
 
     def _tokens(self, staged: set[str]) -> Iterator[Token]:
@@ -127,30 +123,30 @@ class CleanUp:
 
     def _token_instances(self) -> dict[Path, str]:
         instances = {}
-        for path in self._layout.tokens.glob("[0-9]*.json"):
-            driver = control.token_driver(self._layout, int(path.stem))
+        for path in self.layout.tokens.glob("[0-9]*.json"):
+            driver = control.token_driver(self.layout, int(path.stem))
             instances[path] = driver.instance if driver else ""
         return instances
 
     def _written_aside(self) -> Iterator[Path]:
         """What a kill between writing a document aside and putting it in its place has left."""
-        for folder in (self._layout.control, self._layout.root / "_log", self._layout.root / "_applied"):
+        for folder in (self.layout.control, self.layout.root / "_log", self.layout.root / "_applied"):
             yield from folder.rglob(".*.tmp")
 
     def _dead_letters(self) -> Iterator[tuple[str, datetime, Files]]:
-        for folder in (self._layout.root / DEAD_LETTERS).glob("*/date=*"):
+        for folder in (self.layout.root / DEAD_LETTERS).glob("*/date=*"):
             day = _day(folder.name.removeprefix("date="))
-            if folder.parent.name in self._streams and day is not None:
+            if self._stream(folder.parent.name) is not None and day is not None:
                 yield folder.parent.name, day, _files(folder, folder.glob("*.parquet"))
 
     def _old_entries(self, stream: OwnedStream) -> Files:
-        folder, seqs = self._layout.log(stream.name), sorted(stream.log.seqs())
-        keep = self._settings
+        folder, seqs = self.layout.log(stream.name), sorted(stream.log.seqs())
+        keep = self.settings
 
         def at(seq: int) -> datetime:
             return datetime.fromisoformat(stream.log.entry(seq).at)
 
-        last = last_old_entry(seqs, at, keep.KEEP_LOG, keep.KEEP_LOG_ENTRIES, self._now())
+        last = last_old_entry(seqs, at, keep.KEEP_LOG, keep.KEEP_LOG_ENTRIES, self.now())
         return _files(folder, stream.log.old_documents(last) if last else [])
 
 

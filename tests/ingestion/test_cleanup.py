@@ -13,6 +13,7 @@ import pytest
 from spark_jobs.contracts import control, driver_processes
 from spark_jobs.contracts.control import Driver, Process
 from spark_jobs.contracts.settings import Settings, settings_from
+from spark_jobs.runtime.cleanup import CleanUp
 from spark_jobs.runtime.owned_stream import desk_instance
 from spark_jobs.runtime.request_desk import Outcome, Refused
 from spark_jobs.runtime.start_over import REMOVED, reset, start_over
@@ -36,7 +37,7 @@ def settings_of(feed: LiveFeed, **given: str) -> Settings:
 def cleaned(feed: LiveFeed, later: timedelta, dry_run: bool = False, **given: str) -> Outcome:
     settings = settings_of(feed, **given)
     checkpoints = Path(settings.CHECKPOINT_BASE_PATH)
-    work = upkeep(settings, feed.layout, checkpoints, [feed.owned], feed.writer, lambda: now() + later)
+    work = upkeep(CleanUp(settings, feed.layout, checkpoints, [feed.owned], feed.writer, lambda: now() + later))
     return work["cleanup"]({"dry_run": dry_run}, tell)
 
 

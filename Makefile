@@ -142,6 +142,10 @@ kill-matrix-analytics: setup ## The same for the analytics job: COUNT=20
 chaos: setup ## Do to a whole running playground what may happen in months, and count what was lost (needs root)
 	$(SPARK)/bin/python -m tests.chaos $(ARGS)
 
+.PHONY: soak
+soak: setup ## An hour under load with a fault every 5 minutes: does anything grow or stay behind? (needs root)
+	$(SPARK)/bin/python -m tests.chaos.soak $(ARGS)
+
 .PHONY: bench-ingest
 bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog
 	$(SPARK)/bin/python -m bench.ingest $(ARGS)

@@ -23,6 +23,9 @@ from tests.chaos.town import Town, town
 from tests.flow.driver import PROJECT
 
 
+HEAD = ["fault", "bound", "acted on after", "new batch after", "lost", "doubled", "two drivers alive", ""]
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of the table."""
@@ -46,7 +49,7 @@ def main() -> int:
     began = time.monotonic()
     interrupted_by_signals()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, town(Path(folder)) as mistreated:
-        lines = [_suffered(mistreated, fault) for fault in faults]
+        lines = [suffered(mistreated, fault) for fault in faults]
         verdict = Books(mistreated).closed()
     text = _text(lines, verdict, timedelta(seconds=time.monotonic() - began))
     print(text)
@@ -55,7 +58,7 @@ def main() -> int:
     return 0 if all(line.is_kept for line in lines) else 1
 
 
-def _suffered(mistreated: Town, fault: Fault) -> Line:
+def suffered(mistreated: Town, fault: Fault) -> Line:
     print(f"{datetime.now(UTC):%H:%M:%S} {fault.name} ...", file=sys.stderr, flush=True)
     since = time.time()
     try:
@@ -73,11 +76,10 @@ def _suffered(mistreated: Town, fault: Fault) -> Line:
 
 
 def _text(lines: Sequence[Line], verdict: str, took: timedelta) -> str:
-    head = ["fault", "bound", "acted on after", "new batch after", "lost", "doubled", "two drivers alive", ""]
     kept = sum(line.is_kept for line in lines)
     return (
         f"`make chaos`, {datetime.now(UTC):%Y-%m-%d}, 2 cores, {took.total_seconds() / 60:.0f} minutes: "
-        f"{kept} of {len(lines)} bounds kept.\n\n{table(head, [line.cells for line in lines])}\n\n{verdict}"
+        f"{kept} of {len(lines)} bounds kept.\n\n{table(HEAD, [line.cells for line in lines])}\n\n{verdict}"
     )
 
 

@@ -23,20 +23,20 @@ from tests.flow.driver import PROJECT
 
 DISK = "1g"
 """of the data: small enough to be filled in a second"""
-SPEED = "60"
+ORDINARY_SPEED = 60
 JARS = PROJECT / ".playground" / "jars"
 
 
 class Town:
     """One playground and what faults do to it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, speed: int = ORDINARY_SPEED) -> None:
         self.home = home
         self.env = merged_environment() | {
             "PLAYGROUND_HOME": str(home),
             "PLAYGROUND_KAFKA_PORT": str(free_port()),
             "AIRFLOW_PORT": str(free_port()),
-            "PLAYGROUND_SPEED": SPEED,
+            "PLAYGROUND_SPEED": str(speed),
             "INGESTION_UI_PORT": "0",
             "ANALYTICS_UI_PORT": "0",
         }
@@ -158,14 +158,14 @@ class Town:
 
 
 @contextmanager
-def town(home: Path) -> Iterator[Town]:
+def town(home: Path, speed: int = ORDINARY_SPEED) -> Iterator[Town]:
     """A running playground whose data lie on a disk of their own, ended and unmounted afterwards. Needs root."""
     data = home / "data"
     data.mkdir(parents=True)
     (home / "jars").symlink_to(JARS)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(data)], check=True)
     try:
-        made = Town(home)
+        made = Town(home, speed)
         try:
             made.playground.start()
             for job in JOBS:

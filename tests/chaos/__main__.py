@@ -22,7 +22,6 @@ from tests.chaos.faults import Fault, all_faults
 from tests.chaos.town import Town, town
 from tests.flow.driver import PROJECT
 
-
 HEAD = ["fault", "bound", "acted on after", "new batch after", "lost", "doubled", "two drivers alive", ""]
 
 

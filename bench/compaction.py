@@ -10,8 +10,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.backlog import PROJECT, end_offsets
-from bench.record import write_between_markers
+from bench.backlog import end_offsets
+from bench.record import RELIABILITY, write_between_markers
 from playground.broker_process import temporary_broker
 from tests.flow.compaction import (
     EVENTS_A_FILE,
@@ -33,7 +33,7 @@ def main() -> None:
         text = measured(Path(folder), given.hours, given.files)
     print(text)
     if given.record:
-        write_between_markers(PROJECT / "RELIABILITY.md", "compaction", text)
+        write_between_markers(RELIABILITY, "compaction", text)
 
 
 def measured(work: Path, hours: int, files: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.backlog import PROJECT
 
 BENCHMARKS = PROJECT / "BENCHMARKS.md"
+RELIABILITY = PROJECT / "RELIABILITY.md"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

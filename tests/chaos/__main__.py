@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.record import table, write_between_markers
+from bench.record import RELIABILITY, table, write_between_markers
 from playground.run import interrupted_by_signals
 from tests.chaos.books import Books
 from tests.chaos.faults import Fault, all_faults
 from tests.chaos.town import Town, town
-from tests.flow.driver import PROJECT
 
 HEAD = ["fault", "bound", "acted on after", "new batch after", "lost", "doubled", "two drivers alive", ""]
 
@@ -53,7 +52,7 @@ def main() -> int:
     text = _text(lines, verdict, timedelta(seconds=time.monotonic() - began))
     print(text)
     if asked.record:
-        write_between_markers(PROJECT / "RELIABILITY.md", "chaos", text)
+        write_between_markers(RELIABILITY, "chaos", text)
     return 0 if all(line.is_kept for line in lines) else 1
 
 

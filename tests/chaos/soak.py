@@ -19,14 +19,13 @@ from statistics import linear_regression
 
 import psutil
 
-from bench.record import table, write_between_markers
+from bench.record import RELIABILITY, table, write_between_markers
 from playground.memory import MIB, part_of_process, pss_bytes, running_processes
 from playground.run import interrupted_by_signals
 from tests.chaos.__main__ import HEAD, Line, suffered
 from tests.chaos.books import Books
 from tests.chaos.faults import all_faults
 from tests.chaos.town import Town, town
-from tests.flow.driver import PROJECT
 
 SPEED = 600
 """some hundred events a second"""
@@ -81,7 +80,7 @@ def main() -> int:
     text = told(looks, lines, verdict)
     print(text)
     if asked.record:
-        write_between_markers(PROJECT / "RELIABILITY.md", "soak", text)
+        write_between_markers(RELIABILITY, "soak", text)
     return 0 if all(line.is_kept for line in lines) and not more_at_the_end(looks) else 1
 
 

@@ -17,18 +17,18 @@ from shutil import rmtree
 
 import pyarrow as pa
 
+from bench.record import RELIABILITY, write_between_markers
 from playground.broker_process import temporary_broker
 from playground.generator.stream import Scenario, messages
 from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace, Ends
-from tests.flow.driver import PROJECT, Driver, Place
+from tests.flow.driver import Driver, Place
 from tests.flow.killings import VICTIMS
 from tests.flow.produced import TOPICS, end_offsets, produce
 
 STEPS = ("staging", "staged", "declared", "half moved", "moved", "applied")
 STREAMS = ("rollup", "precipitation_impact")
 START = datetime(2018, 11, 3, tzinfo=UTC)
-BEGIN, END = "<!-- kill-matrix-analytics -->", "<!-- /kill-matrix-analytics -->"
 
 
 @dataclass(frozen=True)
@@ -139,16 +139,7 @@ def main() -> None:
     )
     print(result)
     if given.record:
-        record(PROJECT / "RELIABILITY.md", result)
-
-
-def record(path: Path, result: str) -> None:
-    """Replace what stands between the markers; at the end where there are none yet."""
-    text = path.read_text()
-    before, found, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    gap = "" if found else "\n"
-    path.write_text(f"{before}{gap}{BEGIN}\n{result}\n{END}{after or chr(10)}")
+        write_between_markers(RELIABILITY, "kill-matrix-analytics", result)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from bench.record import RELIABILITY, write_between_markers
 from playground.broker_process import temporary_broker
-from tests.flow.driver import PROJECT, Place
+from tests.flow.driver import Place
 from tests.flow.killings import (
     STEPS,
     Killing,
@@ -26,7 +27,6 @@ from tests.flow.killings import (
 from tests.flow.produced import end_offsets, generated, produce
 
 EVENTS_PER_ROUND = 12_000
-BEGIN, END = "<!-- kill-matrix -->", "<!-- /kill-matrix -->"
 
 
 def rounds(count: int) -> Iterator[list[Killing]]:
@@ -68,7 +68,7 @@ def main() -> None:
     result = report(done, time.monotonic() - began, datetime.now(UTC))
     print(result)
     if given.record:
-        record(PROJECT / "RELIABILITY.md", result)
+        write_between_markers(RELIABILITY, "kill-matrix", result)
 
 
 def report(killings: int, took_s: float, now: datetime) -> str:
@@ -78,14 +78,6 @@ def report(killings: int, took_s: float, now: datetime) -> str:
         f"round: **0 lost, 0 doubled**, sorted content equal to that of an undisturbed run. "
         f"{took_s / 60:.0f} minutes, {now:%Y-%m-%d}. Command: `make kill-matrix COUNT={killings}`."
     )
-
-
-def record(path: Path, result: str) -> None:
-    """Replace what stands between the markers."""
-    text = path.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n{result}\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,11 @@ run: setup ## Start broker, feeds, Airflow and the jobs; prints a URL and a logi
 
 .PHONY: test
 test: setup ## Run every test of both environments
-	$(SPARK)/bin/python -m pytest --ignore=tests/dags
+	$(SPARK)/bin/python -m pytest $(IN_PARALLEL) tests/flow tests --ignore=tests/dags
 	$(AIRFLOW)/bin/python -m pytest --confcutdir=tests/dags tests/dags
+
+# Two files at a time, the longest first.
+IN_PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup
 setup: ## Install what is missing: both Python environments, Kafka, Spark's Kafka connector

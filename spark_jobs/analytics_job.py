@@ -12,8 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-if __package__ in (None, ""):  # spark-submit runs this file by its path
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if __package__ in (None, ""):  # spark-submit runs this file by its path, with a zip of PySpark's sources before it
+    installed = [place for place in sys.path if not place.endswith(".zip")]
+    sys.path[:] = [str(Path(__file__).resolve().parents[1]), *installed]
 
 from spark_jobs.analytics.analytic_stream import analytic_stream
 from spark_jobs.analytics.requests import analytics_requests

@@ -34,6 +34,7 @@ _SAME_FOR_ALL: _Options = {
     "spark.sql.streaming.ui.retainedProgressUpdates": "20",
     "spark.ui.showConsoleProgress": "false",
     "spark.executorEnv.PYTHONPATH": str(_PROJECT),
+    "spark.python.daemon.module": "spark_jobs.runtime.worker_daemon",
 }
 _LOCAL_ONLY: _Options = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
 

@@ -202,7 +202,7 @@ def triggers_part(work: Path, broker: Broker, warm_up_s: int, measured_s: int) -
         run_ours(folder, broker, ends)
     costs = []
     for days in (0, *_AGES):
-        tell(f"triggers with {days or 'only the backlog'} days of output")
+        tell(f"triggers with {f'{days} days of output' if days else 'only the backlog'}")
         if days:
             age_output(folder / "out", days)
         costs.append(trigger_cost(folder, broker, days, warm_up_s, measured_s))

@@ -19,6 +19,9 @@ JARS = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground")) / "jars"
 _SETTINGS_PREFIXES = ("KAFKA_", "STREAMS_", "OUTPUT_", "CHECKPOINT_", "ANALYTICS_", "ENABLE_", "MAX_OFFSETS", "BATCH_")
 _STOP_AT_MOST_S = 60
 
+JAVAS_OWN = "-XX:+ExitOnOutOfMemoryError"
+"""What the plain contenders' JVM gets: both compilers and Java's choice of a collector. Ours are chosen for our job."""
+
 Offsets = Mapping[str, Mapping[str, int]]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from bench.contender import JAVAS_OWN
 from spark_jobs.contracts.settings import Settings, in_words, settings_from
 from spark_jobs.feeds.kafka_source import EARLIEST, kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
@@ -175,7 +176,7 @@ QUERIES: Mapping[str, Callable[[Feeds], DataFrame]] = {
 
 def main() -> None:
     settings = settings_from(os.environ)
-    spark = spark_session(settings, "plain analytics", 0, os.environ)
+    spark = spark_session(settings, "plain analytics", 0, os.environ, java_options=JAVAS_OWN)
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     # A correlation of values that do not vary divides by zero: null, as in the job.
     spark.conf.set("spark.sql.ansi.enabled", "false")

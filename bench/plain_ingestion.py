@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.contender import JAVAS_OWN
 from spark_jobs.contracts.settings import in_words, settings_from
 from spark_jobs.contracts.streams import FEEDS, Feed
 from spark_jobs.feeds.kafka_source import EARLIEST, kafka_messages
@@ -118,7 +119,7 @@ def _path_columns(feed: Feed) -> list[str]:
 
 def main() -> None:
     settings = settings_from(os.environ)
-    spark = spark_session(settings, "plain ingestion", 0, os.environ)
+    spark = spark_session(settings, "plain ingestion", 0, os.environ, java_options=JAVAS_OWN)
     for feed in FEEDS:
         topic = settings.topic(feed)
         start = {topic: {str(partition): EARLIEST for partition in range(_PARTITIONS)}}

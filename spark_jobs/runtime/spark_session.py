@@ -39,7 +39,9 @@ _SAME_FOR_ALL: _Options = {
 _LOCAL_ONLY: _Options = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
 
 
-def spark_session(settings: Settings, job: str, ui_port: int, env: MutableMapping[str, str]) -> SparkSession:
+def spark_session(
+    settings: Settings, job: str, ui_port: int, env: MutableMapping[str, str], java_options: str = JAVA_OPTIONS
+) -> SparkSession:
     """Start Spark. Under `python -m` this also starts the JVM, with our memory, connector and loopback address."""
     submitted = "PYSPARK_GATEWAY_PORT" in env
     env.setdefault("PYSPARK_PYTHON", sys.executable)  # tasks run where the driver's packages are
@@ -47,7 +49,7 @@ def spark_session(settings: Settings, job: str, ui_port: int, env: MutableMappin
     if not submitted:
         env.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # where the Spark UI listens
         master = env.get("SPARK_MASTER", _DEFAULT_MASTER)
-        builder = builder.master(master).config(map=_launch_options(settings))
+        builder = builder.master(master).config(map=_launch_options(settings, java_options))
         if master.startswith("local"):
             builder = builder.config(map=_LOCAL_ONLY)
     # Without SPARK_LOCAL_IP a submitted driver's UI would listen on every address of the machine.
@@ -59,7 +61,7 @@ def spark_session(settings: Settings, job: str, ui_port: int, env: MutableMappin
     return spark
 
 
-def _launch_options(settings: Settings) -> _Options:
+def _launch_options(settings: Settings, java_options: str) -> _Options:
     connector: _Options = (
         {"spark.jars": ",".join(str(jar) for jar in sorted(Path(settings.KAFKA_CONNECTOR_JARS).glob("*.jar")))}
         if settings.KAFKA_CONNECTOR_JARS
@@ -67,7 +69,7 @@ def _launch_options(settings: Settings) -> _Options:
     )
     return {
         "spark.driver.memory": settings.SPARK_DRIVER_MEMORY,
-        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+        "spark.driver.extraJavaOptions": java_options,
         **connector,
     }
 

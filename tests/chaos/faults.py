@@ -60,6 +60,7 @@ def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
             Fault(f"{job}: hangs (SIGSTOP), wakes later", f"replaced within {REPLACED_WITHIN_S} s", _hanging(job))
             for job in JOBS
         ),
+        Fault("task killed with -9 while it launches", "its driver adopted, no second one", _task_killed),
         Fault("one analytic keeps failing", "the other eight undisturbed, mends itself", _failing_analytic),
         Fault("scheduler killed with -9", "streams go on", _component_killed("scheduler")),
         Fault("scheduler ended with SIGTERM", f"ends within {SCHEDULER_ENDS_WITHIN_S} s", _scheduler_ended),
@@ -130,6 +131,22 @@ def _hanging(job: str) -> Callable[[Town], Outcome]:
         return Outcome(detected, working)
 
     return happens
+
+
+def _task_killed(town: Town) -> Outcome:
+    """Once its spark-submit runs, before the driver has said anything."""
+    before, began = town.watching.now("ingestion"), time.time()
+    town.kill("ingestion", "group")
+    _until(lambda: town.launching_task("ingestion") is not None, BATCH_WITHIN_S, "a task launches the driver")
+    detected = time.time() - began
+    task = town.launching_task("ingestion")
+    assert task is not None, "the task had ended before it was killed"
+    task.kill()
+    _batch_of_another(town, "ingestion", before, 2 * BATCH_WITHIN_S)
+    working = time.time() - began
+    _until(lambda: bool(town.airflow.active_runs("ingestion")), REPLACED_WITHIN_S, "a run follows the driver")
+    assert town.watching.starts(began) == 1, "a second driver was started"
+    return Outcome(detected, working)
 
 
 def _stream_states(town: Town) -> dict[str, str]:

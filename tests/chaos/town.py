@@ -12,7 +12,7 @@ import psutil
 
 from playground.airflow_client import AirflowClient
 from playground.launcher_ports import free_port
-from playground.launcher_processes import Service, end_processes, end_service, marked_processes
+from playground.launcher_processes import Service, command_line, end_processes, end_service, marked_processes
 from playground.launcher_settings import job_environment, merged_environment, playground_settings
 from playground.run import Playground
 from spark_jobs.contracts import control
@@ -61,6 +61,16 @@ class Town:
         status = self.status(job)
         assert status is not None, f"{job} has no status"
         return {process.role: psutil.Process(process.pid) for process in status.driver.processes}
+
+    def launching_task(self, job: str) -> psutil.Process | None:
+        """The task's process that has just started the job's spark-submit, while it waits for a sign of life."""
+        for process in marked_processes(self.playground.mark):
+            if any(part.endswith(f"{job}_job.py") for part in command_line(process)):
+                with suppress(psutil.NoSuchProcess):
+                    parent = process.parent()
+                    if parent is not None and " ".join(command_line(parent)).startswith("airflow worker"):
+                        return parent
+        return None
 
     def kill(self, job: str, role: str) -> None:
         """kill -9 of the Python driver, its JVM, or (role `group`) of the whole process group."""

@@ -1,6 +1,5 @@
 """An in-process DuckDB for each thread: opening one costs more than a query on a batch."""
 
-import gc
 import threading
 import warnings
 
@@ -26,7 +25,6 @@ def task_database() -> duckdb.DuckDBPyConnection:
         for macro in _MACROS:
             connection.execute(f"CREATE MACRO {macro}")
         _of_thread.connection = connection
-        gc.freeze()  # a worker collects garbage after every task: all that was imported until now is none
     opened: duckdb.DuckDBPyConnection = _of_thread.connection
     return opened
 

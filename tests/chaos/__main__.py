@@ -6,6 +6,7 @@ independent reference. Needs root, for the disk.
 """
 
 import argparse
+import shlex
 import sys
 import tempfile
 import time
@@ -49,7 +50,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, town(Path(folder)) as mistreated:
         lines = [suffered(mistreated, fault) for fault in faults]
         verdict = Books(mistreated).closed()
-    text = _text(lines, verdict, timedelta(seconds=time.monotonic() - began))
+    command = f"python -m tests.chaos {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    text = _text(command, lines, verdict, timedelta(seconds=time.monotonic() - began))
     print(text)
     if asked.record:
         write_between_markers(RELIABILITY, "chaos", text)
@@ -73,10 +75,10 @@ def suffered(mistreated: Town, fault: Fault) -> Line:
     return Line(cells, is_kept and lost == doubled == 0)
 
 
-def _text(lines: Sequence[Line], verdict: str, took: timedelta) -> str:
+def _text(command: str, lines: Sequence[Line], verdict: str, took: timedelta) -> str:
     kept = sum(line.is_kept for line in lines)
     return (
-        f"`make chaos`, {datetime.now(UTC):%Y-%m-%d}, 2 cores, {took.total_seconds() / 60:.0f} minutes: "
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, 2 cores, {took.total_seconds() / 60:.0f} minutes: "
         f"{kept} of {len(lines)} bounds kept.\n\n{table(HEAD, [line.cells for line in lines])}\n\n{verdict}"
     )
 

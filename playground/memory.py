@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
 import psutil
 import typer
@@ -63,9 +64,10 @@ def running_processes(home: str) -> list[psutil.Process]:
     """Everything that `make run` started, and itself."""
     marked = {process.pid: process for process in marked_processes(home)}
     for process in list(marked.values()):
-        for parent in process.parents():
-            if part_of(" ".join(command_line(parent))) == "launcher" and "python" in parent.name():
-                marked[parent.pid] = parent
+        with suppress(psutil.Error):  # it may end while it is looked at
+            for parent in process.parents():
+                if part_of(" ".join(command_line(parent))) == "launcher" and "python" in parent.name():
+                    marked[parent.pid] = parent
     return list(marked.values())
 
 

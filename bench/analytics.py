@@ -1,8 +1,6 @@
 """`make bench-analytics`: nine analytics from one pass over Kafka, against nine independent streaming queries."""
 
 import argparse
-import shlex
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from bench.contender import (
 )
 from bench.ingest import tell, verdict
 from bench.plain_analytics import QUERIES
-from bench.record import report, table
+from bench.record import command_given, report, table
 from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
@@ -32,7 +30,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=3_000_000, help="messages in the backlog, over 14 days")
     parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
     asked = parser.parse_args()
-    command = f"python -m bench.analytics {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    command = command_given("bench.analytics")
     with tempfile.TemporaryDirectory(prefix="bench-analytics-") as folder:
         work = Path(folder)
         with temporary_broker(work, heap="512m") as broker:

@@ -1,8 +1,6 @@
 """`python -m bench.calm`: what both jobs cost when idle and under a trickle, and how fresh the results are."""
 
 import argparse
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -15,7 +13,7 @@ from bench.backlog import TRICKLE_STARTS, dump_messages, end_offsets, messages_i
 from bench.contender import Contender, settings_for
 from bench.freshness import freshness, freshness_text
 from bench.ingest import tell, verdict
-from bench.record import report, table
+from bench.record import command_given, report, table
 from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts import control
 from spark_jobs.contracts.streams import Layout
@@ -32,7 +30,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=15, help="minutes of each spell before it is measured")
     parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
     asked = parser.parse_args()
-    command = f"python -m bench.calm {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    command = command_given("bench.calm")
     with tempfile.TemporaryDirectory(prefix="bench-calm-") as folder:
         work = Path(folder)
         with temporary_broker(work) as broker:

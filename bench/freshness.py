@@ -1,7 +1,7 @@
 """How long after its message was produced an event stands in an analytic's files, told by the logs once all is done."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +23,8 @@ def freshness(layout: Layout, raw: Path, began: float, ended: float) -> dict[str
 
     `raw` has the topics' messages as `dump_messages` writes them.
     """
-    rolled_up = {feed: _rolled_up(layout, topic, raw, began, ended) for feed, topic in TOPICS.items()}
+    entries = list(_entries(PublicationLog(layout, ROLLUP)))
+    rolled_up = {feed: _rolled_up(entries, topic, raw, began, ended) for feed, topic in TOPICS.items()}
     found = {}
     for analytic in ANALYTICS:
         shown = list(_shown(layout, analytic.name))
@@ -34,9 +35,8 @@ def freshness(layout: Layout, raw: Path, began: float, ended: float) -> dict[str
     return found
 
 
-def _rolled_up(layout: Layout, topic: str, raw: Path, began: float, ended: float) -> list[tuple[float, int]]:
+def _rolled_up(entries: Sequence[Entry], topic: str, raw: Path, began: float, ended: float) -> list[tuple[float, int]]:
     """(when it was produced, the rollup's entry that has it) of every message."""
-    entries = list(_entries(PublicationLog(layout, ROLLUP)))
     ends = {
         partition: [(entry.position[topic]["next_offset"].get(partition, 0), entry.seq) for entry in entries]
         for partition in entries[-1].position[topic]["next_offset"]

@@ -4,7 +4,6 @@ All contenders run on this machine one after the other, each as its own process 
 """
 
 import argparse
-import shlex
 import shutil
 import statistics
 import sys
@@ -34,7 +33,7 @@ from bench.contender import (
     settings_for,
 )
 from bench.existing_output import age_output
-from bench.record import report, table
+from bench.record import command_given, report, table
 from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import FEEDS, Layout
@@ -55,7 +54,7 @@ def main() -> None:
     parser.add_argument("--trickle", type=int, default=60, help="seconds of trickle that are measured")
     parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
     asked = parser.parse_args()
-    command = f"python -m bench.ingest {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    command = command_given("bench.ingest")
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
         work = Path(folder)
         with temporary_broker(work, heap="512m") as broker:

@@ -1,6 +1,8 @@
 """Figures into BENCHMARKS.md: between markers, by the command that measured them, so that nobody types a figure."""
 
 import re
+import shlex
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,11 @@ RELIABILITY = PROJECT / "RELIABILITY.md"
 def table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def command_given(module: str) -> str:
+    """The command line of this process, for the page; `--record` is left out."""
+    return f"python -m {module} {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
 
 
 def report(section: str, command: str, text: str, record: bool) -> None:

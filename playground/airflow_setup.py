@@ -49,14 +49,9 @@ def watch_of(job: str) -> str:
     return f"watch_{job}"
 
 
-def start_watched(client: AirflowClient, job: str) -> None:
-    """From now on the watch keeps the job as the Variables want it: it starts it too where nobody else does."""
+def start_job(client: AirflowClient, job: str, at_once: bool) -> None:
+    """Has the job's DAG and its watch run. The watch starts the job too, tens of seconds later on two busy cores."""
     client.unpause(job)
-    client.unpause(watch_of(job))
-
-
-def start_at_once(client: AirflowClient, job: str) -> None:
-    """What the watch would do too, once it has come up and looked: tens of seconds later on two busy cores."""
-    client.unpause(job)
-    if not client.active_runs(job):
+    if at_once and not client.active_runs(job):
         client.trigger(job)
+    client.unpause(watch_of(job))

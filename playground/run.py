@@ -23,8 +23,7 @@ from playground.airflow_setup import (
     default_variables,
     import_variables,
     jobs_here,
-    start_at_once,
-    start_watched,
+    start_job,
     watch_of,
 )
 from playground.broker import broker_of
@@ -113,12 +112,11 @@ class Playground:
 
     def _start_jobs(self, client: AirflowClient) -> None:
         """The first rows first: with two cores, two drivers that start at once take twice as long, each of them."""
-        for dag in (dag for job in jobs_here() for dag in (job, watch_of(job))):
-            self._wait_for(f"the DAG {dag}", lambda dag=dag: self._has_dag(client, dag), DAG_TIMEOUT_S)  # type: ignore[misc]
-        if held_because(Layout(Path(self.jobs.OUTPUT_BASE_PATH))) is None:
-            start_at_once(client, FIRST_JOB)
+        is_held = held_because(Layout(Path(self.jobs.OUTPUT_BASE_PATH))) is not None
         for job in jobs_here():
-            start_watched(client, job)
+            for dag in (job, watch_of(job)):
+                self._wait_for(f"the DAG {dag}", lambda dag=dag: self._has_dag(client, dag), DAG_TIMEOUT_S)  # type: ignore[misc]
+            start_job(client, job, at_once=job == FIRST_JOB and not is_held)
         say(f"The DAGs {' and '.join(jobs_here())} are started, or adopt what runs.")
 
     def _start_airflow(self) -> None:

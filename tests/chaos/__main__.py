@@ -6,7 +6,6 @@ independent reference. Needs root, for the disk.
 """
 
 import argparse
-import shlex
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.record import RELIABILITY, table, write_between_markers
+from bench.record import RELIABILITY, command_given, table, write_between_markers
 from playground.run import interrupted_by_signals
 from tests.chaos.books import Books
 from tests.chaos.faults import Fault, all_faults
@@ -50,7 +49,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, town(Path(folder)) as mistreated:
         lines = [suffered(mistreated, fault) for fault in faults]
         verdict = Books(mistreated).closed()
-    command = f"python -m tests.chaos {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
+    command = command_given("tests.chaos")
     text = _text(command, lines, verdict, timedelta(seconds=time.monotonic() - began))
     print(text)
     if asked.record:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import psutil
 
@@ -28,6 +29,8 @@ API_SERVER_AWAY = timedelta(minutes=5)
 _HALF_ENDS_WITHIN_S = 30
 _MENDS_WITHIN_S = 400
 _FAILING = "temporal_correlations"
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,8 @@ def _task_killed(town: Town) -> Outcome:
     """Once its spark-submit runs, before the driver has said anything."""
     before, began = town.watching.now("ingestion"), time.time()
     town.kill("ingestion", "group")
-    _until(lambda: town.launching_task("ingestion") is not None, BATCH_WITHIN_S, "a task launches the driver")
+    task = _until(lambda: town.launching_task("ingestion"), BATCH_WITHIN_S, "a task launches the driver")
     detected = time.time() - began
-    task = town.launching_task("ingestion")
-    assert task is not None, "the task had ended before it was killed"
     task.kill()
     _batch_of_another(town, "ingestion", before, 2 * BATCH_WITHIN_S)
     working = time.time() - began
@@ -313,9 +314,11 @@ def _quiet(length: timedelta) -> Callable[[Town], Outcome]:
     return happens
 
 
-def _until(condition: Callable[[], bool], at_most_s: float, what: str) -> None:
+def _until(condition: Callable[[], Found | None], at_most_s: float, what: str) -> Found:
+    """What the condition gives once it gives something true."""
     deadline = time.monotonic() + at_most_s
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {at_most_s:.0f} s")
         time.sleep(0.5)
+    return found

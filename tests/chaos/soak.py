@@ -19,7 +19,7 @@ from statistics import linear_regression
 
 import psutil
 
-from bench.record import RELIABILITY, table, write_between_markers
+from bench.record import RELIABILITY, command_given, table, write_between_markers
 from playground.memory import MIB, part_of_process, pss_bytes, running_processes
 from playground.run import interrupted_by_signals
 from tests.chaos.__main__ import HEAD, Line, suffered
@@ -42,6 +42,7 @@ FAULTS = (
 _LOOK_EVERY_S = 20
 _CALM_S = 180
 """before the first fault and after the last one"""
+_CALM_LOOKS = _CALM_S // _LOOK_EVERY_S
 KINDS = ("processes", "threads", "open files", "connections")
 
 
@@ -113,7 +114,7 @@ def slope_mib_per_hour(looks: Sequence[Look], part: str) -> float:
 
 def more_at_the_end(looks: Sequence[Look]) -> list[str]:
     """The parts that have more processes than before the first fault."""
-    before, after = _usual(looks[:9], "processes"), _usual(looks[-9:], "processes")
+    before, after = _usual(looks[:_CALM_LOOKS], "processes"), _usual(looks[-_CALM_LOOKS:], "processes")
     return [part for part in after if after[part] > before[part]]
 
 
@@ -124,19 +125,20 @@ def _usual(looks: Sequence[Look], kind: str) -> Counter[str]:
 
 
 def told(looks: Sequence[Look], lines: Sequence[Line], verdict: str) -> str:
-    first, last = looks[:9], looks[-9:]
+    first, last = looks[:_CALM_LOOKS], looks[-_CALM_LOOKS:]
+    usual = {kind: (_usual(first, kind), _usual(last, kind)) for kind in KINDS}
     parts = sorted({part for one in looks for part in one.memory})
     rows = []
     for part in parts:
         memory = [f"{sum(one.memory[part] for one in some) / len(some) / MIB:,.0f}" for some in (first, last)]
-        counts = [f"{_usual(first, kind)[part]} / {_usual(last, kind)[part]}" for kind in KINDS]
+        counts = [f"{before[part]} / {after[part]}" for before, after in usual.values()]
         rows.append([part, *memory, f"{slope_mib_per_hour(looks, part):+.0f}", *counts])
     head = ["part", "MiB before", "MiB after", "MiB per hour", *(f"{kind} before / after" for kind in KINDS)]
     whole = sum(slope_mib_per_hour(looks, part) for part in parts)
-    minutes = (looks[-1].at - looks[0].at) / 60
+    command, minutes = command_given("tests.chaos.soak"), (looks[-1].at - looks[0].at) / 60
     kept = sum(line.is_kept for line in lines)
     return (
-        f"`make soak`, {datetime.now(UTC):%Y-%m-%d}, 2 cores, {minutes:.0f} minutes at {SPEED} times real speed: "
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, 2 cores, {minutes:.0f} minutes at {SPEED} times real speed: "
         f"{kept} of {len(lines)} bounds kept; memory of everything together **{whole:+.0f} MiB per hour**; parts with "
         f"more processes than before: {', '.join(more_at_the_end(looks)) or 'none'}.\n\n"
         f"{table(head, rows)}\n\n{table(HEAD, [line.cells for line in lines])}\n\n{verdict}"

@@ -70,8 +70,10 @@ class AirflowClient:
         runs = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=running&state=queued")["dag_runs"]
         return [run["dag_run_id"] for run in runs]
 
-    def trigger(self, dag_id: str) -> None:
-        self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+    def trigger(self, dag_id: str, params: Mapping[str, object] = MappingProxyType({})) -> str:
+        """The new run's id."""
+        asked = {"logical_date": None, "conf": dict(params)}
+        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", asked)["dag_run_id"])
 
     def _found(self, path: str) -> dict[str, Any] | None:
         try:

@@ -4,21 +4,28 @@ Each fault is a function on the town that returns when the system works again, w
 not kept raises. What is lost or doubled is looked at after each one, by the caller.
 """
 
+import os
 import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TypeVar
 
 import psutil
 
-from spark_jobs.contracts.streams import ANALYTICS
+from playground.launcher_processes import command_line
+from spark_jobs.contracts import control, restarts
+from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.streams import ANALYTICS, Layout
+from tests.chaos.books import Books
 from tests.chaos.town import Town
-from tests.chaos.watching import JOBS, Seen
+from tests.chaos.watching import JOBS, TELLING_DATASET, Seen
+from tests.flow.produced import TOPICS, generated, produce
 
 BATCH_WITHIN_S = 60
 REPLACED_WITHIN_S = 90
@@ -28,6 +35,11 @@ BROKER_AWAY = timedelta(minutes=2)
 API_SERVER_AWAY = timedelta(minutes=5)
 _HALF_ENDS_WITHIN_S = 30
 _MENDS_WITHIN_S = 400
+_QUIET_MESSAGE_EVERY_S = 10
+_NEXT_CRASH_WITHIN_S = 25
+_CRASHES_IN_A_BURST = 5
+_WELL_AGAIN_WITHIN_S = 600  # after some failures in a row the watch waits for minutes
+_GETS_WELL_S = restarts.HEALTHY_SPELL.total_seconds() + 15
 _FAILING = "temporal_correlations"
 
 Found = TypeVar("Found")
@@ -53,6 +65,7 @@ class Fault:
 
 
 def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
+    two_alive = f"two alive for at most {TWO_ALIVE_AT_MOST_S} s"
     return [
         *(
             Fault(f"{job}: {role} killed with -9", f"new batch within {BATCH_WITHIN_S} s", _killed(job, role))
@@ -69,14 +82,17 @@ def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
         Fault("scheduler ended with SIGTERM", f"ends within {SCHEDULER_ENDS_WITHIN_S} s", _scheduler_ended),
         Fault("triggerer killed with -9", "streams go on", _component_killed("triggerer")),
         Fault(f"API server away for {_minutes(API_SERVER_AWAY)}", "streams go on", _api_server_away),
-        Fault("a second driver started by hand", f"two alive for at most {TWO_ALIVE_AT_MOST_S} s", _second_driver),
-        Fault(f"{crashes} crashes at random moments", "new batch after each", _crashes(crashes)),
+        Fault("a second driver started by hand", two_alive, _second_driver),
+        Fault(f"{crashes} crashes at random moments", f"{two_alive}, content right", _crashes(crashes)),
         Fault(f"broker away for {_minutes(BROKER_AWAY)}", "no restart", _broker_away),
         Fault("broker killed with -9", "no restart, or one", _broker_killed),
         Fault("disk full", "a sentence, goes on when there is room", _disk_full),
         Fault("everything killed at once, started again", "carries on", _power_cut),
         Fault("checkpoints removed while off", "carries on", _checkpoints_removed),
-        Fault(f"quiet for {_minutes(quiet)}", "no restart", _quiet(quiet)),
+        Fault("clean-up, reset, compaction, rebuild by Airflow", "done, no restart", _upkeep),
+        Fault("OUTPUT_BASE_PATH changed, and changed back", "one graceful restart each", _path_changed),
+        Fault(f"quiet in three topics for {_minutes(quiet)}", "no restart, no alert", _quiet(quiet, _weather_only)),
+        Fault(f"quiet in all topics for {_minutes(quiet)}", "no restart, no alert", _quiet(quiet, _nothing)),
     ]
 
 
@@ -159,7 +175,7 @@ def _failing_analytic(town: Town) -> Outcome:
     """A file stands where its staging folder has to be."""
     others = [analytic.name for analytic in ANALYTICS if analytic.name != _FAILING]
     in_the_way = town.roots["analytics"] / "_staging" / _FAILING
-    restarts = {stream.name: stream.restarts for stream in town.status("analytics").streams}  # type: ignore[union-attr]
+    before = {stream.name: stream.restarts for stream in town.status("analytics").streams}  # type: ignore[union-attr]
     began = time.time()
     shutil.rmtree(in_the_way, ignore_errors=True)
     in_the_way.write_text("")
@@ -169,7 +185,7 @@ def _failing_analytic(town: Town) -> Outcome:
     _until(lambda: _stream_states(town).get(_FAILING) in ("healthy", "idle"), _MENDS_WITHIN_S, "it is mended")
     status = town.status("analytics")
     assert status is not None
-    disturbed = [s.name for s in status.streams if s.name in others and s.restarts != restarts[s.name]]
+    disturbed = [s.name for s in status.streams if s.name in others and s.restarts != before[s.name]]
     assert not disturbed, f"{disturbed} were restarted too"
     return Outcome(detected, time.time() - began, "tried again every 5 minutes once the breaker is open")
 
@@ -224,25 +240,41 @@ def _second_driver(town: Town) -> Outcome:
     _new_start(town, "ingestion", before.token, BATCH_WITHIN_S)
     detected = time.time() - began
     working = _batch_of_another(town, "ingestion", before, 2 * BATCH_WITHIN_S)
-    alive = town.watching.two_alive_s(began)
-    assert alive <= TWO_ALIVE_AT_MOST_S, f"two drivers for {alive:.1f} s"
+    _never_two_for_long(town, began)
     return Outcome(detected, detected + working)
 
 
+def _never_two_for_long(town: Town, since: float) -> None:
+    alive = town.watching.two_alive_s(since)
+    assert alive <= TWO_ALIVE_AT_MOST_S, f"two drivers for {alive:.1f} s"
+
+
 def _crashes(count: int) -> Callable[[Town], Outcome]:
+    """In bursts: nothing waits for the last crash to be mended, so starts are hit too. Then both jobs get well."""
+
     def happens(town: Town) -> Outcome:
-        dice, slowest = random.Random(count), 0.0
-        for _ in range(count):
-            job, role = dice.choice(JOBS), dice.choice(("python", "jvm", "group"))
-            time.sleep(dice.uniform(0, 5))
-            before, began = town.watching.now(job), time.time()
-            with suppress(psutil.NoSuchProcess, ProcessLookupError, KeyError):
-                town.kill(job, role)
-            _batch_of_another(town, job, before, 5 * BATCH_WITHIN_S)
-            slowest = max(slowest, time.time() - began)
-        return Outcome(None, slowest, "the slowest return; the watch waits longer after each failure in a row")
+        dice, slowest, began = random.Random(count), 0.0, time.time()
+        for number in range(count):
+            time.sleep(dice.uniform(0, _NEXT_CRASH_WITHIN_S))
+            victims = _until(lambda: [p for job in JOBS for p in town.parts_of(job)], BATCH_WITHIN_S, "a part to kill")
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                _kill_it_or_its_group(dice.choice(victims), dice)
+            if (number + 1) % _CRASHES_IN_A_BURST == 0 or number + 1 == count:
+                slowest = max(slowest, *(_next_batch(town, job, _WELL_AGAIN_WITHIN_S) for job in JOBS))
+                assert Books(town).now() == (0, 0), f"after crash {number + 1}: (lost, doubled) {Books(town).now()}"
+                time.sleep(_GETS_WELL_S)
+        _never_two_for_long(town, began)
+        return Outcome(None, slowest, f"after the last of each {_CRASHES_IN_A_BURST}; launchers and drivers")
 
     return happens
+
+
+def _kill_it_or_its_group(victim: psutil.Process, dice: random.Random) -> None:
+    is_in_airflows_group = " ".join(command_line(victim)).startswith("airflow")
+    if is_in_airflows_group or dice.random() < 0.5:
+        victim.kill()
+    else:
+        os.killpg(os.getpgid(victim.pid), signal.SIGKILL)
 
 
 def _broker_away(town: Town) -> Outcome:
@@ -301,17 +333,76 @@ def _checkpoints_removed(town: Town) -> Outcome:
     return Outcome(detected, time.time() - began)
 
 
-def _quiet(length: timedelta) -> Callable[[Town], Outcome]:
+def _upkeep(town: Town) -> Outcome:
+    tokens, began = {job: town.watching.now(job).token for job in JOBS}, time.time()
+    for dag_id, params in (
+        ("checkpoint_cleanup", {"dry_run": False}),
+        ("checkpoint_cleanup", {"dry_run": False, "reset": "taxi_trips"}),
+        ("parquet_compaction", {}),
+        ("analytics_rebuild", {"from": "2018-01-01", "to": "2018-01-02"}),
+    ):
+        ended = town.airflow.has_run(dag_id, params)
+        assert ended == "success", f"{dag_id} with {params}: {ended}"
+    pause = max(town.watching.longest_pause_s(job, began) for job in JOBS)
+    _no_restart(town, tokens)
+    return Outcome(None, pause, "the longest pause between batches")
+
+
+def _path_changed(town: Town) -> Outcome:
+    before, began, usual = town.watching.now("ingestion"), time.time(), town.roots["ingestion"]
+    moved = Layout(usual.with_name(f"{usual.name}-moved"))
+    town.set_variable("OUTPUT_BASE_PATH", str(moved.root))
+    _until(lambda: _has_batch(moved), 2 * BATCH_WITHIN_S, "a batch in the new place")
+    working = time.time() - began
+    _ended_gracefully_by_one(Layout(usual), moved)
+    town.set_variable("OUTPUT_BASE_PATH", str(usual))
+    _batch_of_another(town, "ingestion", before, 2 * BATCH_WITHIN_S)
+    _ended_gracefully_by_one(moved, moved)
+    started = town.watching.now("ingestion").token - before.token
+    assert started == 1, f"{started} starts in the old place"
+    return Outcome(None, working)
+
+
+def _has_batch(layout: Layout) -> bool:
+    log = PublicationLog(layout, TELLING_DATASET["ingestion"])
+    head = log.head()
+    return head is not None and head.kind == "batch" and log.is_applied(head.seq)
+
+
+def _ended_gracefully_by_one(left: Layout, moved: Layout) -> None:
+    status = control.read_status(left)
+    assert status is not None, f"{left.root} has no status"
+    assert status.state == "stopped", f"the driver that left {left.root} says {status.state}"
+    logs = list(moved.driver_logs.glob("*.log"))
+    assert len(logs) == 1, f"{len(logs)} drivers were started in the new place"
+
+
+def _quiet(length: timedelta, messages: Callable[[], Iterator[tuple[str, bytes]]]) -> Callable[[Town], Outcome]:
+    """A night without the feeds; `messages` are what comes all the same, one every few seconds."""
+
     def happens(town: Town) -> Outcome:
         tokens = {job: town.watching.now(job).token for job in JOBS}
         town.stop_feeds()
-        time.sleep(length.total_seconds())
+        ends, coming, alerts = time.time() + length.total_seconds(), messages(), set[str]()
+        while time.time() < ends:
+            produce(town.playground.broker.bootstrap_servers, islice(coming, 1))
+            alerts |= {alert for job in JOBS for alert in town.open_incidents(job)}
+            time.sleep(_QUIET_MESSAGE_EVERY_S)
         _no_restart(town, tokens)
+        assert not alerts, f"there were alerts: {'; '.join(sorted(alerts))}"
         town.start_feeds()
         working = max(_next_batch(town, job) for job in JOBS)
         return Outcome(None, working, "after the first new message")
 
     return happens
+
+
+def _weather_only() -> Iterator[tuple[str, bytes]]:
+    return ((topic, value) for topic, value in generated(100_000) if topic == TOPICS["weather_data"])
+
+
+def _nothing() -> Iterator[tuple[str, bytes]]:
+    return iter(())
 
 
 def _until(condition: Callable[[], Found | None], at_most_s: float, what: str) -> Found:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import psutil
 
-from playground.airflow_client import AirflowClient
 from playground.launcher_ports import free_port
 from playground.launcher_processes import Service, command_line, end_processes, end_service, marked_processes
 from playground.launcher_settings import job_environment, merged_environment, playground_settings
 from playground.run import Playground
-from spark_jobs.contracts import control
+from spark_jobs.contracts import control, watch_memory
 from spark_jobs.contracts.control import Status
 from spark_jobs.contracts.streams import Layout
 from tests.chaos.watching import JOBS, Watching
+from tests.flow.airflow_place import Person
 from tests.flow.driver import PROJECT
 
 DISK = "1g"
@@ -50,11 +50,15 @@ class Town:
         self.watching = Watching(self.playground.mark, self.roots)
 
     @property
-    def airflow(self) -> AirflowClient:
-        return AirflowClient(self.playground.airflow)
+    def airflow(self) -> Person:
+        return Person(self.playground.airflow)
 
     def status(self, job: str) -> Status | None:
         return control.read_status(Layout(self.roots[job]))
+
+    def open_incidents(self, job: str) -> list[str]:
+        """What the watch has told people of and not yet called over; each stays for a minute at least."""
+        return [incident.sentence for incident in watch_memory.read_memory(Layout(self.roots[job])).incidents.values()]
 
     def processes(self, job: str) -> dict[str, psutil.Process]:
         """role -> process, of the driver that writes the heartbeat."""
@@ -71,6 +75,16 @@ class Town:
                     if parent is not None and " ".join(command_line(parent)).startswith("airflow worker"):
                         return parent
         return None
+
+    def parts_of(self, job: str) -> list[psutil.Process]:
+        """What there is to kill of a job at any moment, its start included: the task that launches it, JVM, driver."""
+        task = self.launching_task(job)
+        of_driver = [
+            process
+            for process in marked_processes(self.playground.mark)
+            if any(part.endswith(f"{job}_job.py") for part in command_line(process))
+        ]
+        return [*([] if task is None else [task]), *of_driver]
 
     def kill(self, job: str, role: str) -> None:
         """kill -9 of the Python driver, its JVM, or (role `group`) of the whole process group."""

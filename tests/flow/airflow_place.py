@@ -30,6 +30,16 @@ class Person(AirflowClient):
         ]
         return found
 
+    def has_run(self, dag_id: str, params: Mapping[str, object], timeout_s: float = 240) -> str:
+        """Triggers the DAG and waits; how the run ended: `success` or `failed`."""
+        run = self.trigger(dag_id, params)
+
+        def state() -> str:
+            return next(str(known["state"]) for known in self.runs(dag_id) if known["dag_run_id"] == run)
+
+        wait_until(lambda: state() in ("success", "failed"), f"the run {run} of {dag_id} ends", timeout_s)
+        return state()
+
     def task(self, dag_id: str) -> dict[str, Any]:
         """The only task instance of the newest run, empty before there is one."""
         runs = self.runs(dag_id)

@@ -41,13 +41,14 @@ test: setup ## Run every test of both environments
 IN_PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup
-setup: ## Install what is missing: both Python environments, Kafka, Spark's Kafka connector
+setup: ## Install what is missing: both Python environments, Kafka, Spark's connector, an archive of its classes
 	@$(PYTHON) -m playground.java
 	@$(MAKE) -s -j3 jars $(AIRFLOW)/installed
 
 .PHONY: jars
 jars: $(SPARK)/installed
 	@$(SPARK)/bin/python -m playground.fetch
+	@$(SPARK)/bin/python -m playground.class_archive
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Install it, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }

@@ -13,9 +13,11 @@ from types import TracebackType
 
 from bench.backlog import PROJECT
 from bench.process_tree import Meter
+from playground.class_archive import with_archive
 from spark_jobs.runtime import checkpoint
 
-JARS = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground")) / "jars" / "spark"
+PLAYGROUND = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground"))
+JARS = PLAYGROUND / "jars" / "spark"
 _SETTINGS_PREFIXES = ("KAFKA_", "STREAMS_", "OUTPUT_", "CHECKPOINT_", "ANALYTICS_", "ENABLE_", "MAX_OFFSETS", "BATCH_")
 _STOP_AT_MOST_S = 60
 
@@ -29,7 +31,7 @@ def settings_for(folder: Path, bootstrap_servers: str, **changed: str) -> dict[s
     """The environment of a Spark contender: default settings but for paths, broker and interval."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_PREFIXES)}
     return {
-        **kept,
+        **with_archive(PLAYGROUND, kept),
         "PYTHONPATH": str(PROJECT),
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
         "OUTPUT_BASE_PATH": str(folder / "out"),

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from playground.class_archive import with_archive
 from playground.launcher_settings import (
     CHECKOUT,
     PlaygroundSettingsError,
@@ -43,7 +44,7 @@ def _become(module: str, *arguments: str) -> None:
         settings = playground_settings(env)
     except PlaygroundSettingsError as wrong:
         sys.exit(str(wrong))
-    env = {**job_environment(settings), **env, "PYTHONPATH": str(CHECKOUT)}
+    env = with_archive(settings.PLAYGROUND_HOME, {**job_environment(settings), **env, "PYTHONPATH": str(CHECKOUT)})
     os.execve(sys.executable, [sys.executable, "-m", module, *arguments], env)  # noqa: S606 - our own module
 
 

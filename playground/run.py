@@ -28,6 +28,7 @@ from playground.airflow_setup import (
 )
 from playground.broker import broker_of
 from playground.broker_process import Broker, BrokerError
+from playground.class_archive import with_archive
 from playground.fetch import FetchFailed
 from playground.java import JavaMissing
 from playground.launcher_ports import HOST, is_taken, next_free_port, port_owner
@@ -77,7 +78,8 @@ class Playground:
         self.settings = settings
         self.mark = str(settings.PLAYGROUND_HOME)
         # SPT_NOENV: Airflow renames its processes, and would write over the environment that carries the mark.
-        self.env = {**env, MARK: self.mark, "SPT_NOENV": "1", "SPARK_LOCAL_DIRS": str(settings.folder("spark"))}
+        own = {MARK: self.mark, "SPT_NOENV": "1", "SPARK_LOCAL_DIRS": str(settings.folder("spark"))}
+        self.env = with_archive(settings.PLAYGROUND_HOME, {**env, **own})
         self.jobs: Settings = settings_from({**env, **job_environment(settings)})
         self.broker: Broker = broker_of(settings)
         self.airflow: AirflowHome = airflow_home_of(settings, settings.AIRFLOW_PORT)

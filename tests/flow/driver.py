@@ -14,8 +14,11 @@ from typing import Any
 
 import psutil
 
+from playground.class_archive import with_archive
+
 PROJECT = Path(__file__).resolve().parents[2]
-JARS = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground")) / "jars" / "spark"
+PLAYGROUND = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground"))
+JARS = PLAYGROUND / "jars" / "spark"
 
 
 @dataclass
@@ -35,8 +38,9 @@ class Place:
         return self.folder / "checkpoints"
 
     def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STREAMS_", "KAFKA_"))}
         return {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("STREAMS_", "KAFKA_"))},
+            **with_archive(PLAYGROUND, kept),
             "PYTHONPATH": str(PROJECT),
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "OUTPUT_BASE_PATH": str(self.output),

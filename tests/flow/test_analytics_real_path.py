@@ -1,8 +1,5 @@
 """The nine outputs of the real job, from a real broker: equal to the reference, whatever happens on the way."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -15,12 +12,9 @@ import pytest
 from playground.broker_process import temporary_broker
 from spark_jobs.contracts.streams import ROLLUP
 from tests.analytics.flow.against_reference import assert_equals
-from tests.flow.analytics_killings import Town, compute_to_the_end, ingested_reference, killings, one_round, town_in
+from tests.flow.analytics_killings import Town, compute_to_the_end, killings, one_round, town_in
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
-from tests.flow.driver import PROJECT, Place
-from tests.flow.produced import TOPICS, end_offsets
 
-BOSTON = PROJECT.parent / "shared" / "data" / "boston-2018-12"
 KILLS = 6
 SWITCHED, FAULTY = "transport_usage_summary", "precipitation_impact"
 
@@ -105,17 +99,3 @@ def test_a_lost_rollup_is_read_again_from_kafka(analytics: AnalyticsPlace, town:
     for lost in (layout.dataset(ROLLUP), layout.log(ROLLUP), layout.applied(ROLLUP)):
         rmtree(lost)
     compute_to_the_end(analytics, town)
-
-
-def test_a_month_of_real_boston_equals_the_reference(tmp_path: Path) -> None:
-    if not BOSTON.is_dir():
-        assert os.environ.get("CI") != "true", f"{BOSTON} is missing"
-        pytest.skip(f"{BOSTON} is not here: the real data are not part of the project")
-    with temporary_broker(tmp_path) as broker:
-        place = AnalyticsPlace(tmp_path / "real", broker.bootstrap_servers)
-        command = [sys.executable, "-m", "playground.replay", str(BOSTON), "--speed", "max"]
-        subprocess.run(command, cwd=PROJECT, env=place.environment(), check=True, timeout=120)
-        ends = end_offsets(broker.bootstrap_servers)
-        assert {topic for topic, offsets in ends.items() if sum(offsets.values())} == set(TOPICS.values())
-        expected = ingested_reference(Place(tmp_path / "ingested", broker.bootstrap_servers), ends)
-        compute_to_the_end(place, Town(broker.bootstrap_servers, ends, expected))

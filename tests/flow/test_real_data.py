@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,13 @@ import pytest
 
 from playground.broker_process import Broker
 from spark_jobs.contracts.streams import FEEDS, Layout
-from tests.flow.driver import PROJECT, Driver, Place
+from tests.analytics.flow.against_reference import reference
+from tests.flow.analytics_killings import Town, compute_to_the_end
+from tests.flow.analytics_place import AnalyticsPlace
+from tests.flow.driver import PROJECT, Place
+from tests.flow.killings import read_to_the_end
 from tests.flow.outcome import assert_each_message_once
 from tests.flow.produced import TOPICS, end_offsets, settings_for
-
-Start = Callable[..., Driver]
 
 BOSTON = PROJECT.parent / "shared" / "data" / "boston-2018-12"
 EVENTS = {"bike_trips": 60_425, "accidents": 200, "taxi_trips": 79, "weather_data": 330}
@@ -41,7 +42,15 @@ SECONDS_READ = {"bike_trips": "duration_seconds"}
 NO_SECONDS = "NULL::BIGINT"
 
 
-@pytest.fixture
+@dataclass(frozen=True)
+class Ingested:
+    """The files in Kafka, and what the job made of them."""
+
+    place: Place
+    ends: dict[str, dict[str, int]]
+
+
+@pytest.fixture(scope="module")
 def boston() -> Path:
     if not BOSTON.is_dir():
         assert os.environ.get("CI") != "true", f"{BOSTON} is missing"
@@ -49,26 +58,33 @@ def boston() -> Path:
     return BOSTON
 
 
-def test_a_month_of_real_boston_ends_in_parquet_and_dead_letters(
-    boston: Path, place: Place, history: Broker, drivers: Start
-) -> None:
+@pytest.fixture(scope="module")
+def ingested(boston: Path, tmp_path_factory: pytest.TempPathFactory, history: Broker) -> Ingested:
     history.create_topics(tuple(REAL_TOPICS.values()))
-    real = replace(place, settings=settings_for(REAL_TOPICS))
-    _replay(boston, real)
+    place = Place(tmp_path_factory.mktemp("boston"), history.bootstrap_servers, settings_for(REAL_TOPICS))
+    _replay(boston, place)
     ends = end_offsets(history.bootstrap_servers, REAL_TOPICS.values())
+    assert {topic for topic, offsets in ends.items() if sum(offsets.values())} == set(REAL_TOPICS.values())
+    read_to_the_end(place, ends)
+    return Ingested(place, ends)
 
-    driver = drivers(real)
-    driver.wait_until_all_is_read(ends)
-    assert driver.stop() == 0, driver.said()
 
-    assert_each_message_once(real.output, ends, REAL_TOPICS)
-    refused = {feed: _reasons(real.output, feed) for feed in EVENTS}
+def test_a_month_of_real_boston_ends_in_parquet_and_dead_letters(boston: Path, ingested: Ingested) -> None:
+    output = ingested.place.output
+    assert_each_message_once(output, ingested.ends, REAL_TOPICS)
+    refused = {feed: _reasons(output, feed) for feed in EVENTS}
     print(f"refused: {refused}")
-    found = {feed: _from_parquet(real.output, feed) for feed in EVENTS}
+    found = {feed: _from_parquet(output, feed) for feed in EVENTS}
     assert {feed: found[feed][0] + sum(refused[feed].values()) for feed in EVENTS} == EVENTS
     print("\n".join(f"{feed}: events, seconds, first, last = {figures}" for feed, figures in found.items()))
     assert found == {feed: _from_csv(boston, feed) for feed in EVENTS}
     assert not any(refused.values()), "every row of these files has all that it needs"
+
+
+def test_the_analytics_of_a_month_of_real_boston_equal_the_reference(tmp_path: Path, ingested: Ingested) -> None:
+    of_boston = AnalyticsPlace(tmp_path, ingested.place.bootstrap_servers, ingested.place.settings)
+    expected = reference(ingested.place.output)
+    compute_to_the_end(of_boston, Town(ingested.place.bootstrap_servers, ingested.ends, expected))
 
 
 def _replay(data: Path, place: Place) -> None:

@@ -98,7 +98,9 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     assert Path(stream.status.log).is_file()
 
     jvm = psutil.Process(next(p.pid for p in stream.status.driver.processes if p.role == "jvm"))
-    assert str(archive_of(PLAYGROUND)) in {area.path for area in jvm.memory_maps()}, "it reads Spark's classes one by one"
+    assert str(archive_of(PLAYGROUND)) in {area.path for area in jvm.memory_maps()}, (
+        "it reads Spark's classes one by one"
+    )
 
     # Killed from outside: started again by the watch, once.
     first = stream.driver

@@ -44,7 +44,7 @@ def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
         refuse_lost_days(log)
         rows = unread.rows.coalesce(1) if unread.most_rows <= _ONE_TASK_UP_TO_ROWS else unread.rows
         new = _tiles(rows.mapInArrow(rollup_task(feed_of_topic, settings.ACCIDENT_TIME_ZONE), TASK_SCHEMA))
-        events = sum(pc.sum(of_feed[_EVENTS[feed]]).as_py() for feed, of_feed in new.items())
+        events = events_in(new)
         return Staged(
             moves=staged_days(new, tiles, layout, unread.staging),
             written=events,
@@ -79,6 +79,11 @@ def _tiles(parts: DataFrame) -> dict[str, pa.Table]:
     for feed, stream in parts.collect():
         of_feed.setdefault(feed, []).append(tiles_from_stream(bytes(stream)))
     return {feed: merged(tables, feed) for feed, tables in of_feed.items()}
+
+
+def events_in(new: Mapping[str, pa.Table]) -> int:
+    """How many messages the tiles were made of. A feed whose messages were all refused has none."""
+    return sum(pc.sum(of_feed[_EVENTS[feed]], min_count=0).as_py() for feed, of_feed in new.items())
 
 
 def refuse_lost_days(rollup: PublicationLog) -> None:

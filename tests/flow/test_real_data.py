@@ -12,13 +12,12 @@ import pytest
 
 from playground.broker_process import Broker
 from spark_jobs.contracts.streams import FEEDS, Layout
-from tests.analytics.flow.against_reference import reference
-from tests.flow.analytics_killings import Town, compute_to_the_end
-from tests.flow.analytics_place import AnalyticsPlace
+from tests.analytics.flow.against_reference import assert_equals, reference
+from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace, rolled_up
 from tests.flow.driver import PROJECT, Place
 from tests.flow.killings import read_to_the_end
 from tests.flow.outcome import assert_each_message_once
-from tests.flow.produced import TOPICS, end_offsets, settings_for
+from tests.flow.produced import TOPICS, end_offsets, produce, settings_for
 
 BOSTON = PROJECT.parent / "shared" / "data" / "boston-2018-12"
 EVENTS = {"bike_trips": 60_425, "accidents": 200, "taxi_trips": 79, "weather_data": 330}
@@ -82,9 +81,17 @@ def test_a_month_of_real_boston_ends_in_parquet_and_dead_letters(boston: Path, i
 
 
 def test_the_analytics_of_a_month_of_real_boston_equal_the_reference(tmp_path: Path, ingested: Ingested) -> None:
-    of_boston = AnalyticsPlace(tmp_path, ingested.place.bootstrap_servers, ingested.place.settings)
-    expected = reference(ingested.place.output)
-    compute_to_the_end(of_boston, Town(ingested.place.bootstrap_servers, ingested.ends, expected))
+    place, broker = ingested.place, ingested.place.bootstrap_servers
+    driver = AnalyticsDriver(AnalyticsPlace(tmp_path, broker, place.settings))
+    try:
+        driver.wait_until_settled(ingested.ends)
+        produce(broker, [(REAL_TOPICS["bike_trips"], b"junk")])
+        ends = end_offsets(broker, REAL_TOPICS.values())
+        driver.wait_until(lambda: rolled_up(driver.layout) == ends, "a batch of refused messages alone is rolled up")
+        assert driver.stop() == 0, driver.said()
+    finally:
+        driver.end()
+    assert_equals(driver.layout.root, reference(place.output))
 
 
 def _replay(data: Path, place: Place) -> None:

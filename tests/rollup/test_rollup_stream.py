@@ -1,0 +1,50 @@
+"""What a batch makes of the rollup: its tiles, its day files, and how many events they hold."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+
+from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
+from spark_jobs.rollup.five_minute_rollup import rollup_task, tiles_from_stream
+from spark_jobs.rollup.rollup_store import DayFiles
+from spark_jobs.rollup.rollup_stream import changes, events_in, staged_days
+from tests.feeds.test_against_reference import SAMPLES
+
+NOW = datetime(2018, 12, 3, 18, tzinfo=UTC)
+
+
+def rolled_up(messages: Sequence[tuple[str, bytes]]) -> dict[str, pa.Table]:
+    """feed -> tiles of (feed, value) messages, as the task of a batch makes them."""
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "value": pa.array([value for _, value in messages], pa.binary()),
+            "topic": [feed for feed, _ in messages],
+            "kafka_timestamp": pa.array([NOW] * len(messages), pa.timestamp("us", tz="UTC")),
+            "kafka_partition": pa.array([0] * len(messages), pa.int32()),
+            "kafka_offset": pa.array(range(len(messages)), pa.int64()),
+        }
+    )
+    (made,) = rollup_task({feed.name: feed for feed in FEEDS}, "America/New_York")([batch])
+    return {row["feed"]: tiles_from_stream(row["tiles"]) for row in made.to_pylist()}
+
+
+def test_a_batch_in_which_a_feed_has_nothing_but_refused_messages(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    staging = layout.staging(ROLLUP)
+    staging.mkdir(parents=True)
+    sound = orjson.dumps(SAMPLES["accidents"])
+    new = rolled_up([("bike_trips", b"junk"), ("accidents", sound), ("accidents", b"junk"), ("weather_data", b"")])
+    assert events_in(new) == 1
+    assert list(changes(new)) == ["accidents"]
+    ((_, target),) = staged_days(new, DayFiles(layout.dataset(ROLLUP)), layout, staging)
+    assert target.startswith(f"{layout.dataset(ROLLUP).name}/accidents/")
+
+
+def test_a_batch_of_nothing_but_refused_messages_changes_nothing(tmp_path: Path) -> None:
+    new = rolled_up([("bike_trips", b"junk")])
+    assert events_in(new) == 0
+    assert changes(new) == {}
+    assert staged_days(new, DayFiles(tmp_path), Layout(tmp_path), tmp_path / "staging") == []

@@ -153,7 +153,7 @@ class Broker:
         (self.config.folder / "logs").mkdir(exist_ok=True)
         (self.config.folder / "log4j2.properties").write_text(LOG_SETTINGS)
         properties = self.config.folder / "server.properties"
-        controller_port = self.config.controller_port or free_port()
+        controller_port = self.config.controller_port or free_port(other_than=self.config.port)
         settings = broker_properties(self.config.port, controller_port, self._data, self.config.retention_ms)
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         return properties

@@ -19,11 +19,12 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+def free_port(other_than: int = 0) -> int:
+    """A port that nobody listens on at this moment; not one that is meant for another listener, either."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+        return port if port != other_than else free_port(other_than)  # this one is held meanwhile
 
 
 def next_free_port(port: int) -> int:

@@ -9,6 +9,7 @@ from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
 from tests.analytics.reference.check import check
 from tests.analytics.reference.comparison import KEYS
 from tests.chaos.town import Town
+from tests.chaos.watching import newest_applied
 from tests.flow.outcome import read_messages
 from tests.flow.produced import end_offsets
 
@@ -42,12 +43,9 @@ class Books:
 
     def _next_offsets(self, feed: str) -> dict[str, int]:
         """Of the newest entry whose files are in place."""
-        log = PublicationLog(Layout(self._town.roots["ingestion"]), feed)
-        head = log.head()
-        while head is not None and not log.is_applied(head.seq):
-            head = log.entry(head.seq - 1)
-        assert head is not None
-        (position,) = head.position.values()
+        newest = newest_applied(PublicationLog(Layout(self._town.roots["ingestion"]), feed))
+        assert newest is not None, f"{feed} has no log"
+        (position,) = newest.position.values()
         return dict(position["next_offset"])
 
     def closed(self) -> str:

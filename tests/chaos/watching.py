@@ -12,7 +12,7 @@ import psutil
 from playground.launcher_processes import command_line, marked_processes
 from playground.run import is_driver
 from spark_jobs.contracts import control
-from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.contracts.publication_log import Entry, PublicationLog
 from spark_jobs.contracts.streams import ROLLUP, Layout
 
 JOBS = ("ingestion", "analytics")
@@ -34,6 +34,14 @@ class Seen:
     """the newest applied entry"""
     batch_by: str
     """the driver instance that wrote it"""
+
+
+def newest_applied(log: PublicationLog) -> Entry | None:
+    """The newest entry whose files are in place: only the head can wait for that."""
+    head = log.head()
+    if head is None or log.is_applied(head.seq):
+        return head
+    return log.entry(head.seq - 1) if head.seq else None
 
 
 class Watching:
@@ -108,13 +116,11 @@ class Watching:
 
     def _look(self, job: str) -> Seen:
         alive = len(self.drivers_of(job))
-        head = self._logs[job].head()
-        while head is not None and head.seq > 0 and not self._logs[job].is_applied(head.seq):
-            head = self._logs[job].entry(head.seq - 1)
+        newest = newest_applied(self._logs[job])
         return Seen(
             at=time.time(),
             drivers=alive,
             token=control.newest_token(self._layouts[job]),
-            batch=-1 if head is None else head.seq,
-            batch_by="" if head is None else str(head.writer.get("instance", "")),
+            batch=-1 if newest is None else newest.seq,
+            batch_by="" if newest is None else str(newest.writer.get("instance", "")),
         )

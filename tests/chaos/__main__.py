@@ -10,26 +10,27 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.record import RELIABILITY, command_given, table, write_between_markers
+from bench.record import RELIABILITY, table
 from playground.run import interrupted_by_signals
-from tests.chaos.books import Books
+from tests.chaos.books import Books, Closing
 from tests.chaos.faults import Fault, all_faults
+from tests.chaos.table import HEAD, Row, record
 from tests.chaos.town import Town, town
-
-HEAD = ["fault", "bound", "acted on after", "new batch after", "lost", "doubled", "two drivers alive", ""]
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of the table."""
+class Suffered:
+    """One fault that was done, for the table; its last cell says what there is to say."""
 
-    cells: list[str]
+    cells: Row
     is_kept: bool
+
+    def in_table(self, closing: Closing) -> Row:
+        return [*self.cells[:-1], str(closing.different), f"{datetime.now(UTC):%Y-%m-%d}", self.cells[-1]]
 
 
 def main() -> int:
@@ -37,27 +38,24 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="faults whose name holds this text (repeatable)")
     parser.add_argument("--crashes", type=int, default=50, help="how many crashes at random moments")
     parser.add_argument("--quiet-minutes", type=float, default=60, help="how long the quiet night is")
-    parser.add_argument("--record", action="store_true", help="write the table into RELIABILITY.md")
+    parser.add_argument("--record", action="store_true", help="write what was done into the table of RELIABILITY.md")
     asked = parser.parse_args()
-    faults = [
-        fault
-        for fault in all_faults(asked.crashes, timedelta(minutes=asked.quiet_minutes))
-        if any(text in fault.name for text in asked.only or [""])
-    ]
+    known = all_faults(asked.crashes, timedelta(minutes=asked.quiet_minutes))
+    faults = [fault for fault in known if any(text in fault.name for text in asked.only or [""])]
     began = time.monotonic()
     interrupted_by_signals()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, town(Path(folder)) as mistreated:
         lines = [suffered(mistreated, fault) for fault in faults]
-        verdict = Books(mistreated).closed()
-    command = command_given("tests.chaos")
-    text = _text(command, lines, verdict, timedelta(seconds=time.monotonic() - began))
-    print(text)
+        closing = Books(mistreated).closed()
+    rows = [line.in_table(closing) for line in lines]
+    kept, minutes = sum(line.is_kept for line in lines), (time.monotonic() - began) / 60
+    print(f"{kept} of {len(lines)} bounds kept, {minutes:.0f} minutes.\n\n{table(HEAD, rows)}\n\n{closing}")
     if asked.record:
-        write_between_markers(RELIABILITY, "chaos", text)
-    return 0 if all(line.is_kept for line in lines) else 1
+        record(RELIABILITY, rows, [fault.name for fault in known])
+    return 0 if kept == len(lines) and closing.is_right else 1
 
 
-def suffered(mistreated: Town, fault: Fault) -> Line:
+def suffered(mistreated: Town, fault: Fault) -> Suffered:
     print(f"{datetime.now(UTC):%H:%M:%S} {fault.name} ...", file=sys.stderr, flush=True)
     since = time.time()
     try:
@@ -66,20 +64,16 @@ def suffered(mistreated: Town, fault: Fault) -> Line:
         found, said, is_kept = [detected, f"{outcome.working_s:.0f} s"], outcome.said, True
     except Exception as broken:
         traceback.print_exc()
-        found, said, is_kept = ["?", "?"], f"NOT KEPT: {broken}", False
+        found, said, is_kept = ["?", "?"], f"NOT KEPT: {_in_a_cell(str(broken))}", False
     lost, doubled = Books(mistreated).now()
     cells = [fault.name, fault.bound, *found, str(lost), str(doubled)]
     cells += [f"{mistreated.watching.two_alive_s(since):.1f} s", said]
     print(f"{datetime.now(UTC):%H:%M:%S} {' | '.join(cells)}", file=sys.stderr, flush=True)
-    return Line(cells, is_kept and lost == doubled == 0)
+    return Suffered(cells, is_kept and lost == doubled == 0)
 
 
-def _text(command: str, lines: Sequence[Line], verdict: str, took: timedelta) -> str:
-    kept = sum(line.is_kept for line in lines)
-    return (
-        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, 2 cores, {took.total_seconds() / 60:.0f} minutes: "
-        f"{kept} of {len(lines)} bounds kept.\n\n{table(HEAD, [line.cells for line in lines])}\n\n{verdict}"
-    )
+def _in_a_cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "/")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The books of a running system: what the logs say was read, against what a reader finds."""
 
 import time
+from dataclasses import dataclass
 
 from bench.analytics import is_rolled_up, is_settled
 from bench.ingest import positions
@@ -15,6 +16,30 @@ from tests.flow.produced import end_offsets
 
 _LOOKS = 5
 _READ_WITHIN_S = 600
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What the books say in the end."""
+
+    messages: int
+    is_read: bool
+    """whether all of them came as far as the last analytic"""
+    lost: int
+    doubled: int
+    different: int
+    """cells or rows of the nine analytics, against the independent reference"""
+
+    @property
+    def is_right(self) -> bool:
+        return self.is_read and self.lost == self.doubled == self.different == 0
+
+    def __str__(self) -> str:
+        unread = "" if self.is_read else f"NOT KEPT: not everything was read within {_READ_WITHIN_S} s. "
+        return (
+            f"{unread}In the end, of {self.messages:,} messages: **{self.lost} lost, {self.doubled} doubled**; the "
+            f"nine analytics differ from the independent reference in **{self.different}** cells or rows."
+        )
 
 
 class Books:
@@ -48,24 +73,21 @@ class Books:
         (position,) = newest.position.values()
         return dict(position["next_offset"])
 
-    def closed(self) -> str:
+    def closed(self) -> Closing:
         """No more feeds; everything is read; the nine analytics against the independent reference."""
         self._town.stop_feeds()
         ends = end_offsets(self._town.playground.broker.bootstrap_servers)
         layout = Layout(self._town.roots["analytics"])
         deadline = time.monotonic() + _READ_WITHIN_S
-        while not (
+        while not (is_read := self._is_read(ends)) and time.monotonic() < deadline:
+            time.sleep(1)
+        different = check(self._town.roots["ingestion"], layout.root, list(KEYS))
+        return Closing(sum(sum(offsets.values()) for offsets in ends.values()), is_read, *self.now(), different)
+
+    def _is_read(self, ends: dict[str, dict[str, int]]) -> bool:
+        layout = Layout(self._town.roots["analytics"])
+        return (
             positions(self._town.roots["ingestion"]) == ends
             and is_rolled_up(layout, ends)
             and is_settled(layout, max(PublicationLog(layout, ROLLUP).seqs()))
-        ):
-            if time.monotonic() > deadline:
-                return f"NOT KEPT: not everything was read within {_READ_WITHIN_S} s."
-            time.sleep(1)
-        lost, doubled = self.now()
-        different = check(self._town.roots["ingestion"], layout.root, list(KEYS))
-        messages = sum(sum(offsets.values()) for offsets in ends.values())
-        return (
-            f"In the end, of {messages:,} messages: **{lost} lost, {doubled} doubled**; the nine analytics differ from "
-            f"the independent reference in **{different}** cells or rows."
         )

@@ -22,9 +22,10 @@ import psutil
 from bench.record import RELIABILITY, command_given, table, write_between_markers
 from playground.memory import MIB, part_of_process, pss_bytes, running_processes
 from playground.run import interrupted_by_signals
-from tests.chaos.__main__ import HEAD, Line, suffered
-from tests.chaos.books import Books
+from tests.chaos.__main__ import Suffered, suffered
+from tests.chaos.books import Books, Closing
 from tests.chaos.faults import all_faults
+from tests.chaos.table import HEAD
 from tests.chaos.town import Town, town
 
 SPEED = 600
@@ -77,18 +78,18 @@ def main() -> int:
     interrupted_by_signals()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder, town(Path(folder), SPEED) as mistreated:
         looks, lines = soaked(mistreated, asked.minutes * 60, asked.every * 60)
-        verdict = Books(mistreated).closed()
-    text = told(looks, lines, verdict)
+        closing = Books(mistreated).closed()
+    text = told(looks, lines, closing)
     print(text)
     if asked.record:
         write_between_markers(RELIABILITY, "soak", text)
-    return 0 if all(line.is_kept for line in lines) and not more_at_the_end(looks) else 1
+    return 0 if all(line.is_kept for line in lines) and closing.is_right and not more_at_the_end(looks) else 1
 
 
-def soaked(mistreated: Town, length_s: float, every_s: float) -> tuple[list[Look], list[Line]]:
+def soaked(mistreated: Town, length_s: float, every_s: float) -> tuple[list[Look], list[Suffered]]:
     faults = {name: next(f for f in all_faults(0, timedelta()) if f.name.startswith(name)) for name in FAULTS}
     looks: list[Look] = []
-    lines: list[Line] = []
+    lines: list[Suffered] = []
     _look_on(mistreated, looks, time.time() + _CALM_S)
     ends = time.time() + length_s
     for name in cycle(FAULTS):
@@ -124,7 +125,7 @@ def _usual(looks: Sequence[Look], kind: str) -> Counter[str]:
     return Counter({part: min(one.held[kind][part] for one in looks) for part in parts})
 
 
-def told(looks: Sequence[Look], lines: Sequence[Line], verdict: str) -> str:
+def told(looks: Sequence[Look], lines: Sequence[Suffered], closing: Closing) -> str:
     first, last = looks[:_CALM_LOOKS], looks[-_CALM_LOOKS:]
     usual = {kind: (_usual(first, kind), _usual(last, kind)) for kind in KINDS}
     parts = sorted({part for one in looks for part in one.memory})
@@ -141,7 +142,7 @@ def told(looks: Sequence[Look], lines: Sequence[Line], verdict: str) -> str:
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, 2 cores, {minutes:.0f} minutes at {SPEED} times real speed: "
         f"{kept} of {len(lines)} bounds kept; memory of everything together **{whole:+.0f} MiB per hour**; parts with "
         f"more processes than before: {', '.join(more_at_the_end(looks)) or 'none'}.\n\n"
-        f"{table(head, rows)}\n\n{table(HEAD, [line.cells for line in lines])}\n\n{verdict}"
+        f"{table(head, rows)}\n\n{table(HEAD, [line.in_table(closing) for line in lines])}\n\n{closing}"
     )
 
 

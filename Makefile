@@ -38,7 +38,7 @@ test: setup ## Run every test of both environments
 	$(AIRFLOW)/bin/python -m pytest --confcutdir=tests/dags tests/dags
 
 # Two files at a time, the longest first.
-IN_PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
+IN_PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 .PHONY: setup
 setup: ## Install what is missing: both Python environments, Kafka, Spark's connector, an archive of its classes

@@ -48,6 +48,7 @@ class StreamRecord:
         self._refused_today = 0
         self._lag: Lag | None = None
         self._lag_at = now
+        self._unread_since = now
         self._restarts = 0
         self._failures = 0
         self._next_retry_at: datetime | None = None
@@ -79,6 +80,9 @@ class StreamRecord:
 
     def lag_seen(self, lag: Lag, now: datetime) -> None:
         with self._lock:
+            was_unread = self._lag is not None and self._lag.records > 0 and now - self._lag_at <= _LAG_IS_NEWS_FOR
+            if not was_unread:
+                self._unread_since = now
             self._lag, self._lag_at = lag, now
 
     def failed(self, why: Explanation, failures: int, broken: bool, next_retry_at: datetime) -> None:
@@ -123,7 +127,8 @@ class StreamRecord:
             return self._phase
         if not self._lag.records:
             return control.IDLE
-        is_late = now - self._progress_at > self._stuck_after()
+        # A message that comes after a quiet hour is not late for the hour.
+        is_late = now - max(self._progress_at, self._unread_since) > self._stuck_after()
         return control.STUCK if is_late and now - self._lag_at <= _LAG_IS_NEWS_FOR else control.HEALTHY
 
     def _stuck_after(self) -> timedelta:

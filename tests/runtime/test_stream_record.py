@@ -39,12 +39,30 @@ def test_a_stream_with_nothing_to_read_is_idle_however_long() -> None:
 
 def test_a_stream_with_unread_messages_that_finishes_no_batch_gets_stuck() -> None:
     record = running()
-    record.lag_seen(Lag(5, START), after(58))
+    for seconds in (0, 20, 40, 58):
+        record.lag_seen(Lag(5, START), after(seconds))
     assert record.status(after(59)).state == "healthy"
     stuck = record.status(after(61))
     assert (stuck.state, stuck.lag_records, stuck.lag_s, stuck.stuck_after_s) == ("stuck", 5, 61.0, 60.0)
     record.batch_finished(1, 0.5, 5, 0, after(62))
     assert record.status(after(63)).state == "healthy"
+
+
+def test_the_first_message_after_a_quiet_hour_has_as_long_as_any_other() -> None:
+    record = running()
+    record.batch_finished(1, 0.5, 5, 0, START)
+    record.lag_seen(Lag(0, None), after(3_595))
+    for seconds in (3_600, 3_620, 3_640, 3_658):
+        record.lag_seen(Lag(1, after(3_599)), after(seconds))
+    assert record.status(after(3_659)).state == "healthy"
+    assert record.status(after(3_661)).state == "stuck"
+
+
+def test_messages_that_wait_when_the_broker_comes_back_are_not_late_yet() -> None:
+    record = running()
+    record.lag_seen(Lag(1, START), after(1))
+    record.lag_seen(Lag(4, START), after(300))
+    assert record.status(after(301)).state == "healthy"
 
 
 def test_a_lag_that_nobody_can_tell_any_more_makes_no_stream_stuck() -> None:

@@ -57,7 +57,11 @@ def make_archive(archive: Path) -> None:
         jvm = spark.sparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()
         jvm.stdin.close()  # its sign to end
-        jvm.wait(_ENDS_WITHIN_S)
+        try:
+            jvm.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            jvm.kill()
+            raise
         for outdated in archive.parent.glob("spark-*.jsa"):
             outdated.unlink()
         written.rename(archive)
@@ -93,6 +97,8 @@ def main() -> None:
             make_archive(archive)
     except (JavaMissing, PlaygroundSettingsError) as wrong:
         sys.exit(str(wrong))
+    except (subprocess.TimeoutExpired, FileNotFoundError) as failed:
+        print(f"No archive was made ({failed}): drivers start all the same, some seconds later.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -30,10 +30,20 @@ def report(section: str, command: str, text: str, record: bool) -> None:
         write_between_markers(BENCHMARKS, section, block)
 
 
+def read_between_markers(page: Path, section: str) -> str:
+    before, after = _around(page, section)
+    return page.read_text()[len(before) : -len(after)].strip("\n")
+
+
 def write_between_markers(page: Path, section: str, block: str) -> None:
+    before, after = _around(page, section)
+    page.write_text(f"{before}\n{block}\n{after}")
+
+
+def _around(page: Path, section: str) -> tuple[str, str]:
+    """The page up to the section's content, and from there on; the markers belong to them."""
     start, end = f"<!-- {section} -->", f"<!-- /{section} -->"
-    whole = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
-    text = page.read_text()
-    if not whole.search(text):
+    found = re.fullmatch(f"(.*?{re.escape(start)}).*?({re.escape(end)}.*)", page.read_text(), re.DOTALL)
+    if not found:
         raise ValueError(f"{page} has no section {section}: add the lines {start} and {end}")
-    page.write_text(whole.sub(lambda _: f"{start}\n{block}\n{end}", text))
+    return found[1], found[2]

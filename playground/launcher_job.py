@@ -9,6 +9,7 @@ import sys
 import typer
 
 from playground.class_archive import with_archive
+from playground.java import JavaMissing
 from playground.launcher_settings import (
     CHECKOUT,
     PlaygroundSettingsError,
@@ -42,9 +43,9 @@ def _become(module: str, *arguments: str) -> None:
     try:
         env = merged_environment()
         settings = playground_settings(env)
-    except PlaygroundSettingsError as wrong:
+        env = with_archive(settings.PLAYGROUND_HOME, {**job_environment(settings), **env, "PYTHONPATH": str(CHECKOUT)})
+    except (JavaMissing, PlaygroundSettingsError) as wrong:
         sys.exit(str(wrong))
-    env = with_archive(settings.PLAYGROUND_HOME, {**job_environment(settings), **env, "PYTHONPATH": str(CHECKOUT)})
     os.execve(sys.executable, [sys.executable, "-m", module, *arguments], env)  # noqa: S606 - our own module
 
 

@@ -261,7 +261,8 @@ def _crashes(count: int) -> Callable[[Town], Outcome]:
                 _kill_it_or_its_group(dice.choice(victims), dice)
             if (number + 1) % _CRASHES_IN_A_BURST == 0 or number + 1 == count:
                 slowest = max(slowest, *(_next_batch(town, job, _WELL_AGAIN_WITHIN_S) for job in JOBS))
-                assert Books(town).now() == (0, 0), f"after crash {number + 1}: (lost, doubled) {Books(town).now()}"
+                books = Books(town).now()
+                assert books == (0, 0), f"after crash {number + 1}: (lost, doubled) {books}"
                 time.sleep(_GETS_WELL_S)
         _never_two_for_long(town, began)
         return Outcome(None, slowest, f"after the last of each {_CRASHES_IN_A_BURST}; launchers and drivers")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bench.record import table, write_between_markers
+from bench.record import read_between_markers, table, write_between_markers
 
 SECTION = "chaos"
 HEAD = [
@@ -23,8 +23,7 @@ Row = list[str]
 
 def recorded(page: Path) -> Iterator[Row]:
     """The rows that stand in the page."""
-    _, _, section = page.read_text().partition(f"<!-- {SECTION} -->")
-    for line in section.partition(f"<!-- /{SECTION} -->")[0].splitlines():
+    for line in read_between_markers(page, SECTION).splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("| ") else []
         if len(cells) == len(HEAD) and cells != HEAD and set(cells[0]) != {"-"}:
             yield cells

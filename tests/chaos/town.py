@@ -66,25 +66,25 @@ class Town:
         assert status is not None, f"{job} has no status"
         return {process.role: psutil.Process(process.pid) for process in status.driver.processes}
 
+    def submitted(self, job: str) -> list[psutil.Process]:
+        """spark-submit's own processes, JVM and driver of the job, its start included."""
+        script = f"{job}_job.py"
+        marked = marked_processes(self.playground.mark)
+        return [process for process in marked if any(part.endswith(script) for part in command_line(process))]
+
     def launching_task(self, job: str) -> psutil.Process | None:
         """The task's process that has just started the job's spark-submit, while it waits for a sign of life."""
-        for process in marked_processes(self.playground.mark):
-            if any(part.endswith(f"{job}_job.py") for part in command_line(process)):
-                with suppress(psutil.NoSuchProcess):
-                    parent = process.parent()
-                    if parent is not None and " ".join(command_line(parent)).startswith("airflow worker"):
-                        return parent
+        for process in self.submitted(job):
+            with suppress(psutil.NoSuchProcess):
+                parent = process.parent()
+                if parent is not None and " ".join(command_line(parent)).startswith("airflow worker"):
+                    return parent
         return None
 
     def parts_of(self, job: str) -> list[psutil.Process]:
-        """What there is to kill of a job at any moment, its start included: the task that launches it, JVM, driver."""
+        """What there is to kill of a job at any moment: the task that launches it, and all that it submitted."""
         task = self.launching_task(job)
-        of_driver = [
-            process
-            for process in marked_processes(self.playground.mark)
-            if any(part.endswith(f"{job}_job.py") for part in command_line(process))
-        ]
-        return [*([] if task is None else [task]), *of_driver]
+        return [*([] if task is None else [task]), *self.submitted(job)]
 
     def kill(self, job: str, role: str) -> None:
         """kill -9 of the Python driver, its JVM, or (role `group`) of the whole process group."""

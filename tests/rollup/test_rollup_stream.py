@@ -1,7 +1,6 @@
 """What a batch makes of the rollup: its tiles, its day files, and how many events they hold."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -11,23 +10,16 @@ from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
 from spark_jobs.rollup.five_minute_rollup import rollup_task, tiles_from_stream
 from spark_jobs.rollup.rollup_store import DayFiles
 from spark_jobs.rollup.rollup_stream import changes, events_in, staged_days
+from tests.feeds.kafka_messages import kafka_messages
 from tests.feeds.test_against_reference import SAMPLES
-
-NOW = datetime(2018, 12, 3, 18, tzinfo=UTC)
 
 
 def rolled_up(messages: Sequence[tuple[str, bytes]]) -> dict[str, pa.Table]:
     """feed -> tiles of (feed, value) messages, as the task of a batch makes them."""
-    batch = pa.RecordBatch.from_pydict(
-        {
-            "value": pa.array([value for _, value in messages], pa.binary()),
-            "topic": [feed for feed, _ in messages],
-            "kafka_timestamp": pa.array([NOW] * len(messages), pa.timestamp("us", tz="UTC")),
-            "kafka_partition": pa.array([0] * len(messages), pa.int32()),
-            "kafka_offset": pa.array(range(len(messages)), pa.int64()),
-        }
-    )
-    (made,) = rollup_task({feed.name: feed for feed in FEEDS}, "America/New_York")([batch])
+    batch = kafka_messages([value for _, value in messages])
+    topics = pa.array([feed for feed, _ in messages])
+    of_topics = batch.set_column(batch.schema.get_field_index("topic"), "topic", topics)
+    (made,) = rollup_task({feed.name: feed for feed in FEEDS}, "America/New_York")(of_topics.to_batches())
     return {row["feed"]: tiles_from_stream(row["tiles"]) for row in made.to_pylist()}
 
 

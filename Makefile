@@ -158,6 +158,10 @@ bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog
 bench-analytics: setup ## Nine analytics from one pass over Kafka, against nine plain streaming queries
 	$(SPARK)/bin/python -m bench.analytics $(ARGS)
 
+.PHONY: bench-analytics-age
+bench-analytics-age: setup ## What a trickle costs the analytics job on 30 and on 365 days of rollup and outputs
+	$(SPARK)/bin/python -m bench.analytics_age $(ARGS)
+
 .PHONY: bench-calm
 bench-calm: setup ## What both jobs cost when idle and under a trickle
 	$(SPARK)/bin/python -m bench.calm $(ARGS)

@@ -12,11 +12,11 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from playground.generator.stream import Run
+from playground.launcher_settings import CHECKOUT
 from spark_jobs.contracts.settings import settings_from
 from spark_jobs.contracts.streams import FEEDS
 
 DAYS = 14
-PROJECT = Path(__file__).resolve().parents[1]
 TOPICS: Mapping[str, str] = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
 """feed -> topic"""
 
@@ -39,7 +39,7 @@ def send_backlog(bootstrap_servers: str, events: int) -> None:
 
 def _generate(bootstrap_servers: str, *options: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "playground.generate", "--bootstrap-servers", bootstrap_servers, *options]
-    return subprocess.run(command, cwd=PROJECT, stdout=subprocess.DEVNULL, check=False)
+    return subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=False)
 
 
 def start_trickle(bootstrap_servers: str, events_per_s: float, start: datetime) -> subprocess.Popen[bytes]:
@@ -51,7 +51,7 @@ def start_trickle(bootstrap_servers: str, events_per_s: float, start: datetime) 
     options = ["--speed", "1", "--volume", f"{volume:.3f}", "--start", f"{start:%Y-%m-%dT%H:%M}"]
     return subprocess.Popen(
         [sys.executable, "-m", "playground.generate", "--bootstrap-servers", bootstrap_servers, *options],
-        cwd=PROJECT,
+        cwd=CHECKOUT,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )

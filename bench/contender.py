@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from bench.backlog import PROJECT
 from bench.process_tree import Meter
-from playground.class_archive import with_archive
+from playground.by_hand import ready_to_run
+from playground.launcher_settings import CHECKOUT
 from spark_jobs.runtime import checkpoint
 
-PLAYGROUND = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground"))
-JARS = PLAYGROUND / "jars" / "spark"
 _SETTINGS_PREFIXES = ("KAFKA_", "STREAMS_", "OUTPUT_", "CHECKPOINT_", "ANALYTICS_", "ENABLE_", "MAX_OFFSETS", "BATCH_")
 _STOP_AT_MOST_S = 60
 
@@ -31,8 +29,7 @@ def settings_for(folder: Path, bootstrap_servers: str, **changed: str) -> dict[s
     """The environment of a Spark contender: default settings but for paths, broker and interval."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_PREFIXES)}
     return {
-        **with_archive(PLAYGROUND, kept),
-        "PYTHONPATH": str(PROJECT),
+        **ready_to_run(kept),
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
         "OUTPUT_BASE_PATH": str(folder / "out"),
         "CHECKPOINT_BASE_PATH": str(folder / "checkpoints"),
@@ -40,9 +37,6 @@ def settings_for(folder: Path, bootstrap_servers: str, **changed: str) -> dict[s
         "ANALYTICS_CHECKPOINT_PATH": str(folder / "analytics-checkpoints"),
         # Triggers follow each other at once while there is a backlog.
         "BATCH_INTERVAL": "1 second",
-        "KAFKA_CONNECTOR_JARS": str(JARS) if JARS.is_dir() else "",
-        "INGESTION_UI_PORT": "0",
-        "ANALYTICS_UI_PORT": "0",
         **changed,
     }
 
@@ -57,7 +51,7 @@ class Contender:
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                cwd=PROJECT,
+                cwd=CHECKOUT,
                 env=dict(env),
                 stdout=output,
                 stderr=subprocess.STDOUT,

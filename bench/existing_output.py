@@ -1,18 +1,27 @@
-"""An output that looks as old as wanted, made cheaply: its folders and its log, not its volume.
+"""An output that looks as old as wanted, made cheaply: its folders, its log and its tiles, not its volume.
 
-Each hour of each feed gets a folder with a small Parquet file, and the log one entry and one applied marker per hour,
-all hard links to one file each: a job lists and looks up names, it reads only the newest entry.
+Each hour of each dataset gets a folder with a small Parquet file, and its log one entry and one applied marker per
+hour, all hard links to one file each: a job lists and looks up names, it reads only the newest entry. The rollup gets
+real tiles for every day, as the analytics look back on four weeks of them.
 """
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from spark_jobs.contracts.publication_log import PublicationLog, entry_from_json
-from spark_jobs.contracts.streams import FEEDS, Layout, hour_folder
+from spark_jobs.contracts.streams import ANALYTICS, FEEDS, ROLLUP, Layout, hour_folder
+from spark_jobs.rollup.rollup_store import day_file
 
 _BEFORE = datetime(2018, 1, 1, tzinfo=UTC)
+_ONE_DAY = timedelta(days=1)
 
 
 def age_output(root: Path, days: int) -> None:
@@ -20,7 +29,18 @@ def age_output(root: Path, days: int) -> None:
     layout = Layout(root)
     for feed in FEEDS:
         _add_folders(layout.dataset(feed.name), days)
-        _add_entries(layout, feed.name, days * 24)
+        _add_entries(layout, feed.name, days * 24, {})
+
+
+def age_analytics(root: Path, days: int) -> None:
+    """The same for the nine outputs below `root`, and tiles for every day. All of it settled."""
+    layout = Layout(root)
+    for feed in FEEDS:
+        _add_days(layout.dataset(ROLLUP), feed.name, days)
+    newest = _add_entries(layout, ROLLUP, days * 24, {})
+    for analytic in ANALYTICS:
+        _add_folders(layout.dataset(analytic.name), days)
+        _add_entries(layout, analytic.name, days * 24, {"rollup_seq": newest, "settled_seq": newest})
 
 
 def _add_folders(dataset: Path, days: int) -> None:
@@ -29,10 +49,35 @@ def _add_folders(dataset: Path, days: int) -> None:
         folder = dataset / hour_folder(_BEFORE - timedelta(hours=hour + 1))
         if not folder.exists():
             folder.mkdir(parents=True)
-            os.link(smallest, folder / "0-0.parquet")
+            os.link(smallest, folder / smallest.name)
 
 
-def _add_entries(layout: Layout, dataset: str, entries: int) -> None:
+def _add_days(rollup: Path, feed: str, days: int) -> None:
+    """Before the first day: the days that there are, again and again, each on its own weekday where whole weeks are."""
+    there = sorted(date.fromisoformat(file.stem) for file in (rollup / feed).glob("*.parquet"))
+    for number in range(1, days + 1):
+        day = _BEFORE.date() - number * _ONE_DAY
+        source, target = there[-number % len(there)], day_file(rollup, feed, day)
+        if not target.exists():
+            pq.write_table(_moved(pq.read_table(day_file(rollup, feed, source)), day - source), target)
+
+
+def _moved(tiles: pa.Table, by: timedelta) -> pa.Table:
+    """Tiles of another day, with every time in them moved."""
+    return pa.table({name: _moved_column(tiles[name].combine_chunks(), by) for name in tiles.column_names})
+
+
+def _moved_column(column: pa.Array, by: timedelta) -> pa.Array:
+    if pa.types.is_timestamp(column.type):
+        return pc.add(column, pa.scalar(by, pa.duration(column.type.unit))).cast(column.type)
+    if pa.types.is_struct(column.type):
+        parts = [_moved_column(part, by) for part in column.flatten()]
+        return pa.StructArray.from_arrays(parts, fields=list(column.type), mask=column.is_null())
+    return column
+
+
+def _add_entries(layout: Layout, dataset: str, entries: int, reached: Mapping[str, Any]) -> int:
+    """The number of the newest entry, which says that the dataset has `reached` this position."""
     log = PublicationLog(layout, dataset)
     head = log.head()
     assert head is not None
@@ -41,13 +86,16 @@ def _add_entries(layout: Layout, dataset: str, entries: int) -> None:
     for seq in range(head.seq + 1, entries):
         os.link(entry, folder / f"{seq:020}.json")
         os.link(marker, applied / f"{seq:020}.json")
-    if entries > head.seq + 1:
-        _number_newest(folder / f"{entries - 1:020}.json", entries - 1)
+    newest = max(entries - 1, head.seq)
+    if newest > head.seq:
+        _number_newest(folder / f"{newest:020}.json", newest, reached)
+    return newest
 
 
-def _number_newest(entry: Path, seq: int) -> None:
+def _number_newest(entry: Path, seq: int, reached: Mapping[str, Any]) -> None:
     document = json.loads(entry.read_bytes())
     document["seq"] = seq
+    document["position"] |= reached
     entry.unlink()
     entry.write_text(json.dumps(document))
     assert entry_from_json(entry.read_bytes()).seq == seq

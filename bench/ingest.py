@@ -264,13 +264,14 @@ def triggers_text(costs: Sequence[TriggerCost]) -> str:
     head = ["existing output", "log entries of a feed", "triggers", "events per trigger"]
     head += ["CPU-s per trigger (all four queries)", "s per batch (bikes, median)", "others' cores"]
     young, old = costs[-2], costs[-1]
-    growth = old.cpu_s / young.cpu_s
-    slower = old.seconds / young.seconds
-    return (
-        f"{table(head, rows)}\n\n"
-        f"- CPU per trigger, {old.days} / {young.days} days: **{growth:.2f}** (target: 0.8 to 1.2) - "
-        f"{'met' if 0.8 <= growth <= 1.2 else 'MISSED'}; seconds per batch: {slower:.2f}"
-    )
+    growth = verdict_of_age(old.days, young.days, old.cpu_s / young.cpu_s)
+    return f"{table(head, rows)}\n\n{growth}; seconds per batch: {old.seconds / young.seconds:.2f}"
+
+
+def verdict_of_age(old_days: int, young_days: int, growth: float) -> str:
+    is_met = 0.8 <= growth <= 1.2
+    figure = f"CPU per trigger, {old_days} / {young_days} days: **{growth:.2f}**"
+    return f"- {figure} (target: 0.8 to 1.2) - {'met' if is_met else 'MISSED'}"
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.backlog import PROJECT
+from playground.launcher_settings import CHECKOUT
 
-BENCHMARKS = PROJECT / "BENCHMARKS.md"
-RELIABILITY = PROJECT / "RELIABILITY.md"
+BENCHMARKS = CHECKOUT / "BENCHMARKS.md"
+RELIABILITY = CHECKOUT / "RELIABILITY.md"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

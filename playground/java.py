@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 OLDEST_JAVA = 17
-APT_PACKAGE = "openjdk-17-jre-headless"
+APT_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
+"""the first that the distribution has: each keeps one or two of them"""
 
 
 class JavaMissing(RuntimeError):
@@ -51,7 +52,7 @@ def _next_step() -> str:
     if sys.platform == "darwin":
         return "Install it with: brew install openjdk@17, then set JAVA_HOME as brew says."
     return (
-        f"Install it with: sudo apt-get install {APT_PACKAGE} (Debian, Ubuntu) or "
+        f"Install it with: sudo apt-get install {' or '.join(APT_PACKAGES)} (Debian, Ubuntu), "
         "sudo dnf install java-17-openjdk-headless (Fedora, RHEL), or set JAVA_HOME to one you have."
     )
 
@@ -61,9 +62,19 @@ def _can_install() -> bool:
 
 
 def _install() -> None:
+    _apt("apt-get", "update", "-q")
+    there = [package for package in APT_PACKAGES if _can_be_had(package)]
+    _apt("apt-get", "install", "-y", "-q", *(there or APT_PACKAGES)[:1])
+
+
+def _can_be_had(package: str) -> bool:
+    rehearsal = subprocess.run(["apt-get", "install", "-s", package], capture_output=True, check=False)
+    return rehearsal.returncode == 0
+
+
+def _apt(*command: str) -> None:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", APT_PACKAGE]):
-        subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
 
 
 def main() -> int:
@@ -74,12 +85,12 @@ def main() -> int:
         if os.environ.get("JAVA_HOME", "").strip() or not _can_install():
             print(missing, file=sys.stderr)
             return 1
-        print(f"{missing}\nInstalling {APT_PACKAGE} now, as this is root on Debian or Ubuntu.", flush=True)
+        print(f"{missing}\nInstalling it now, as this is root on Debian or Ubuntu.", flush=True)
         try:
             _install()
             usable_java(os.environ)
         except (subprocess.CalledProcessError, JavaMissing) as failed:
-            print(f"{APT_PACKAGE} could not be installed: {failed}", file=sys.stderr)
+            print(f"Java could not be installed: {failed}. {_next_step()}", file=sys.stderr)
             return 1
     return 0
 

@@ -10,21 +10,20 @@ from pathlib import Path
 
 import psutil
 
+from playground.by_hand import HOME
 from playground.launcher_ports import free_port
 from playground.launcher_processes import Service, command_line, end_processes, end_service, marked_processes
-from playground.launcher_settings import job_environment, merged_environment, playground_settings
+from playground.launcher_settings import CHECKOUT, job_environment, merged_environment, playground_settings
 from playground.run import Playground
 from spark_jobs.contracts import control, watch_memory
 from spark_jobs.contracts.control import Status
 from spark_jobs.contracts.streams import Layout
 from tests.chaos.watching import JOBS, Watching
 from tests.flow.airflow_place import Person
-from tests.flow.driver import PROJECT
 
 DISK = "1g"
 """of the data: small enough to be filled in a second"""
 ORDINARY_SPEED = 60
-JARS = PROJECT / ".playground" / "jars"
 
 
 class Town:
@@ -132,12 +131,12 @@ class Town:
 
     def start_by_hand(self, job: str) -> None:
         """A second driver beside the one that runs, as a mistaken person starts it."""
-        env = self.playground.env | job_environment(self.playground.settings) | {"PYTHONPATH": str(PROJECT)}
-        python = str(PROJECT / ".venv" / "spark" / "bin" / "python")
+        env = self.playground.env | job_environment(self.playground.settings) | {"PYTHONPATH": str(CHECKOUT)}
+        python = str(CHECKOUT / ".venv" / "spark" / "bin" / "python")
         with (self.home / f"{job}-by-hand.log").open("ab") as output:
             subprocess.Popen(
                 [python, "-m", f"spark_jobs.{job}_job", "--follow-switches"],
-                cwd=PROJECT,
+                cwd=CHECKOUT,
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -186,7 +185,7 @@ def town(home: Path, speed: int = ORDINARY_SPEED) -> Iterator[Town]:
     """A running playground whose data lie on a disk of their own, ended and unmounted afterwards. Needs root."""
     data = home / "data"
     data.mkdir(parents=True)
-    (home / "jars").symlink_to(JARS)
+    (home / "jars").symlink_to(HOME / "jars")
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(data)], check=True)
     try:
         made = Town(home, speed)

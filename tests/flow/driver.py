@@ -14,11 +14,8 @@ from typing import Any
 
 import psutil
 
-from playground.class_archive import with_archive
-
-PROJECT = Path(__file__).resolve().parents[2]
-PLAYGROUND = Path(os.environ.get("PLAYGROUND_HOME", PROJECT / ".playground"))
-JARS = PLAYGROUND / "jars" / "spark"
+from playground.by_hand import JARS, ready_to_run
+from playground.launcher_settings import CHECKOUT
 
 
 @dataclass
@@ -40,17 +37,13 @@ class Place:
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("STREAMS_", "KAFKA_"))}
         return {
-            **with_archive(PLAYGROUND, kept),
-            "PYTHONPATH": str(PROJECT),
+            **ready_to_run(kept),
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "OUTPUT_BASE_PATH": str(self.output),
             "CHECKPOINT_BASE_PATH": str(self.checkpoints),
             "BATCH_INTERVAL": "1 second",
             "HEARTBEAT_INTERVAL": "1 second",
             "HEARTBEAT_STALE_AFTER": "4 seconds",
-            "KAFKA_CONNECTOR_JARS": str(JARS) if JARS.is_dir() else "",
-            "INGESTION_UI_PORT": "0",
-            "ANALYTICS_UI_PORT": "0",
             **self.settings,
         }
 
@@ -78,7 +71,7 @@ class Driver:
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 spark_submit(module) if is_submitted else [sys.executable, "-m", module],
-                cwd=PROJECT,
+                cwd=CHECKOUT,
                 env=env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -170,7 +163,7 @@ class Driver:
 def spark_submit(module: str) -> list[str]:
     """The same job as Airflow starts it."""
     jars = ",".join(str(jar) for jar in sorted(JARS.glob("*.jar")))
-    job = PROJECT / f"{module.replace('.', '/')}.py"
+    job = CHECKOUT / f"{module.replace('.', '/')}.py"
     return [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]", "--jars", jars, str(job)]
 
 

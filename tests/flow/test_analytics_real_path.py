@@ -47,10 +47,14 @@ def start() -> Iterator[Start]:
         driver.end()
 
 
-def test_killed_at_named_steps_and_random_moments_and_without_checkpoints_the_outputs_are_right(
-    tmp_path: Path, town: Town
+def test_killed_at_named_steps_and_random_moments_and_without_checkpoints_or_rollup_the_outputs_are_right(
+    tmp_path: Path, analytics: AnalyticsPlace, town: Town
 ) -> None:
     one_round(tmp_path, town, list(islice(killings(seed=2018), KILLS)))
+    layout = analytics.layout
+    for lost in (layout.dataset(ROLLUP), layout.log(ROLLUP), layout.applied(ROLLUP)):
+        rmtree(lost)  # it is read again from Kafka
+    compute_to_the_end(analytics, town)
 
 
 def test_switches_faults_and_other_durations_end_in_the_same_outputs(
@@ -90,12 +94,4 @@ def test_switches_faults_and_other_durations_end_in_the_same_outputs(
     wide = start(replace(analytics, settings={"WINDOW_DURATION_MEDIUM": "30 minutes"}))
     wide.wait_until_settled(town.ends, medium="30 minutes")
     assert wide.stop() == 0, wide.said()
-    compute_to_the_end(analytics, town)
-
-
-def test_a_lost_rollup_is_read_again_from_kafka(analytics: AnalyticsPlace, town: Town) -> None:
-    compute_to_the_end(replace(analytics, settings={"MAX_OFFSETS_PER_TRIGGER": "400"}), town)
-    layout = analytics.layout
-    for lost in (layout.dataset(ROLLUP), layout.log(ROLLUP), layout.applied(ROLLUP)):
-        rmtree(lost)
     compute_to_the_end(analytics, town)

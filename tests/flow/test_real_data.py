@@ -11,15 +11,16 @@ import duckdb
 import pytest
 
 from playground.broker_process import Broker
+from playground.launcher_settings import CHECKOUT
 from spark_jobs.contracts.streams import FEEDS, Layout
 from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace, rolled_up
-from tests.flow.driver import PROJECT, Place
+from tests.flow.driver import Place
 from tests.flow.killings import read_to_the_end
 from tests.flow.outcome import assert_each_message_once
 from tests.flow.produced import TOPICS, end_offsets, produce, settings_for
 
-BOSTON = PROJECT.parent / "shared" / "data" / "boston-2018-12"
+BOSTON = CHECKOUT.parent / "shared" / "data" / "boston-2018-12"
 EVENTS = {"bike_trips": 60_425, "accidents": 200, "taxi_trips": 79, "weather_data": 330}
 REAL_TOPICS = {feed: f"real-{topic}" for feed, topic in TOPICS.items()}
 
@@ -97,7 +98,7 @@ def test_the_analytics_of_a_month_of_real_boston_equal_the_reference(tmp_path: P
 def _replay(data: Path, place: Place) -> None:
     command = [sys.executable, "-m", "playground.replay", str(data), "--speed", "max"]
     done = subprocess.run(
-        command, cwd=PROJECT, env=place.environment(), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=CHECKOUT, env=place.environment(), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from playground.launcher_settings import CHECKOUT
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import Layout
-from tests.flow.driver import PROJECT, Driver, Place
+from tests.flow.driver import Driver, Place
 
 Start = Callable[..., Driver]
 
@@ -25,7 +26,7 @@ def ran(place: Place, *arguments: str, **settings: str) -> subprocess.CompletedP
     """A start that is expected to end by itself, before there is any Spark."""
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=PROJECT,
+        cwd=CHECKOUT,
         env=place.environment() | settings,
         capture_output=True,
         text=True,

@@ -11,12 +11,13 @@ import psutil
 import pytest
 
 from playground.broker_process import Broker, temporary_broker
+from playground.by_hand import HOME
 from playground.class_archive import archive_of, with_archive
 from spark_jobs.contracts import control
 from spark_jobs.contracts.control import Status
 from spark_jobs.contracts.streams import FEEDS, Layout
 from tests.flow.airflow_place import Person, airflow, wait_until
-from tests.flow.driver import PLAYGROUND, Place, log_positions
+from tests.flow.driver import Place, log_positions
 from tests.flow.produced import end_offsets, generated, produce
 
 SETTINGS = (
@@ -78,7 +79,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
         analytics = folder / "analytics"
         variables = {name: place.environment()[name] for name in SETTINGS}
         variables |= {"ENABLE_ANALYTICS": "false", "ANALYTICS_OUTPUT_PATH": str(analytics)}
-        env = with_archive(PLAYGROUND, {name: value for name, value in os.environ.items() if name not in variables})
+        env = with_archive(HOME, {name: value for name, value in os.environ.items() if name not in variables})
         with airflow(folder / "airflow", env, variables) as person:
             yield Stream(person, broker, place, Layout(analytics))
 
@@ -98,9 +99,7 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     assert Path(stream.status.log).is_file()
 
     jvm = psutil.Process(next(p.pid for p in stream.status.driver.processes if p.role == "jvm"))
-    assert str(archive_of(PLAYGROUND)) in {area.path for area in jvm.memory_maps()}, (
-        "it reads Spark's classes one by one"
-    )
+    assert str(archive_of(HOME)) in {area.path for area in jvm.memory_maps()}, "it reads Spark's classes one by one"
 
     # Killed from outside: started again by the watch, once.
     first = stream.driver

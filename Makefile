@@ -37,7 +37,7 @@ test: setup ## Run every test of both environments
 	$(SPARK)/bin/python -m pytest $(IN_PARALLEL) tests --ignore=tests/dags
 	$(AIRFLOW)/bin/python -m pytest --confcutdir=tests/dags tests/dags
 
-# Three files at a time: a job that starts or stops does not keep a core busy all the time.
+# Three files at a time (tests/conftest.py): a job that starts or stops does not keep a core busy all the time.
 IN_PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder --durations=20
 
 .PHONY: setup

@@ -1,18 +1,38 @@
-"""The order of the files: the longest first, so that no core is idle while the last one runs."""
-
-from pathlib import Path
+"""The order of the test files, and which of them share a worker."""
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
-FLOW = Path(__file__).parent / "flow"
-LONGEST = [FLOW / f"test_{name}.py" for name in ("watched_by_airflow", "analytics_real_path", "broker_faults")]
+FLOW = "tests/flow"
+SHARE_AN_UNDISTURBED_RUN = [f"{FLOW}/test_{name}.py" for name in ("killings", "checkpoints", "two_drivers")]
+LONG = [f"{FLOW}/test_{name}.py" for name in ("watched_by_airflow", "analytics_real_path", "broker_faults")]
+LONGEST_FIRST = [*SHARE_AN_UNDISTURBED_RUN, *LONG]
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+    """A file's tests on one worker, and files that compare with the same run of the job as if they were one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = _file(nodeid)
+        return SHARE_AN_UNDISTURBED_RUN[0] if file in SHARE_AN_UNDISTURBED_RUN else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no core is idle while the last one runs."""
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> int:
-    if item.path in LONGEST:
-        return LONGEST.index(item.path)
-    return len(LONGEST) + (FLOW not in item.path.parents)
+    file = _file(item.nodeid)
+    if file in LONGEST_FIRST:
+        return LONGEST_FIRST.index(file)
+    return len(LONGEST_FIRST) + (not file.startswith(FLOW))
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.split("::", 1)[0]

@@ -15,7 +15,7 @@ from tests.analytics.flow.against_reference import assert_equals
 from tests.flow.analytics_killings import Town, compute_to_the_end, killings, one_round, town_in
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
 
-KILLS = 6
+KILLS = 4
 SWITCHED, FAULTY = "transport_usage_summary", "precipitation_impact"
 
 Start = Callable[..., AnalyticsDriver]

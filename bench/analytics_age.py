@@ -2,23 +2,19 @@
 
 import argparse
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analytics import run_ours
-from bench.backlog import TRICKLE_STARTS, end_offsets, messages_in, send_backlog, start_trickle
-from bench.contender import Contender, newest, settings_for
+from bench.backlog import end_offsets, send_backlog
+from bench.contender import Contender, parquet_files, settings_for
 from bench.existing_output import age_analytics
-from bench.ingest import tell, verdict_of_age
+from bench.ingest import tell
 from bench.record import command_given, report, table
+from bench.trickle import AGES, Trickled, trickled, verdict_of_age
 from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
-
-_TRICKLE_PER_S = 50
-_AGES = (30, 365)
-_START_AT_MOST_S = 180
 
 
 def main() -> None:
@@ -37,7 +33,7 @@ def main() -> None:
             tell("our job reads the backlog")
             run_ours(work, broker, end_offsets(broker.bootstrap_servers))
             costs = []
-            for days in _AGES:
+            for days in AGES:
                 tell(f"a trickle with {days} days of rollup")
                 age_analytics(work / "analytics", days)
                 costs.append(trickle_cost(work, broker, days, asked.warm_up, asked.trickle))
@@ -51,38 +47,16 @@ class Cost:
     days: int
     outputs: int
     """files of the nine outputs"""
-    triggers: int
-    events_per_trigger: float
-    cpu_s: float
-    others_cores: float
+    of: Trickled
 
 
 def trickle_cost(folder: Path, broker: Broker, days: int, warm_up_s: int, measured_s: int) -> Cost:
-    """Every time the same events, with the intervals of the defaults."""
+    """With the intervals of the defaults."""
     env = settings_for(folder, broker.bootstrap_servers, BATCH_INTERVAL="10 seconds")
     layout = Layout(Path(env["ANALYTICS_OUTPUT_PATH"]))
-    applied = layout.applied(ROLLUP)
     with Contender("spark_jobs.analytics_job", folder, env) as job:
-        trickle = start_trickle(broker.bootstrap_servers, _TRICKLE_PER_S, TRICKLE_STARTS)
-        try:
-            before = newest(applied, "*.json")
-            job.wait_until(lambda: newest(applied, "*.json") > before, "a batch was rolled up", _START_AT_MOST_S)
-            time.sleep(warm_up_s)
-            sent, began = messages_in(end_offsets(broker.bootstrap_servers)), time.time()
-            time.sleep(measured_s)
-            sent, ended = messages_in(end_offsets(broker.bootstrap_servers)) - sent, time.time()
-        finally:
-            trickle.terminate()
-            trickle.wait()
-        triggers = sum(1 for marker in applied.glob("*.json") if began < marker.stat().st_mtime <= ended)
-        return Cost(
-            days,
-            sum(1 for analytic in ANALYTICS for _ in layout.dataset(analytic.name).rglob("*.parquet")),
-            triggers,
-            sent / triggers,
-            job.meter.cpu_s(began, ended) / triggers,
-            job.meter.others_cores(began, ended),
-        )
+        found = trickled(job, broker.bootstrap_servers, layout.applied(ROLLUP), warm_up_s, measured_s)
+        return Cost(days, sum(parquet_files(layout.dataset(analytic.name)) for analytic in ANALYTICS), found)
 
 
 def age_text(costs: Sequence[Cost]) -> str:
@@ -90,17 +64,17 @@ def age_text(costs: Sequence[Cost]) -> str:
         [
             f"{cost.days} days",
             f"{cost.outputs:,}",
-            f"{cost.triggers}",
-            f"{cost.events_per_trigger:.0f}",
-            f"{cost.cpu_s:.3f}",
-            f"{cost.others_cores:.2f}",
+            f"{cost.of.triggers}",
+            f"{cost.of.events_per_trigger:.0f}",
+            f"{cost.of.cpu_s:.3f}",
+            f"{cost.of.others_cores:.2f}",
         ]
         for cost in costs
     ]
     head = ["rollup and outputs", "files of the nine outputs", "triggers", "events per trigger"]
     head += ["CPU-s per trigger (rollup and nine analytics)", "others' cores"]
     young, old = costs
-    return f"{table(head, rows)}\n\n{verdict_of_age(old.days, young.days, old.cpu_s / young.cpu_s)}"
+    return f"{table(head, rows)}\n\n{verdict_of_age(old.days, young.days, old.of.cpu_s / young.of.cpu_s)}"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ DAYS = 14
 TOPICS: Mapping[str, str] = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
 """feed -> topic"""
 
+TRICKLE_PER_S = 50
 # A Wednesday after the backlog, ten in the morning in Boston: demand changes little over the next minutes.
 TRICKLE_STARTS = datetime(2018, 1, 17, 15, tzinfo=UTC)
 _RAW = pa.schema(
@@ -42,19 +44,25 @@ def _generate(bootstrap_servers: str, *options: str) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=False)
 
 
-def start_trickle(bootstrap_servers: str, events_per_s: float, start: datetime) -> subprocess.Popen[bytes]:
-    """Events in order at real-time speed, about so many per second, until the process is ended."""
-    ordinary = Run(start=start).counts
-    first = Run(start=start).first_quarter
+@contextmanager
+def a_trickle(bootstrap_servers: str) -> Iterator[None]:
+    """Events in order at real-time speed, about TRICKLE_PER_S a second, until the block ends."""
+    ordinary = Run(start=TRICKLE_STARTS).counts
+    first = Run(start=TRICKLE_STARTS).first_quarter
     per_quarter = sum(ordinary(first + n).bikes + ordinary(first + n).taxis for n in range(4)) / 4
-    volume = events_per_s * timedelta(minutes=15).total_seconds() / per_quarter
-    options = ["--speed", "1", "--volume", f"{volume:.3f}", "--start", f"{start:%Y-%m-%dT%H:%M}"]
-    return subprocess.Popen(
+    volume = TRICKLE_PER_S * timedelta(minutes=15).total_seconds() / per_quarter
+    options = ["--speed", "1", "--volume", f"{volume:.3f}", "--start", f"{TRICKLE_STARTS:%Y-%m-%dT%H:%M}"]
+    trickle = subprocess.Popen(
         [sys.executable, "-m", "playground.generate", "--bootstrap-servers", bootstrap_servers, *options],
         cwd=CHECKOUT,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
+    try:
+        yield
+    finally:
+        trickle.terminate()
+        trickle.wait()
 
 
 def end_offsets(bootstrap_servers: str) -> dict[str, dict[str, int]]:

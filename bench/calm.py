@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.analytics import wait_until_settled
-from bench.backlog import TRICKLE_STARTS, dump_messages, end_offsets, messages_in, start_trickle
+from bench.backlog import a_trickle, dump_messages, end_offsets, messages_in
 from bench.contender import Contender, settings_for
 from bench.freshness import freshness, freshness_text
 from bench.ingest import tell, verdict
@@ -18,7 +18,6 @@ from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts import control
 from spark_jobs.contracts.streams import Layout
 
-_TRICKLE_PER_S = 50
 _START_AT_MOST_S = 180
 _SETTLE_AT_MOST_S = 180
 _INTERVAL_S = 10
@@ -60,13 +59,9 @@ def calm(work: Path, broker: Broker, warm_up_s: float, measured_s: float) -> str
         jobs = {"ingestion": ingestion, "analytics": analytics}
         tell("idle")
         idle = _measured(jobs, "idle", broker, warm_up_s, measured_s)
-        trickle = start_trickle(broker.bootstrap_servers, _TRICKLE_PER_S, TRICKLE_STARTS)
-        try:
-            tell("a trickle")
+        tell("a trickle")
+        with a_trickle(broker.bootstrap_servers):
             busy = _measured(jobs, "trickle", broker, warm_up_s, measured_s)
-        finally:
-            trickle.terminate()
-            trickle.wait()
         fresh = _freshness(work, Layout(Path(env["ANALYTICS_OUTPUT_PATH"])), analytics, broker, busy)
     head = ["", "events/s", "ingestion, cores", "analytics, cores", "both, cores", "ingestion, MiB", "analytics, MiB"]
     targets = [

@@ -18,10 +18,9 @@ import pyarrow.parquet as pq
 
 from spark_jobs.contracts.publication_log import PublicationLog, entry_from_json
 from spark_jobs.contracts.streams import ANALYTICS, FEEDS, ROLLUP, Layout, hour_folder
-from spark_jobs.rollup.rollup_store import day_file
+from spark_jobs.rollup.rollup_store import ONE_DAY, day_file
 
 _BEFORE = datetime(2018, 1, 1, tzinfo=UTC)
-_ONE_DAY = timedelta(days=1)
 
 
 def age_output(root: Path, days: int) -> None:
@@ -56,7 +55,7 @@ def _add_days(rollup: Path, feed: str, days: int) -> None:
     """Before the first day: the days that there are, again and again, each on its own weekday where whole weeks are."""
     there = sorted(date.fromisoformat(file.stem) for file in (rollup / feed).glob("*.parquet"))
     for number in range(1, days + 1):
-        day = _BEFORE.date() - number * _ONE_DAY
+        day = _BEFORE.date() - number * ONE_DAY
         source, target = there[-number % len(there)], day_file(rollup, feed, day)
         if not target.exists():
             pq.write_table(_moved(pq.read_table(day_file(rollup, feed, source)), day - source), target)

@@ -8,19 +8,16 @@ import shutil
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.backlog import (
     TOPICS,
-    TRICKLE_STARTS,
     dump_messages,
     end_offsets,
     messages_in,
     send_backlog,
-    start_trickle,
 )
 from bench.contender import (
     Checkpoints,
@@ -34,13 +31,12 @@ from bench.contender import (
 )
 from bench.existing_output import age_output
 from bench.record import command_given, report, table
+from bench.trickle import AGES, Trickled, trickled, verdict_of_age
 from playground.broker_process import Broker, temporary_broker
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import FEEDS, Layout
 
 _BACKLOG_AT_MOST_S = 3600
-_TRICKLE_PER_S = 50
-_AGES = (30, 365)
 _OUR_JOB = "spark_jobs.ingestion_job"
 
 
@@ -186,11 +182,8 @@ class TriggerCost:
 
     days: int
     entries: int
-    triggers: int
-    rows_per_trigger: float
-    cpu_s: float
     seconds: float
-    others_cores: float
+    of: Trickled
 
 
 def triggers_part(work: Path, broker: Broker, warm_up_s: int, measured_s: int) -> str:
@@ -200,7 +193,7 @@ def triggers_part(work: Path, broker: Broker, warm_up_s: int, measured_s: int) -
         tell("our job reads the backlog")
         run_ours(folder, broker, ends)
     costs = []
-    for days in (0, *_AGES):
+    for days in (0, *AGES):
         tell(f"triggers with {f'{days} days of output' if days else 'only the backlog'}")
         if days:
             age_output(folder / "out", days)
@@ -209,32 +202,15 @@ def triggers_part(work: Path, broker: Broker, warm_up_s: int, measured_s: int) -
 
 
 def trigger_cost(folder: Path, broker: Broker, days: int, warm_up_s: int, measured_s: int) -> TriggerCost:
-    """Every time the same events: on another day a storm keeps people off their bikes, and with them the triggers."""
     applied = Layout(folder / "out").applied(FEEDS[0].name)
     env = settings_for(folder, broker.bootstrap_servers)
     with Contender(_OUR_JOB, folder, env) as job:
-        trickle = start_trickle(broker.bootstrap_servers, _TRICKLE_PER_S, TRICKLE_STARTS)
-        try:
-            before = newest(applied, "*.json")
-            job.wait_until(lambda: newest(applied, "*.json") > before, "the first batch was published", 120)
-            time.sleep(warm_up_s)
-            sent = messages_in(end_offsets(broker.bootstrap_servers))
-            began = time.time()
-            time.sleep(measured_s)
-            ended = time.time()
-            sent = messages_in(end_offsets(broker.bootstrap_servers)) - sent
-        finally:
-            trickle.terminate()
-            trickle.wait()
-        triggers = sum(1 for marker in applied.glob("*.json") if began < marker.stat().st_mtime <= ended)
+        found = trickled(job, broker.bootstrap_servers, applied, warm_up_s, measured_s)
         return TriggerCost(
             days,
             sum(1 for _ in applied.glob("*.json")),
-            triggers,
-            sent / triggers,
-            job.meter.cpu_s(began, ended) / triggers,
-            batch_seconds(folder / "checkpoints" / FEEDS[0].name, began, ended),
-            job.meter.others_cores(began, ended),
+            batch_seconds(folder / "checkpoints" / FEEDS[0].name, found.began, found.ended),
+            found,
         )
 
 
@@ -253,25 +229,19 @@ def triggers_text(costs: Sequence[TriggerCost]) -> str:
         [
             f"{cost.days} days" if cost.days else "only the backlog",
             f"{cost.entries:,}",
-            f"{cost.triggers}",
-            f"{cost.rows_per_trigger:.0f}",
-            f"{cost.cpu_s:.3f}",
+            f"{cost.of.triggers}",
+            f"{cost.of.events_per_trigger:.0f}",
+            f"{cost.of.cpu_s:.3f}",
             f"{cost.seconds:.3f}",
-            f"{cost.others_cores:.2f}",
+            f"{cost.of.others_cores:.2f}",
         ]
         for cost in costs
     ]
     head = ["existing output", "log entries of a feed", "triggers", "events per trigger"]
     head += ["CPU-s per trigger (all four queries)", "s per batch (bikes, median)", "others' cores"]
     young, old = costs[-2], costs[-1]
-    growth = verdict_of_age(old.days, young.days, old.cpu_s / young.cpu_s)
+    growth = verdict_of_age(old.days, young.days, old.of.cpu_s / young.of.cpu_s)
     return f"{table(head, rows)}\n\n{growth}; seconds per batch: {old.seconds / young.seconds:.2f}"
-
-
-def verdict_of_age(old_days: int, young_days: int, growth: float) -> str:
-    is_met = 0.8 <= growth <= 1.2
-    figure = f"CPU per trigger, {old_days} / {young_days} days: **{growth:.2f}**"
-    return f"- {figure} (target: 0.8 to 1.2) - {'met' if is_met else 'MISSED'}"
 
 
 if __name__ == "__main__":

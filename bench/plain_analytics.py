@@ -176,7 +176,7 @@ QUERIES: Mapping[str, Callable[[Feeds], DataFrame]] = {
 
 def main() -> None:
     settings = settings_from(os.environ)
-    spark = spark_session(settings, "plain analytics", 0, os.environ, java_options=JAVAS_OWN)
+    spark = spark_session(settings, "plain analytics", 0, os.environ, java_options=JAVAS_OWN, lean_checkpoints=False)
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     # A correlation of values that do not vary divides by zero: null, as in the job.
     spark.conf.set("spark.sql.ansi.enabled", "false")

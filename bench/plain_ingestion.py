@@ -119,7 +119,7 @@ def _path_columns(feed: Feed) -> list[str]:
 
 def main() -> None:
     settings = settings_from(os.environ)
-    spark = spark_session(settings, "plain ingestion", 0, os.environ, java_options=JAVAS_OWN)
+    spark = spark_session(settings, "plain ingestion", 0, os.environ, java_options=JAVAS_OWN, lean_checkpoints=False)
     for feed in FEEDS:
         topic = settings.topic(feed)
         start = {topic: {str(partition): EARLIEST for partition in range(_PARTITIONS)}}

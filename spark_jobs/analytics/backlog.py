@@ -1,8 +1,8 @@
 """Which hours an analytic still has to recompute, and which of them come first. Pure, so that it can be tested.
 
 The hours that new tiles lie in are recomputed at once: they are what somebody looks at. What a late event changes
-further on (up to 28 days of hours) is collected and worked off together, so that one late event in every batch does not
-recompute a month every ten seconds.
+further on (up to 28 days of hours) is done along where it is little, else collected and worked off together, so that
+one late event in every batch does not recompute a month every ten seconds.
 """
 
 from collections.abc import Iterable, Set
@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 HOUR = timedelta(hours=1)
 MOST_HOURS_AT_ONCE = 700
 """hours of one publication: about a month, a second or two of work"""
+MOST_HOURS_ALONG = 24
+"""so many later hours are done with the current ones: a file each, and hardly more of a query"""
 SETTLE_EVERY = timedelta(minutes=1)
-"""how long later consequences may be collected while new tiles keep coming"""
+"""how long more of them may be collected while new tiles keep coming"""
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """Hours to recompute: `current` now, `later` when it is quiet or time is up."""
+    """Hours to recompute: `current` now, `later` as well where they are few, it is quiet or time is up."""
 
     current: Set[datetime] = frozenset()
     later: Set[datetime] = frozenset()
@@ -36,7 +38,7 @@ class Backlog:
     def next_hours(self, quiet: bool, settled_ago: timedelta) -> list[datetime]:
         """What to do in this go, newest first within the bound; sorted."""
         hours = sorted(self.current, reverse=True)
-        if quiet or settled_ago >= SETTLE_EVERY:
+        if quiet or settled_ago >= SETTLE_EVERY or len(self.later) <= MOST_HOURS_ALONG:
             hours += sorted(self.later, reverse=True)
         return sorted(hours[:MOST_HOURS_AT_ONCE])
 

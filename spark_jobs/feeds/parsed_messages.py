@@ -48,7 +48,10 @@ def dataset_columns(feed: Feed) -> dict[str, pa.DataType]:
 
 
 def parsed(messages: pa.Table, feed: Feed, accident_time_zone: str, only: Collection[str] | None = None) -> pa.Table:
-    """One row per message, in order: the dataset's columns (or `only` those), then the verdict."""
+    """One row per message, in order: the dataset's columns (or `only` those), then the verdict.
+
+    Of MESSAGE_COLUMNS, partition and offset may be missing where they are not asked for.
+    """
     rules = rules_of(feed, accident_time_zone)
     columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
     needed = _needed([*columns, feed.event_time], rules)
@@ -87,8 +90,9 @@ def _words(*rules: str) -> set[str]:
 def _given(messages: pa.Table, feed: Feed, rules: FeedRules, needed: Collection[str]) -> pa.Table:
     """The looked-up values as columns, times read, next to what Kafka says of the message."""
     given = looked_up(messages["value"], feed.name, rules, needed)
-    for name in MESSAGE_COLUMNS[1:]:
-        given = given.append_column(name, messages[name])
+    of_kafka = messages.drop_columns(["value"])
+    for name in of_kafka.column_names:
+        given = given.append_column(name, of_kafka[name])
     given = given.set_column(
         given.schema.get_field_index("kafka_timestamp"), "kafka_timestamp", messages["kafka_timestamp"].cast(_CLOCK)
     )

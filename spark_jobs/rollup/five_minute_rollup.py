@@ -16,6 +16,8 @@ from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS, merged
 from spark_jobs.runtime.task_database import result_over
 
+TASK_COLUMNS = ("value", "topic", "kafka_timestamp")
+"""what a task needs of a message: the tiles do not say where it stood"""
 TASK_SCHEMA = "feed string, tiles binary"
 """what a task gives back: per feed the tiles of its rows, as an Arrow stream"""
 

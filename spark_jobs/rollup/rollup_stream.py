@@ -13,7 +13,7 @@ from spark_jobs.contracts import control, local_files
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
 from spark_jobs.feeds.kafka_source import broker_client, kafka_messages
-from spark_jobs.rollup.five_minute_rollup import TASK_SCHEMA, rollup_task, tiles_from_stream
+from spark_jobs.rollup.five_minute_rollup import TASK_COLUMNS, TASK_SCHEMA, rollup_task, tiles_from_stream
 from spark_jobs.rollup.rollup_store import DayFiles, changed_tiles, day_tables
 from spark_jobs.rollup.tile_schemas import merged
 from spark_jobs.runtime.checkpoint import Offsets
@@ -43,7 +43,8 @@ def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
     def stage(unread: Unread) -> Staged:
         refuse_lost_days(log)
         rows = unread.rows.coalesce(1) if unread.most_rows <= _ONE_TASK_UP_TO_ROWS else unread.rows
-        new = _tiles(rows.mapInArrow(rollup_task(feed_of_topic, settings.ACCIDENT_TIME_ZONE), TASK_SCHEMA))
+        task = rollup_task(feed_of_topic, settings.ACCIDENT_TIME_ZONE)
+        new = _tiles(rows.select(*TASK_COLUMNS).mapInArrow(task, TASK_SCHEMA))
         events = events_in(new)
         return Staged(
             moves=staged_days(new, tiles, layout, unread.staging),

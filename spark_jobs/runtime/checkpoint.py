@@ -35,13 +35,18 @@ def resumes_at(checkpoint: Path, head: Offsets) -> bool:
     unreadable) is not worth telling apart: the log knows better.
     """
     planned = _batch_ids(checkpoint / "offsets")
-    if not planned:
+    if not planned or _has_empty_files(checkpoint):
         return False
     last = planned[-1]
     if planned_offsets(checkpoint, last) == head:
         return True
     committed = _batch_ids(checkpoint / "commits")
     return committed[-1:] == [last - 1] and planned_offsets(checkpoint, last - 1) == head
+
+
+def _has_empty_files(checkpoint: Path) -> bool:
+    """As a power cut leaves them. Spark would fail at each of them, at every start."""
+    return any(path.is_file() and path.stat().st_size == 0 for path in checkpoint.rglob("*"))
 
 
 def _batch_ids(folder: Path) -> list[int]:

@@ -22,6 +22,7 @@ def test_checkpoints_are_a_cache(place: Place, drivers: Start, undisturbed: Path
     _restore_older(place, "taxi_trips")
     _read_some_batches(drivers(small_steps), 2)
     _cut_short(place, "weather_data")
+    _empty(place, "accidents")
     _use_each_others(place, "bike_trips", "taxi_trips")
     _read_some_batches(drivers(small_steps), 2)
     assert log_positions(place.output) != history_ends, "every mishap came while there was something to read"
@@ -42,6 +43,12 @@ def _restore_older(place: Place, stream: str) -> None:
 def _cut_short(place: Place, stream: str) -> None:
     newest = max((place.checkpoints / stream / "offsets").glob("[0-9]*"), key=lambda path: int(path.name))
     newest.write_bytes(newest.read_bytes()[:10])
+
+
+def _empty(place: Place, stream: str) -> None:
+    """As a power cut may."""
+    for name in ("metadata", "sources/0/0"):
+        (place.checkpoints / stream / name).write_bytes(b"")
 
 
 def _use_each_others(place: Place, one: str, other: str) -> None:

@@ -48,6 +48,13 @@ def test_a_cut_short_file_counts_as_no_plan(tmp_path: Path) -> None:
     assert not resumes_at(checkpoint, HEAD)
 
 
+def test_a_checkpoint_with_a_file_that_a_power_cut_emptied_is_not_kept(tmp_path: Path) -> None:
+    checkpoint = written(tmp_path / "c", [HEAD], 1)
+    assert resumes_at(checkpoint, HEAD)
+    (checkpoint / "commits" / "0").write_text("")
+    assert not resumes_at(checkpoint, HEAD)
+
+
 def test_several_sources_make_one_plan_and_a_silent_one_is_left_out(tmp_path: Path) -> None:
     checkpoint = tmp_path / "c"
     (checkpoint / "offsets").mkdir(parents=True)

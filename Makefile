@@ -43,12 +43,15 @@ IN_PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder --durations=20
 .PHONY: setup
 setup: ## Install what is missing: both Python environments, Kafka, Spark's connector, an archive of its classes
 	@$(PYTHON) -m playground.java
-	@$(MAKE) -s -j3 jars $(AIRFLOW)/installed
+	@$(MAKE) -s -j3 spark-jars broker-jars $(AIRFLOW)/installed
 
-.PHONY: jars
-jars: $(SPARK)/installed
-	@$(SPARK)/bin/python -m playground.fetch
+.PHONY: spark-jars broker-jars
+spark-jars: $(SPARK)/installed
+	@$(SPARK)/bin/python -m playground.fetch spark
 	@$(SPARK)/bin/python -m playground.class_archive
+
+broker-jars: $(SPARK)/installed
+	@$(SPARK)/bin/python -m playground.fetch broker
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Install it, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }

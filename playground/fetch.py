@@ -55,7 +55,7 @@ SPARK_KAFKA_JARS = JarSet(
     transitive=False,
     purpose="Spark's Kafka connector",
 )
-JAR_SETS = (BROKER_JARS, SPARK_KAFKA_JARS)
+JAR_SETS = {jars.name: jars for jars in (BROKER_JARS, SPARK_KAFKA_JARS)}
 
 COMPLETE = "complete"
 """A folder is whole only with this file in it, listing what was asked for."""
@@ -144,13 +144,11 @@ def _ivy_jar() -> Path:
     return next((Path(pyspark.origin).parent / "jars").glob("ivy-2*.jar"))
 
 
-def main() -> None:
-    """Fetch every jar the playground and the jobs need (nothing is done for those already there)."""
+def main(name: str = typer.Argument(..., help=f"{' or '.join(JAR_SETS)}")) -> None:
+    """Fetch one set of jars; nothing is done where they are there."""
     try:
-        home = playground_settings().PLAYGROUND_HOME
-        for jars in JAR_SETS:
-            if is_complete(home, jars):
-                continue
+        home, jars = playground_settings().PLAYGROUND_HOME, JAR_SETS[name]
+        if not is_complete(home, jars):
             print(f"Fetching {jars.purpose} into {jars_folder(home, jars)} ...", flush=True)
             ensure_jars(home, jars)
     except (FetchFailed, JavaMissing, PlaygroundSettingsError) as failed:

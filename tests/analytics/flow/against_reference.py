@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tests.analytics.reference.comparison import KEYS, compare, misplaced, read_output, tolerance
+from tests.analytics.reference.comparison import KEYS, compare, read_output, tolerance
 from tests.analytics.reference.outputs import all_references
 
 
@@ -22,9 +22,9 @@ def assert_equals(analytics_root: Path, expected: dict[str, pa.Table]) -> None:
     with duckdb.connect() as connection:
         for name, table in expected.items():
             actual = read_output(connection, analytics_root, name)
-            lines += misplaced(connection, analytics_root, name)
-            if not _same(actual, table, KEYS[name]):
-                lines += compare(actual, table, KEYS[name], name).lines
+            lines += actual.misplaced
+            if not _same(actual.rows, table, KEYS[name]):
+                lines += compare(actual.rows, table, KEYS[name], name).lines
     assert not lines, "\n".join(lines[:20])
 
 

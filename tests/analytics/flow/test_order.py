@@ -13,29 +13,27 @@ from tests.analytics.flow.live import Feeds, LiveJob
 
 BATCHES = 3
 A_DAY = timedelta(days=1)
-Instants = dict[str, pa.Array]
 
 
-def delivered(feeds: Feeds, dice: Random) -> dict[str, list[float]]:
-    """When each event comes: up to 2 days after it happened, and taxis a day after that."""
+def delivered(feeds: Feeds, dice: Random) -> dict[str, pa.Array]:
+    """When each event comes, s since the epoch: up to 2 days after it happened, and taxis a day after that."""
     behind = {"taxi_trips": A_DAY}
-    return {
-        feed: [
-            (at + behind.get(feed, timedelta()) + 2 * A_DAY * dice.random()).timestamp() for at in rows[0].to_pylist()
-        ]
-        for feed, rows in feeds.items()
-    }
+    return {feed: _later(rows[0], behind.get(feed, timedelta()), dice) for feed, rows in feeds.items()}
 
 
-def in_batches(feeds: Feeds, arrivals: dict[str, list[float]]) -> list[Feeds]:
+def _later(instants: pa.ChunkedArray, behind: timedelta, dice: Random) -> pa.Array:
+    delays = pa.array([(behind + 2 * A_DAY * dice.random()).total_seconds() for _ in range(len(instants))])
+    return pc.add(pc.divide(instants.cast(pa.int64()), 1e6), delays)
+
+
+def in_batches(feeds: Feeds, arrivals: dict[str, pa.Array]) -> list[Feeds]:
     """The events by arrival; each batch in an order of its own."""
     first, length = FIRST_DAY.timestamp(), (DAYS + 4) * A_DAY.total_seconds() / BATCHES
     batches: list[Feeds] = []
     for number in range(BATCHES):
         begin, end = first + number * length, first + (number + 1) * length
-        batches.append(
-            {feed: rows.filter(pa.array([begin <= at < end for at in arrivals[feed]])) for feed, rows in feeds.items()}
-        )
+        comes = {feed: pc.and_(pc.greater_equal(at, begin), pc.less(at, end)) for feed, at in arrivals.items()}
+        batches.append({feed: rows.filter(comes[feed]) for feed, rows in feeds.items()})
     return batches
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from tests.analytics.reference.comparison import KEYS, bounded, compare, misplaced, read_output
+from tests.analytics.reference.comparison import KEYS, Output, bounded, compare, read_output
 from tests.analytics.reference.outputs import all_references
 
 LINES_SHOWN = 10
@@ -37,13 +37,12 @@ def check(feeds_root: Path, analytics_root: Path, names: list[str]) -> int:
                 actual = read_output(connection, analytics_root, name)
             except FileNotFoundError:
                 # No window, no file: an output of a feed that never spoke is rightly empty.
-                actual = expected.slice(0, 0)
-            findings = compare(actual, expected, KEYS[name], name)
-            wrong_folders = misplaced(connection, analytics_root, name)
-            count = findings.total + len(wrong_folders)
+                actual = Output(expected.slice(0, 0), [])
+            findings = compare(actual.rows, expected, KEYS[name], name)
+            count = findings.total + len(actual.misplaced)
             total += count
-            print(f"{name}: {expected.num_rows} rows expected, {actual.num_rows} found, {count} differences")
-            for line in bounded(wrong_folders + findings.lines, LINES_SHOWN):
+            print(f"{name}: {expected.num_rows} rows expected, {actual.rows.num_rows} found, {count} differences")
+            for line in bounded(actual.misplaced + findings.lines, LINES_SHOWN):
                 print(f"  {line}")
     return total
 

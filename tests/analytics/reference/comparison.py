@@ -1,6 +1,7 @@
 """The job's output beside the reference: reading its folder, and every row and cell that differs."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,26 +162,40 @@ def _examples(texts: Iterable[str]) -> str:
     return "; ".join(shown) + ("; ..." if next(remaining, None) is not None else "")
 
 
-def read_output(connection: duckdb.DuckDBPyConnection, analytics_root: Path, name: str) -> pa.Table:
-    """All rows of one output folder; the partition columns, which stand only in the paths, come last."""
+@dataclass(frozen=True)
+class Output:
+    """What stands in one output folder."""
+
+    rows: pa.Table
+    """all of them; the partition columns, which stand only in the paths, come last"""
+    misplaced: list[str]
+    """a line for each file that holds a window of another hour than its path says, or partition columns itself"""
+
+
+def read_output(connection: duckdb.DuckDBPyConnection, analytics_root: Path, name: str) -> Output:
+    """FileNotFoundError where there is none."""
     files = _files(analytics_root, name)
     if files is None:
         raise FileNotFoundError(f"{analytics_root / name} holds no {PARTITIONS}/data.parquet")
+    # Thousands of small files: opened once.
+    connection.register("found", connection.sql(f"SELECT * FROM {files}").to_arrow_table())
+    try:
+        return Output(_rows(connection), _misplaced(connection, name))
+    finally:
+        connection.unregister("found")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     own = f"COLUMNS(lambda name: name NOT IN {('filename', *PARTITION_COLUMNS)})"
     partitions = ", ".join(
         f"try_cast(regexp_extract(filename, '/{column}=([^/]*)/', 1) AS {kind}) AS {column}"
         for column, kind in PARTITION_COLUMNS.items()
     )
-    return _utc(connection.sql(f"SELECT {own}, {partitions} FROM {files} ORDER BY window_start").to_arrow_table())
+    return _utc(connection.sql(f"SELECT {own}, {partitions} FROM found ORDER BY window_start").to_arrow_table())
 
 
-def misplaced(connection: duckdb.DuckDBPyConnection, analytics_root: Path, name: str) -> list[str]:
-    """A line for each file that holds a window of another hour than its path says, or partition columns itself."""
-    files = _files(analytics_root, name)
-    if files is None:
-        return []
-    all_columns = connection.sql(f"SELECT * FROM {files} LIMIT 0").columns
-    inside = [column for column in PARTITION_COLUMNS if column in all_columns]
+def _misplaced(connection: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    inside = [column for column in PARTITION_COLUMNS if column in connection.table("found").columns]
     lines = [f"{name}: column {column} stands in a file" for column in inside]
     start = "make_timestamp(epoch_us(window_start))"
     rows = connection.sql(f"""
@@ -192,7 +207,7 @@ def misplaced(connection: duckdb.DuckDBPyConnection, analytics_root: Path, name:
                     '/year=', year({start}), '/month=', month({start}),
                     '/date=', strftime({start}, '%Y-%m-%d'), '/hour=', hour({start}), '/'
                 ) AS right_folder
-            FROM {files}
+            FROM found
         )
         WHERE NOT contains(filename, right_folder)
         ORDER BY ALL

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.analytics.reference.check import main
-from tests.analytics.reference.comparison import KEYS, bounded, compare, differences, misplaced, read_output
+from tests.analytics.reference.comparison import KEYS, bounded, compare, differences, read_output
 from tests.analytics.reference.handmade import HandmadeFeeds, Row
 from tests.analytics.reference.outputs import all_references
 
@@ -166,11 +166,11 @@ def test_a_window_in_the_wrong_folder_is_told(summary: Path) -> None:
     right.rename(right.with_name("hour=07"))
 
     with duckdb.connect() as connection:
-        (line,) = misplaced(connection, summary, SUMMARY)
-        read = read_output(connection, summary, SUMMARY)
+        found = read_output(connection, summary, SUMMARY)
 
+    (line,) = found.misplaced
     assert line.endswith("/hour=07/data.parquet holds a window of /year=2018/month=12/date=2018-12-03/hour=12/")
-    assert read["hour"].to_pylist() == [7, 13, 4]
+    assert found.rows["hour"].to_pylist() == [7, 13, 4]
 
 
 def test_partition_columns_inside_a_file_are_told(summary: Path) -> None:
@@ -179,7 +179,7 @@ def test_partition_columns_inside_a_file_are_told(summary: Path) -> None:
     pq.write_table(held.append_column("hour", pa.array([12], pa.int32())), path)
 
     with duckdb.connect() as connection:
-        assert misplaced(connection, summary, SUMMARY) == [f"{SUMMARY}: column hour stands in a file"]
+        assert read_output(connection, summary, SUMMARY).misplaced == [f"{SUMMARY}: column hour stands in a file"]
 
 
 def test_an_output_without_a_file_is_empty_for_the_command(

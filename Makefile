@@ -34,8 +34,14 @@ run: setup ## Start broker, feeds, Airflow and the jobs; prints a URL and a logi
 
 .PHONY: test
 test: setup ## Run every test of both environments
+	@$(MAKE) -s -j2 test-dags test-spark
+
+.PHONY: test-spark test-dags
+test-spark: ## ... of the jobs and the playground alone, once `make setup` has run
 	$(SPARK)/bin/python -m pytest $(IN_PARALLEL) tests --ignore=tests/dags
-	$(AIRFLOW)/bin/python -m pytest --confcutdir=tests/dags tests/dags
+
+test-dags: ## ... of the Airflow side alone
+	$(AIRFLOW)/bin/python -m pytest -q --confcutdir=tests/dags tests/dags
 
 # Three files at a time (tests/conftest.py): a job that starts or stops does not keep a core busy all the time.
 IN_PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder --durations=20

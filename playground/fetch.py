@@ -144,8 +144,10 @@ def _ivy_jar() -> Path:
     return next((Path(pyspark.origin).parent / "jars").glob("ivy-2*.jar"))
 
 
-def main(name: str = typer.Argument(..., help=f"{' or '.join(JAR_SETS)}")) -> None:
+def main(name: str = typer.Argument(..., help=" or ".join(JAR_SETS))) -> None:
     """Fetch one set of jars; nothing is done where they are there."""
+    if name not in JAR_SETS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(JAR_SETS)}")
     try:
         home, jars = playground_settings().PLAYGROUND_HOME, JAR_SETS[name]
         if not is_complete(home, jars):

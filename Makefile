@@ -19,6 +19,8 @@ export UV_PYTHON_DOWNLOADS := never
 # Compiled once here: where Python may not write bytecode (PYTHONDONTWRITEBYTECODE, a read-only folder), every process
 # of Airflow and every Python worker would compile thousands of files again at each start.
 export UV_COMPILE_BYTECODE := 1
+# Nor need each driver and each worker compile the project's own modules.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPATH := $(CURDIR)
 
 SPEED ?= 1

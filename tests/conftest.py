@@ -6,16 +6,17 @@ from xdist.scheduler import LoadFileScheduling
 
 FLOW = "tests/flow"
 SHARE_AN_UNDISTURBED_RUN = [f"{FLOW}/test_{name}.py" for name in ("killings", "checkpoints", "two_drivers")]
+SHARE_A_HISTORY = [f"tests/analytics/flow/test_{name}.py" for name in ("order", "interruptions", "rebuild")]
 LONG = [f"{FLOW}/test_{name}.py" for name in ("watched_by_airflow", "analytics_real_path", "broker_faults")]
-LONGEST_FIRST = [*SHARE_AN_UNDISTURBED_RUN, *LONG]
+LONGEST_FIRST = [*SHARE_AN_UNDISTURBED_RUN, *LONG, *SHARE_A_HISTORY]
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
-    """A file's tests on one worker, and files that compare with the same run of the job as if they were one."""
+    """A file's tests on one worker, and files that compare with the same thing as if they were one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = _file(nodeid)
-        return SHARE_AN_UNDISTURBED_RUN[0] if file in SHARE_AN_UNDISTURBED_RUN else file
+        return next((files[0] for files in (SHARE_AN_UNDISTURBED_RUN, SHARE_A_HISTORY) if file in files), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:

@@ -15,7 +15,7 @@ from tests.analytics.flow.against_reference import assert_equals
 from tests.flow.analytics_killings import Town, compute_to_the_end, killings, one_round, town_in
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
 
-KILLS = 4
+KILLS = 3
 SWITCHED, FAULTY = "transport_usage_summary", "precipitation_impact"
 
 Start = Callable[..., AnalyticsDriver]
@@ -47,7 +47,7 @@ def start() -> Iterator[Start]:
         driver.end()
 
 
-def test_killed_at_named_steps_and_random_moments_and_without_checkpoints_or_rollup_the_outputs_are_right(
+def test_killed_at_named_steps_and_a_random_moment_and_without_checkpoints_or_rollup_the_outputs_are_right(
     tmp_path: Path, analytics: AnalyticsPlace, town: Town
 ) -> None:
     one_round(tmp_path, town, list(islice(killings(seed=2018), KILLS)))

@@ -14,11 +14,12 @@ Start = Callable[..., Driver]
 def test_whatever_other_drivers_are_there_one_is_left_and_the_content_is_right(
     place: Place, drivers: Start, undisturbed: Path, history_ends: Ends
 ) -> None:
-    sleeper = _asleep(drivers(place, pause_at="bike_trips:staged:1"))
+    pair = [drivers(place, pause_at="bike_trips:staged:1") for _ in range(2)]
+    sleeper = _asleep(_the_one_left_of(pair))
     _seem_to_run_on_another_host(place)  # else the next driver would end the sleeper for good
     hanging = _asleep(drivers(place, pause_at="bike_trips:declared:1"))
 
-    left = _the_one_left_of([drivers(place), drivers(place)])
+    left = drivers(place)
     left.wait_until_all_is_read(history_ends)
     assert hanging.process.wait(1) == -9, "it hung on this host: the next driver ended it"
 
@@ -40,7 +41,7 @@ def _asleep(driver: Driver) -> Driver:
 
 
 def _the_one_left_of(pair: list[Driver]) -> Driver:
-    """Of two started at once."""
+    """Of two started at once, here on paths where nothing is yet."""
     pair[0].wait_until(lambda: any(d.process.poll() is not None for d in pair), "one of them ends")
     (ended,) = [driver for driver in pair if driver.process.poll() is not None]
     (left,) = [driver for driver in pair if driver is not ended]

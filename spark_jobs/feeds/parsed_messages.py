@@ -22,9 +22,6 @@ from spark_jobs.feeds.taxi_trips import TAXI_TRIPS
 from spark_jobs.feeds.weather_data import WEATHER_DATA
 from spark_jobs.runtime.task_database import result_over
 
-MESSAGE_COLUMNS = ("value", "topic", "kafka_timestamp", "kafka_partition", "kafka_offset")
-"""what a message has: bytes, and where and when Kafka took it"""
-
 COMMON_TAIL: Mapping[str, pa.DataType] = {
     "event_timestamp": pa.string(),
     "source": pa.string(),
@@ -50,7 +47,8 @@ def dataset_columns(feed: Feed) -> dict[str, pa.DataType]:
 def parsed(messages: pa.Table, feed: Feed, accident_time_zone: str, only: Collection[str] | None = None) -> pa.Table:
     """One row per message, in order: the dataset's columns (or `only` those), then the verdict.
 
-    Of MESSAGE_COLUMNS, partition and offset may be missing where they are not asked for.
+    A message is its bytes (`value`), and where and when Kafka took it: `topic`, `kafka_timestamp`, and where they are
+    asked for `kafka_partition` and `kafka_offset`.
     """
     rules = rules_of(feed, accident_time_zone)
     columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}

@@ -26,11 +26,11 @@ def newest_applied(rollup: PublicationLog) -> int | None:
 
 
 def changes_since(applied: Path, after: int, newest: int) -> list[Changes] | None:
-    """The changes of the entries after `after` up to `newest`; None where a marker is not kept any more."""
+    """The changes of the entries after `after` up to `newest`; None where a marker is not kept any more, or damaged."""
     found: list[Changes] = []
     for seq in range(after + 1, newest + 1):
         try:
             found.append(read_changes(json.loads((applied / f"{seq:020}.json").read_bytes())))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return None
     return found

@@ -77,10 +77,9 @@ class PublicationLog:
                 newest = max(self.seqs(), default=None)
                 self._head = None if newest is None else self.entry(newest)
             elif not self._path(self._head.seq).exists():
-                raise LogDamaged(
-                    f"{self._path(self._head.seq)} is gone: the log was removed while the job runs. Restart the job; "
-                    f"it then says what to do with the data of {self.dataset}."
-                )
+                gone = self._path(self._head.seq)
+                self._head = None  # what is there by the next try counts: it may be restored
+                raise LogDamaged(f"{gone} is gone: the log was removed while the job runs")
             while self._head is not None and self._path(self._head.seq + 1).exists():
                 self._head = self.entry(self._head.seq + 1)
             return self._head
@@ -91,7 +90,11 @@ class PublicationLog:
             yield from (int(path.stem) for path in folder.glob("[0-9]*.json"))
 
     def entry(self, seq: int) -> Entry:
-        return entry_from_json(self._path(seq).read_bytes())
+        path = self._path(seq)
+        try:
+            return entry_from_json(path.read_bytes())
+        except (ValueError, KeyError, TypeError, AttributeError) as odd:
+            raise LogDamaged(f"{path} is no log entry ({odd}): it was changed by hand, or the disk lost it") from odd
 
     def recover(self) -> Entry | None:
         """The newest entry, applied: what a crash left half done is finished here."""
@@ -211,7 +214,7 @@ class PublicationLog:
             return
         raise LogDamaged(
             f"{self._path(entry.seq)} promises {target}, but neither that file nor its staged copy exists: "
-            f"it was removed by hand. Restore it, or start {self.dataset} over with 'make reprocess'."
+            "it was removed by hand"
         )
 
     def _path(self, seq: int) -> Path:

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription  # t
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.runtime.faults import StreamFault
+from spark_jobs.runtime.faults import START_OVER, StreamFault
 
 EARLIEST = -2
 """Spark's and Kafka's word for 'the first message that is kept'"""
@@ -116,8 +116,7 @@ def _checked_topic(
     if known is None:
         raise StreamFault(
             f"the log was written from another topic than {topic.name}",
-            "set the KAFKA_TOPIC_ setting back, or choose a new OUTPUT_BASE_PATH, "
-            "or start the dataset over with 'make reprocess'",
+            f"set the KAFKA_TOPIC_ setting back, or choose a new output path, or {START_OVER}",
             needs_person=True,
         )
     refuse_other_topic_id(topic.name, known["topic_id"], topic.topic_id)
@@ -148,7 +147,7 @@ def refuse_other_topic_id(topic: str, known: str, now: str) -> None:
 def _recreated(topic: str, evidence: str) -> StreamFault:
     return StreamFault(
         f"the topic {topic} was recreated: {evidence}",
-        "if its messages are a new history, start the dataset over with 'make reprocess'; "
+        f"if its messages are a new history, {START_OVER}; "
         "if the wrong broker answers, correct KAFKA_BOOTSTRAP_SERVERS",
         needs_person=True,
     )

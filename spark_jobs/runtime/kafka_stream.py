@@ -22,7 +22,7 @@ from spark_jobs.feeds import kafka_source
 from spark_jobs.feeds.kafka_source import Position, TopicOnBroker
 from spark_jobs.runtime import checkpoint
 from spark_jobs.runtime.checkpoint import Offsets
-from spark_jobs.runtime.faults import StreamFault
+from spark_jobs.runtime.faults import START_OVER, StreamFault
 from spark_jobs.runtime.lag_watch import OldestUnread, lag_of
 from spark_jobs.runtime.owned_stream import OwnedStream, driver_of_staging
 from spark_jobs.runtime.stream_record import Lag, StreamRecord
@@ -201,7 +201,7 @@ def refuse_data_without_log(name: str, homes: Sequence[Path], dataset_log: Publi
         if next(folder.glob("**/*.parquet"), None) is not None:
             raise StreamFault(
                 f"{folder} holds data but {dataset_log.layout.log(name)} has no log: nobody knows what was read",
-                "choose an empty output path, move these data away, or start the dataset over with 'make reprocess'",
+                f"choose an empty output path, move these data away, or {START_OVER}",
                 needs_person=True,
             )
 

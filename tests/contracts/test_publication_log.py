@@ -157,11 +157,31 @@ def test_a_promised_file_that_was_removed_by_hand_is_told(tmp_path: Path) -> Non
         log_at(tmp_path).recover()
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '"text"', "null", '{"seq": 0}'])
+def test_an_entry_that_is_none_is_told_by_its_name(content: str, tmp_path: Path) -> None:
+    with_origin(tmp_path)
+    (tmp_path / "_log" / "bike_trips" / f"{1:020}.json").write_text(content)
+    with pytest.raises(LogDamaged, match=f"{1:020}.json is no log entry"):
+        log_at(tmp_path).recover()
+
+
 def test_a_log_removed_under_a_running_job_is_told(tmp_path: Path) -> None:
     log = with_origin(tmp_path)
     (tmp_path / "_log" / "bike_trips" / f"{0:020}.json").unlink()
     with pytest.raises(LogDamaged, match="was removed while the job runs"):
         log.head()
+    assert log.head() is None
+
+
+def test_an_older_log_that_was_restored_counts(tmp_path: Path) -> None:
+    log = with_origin(tmp_path)
+    published(log, staging_of(tmp_path, "a", ["1"], position=10))
+    (tmp_path / "_log" / "bike_trips" / f"{1:020}.json").unlink()
+    with pytest.raises(LogDamaged):
+        log.head()
+    head = log.head()
+    assert head is not None
+    assert head.seq == 0
 
 
 def test_deletes_take_the_files_and_their_empty_folders(tmp_path: Path) -> None:

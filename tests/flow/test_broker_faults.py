@@ -147,7 +147,7 @@ def test_a_recreated_topic_breaks_its_stream_alone(tmp_path: Path, faulty: Fault
 
     weather = wait_until_state(running, "weather_data", "broken")
     assert f"the topic {TOPICS['weather_data']} was recreated" in weather["last_error"]
-    assert "make reprocess" in weather["next_step"]
+    assert "start the dataset over" in weather["next_step"]
     wait_until_read(running, faulty.ends(), others)
     assert messages_of("weather_data", place) == before
     assert {feed: running.stream(feed)["restarts"] for feed in others} == dict.fromkeys(others, 0)

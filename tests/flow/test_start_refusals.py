@@ -82,7 +82,12 @@ def test_help_says_what_the_job_is(nowhere: Place, started_as: tuple[str, ...]) 
     assert "SIGTERM" in helped.stdout
 
 
-def test_data_without_a_log_are_not_added_to_and_sigterm_lets_the_batch_finish(place: Place, drivers: Start) -> None:
+def test_data_without_a_log_or_with_a_damaged_one_are_left_alone_and_sigterm_lets_the_batch_finish(
+    place: Place, drivers: Start
+) -> None:
+    damaged = Layout(place.output).log("taxi_trips") / f"{7:020}.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"")
     stray = Layout(place.output).dataset("bike_trips") / "year=2018" / "stray.parquet"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"")
@@ -92,8 +97,12 @@ def test_data_without_a_log_are_not_added_to_and_sigterm_lets_the_batch_finish(p
     bikes = driver.stream("bike_trips")
     assert f"{stray.parents[1]} holds data but" in bikes["last_error"]
     assert "has no log" in bikes["last_error"]
-    assert "make reprocess" in bikes["next_step"]
+    assert "start the dataset over" in bikes["next_step"]
     assert f"{bikes['last_error']}. Next step: {bikes['next_step']}" in driver.said()
+    driver.wait_until(lambda: driver.stream("taxi_trips").get("state") == "broken", "the taxis are refused")
+    taxis = driver.stream("taxi_trips")
+    assert f"{damaged} is no log entry" in taxis["last_error"]
+    assert "'The log is damaged'" in taxis["next_step"]
 
     driver.wait_until_paused()
     assert listens_beyond_this_machine(driver.processes()) == []

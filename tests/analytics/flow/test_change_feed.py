@@ -31,6 +31,12 @@ def test_a_marker_that_is_not_kept_any_more_means_that_nobody_knows(tmp_path: Pa
     assert changes_since(job.layout.applied(ROLLUP), 2, 3) == [{"bike_trips": [NOON + 2 * TILE]}]
 
 
+def test_a_damaged_marker_means_that_nobody_knows(tmp_path: Path) -> None:
+    job = rollup_of(tmp_path, NOON, NOON + TILE)
+    (job.layout.applied(ROLLUP) / f"{2:020}.json").write_bytes(b"")
+    assert changes_since(job.layout.applied(ROLLUP), 1, 2) is None
+
+
 def test_an_entry_counts_once_its_files_are_in_place(tmp_path: Path) -> None:
     job = rollup_of(tmp_path, NOON, NOON + TILE)
     assert newest_applied(job.rollup) == 2

@@ -6,6 +6,9 @@ A driver explains its streams' failures with it; Airflow the end of a driver tha
 import re
 from dataclasses import dataclass
 
+START_OVER = "start the dataset over (docs/troubleshoot.md, 'To start a dataset over')"
+"""a next step: there are two ways, and not every dataset has both"""
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -50,7 +53,7 @@ NO_KAFKA = Cause(
 NOT_WRITABLE = Cause(
     r"Permission denied|Errno 13\b|AccessDeniedException|Read-only file system|Errno 30\b",
     "a path cannot be written",
-    "give the job's user write access to OUTPUT_BASE_PATH and CHECKPOINT_BASE_PATH",
+    "give the job's user write access to its outputs and checkpoints",
 )
 LOST_MESSAGES = Cause(
     r"Some data may have been lost|OffsetOutOfRange|offsets? .* out of range|KAFKA_DATA_LOSS",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from spark_jobs.contracts import control
+from spark_jobs.contracts.causes import START_OVER
 from spark_jobs.contracts.control import Status, StreamStatus
 from spark_jobs.contracts.settings import Settings, in_words
 
@@ -104,7 +105,7 @@ def _dead_letter_trouble(stream: StreamStatus, limit_percent: int) -> Iterator[T
         yield Trouble(
             f"dead letters:{stream.name}",
             f"{percent:.0f} % of {stream.name}'s messages of today were refused (more than {limit_percent} %)",
-            "the reasons are in _dead_letters; tell the producer, or `make reprocess` after a correction of our rules",
+            f"the reasons are in _dead_letters; tell the producer, or correct our rules and {START_OVER}",
         )
 
 

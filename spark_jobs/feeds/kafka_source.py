@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription  # t
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.runtime.faults import START_OVER, StreamFault
+from spark_jobs.contracts.causes import START_OVER
+from spark_jobs.runtime.faults import StreamFault
 
 EARLIEST = -2
 """Spark's and Kafka's word for 'the first message that is kept'"""

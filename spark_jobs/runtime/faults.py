@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from spark_jobs.contracts.causes import OF_A_STREAM, cause_in
 from spark_jobs.contracts.publication_log import LogDamaged
 
-START_OVER = "start the dataset over (docs/troubleshoot.md, 'To start a dataset over')"
-
 
 class StreamFault(RuntimeError):
     """A fault whose cause is known. `needs_person`: retrying cannot help until somebody acts."""

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.contracts import driver_processes
+from spark_jobs.contracts.causes import START_OVER
 from spark_jobs.contracts.control import Driver
 from spark_jobs.contracts.publication_log import Entry, PublicationLog
 from spark_jobs.contracts.settings import Settings, in_words
@@ -22,7 +23,7 @@ from spark_jobs.feeds import kafka_source
 from spark_jobs.feeds.kafka_source import Position, TopicOnBroker
 from spark_jobs.runtime import checkpoint
 from spark_jobs.runtime.checkpoint import Offsets
-from spark_jobs.runtime.faults import START_OVER, StreamFault
+from spark_jobs.runtime.faults import StreamFault
 from spark_jobs.runtime.lag_watch import OldestUnread, lag_of
 from spark_jobs.runtime.owned_stream import OwnedStream, driver_of_staging
 from spark_jobs.runtime.stream_record import Lag, StreamRecord

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[att
 
 from playground.broker_process import Broker, BrokerConfig
 from playground.launcher_ports import free_port
+from spark_jobs.contracts.causes import START_OVER
 from spark_jobs.contracts.streams import FEEDS
 from tests.feeds.test_against_reference import mutants
 from tests.flow.driver import Driver, Place, log_positions
@@ -147,7 +148,7 @@ def test_a_recreated_topic_breaks_its_stream_alone(tmp_path: Path, faulty: Fault
 
     weather = wait_until_state(running, "weather_data", "broken")
     assert f"the topic {TOPICS['weather_data']} was recreated" in weather["last_error"]
-    assert "start the dataset over" in weather["next_step"]
+    assert START_OVER in weather["next_step"]
     wait_until_read(running, faulty.ends(), others)
     assert messages_of("weather_data", place) == before
     assert {feed: running.stream(feed)["restarts"] for feed in others} == dict.fromkeys(others, 0)

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from playground.launcher_settings import CHECKOUT
+from spark_jobs.contracts.causes import START_OVER
 from spark_jobs.contracts.publication_log import PublicationLog
 from spark_jobs.contracts.streams import Layout
 from tests.flow.driver import Driver, Place
@@ -97,7 +98,7 @@ def test_data_without_a_log_or_with_a_damaged_one_are_left_alone_and_sigterm_let
     bikes = driver.stream("bike_trips")
     assert f"{stray.parents[1]} holds data but" in bikes["last_error"]
     assert "has no log" in bikes["last_error"]
-    assert "start the dataset over" in bikes["next_step"]
+    assert START_OVER in bikes["next_step"]
     assert f"{bikes['last_error']}. Next step: {bikes['next_step']}" in driver.said()
     driver.wait_until(lambda: driver.stream("taxi_trips").get("state") == "broken", "the taxis are refused")
     taxis = driver.stream("taxi_trips")

@@ -50,16 +50,16 @@ IN_PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder --durations=20
 
 .PHONY: setup
 setup: ## Install what is missing: both Python environments, Kafka, Spark's connector, an archive of its classes
-	@$(PYTHON) -m playground.java
+	@$(PYTHON) -m playground.setup.java
 	@$(MAKE) -s -j3 spark-jars broker-jars $(AIRFLOW)/installed
 
 .PHONY: spark-jars broker-jars
 spark-jars: $(SPARK)/installed
-	@$(SPARK)/bin/python -m playground.fetch spark
-	@$(SPARK)/bin/python -m playground.class_archive
+	@$(SPARK)/bin/python -m playground.setup.fetch spark
+	@$(SPARK)/bin/python -m playground.setup.class_archive
 
 broker-jars: $(SPARK)/installed
-	@$(SPARK)/bin/python -m playground.fetch broker
+	@$(SPARK)/bin/python -m playground.setup.fetch broker
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Install it, or name it: make PYTHON=python3.12 ..." >&2; exit 1; }
@@ -84,7 +84,7 @@ broker: setup ## Kafka alone, in the foreground, with the four topics
 
 .PHONY: generate
 generate: setup ## Made-up feeds into a running broker (ARGS="--help" shows what can be chosen)
-	@exec $(SPARK)/bin/python -m playground.generate $(ARGS)
+	@exec $(SPARK)/bin/python -m playground.generator $(ARGS)
 
 .PHONY: replay
 replay: setup ## The publishers' own CSV files into a running broker: DATA=<folder or files> SPEED=<factor|max>
@@ -93,24 +93,24 @@ replay: setup ## The publishers' own CSV files into a running broker: DATA=<fold
 
 .PHONY: ingestion
 ingestion: setup ## The ingestion job by hand, without Airflow
-	@exec $(SPARK)/bin/python -m playground.launcher_job ingestion
+	@exec $(SPARK)/bin/python -m playground.run.job ingestion
 
 .PHONY: analytics
 analytics: setup ## The analytics job by hand, without Airflow
-	@exec $(SPARK)/bin/python -m playground.launcher_job analytics
+	@exec $(SPARK)/bin/python -m playground.run.job analytics
 
 .PHONY: reprocess
 reprocess: setup ## Start a feed over, asking first: FEED=<name|all>
 	@[ -n "$(FEED)" ] || { echo "Say which feed: make reprocess FEED=<bike_trips|taxi_trips|weather_data|accidents|all>" >&2; exit 2; }
-	@exec $(SPARK)/bin/python -m playground.launcher_job reprocess $(FEED)
+	@exec $(SPARK)/bin/python -m playground.run.job reprocess $(FEED)
 
 .PHONY: compose-secrets
 compose-secrets: setup ## Write the secrets that docker-compose.yaml asks for into .env, where they are absent
-	@$(SPARK)/bin/python -m playground.compose_secrets
+	@$(SPARK)/bin/python -m playground.setup.compose_secrets
 
 .PHONY: memory
 memory: setup ## Memory (PSS) of each part of a running playground
-	@$(SPARK)/bin/python -m playground.memory
+	@$(SPARK)/bin/python -m playground.run.memory
 
 .PHONY: lint
 lint: setup ## Style and types, both environments
@@ -124,7 +124,7 @@ types:
 	$(SPARK)/bin/mypy $(AIRFLOW_TYPES) $(AIRFLOW_SOURCES)
 
 # What imports Airflow is checked against the Airflow environment, everything else against Spark's.
-SPARK_SOURCES = $(wildcard spark_jobs playground bench) $(filter-out tests/dags,$(wildcard tests/*))
+SPARK_SOURCES = spark_jobs playground bench $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
 AIRFLOW_SOURCES = dags plugins tests/dags
 AIRFLOW_TYPES = --python-executable $(AIRFLOW)/bin/python --cache-dir .mypy_cache/airflow
 
@@ -183,7 +183,7 @@ bench-compaction: setup ## 10 hours of 360 files compacted in a live job, under 
 
 .PHONY: clean
 clean: ## Stop what runs and remove everything the playground wrote (environments and jars are kept)
-	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.launcher_clean
+	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.run.clean
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache spark-warehouse derby.log metastore_db
 
 .PHONY: distclean

@@ -5,22 +5,14 @@ import tempfile
 from pathlib import Path
 
 from bench.backlog import end_offsets, messages_in, send_backlog
-from bench.contender import (
-    Checkpoints,
-    Contender,
-    Offsets,
-    Result,
-    newest,
-    parquet_files,
-    result_of,
-    settings_for,
-)
+from bench.contender import Checkpoints, Contender, Offsets, Result, newest, parquet_files, result_of, settings_for
 from bench.ingest import tell, verdict
 from bench.plain_analytics import QUERIES
 from bench.record import command_given, report, table
-from playground.broker_process import Broker, temporary_broker
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
+from playground.broker.process import Broker, temporary_broker
+from spark_jobs.catalog import ANALYTICS, ROLLUP
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
 
 _AT_MOST_S = 3600
 
@@ -29,19 +21,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=3_000_000, help="messages in the backlog, over 14 days")
     parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     command = command_given("bench.analytics")
     with tempfile.TemporaryDirectory(prefix="bench-analytics-") as folder:
         work = Path(folder)
         with temporary_broker(work, heap="512m") as broker:
-            tell(f"sending {asked.events:,} messages")
-            send_backlog(broker.bootstrap_servers, asked.events)
+            tell(f"sending {given.events:,} messages")
+            send_backlog(broker.bootstrap_servers, given.events)
             ends = end_offsets(broker.bootstrap_servers)
             tell("our job")
             ours = run_ours(work / "ours", broker, ends)
             tell("nine plain queries")
             plain = run_plain(work / "plain", broker, ends)
-            report("bench-analytics", command, compared(ours, plain), asked.record)
+            report("bench-analytics", command, compared(ours, plain), given.record)
 
 
 def run_ours(folder: Path, broker: Broker, ends: Offsets) -> Result:

@@ -13,8 +13,9 @@ from bench.existing_output import age_analytics
 from bench.ingest import tell
 from bench.record import command_given, report, table
 from bench.trickle import AGES, Trickled, trickled, verdict_of_age
-from playground.broker_process import Broker, temporary_broker
-from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
+from playground.broker.process import Broker, temporary_broker
+from spark_jobs.catalog import ANALYTICS, ROLLUP
+from spark_jobs.paths import Layout
 
 
 def main() -> None:
@@ -23,21 +24,21 @@ def main() -> None:
     parser.add_argument("--warm-up", type=int, default=120, help="seconds of trickle before the cost is measured")
     parser.add_argument("--trickle", type=int, default=300, help="seconds of trickle that are measured")
     parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     command = command_given("bench.analytics_age")
     with tempfile.TemporaryDirectory(prefix="bench-age-") as folder:
         work = Path(folder)
         with temporary_broker(work) as broker:
-            tell(f"sending {asked.events:,} messages")
-            send_backlog(broker.bootstrap_servers, asked.events)
+            tell(f"sending {given.events:,} messages")
+            send_backlog(broker.bootstrap_servers, given.events)
             tell("our job reads the backlog")
             run_ours(work, broker, end_offsets(broker.bootstrap_servers))
             costs = []
             for days in AGES:
                 tell(f"a trickle with {days} days of rollup")
                 age_analytics(work / "analytics", days)
-                costs.append(trickle_cost(work, broker, days, asked.warm_up, asked.trickle))
-    report("bench-analytics-age", command, age_text(costs), asked.record)
+                costs.append(trickle_cost(work, broker, days, given.warm_up, given.trickle))
+    report("bench-analytics-age", command, age_text(costs), given.record)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from playground.generator.stream import Run
-from playground.launcher_settings import CHECKOUT
-from spark_jobs.contracts.settings import settings_from
-from spark_jobs.contracts.streams import FEEDS
+from playground.run.settings import CHECKOUT
+from spark_jobs.catalog import FEEDS
+from spark_jobs.settings import settings_from
 
 DAYS = 14
 TOPICS: Mapping[str, str] = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
@@ -40,7 +40,7 @@ def send_backlog(bootstrap_servers: str, events: int) -> None:
 
 
 def _generate(bootstrap_servers: str, *options: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "playground.generate", "--bootstrap-servers", bootstrap_servers, *options]
+    command = [sys.executable, "-m", "playground.generator", "--bootstrap-servers", bootstrap_servers, *options]
     return subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=False)
 
 
@@ -53,7 +53,7 @@ def a_trickle(bootstrap_servers: str) -> Iterator[None]:
     volume = TRICKLE_PER_S * timedelta(minutes=15).total_seconds() / per_quarter
     options = ["--speed", "1", "--volume", f"{volume:.3f}", "--start", f"{TRICKLE_STARTS:%Y-%m-%dT%H:%M}"]
     trickle = subprocess.Popen(
-        [sys.executable, "-m", "playground.generate", "--bootstrap-servers", bootstrap_servers, *options],
+        [sys.executable, "-m", "playground.generator", "--bootstrap-servers", bootstrap_servers, *options],
         cwd=CHECKOUT,
         stdout=subprocess.DEVNULL,
         start_new_session=True,

@@ -14,12 +14,12 @@ from bench.contender import Contender, settings_for
 from bench.freshness import freshness, freshness_text
 from bench.ingest import tell, verdict
 from bench.record import command_given, report, table
-from playground.broker_process import Broker, temporary_broker
-from spark_jobs.contracts import control
-from spark_jobs.contracts.streams import Layout
+from playground.broker.process import Broker, temporary_broker
+from spark_jobs.documents.status import read_status
+from spark_jobs.paths import Layout
 
-_START_AT_MOST_S = 180
-_SETTLE_AT_MOST_S = 180
+_START_TIMEOUT_S = 180
+_SETTLE_TIMEOUT_S = 180
 _INTERVAL_S = 10
 
 
@@ -28,13 +28,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=15, help="how long each of the two spells is measured")
     parser.add_argument("--warm-up", type=float, default=15, help="minutes of each spell before it is measured")
     parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     command = command_given("bench.calm")
     with tempfile.TemporaryDirectory(prefix="bench-calm-") as folder:
         work = Path(folder)
         with temporary_broker(work) as broker:
-            text = calm(work, broker, asked.warm_up * 60, asked.minutes * 60)
-            report("bench-calm", command, text, asked.record)
+            text = calm(work, broker, given.warm_up * 60, given.minutes * 60)
+            report("bench-calm", command, text, given.record)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def calm(work: Path, broker: Broker, warm_up_s: float, measured_s: float) -> str
         Contender("spark_jobs.analytics_job", work, env) as analytics,
     ):
         for job, root in ((ingestion, env["OUTPUT_BASE_PATH"]), (analytics, env["ANALYTICS_OUTPUT_PATH"])):
-            job.wait_until(partial(_is_running, root), "the job was running", _START_AT_MOST_S)
+            job.wait_until(partial(_is_running, root), "the job was running", _START_TIMEOUT_S)
         jobs = {"ingestion": ingestion, "analytics": analytics}
         tell("idle")
         idle = _measured(jobs, "idle", broker, warm_up_s, measured_s)
@@ -73,7 +73,7 @@ def calm(work: Path, broker: Broker, warm_up_s: float, measured_s: float) -> str
 
 
 def _freshness(work: Path, layout: Layout, job: Contender, broker: Broker, spell: Spell) -> str:
-    wait_until_settled(job, layout, end_offsets(broker.bootstrap_servers), _SETTLE_AT_MOST_S)
+    wait_until_settled(job, layout, end_offsets(broker.bootstrap_servers), _SETTLE_TIMEOUT_S)
     raw = work / "raw"
     raw.mkdir()
     dump_messages(broker.bootstrap_servers, raw)
@@ -81,7 +81,7 @@ def _freshness(work: Path, layout: Layout, job: Contender, broker: Broker, spell
 
 
 def _is_running(root: str) -> bool:
-    status = control.read_status(Layout(Path(root)))
+    status = read_status(Layout(Path(root)))
     return status is not None and status.state == "running"
 
 

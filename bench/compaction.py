@@ -12,14 +12,8 @@ from pathlib import Path
 
 from bench.backlog import end_offsets
 from bench.record import RELIABILITY, write_between_markers
-from playground.broker_process import temporary_broker
-from tests.flow.compaction import (
-    EVENTS_A_FILE,
-    compacted_while_reading,
-    hour_folders,
-    hours_of_many_files,
-    mixed_ms,
-)
+from playground.broker.process import temporary_broker
+from tests.flow.compaction import EVENTS_A_FILE, compacted_while_reading, hour_folders, hours_of_many_files, mixed_ms
 from tests.flow.driver import Driver, Place
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 
 from bench.process_tree import Meter
-from playground.by_hand import ready_to_run
-from playground.launcher_settings import CHECKOUT
-from spark_jobs.runtime import checkpoint
+from playground.run.settings import CHECKOUT
+from playground.setup.by_hand import ready_to_run
+from spark_jobs.kafka import checkpoint
 
 _SETTINGS_PREFIXES = ("KAFKA_", "STREAMS_", "OUTPUT_", "CHECKPOINT_", "ANALYTICS_", "ENABLE_", "MAX_OFFSETS", "BATCH_")
-_STOP_AT_MOST_S = 60
+_STOP_TIMEOUT_S = 60
 
 JAVAS_OWN = "-XX:+ExitOnOutOfMemoryError"
 """What the plain contenders' JVM gets: both compilers and Java's choice of a collector. Ours are chosen for our job."""
@@ -84,7 +84,7 @@ class Contender:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(_STOP_AT_MOST_S)
+                self.process.wait(_STOP_TIMEOUT_S)
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spark_jobs.contracts.publication_log import PublicationLog, entry_from_json
-from spark_jobs.contracts.streams import ANALYTICS, FEEDS, ROLLUP, Layout, hour_folder
-from spark_jobs.rollup.rollup_store import ONE_DAY, day_file
+from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
+from spark_jobs.paths import Layout, hour_folder
+from spark_jobs.publication.log import PublicationLog, entry_from_json
+from spark_jobs.rollup.day_files import ONE_DAY, day_file
 
 _BEFORE = datetime(2018, 1, 1, tzinfo=UTC)
 

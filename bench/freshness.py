@@ -12,8 +12,9 @@ from bench.backlog import TOPICS
 from bench.ingest import verdict
 from bench.record import table
 from spark_jobs.analytics.refresh import declaration_of
-from spark_jobs.contracts.publication_log import Entry, PublicationLog
-from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
+from spark_jobs.catalog import ANALYTICS, ROLLUP
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import Entry, PublicationLog
 
 P50, P95 = 0.5, 0.95
 

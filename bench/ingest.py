@@ -12,31 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.backlog import (
-    TOPICS,
-    dump_messages,
-    end_offsets,
-    messages_in,
-    send_backlog,
-)
-from bench.contender import (
-    Checkpoints,
-    Contender,
-    Offsets,
-    Result,
-    newest,
-    parquet_files,
-    result_of,
-    settings_for,
-)
+from bench.backlog import TOPICS, dump_messages, end_offsets, messages_in, send_backlog
+from bench.contender import Checkpoints, Contender, Offsets, Result, newest, parquet_files, result_of, settings_for
 from bench.existing_output import age_output
 from bench.record import command_given, report, table
 from bench.trickle import AGES, Trickled, trickled, verdict_of_age
-from playground.broker_process import Broker, temporary_broker
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import FEEDS, Layout
+from playground.broker.process import Broker, temporary_broker
+from spark_jobs.catalog import FEEDS
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
 
-_BACKLOG_AT_MOST_S = 3600
+_BACKLOG_TIMEOUT_S = 3600
 _OUR_JOB = "spark_jobs.ingestion_job"
 
 
@@ -49,18 +35,18 @@ def main() -> None:
     )
     parser.add_argument("--trickle", type=int, default=60, help="seconds of trickle that are measured")
     parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     command = command_given("bench.ingest")
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
         work = Path(folder)
         with temporary_broker(work, heap="512m") as broker:
-            tell(f"sending {asked.events:,} messages")
-            send_backlog(broker.bootstrap_servers, asked.events)
-            if "backlog" in asked.parts:
-                report("bench-ingest backlog", command, backlog_part(work, broker), asked.record)
-            if "triggers" in asked.parts:
-                text = triggers_part(work, broker, asked.warm_up, asked.trickle)
-                report("bench-ingest triggers", command, text, asked.record)
+            tell(f"sending {given.events:,} messages")
+            send_backlog(broker.bootstrap_servers, given.events)
+            if "backlog" in given.parts:
+                report("bench-ingest backlog", command, backlog_part(work, broker), given.record)
+            if "triggers" in given.parts:
+                text = triggers_part(work, broker, given.warm_up, given.trickle)
+                report("bench-ingest triggers", command, text, given.record)
 
 
 def tell(what: str) -> None:
@@ -111,7 +97,7 @@ def wait_until_published(job: Contender, folder: Path, ends: Offsets) -> Checkpo
         checkpoints.first_batch_at()
         return positions(folder / "out") == ends
 
-    job.wait_until(is_published, "everything was published", _BACKLOG_AT_MOST_S)
+    job.wait_until(is_published, "everything was published", _BACKLOG_TIMEOUT_S)
     return checkpoints
 
 
@@ -129,7 +115,7 @@ def positions(output: Path) -> dict[str, dict[str, int]]:
 def run_plain(folder: Path, broker: Broker, ends: Offsets) -> Result:
     checkpoints = Checkpoints(folder / "checkpoints")
     with Contender("bench.plain_ingestion", folder, settings_for(folder, broker.bootstrap_servers)) as job:
-        job.wait_until(lambda: checkpoints.have_read(ends, len(FEEDS)), "everything was read", _BACKLOG_AT_MOST_S)
+        job.wait_until(lambda: checkpoints.have_read(ends, len(FEEDS)), "everything was read", _BACKLOG_TIMEOUT_S)
         first = checkpoints.first_batch_at()
         assert first is not None
         files = parquet_files(folder / "out")
@@ -139,7 +125,7 @@ def run_plain(folder: Path, broker: Broker, ends: Offsets) -> Result:
 def run_duckdb(folder: Path, raw: Path, events: int) -> Result:
     output = folder / "out"
     with Contender("bench.duckdb_ingestion", folder, settings_for(folder, ""), str(raw), str(output)) as process:
-        process.wait_until((output / "done").exists, "everything was written", _BACKLOG_AT_MOST_S)
+        process.wait_until((output / "done").exists, "everything was written", _BACKLOG_TIMEOUT_S)
         started, done = newest(output, "started"), newest(output, "done")
         return result_of(process, "DuckDB", events, started, done, parquet_files(output))
 

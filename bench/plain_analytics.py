@@ -12,9 +12,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from bench.contender import JAVAS_OWN
-from spark_jobs.contracts.settings import Settings, in_words, settings_from
-from spark_jobs.feeds.kafka_source import EARLIEST, kafka_messages
+from spark_jobs.kafka.offsets import EARLIEST, kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
+from spark_jobs.settings import Settings, in_words, settings_from
 
 _PARTITIONS = 2
 _LATE = "10 minutes"

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.contender import JAVAS_OWN
-from spark_jobs.contracts.settings import in_words, settings_from
-from spark_jobs.contracts.streams import FEEDS, Feed
-from spark_jobs.feeds.kafka_source import EARLIEST, kafka_messages
+from spark_jobs.catalog import FEEDS, Feed
+from spark_jobs.kafka.offsets import EARLIEST, kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
+from spark_jobs.settings import in_words, settings_from
 
 _PARTITIONS = 2
 _STATION = "struct<id: string, name: string, latitude: double, longitude: double>"

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playground.launcher_settings import CHECKOUT
+from playground.run.settings import CHECKOUT
 
 BENCHMARKS = CHECKOUT / "BENCHMARKS.md"
 RELIABILITY = CHECKOUT / "RELIABILITY.md"

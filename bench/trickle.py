@@ -9,7 +9,7 @@ from bench.contender import Contender, newest
 
 AGES = (30, 365)
 """days of existing output that a trigger's cost is compared over"""
-_START_AT_MOST_S = 120
+_START_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def trickled(job: Contender, bootstrap_servers: str, applied: Path, warm_up_s: i
     """
     with a_trickle(bootstrap_servers):
         before = newest(applied, "*.json")
-        job.wait_until(lambda: newest(applied, "*.json") > before, "the first batch was published", _START_AT_MOST_S)
+        job.wait_until(lambda: newest(applied, "*.json") > before, "the first batch was published", _START_TIMEOUT_S)
         time.sleep(warm_up_s)
         sent = messages_in(end_offsets(bootstrap_servers))
         began = time.time()

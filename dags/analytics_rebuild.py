@@ -22,8 +22,8 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from streams.asked import rebuild
-from streams.request_operator import RequestOperator
+from spark_streams.request_from_params import rebuild
+from spark_streams.request_operator import RequestOperator
 
 with DAG(
     "analytics_rebuild",
@@ -40,4 +40,6 @@ with DAG(
     },
     tags=["upkeep"],
 ):
-    RequestOperator(task_id="rebuild", job="analytics", asked=rebuild, at_most=timedelta(hours=12), env=os.environ)
+    RequestOperator(
+        task_id="rebuild", job="analytics", from_params=rebuild, at_most=timedelta(hours=12), env=os.environ
+    )

@@ -26,8 +26,8 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from streams.asked import ALL_STREAMS, upkeep
-from streams.request_operator import RequestOperator
+from spark_streams.request_from_params import ALL_STREAMS, upkeep
+from spark_streams.request_operator import RequestOperator
 
 NAMES = ["", *ALL_STREAMS]
 
@@ -56,4 +56,4 @@ with DAG(
     tags=["upkeep"],
 ):
     for job in ("ingestion", "analytics"):
-        RequestOperator(task_id=job, job=job, asked=upkeep, at_most=timedelta(hours=2), env=os.environ)
+        RequestOperator(task_id=job, job=job, from_params=upkeep, at_most=timedelta(hours=2), env=os.environ)

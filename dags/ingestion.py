@@ -27,8 +27,8 @@ where that can help. docs/troubleshoot.md has more about each.
 import os
 
 from airflow.sdk import DAG
-from streams.operator import StreamOperator
-from streams.submit import submit_arguments
+from spark_streams.operator import StreamOperator
+from spark_streams.submit import submit_arguments
 
 with DAG(
     "ingestion",

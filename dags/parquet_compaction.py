@@ -22,8 +22,8 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from streams.asked import STREAMS, compaction
-from streams.request_operator import RequestOperator
+from spark_streams.request_from_params import STREAMS, compaction
+from spark_streams.request_operator import RequestOperator
 
 with DAG(
     "parquet_compaction",
@@ -39,4 +39,6 @@ with DAG(
     },
     tags=["upkeep"],
 ):
-    RequestOperator(task_id="compact", job="ingestion", asked=compaction, at_most=timedelta(minutes=50), env=os.environ)
+    RequestOperator(
+        task_id="compact", job="ingestion", from_params=compaction, at_most=timedelta(minutes=50), env=os.environ
+    )

@@ -28,7 +28,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
-from streams.watch_sensor import WatchSensor
+from spark_streams.watch_sensor import WatchSensor
 
 for job in ("ingestion", "analytics"):
     with DAG(

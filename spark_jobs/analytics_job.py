@@ -12,33 +12,34 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from spark_jobs.documents.desired_state import read_desired_state
+
 if __package__ in (None, ""):  # spark-submit runs this file by its path, with a zip of PySpark's sources before it
     installed = [place for place in sys.path if not place.endswith(".zip")]
     sys.path[:] = [str(Path(__file__).resolve().parents[1]), *installed]
 
 from spark_jobs.analytics.analytic_stream import analytic_stream
-from spark_jobs.analytics.requests import analytics_requests
-from spark_jobs.contracts import control
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.settings import Settings, in_words
-from spark_jobs.contracts.streams import ANALYTICS, FEEDS, ROLLUP
-from spark_jobs.rollup.rollup_store import DayFiles
+from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
+from spark_jobs.maintenance.analytics_requests import analytics_requests
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.rollup.day_files import DayFiles
 from spark_jobs.rollup.rollup_stream import rollup_stream
-from spark_jobs.runtime import job
-from spark_jobs.runtime.desired_state import wanted_analytics
+from spark_jobs.runtime import driver
+from spark_jobs.runtime.enabled_analytics import wanted_analytics
 from spark_jobs.runtime.step_pauses import step_listener
+from spark_jobs.settings import Settings, in_words
 
 
-def streams(start: job.Start) -> Sequence[job.Stream]:
+def streams(start: driver.Start) -> Sequence[driver.Stream]:
     log = PublicationLog(start.layout, ROLLUP, step_listener(start.env, ROLLUP))
     tiles = DayFiles(start.layout.dataset(ROLLUP))
     analytics = [analytic_stream(analytic, start, log, tiles) for analytic in ANALYTICS]
     return [rollup_stream(start, log, tiles), *analytics]
 
 
-def switched(start: job.Start) -> dict[str, bool]:
+def switched(start: driver.Start) -> dict[str, bool]:
     """What the switches document asks for, over the flags of the environment."""
-    return dict(wanted_analytics(ANALYTICS, start.settings, control.read_switches(start.layout)))
+    return dict(wanted_analytics(ANALYTICS, start.settings, read_desired_state(start.layout)))
 
 
 def banner(settings: Settings) -> Sequence[str]:
@@ -54,8 +55,8 @@ def banner(settings: Settings) -> Sequence[str]:
     ]
 
 
-def analytics_job(follow_switches: bool) -> job.Job:
-    return job.Job(
+def analytics_job(follow_switches: bool) -> driver.Job:
+    return driver.Job(
         name="analytics",
         root=lambda settings: settings.ANALYTICS_OUTPUT_PATH,
         checkpoints=lambda settings: settings.ANALYTICS_CHECKPOINT_PATH,
@@ -75,4 +76,4 @@ if __name__ == "__main__":
         action="store_true",
         help="turn analytics on and off as switches.json says, and stop where the job is off",
     )
-    job.run(analytics_job(parser.parse_args().follow_switches), os.environ)
+    driver.run(analytics_job(parser.parse_args().follow_switches), os.environ)

@@ -15,14 +15,14 @@ if __package__ in (None, ""):  # spark-submit runs this file by its path, with a
     installed = [place for place in sys.path if not place.endswith(".zip")]
     sys.path[:] = [str(Path(__file__).resolve().parents[1]), *installed]
 
-from spark_jobs.contracts.settings import Settings, in_words
-from spark_jobs.contracts.streams import FEEDS
+from spark_jobs.catalog import FEEDS
 from spark_jobs.ingestion.feed_stream import feed_stream
-from spark_jobs.ingestion.requests import ingestion_requests
-from spark_jobs.runtime import job
+from spark_jobs.maintenance.ingestion_requests import ingestion_requests
+from spark_jobs.runtime import driver
+from spark_jobs.settings import Settings, in_words
 
 
-def streams(start: job.Start) -> Sequence[job.Stream]:
+def streams(start: driver.Start) -> Sequence[driver.Stream]:
     return [feed_stream(feed, start) for feed in FEEDS]
 
 
@@ -35,8 +35,8 @@ def banner(settings: Settings) -> Sequence[str]:
     ]
 
 
-def ingestion_job(follow_switches: bool) -> job.Job:
-    return job.Job(
+def ingestion_job(follow_switches: bool) -> driver.Job:
+    return driver.Job(
         name="ingestion",
         root=lambda settings: settings.OUTPUT_BASE_PATH,
         checkpoints=lambda settings: settings.CHECKPOINT_BASE_PATH,
@@ -51,4 +51,4 @@ def ingestion_job(follow_switches: bool) -> job.Job:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--follow-switches", action="store_true", help="stop where switches.json says so")
-    job.run(ingestion_job(parser.parse_args().follow_switches), os.environ)
+    driver.run(ingestion_job(parser.parse_args().follow_switches), os.environ)

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spark_jobs.contracts import control
-from spark_jobs.contracts.settings import Settings, SettingsError, settings_from
-from spark_jobs.contracts.streams import FEEDS, Feed, Layout, feed_named
-from spark_jobs.ingestion.requests import feeds_at_rest
-from spark_jobs.runtime.start_over import everything, remove
+from spark_jobs.catalog import FEEDS, Feed, feed_named
+from spark_jobs.documents.status import read_status
+from spark_jobs.maintenance.ingestion_requests import feeds_at_rest
+from spark_jobs.maintenance.start_over import all_paths, remove
+from spark_jobs.paths import Layout
+from spark_jobs.settings import Settings, SettingsError, settings_from
 
 
 def start_over(feeds: Sequence[Feed], settings: Settings) -> list[Path]:
@@ -26,13 +27,13 @@ def start_over(feeds: Sequence[Feed], settings: Settings) -> list[Path]:
         folder
         for stream in feeds_at_rest(settings)
         if stream.name in names
-        for folder in remove(root, everything(stream))
+        for folder in remove(root, all_paths(stream))
     ]
 
 
 def running_job(settings: Settings, now: datetime) -> str | None:
     """The driver that writes these outputs now, None where none is alive."""
-    status = control.read_status(Layout(Path(settings.OUTPUT_BASE_PATH)))
+    status = read_status(Layout(Path(settings.OUTPUT_BASE_PATH)))
     if status is not None and status.is_live(now, settings.HEARTBEAT_STALE_AFTER):
         return status.driver.instance
     return None

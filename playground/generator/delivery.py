@@ -9,8 +9,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivered
 
 from playground.generator.message import Message
-from spark_jobs.contracts.settings import Settings
-from spark_jobs.contracts.streams import FEEDS
+from spark_jobs.catalog import FEEDS
+from spark_jobs.settings import Settings
 
 CONNECT_WITHIN_S = 8.0
 FLUSH_WITHIN_S = 60.0

@@ -39,8 +39,8 @@ PROMISED = {
     "accident_rain_ratio": (1.43, 2.64),
     "lyft_rain_surge_lift": (0.11, 0.19),
 }
-"""For PROMISED_DAYS from PROMISED_START: what `python -m playground.ground_truth` saw over 16 seeds, a third of the
-spread wider on either side, though never beyond a sign that every seed had."""
+"""For PROMISED_DAYS from PROMISED_START: what `ground_truth_figures` saw over 16 seeds, a third of the spread wider on
+either side, though never beyond a sign that every seed had."""
 
 
 @dataclass(frozen=True)

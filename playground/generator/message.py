@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from spark_jobs.contracts.streams import FEEDS
+from spark_jobs.catalog import FEEDS
 
 BIKES, TAXIS, WEATHER, ACCIDENTS = (feed.name for feed in FEEDS)
 

@@ -15,12 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from playground.generator.delivery import Delivery, DeliveryError, summary, topics_of
 from playground.generator.pace import MAX, Pace, speed_factor, stop_on_signals
-from playground.launcher_settings import merged_environment
 from playground.replay.csv_files import UnreadableFile, csv_paths, published_file
 from playground.replay.layouts import UnknownLayout
 from playground.replay.ordered_rows import Survey, merged, survey
 from playground.replay.row_messages import row_message
-from spark_jobs.contracts.settings import Settings, SettingsError, settings_from
+from playground.run.settings import merged_environment
+from spark_jobs.settings import Settings, SettingsError, settings_from
 
 TELL_EVERY_S = 5.0
 LOOK_AROUND_EVERY = 256

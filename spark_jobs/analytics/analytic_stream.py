@@ -13,23 +13,24 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
+from spark_jobs.analytics.affected_hours import every_hour, output_hours
 from spark_jobs.analytics.backlog import Backlog
 from spark_jobs.analytics.change_feed import Changes, changes_since, newest_applied, rollup_origin
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of, refresh
-from spark_jobs.contracts import local_files
-from spark_jobs.contracts.publication_log import Entry, PublicationLog
-from spark_jobs.contracts.settings import in_words
-from spark_jobs.contracts.streams import Analytic, hour_folder
+from spark_jobs.catalog import Analytic
+from spark_jobs.kafka.query import clear_dead_staging, new_staging_folder, refuse_data_without_log
+from spark_jobs.paths import hour_folder
+from spark_jobs.publication import durable_files
+from spark_jobs.publication.log import Entry, PublicationLog
 from spark_jobs.rollup.combined_windows import DurationName, Durations
-from spark_jobs.rollup.reach import every_hour, output_hours
-from spark_jobs.rollup.rollup_store import DayFiles
-from spark_jobs.runtime.job import Start, Stream
-from spark_jobs.runtime.kafka_stream import clear_dead_staging, new_staging_folder, refuse_data_without_log
-from spark_jobs.runtime.owned_stream import OwnedStream
+from spark_jobs.rollup.day_files import DayFiles
+from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.runtime.driver import Start, Stream
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import Lag, StreamRecord
-from spark_jobs.runtime.stream_supervisor import BatchGate, Failures, StreamSupervisor
+from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
+from spark_jobs.settings import in_words
 
 _NOTHING_YET = -1
 _OUTPUT = "data.parquet"
@@ -50,9 +51,9 @@ def analytic_stream(analytic: Analytic, start: Start, rollup: PublicationLog, ti
         log=PublicationLog(start.layout, analytic.name, step_listener(start.env, analytic.name)),
         record=record,
     )
-    supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.outranked)
+    supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.lease_lost)
     supervisor.switch(start.settings.enabled(analytic))
-    owned = OwnedStream(
+    owned = Dataset(
         analytic.name,
         stream.log,
         stream.checkpoint,
@@ -252,7 +253,7 @@ class AnalyticStream:
                 name = f"{hour:%Y%m%dT%H}.parquet"
                 # A few rows of 75 columns: zstd and dictionaries would cost three times the time and save nothing.
                 pq.write_table(table, staging / name, compression="snappy", use_dictionary=False)
-                local_files.sync_file(staging / name)
+                durable_files.sync_file(staging / name)
                 moves.append((str((staging / name).relative_to(self.log.layout.root)), target))
                 rows += table.num_rows
             elif (self.log.layout.root / target).exists():

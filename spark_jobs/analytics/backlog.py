@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 HOUR = timedelta(hours=1)
 MOST_HOURS_AT_ONCE = 700
 """hours of one publication: about a month, a second or two of work"""
-MOST_HOURS_ALONG = 24
+MAX_DEFERRED_HOURS = 24
 """so many later hours are done with the current ones: a file each, and hardly more of a query"""
 SETTLE_EVERY = timedelta(minutes=1)
 """how long more of them may be collected while new tiles keep coming"""
@@ -38,7 +38,7 @@ class Backlog:
     def next_hours(self, quiet: bool, settled_ago: timedelta) -> list[datetime]:
         """What to do in this go, newest first within the bound; sorted."""
         hours = sorted(self.current, reverse=True)
-        if quiet or settled_ago >= SETTLE_EVERY or len(self.later) <= MOST_HOURS_ALONG:
+        if quiet or settled_ago >= SETTLE_EVERY or len(self.later) <= MAX_DEFERRED_HOURS:
             hours += sorted(self.later, reverse=True)
         return sorted(hours[:MOST_HOURS_AT_ONCE])
 

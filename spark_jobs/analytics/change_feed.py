@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from spark_jobs.contracts.publication_log import PublicationLog
+from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.rollup_stream import read_changes
 
 Changes = Mapping[str, list[datetime]]

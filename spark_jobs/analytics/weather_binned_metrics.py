@@ -4,7 +4,7 @@
 from datetime import timedelta
 
 from spark_jobs.analytics.declaration import BIGINT, DOUBLE, STRING, Declaration
-from spark_jobs.contracts.weather_scales import TEMPERATURE_BUCKETS
+from spark_jobs.feeds.weather_scales import TEMPERATURE_BUCKETS
 from spark_jobs.rollup.combined_windows import Durations, bands, combined_windows, floored, interval
 
 LOOKBACK = timedelta(days=7)

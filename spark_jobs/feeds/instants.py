@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.feeds.given_values import BLANKS
+from spark_jobs.feeds.slow_path import BLANKS
 
 INSTANT = pa.timestamp("us", tz="UTC")
 
@@ -55,15 +55,15 @@ def _offset_us(quarter: int, time_zone: str) -> int:
     return 0 if offset is None else offset // timedelta(microseconds=1)
 
 
-def odd_instants(texts: pa.Array, time_zone: str) -> pa.Array:
+def irregular_instants(texts: pa.Array, time_zone: str) -> pa.Array:
     """The instants of texts that are not plain; most are null, for all the plain ones."""
     if texts.null_count == len(texts):
         return pa.nulls(len(texts), INSTANT)
-    read: Callable[[str | None], datetime | None] = lambda text: odd_instant(text, time_zone)  # noqa: E731
+    read: Callable[[str | None], datetime | None] = lambda text: irregular_instant(text, time_zone)  # noqa: E731
     return pa.array(map(read, texts.to_pylist()), INSTANT)
 
 
-def odd_instant(text: str | None, time_zone: str) -> datetime | None:
+def irregular_instant(text: str | None, time_zone: str) -> datetime | None:
     """The instant a text names, None where it matches no accepted pattern or is no calendar time."""
     match = _ODD_TIME.fullmatch(text.strip(BLANKS)) if text is not None else None
     if match is None:

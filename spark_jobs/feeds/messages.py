@@ -34,7 +34,7 @@ def records(values: Sequence[bytes | None]) -> Records:
         try:
             message = orjson.loads(value)  # type: ignore[arg-type]  # None fails like any other odd value
         except ValueError:
-            message = _odd_message(value)
+            message = _irregular_message(value)
         _add(read, message)
     return read
 
@@ -73,7 +73,7 @@ _DIGITS_OF_64_BITS = 20
 _LENIENT = json.JSONDecoder(parse_float=_number, parse_int=_whole_number, parse_constant=lambda _: None)
 
 
-def _odd_message(value: bytes | None) -> Any:
+def _irregular_message(value: bytes | None) -> Any:
     """What the strict, fast parser does not take: the value after all, or why it is none."""
     if value is None or not value.strip(_BLANKS):
         return Refusal.THE_MESSAGE_IS_EMPTY

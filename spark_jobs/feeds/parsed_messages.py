@@ -11,16 +11,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.contracts.streams import Feed
+from spark_jobs.catalog import Feed
 from spark_jobs.feeds.accidents import accidents
 from spark_jobs.feeds.bike_trips import BIKE_TRIPS
-from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, odd_instants
-from spark_jobs.feeds.looked_up import looked_up
+from spark_jobs.feeds.extract import extract
+from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, irregular_instants
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules, Step
 from spark_jobs.feeds.taxi_trips import TAXI_TRIPS
 from spark_jobs.feeds.weather_data import WEATHER_DATA
-from spark_jobs.runtime.task_database import result_over
+from spark_jobs.task_database import result_over
 
 COMMON_TAIL: Mapping[str, pa.DataType] = {
     "event_timestamp": pa.string(),
@@ -31,7 +31,7 @@ COMMON_TAIL: Mapping[str, pa.DataType] = {
 }
 """the columns every dataset ends with, before the partition columns that stand in the path only"""
 
-VERDICT: Mapping[str, pa.DataType] = {"refusal": pa.string(), "topic": pa.string(), "raw": pa.binary()}
+OUTCOME_COLUMNS: Mapping[str, pa.DataType] = {"refusal": pa.string(), "topic": pa.string(), "raw": pa.binary()}
 """why a message is refused (null: it is not), and the message itself, only where it is"""
 
 _OLDEST = "TIMESTAMP '2000-01-01'"
@@ -56,7 +56,7 @@ def parsed(messages: pa.Table, feed: Feed, accident_time_zone: str, only: Collec
     given = _given(messages, feed, rules, needed)
     result = result_over({"given": given}, _rules_sql(feed, rules, [*columns]))
     raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
-    schema = pa.schema({**columns, **VERDICT})
+    schema = pa.schema({**columns, **OUTCOME_COLUMNS})
     return result.append_column("raw", raw).select(schema.names).cast(schema)
 
 
@@ -87,7 +87,7 @@ def _words(*rules: str) -> set[str]:
 
 def _given(messages: pa.Table, feed: Feed, rules: FeedRules, needed: Collection[str]) -> pa.Table:
     """The looked-up values as columns, times read, next to what Kafka says of the message."""
-    given = looked_up(messages["value"], feed.name, rules, needed)
+    given = extract(messages["value"], feed.name, rules, needed)
     of_kafka = messages.drop_columns(["value"])
     for name in of_kafka.column_names:
         given = given.append_column(name, of_kafka[name])
@@ -112,7 +112,7 @@ def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[
     return {
         name: pc.coalesce(
             in_utc(found[name].combine_chunks(), rules.time_zone),
-            odd_instants(found[f"odd_{name}"].combine_chunks(), rules.time_zone),
+            irregular_instants(found[f"odd_{name}"].combine_chunks(), rules.time_zone),
         )
         for name in times
     }

@@ -4,7 +4,9 @@ Every missing sentinel of a code lies outside its valid range, so the range chec
 depth of a trace of rain.
 """
 
-from spark_jobs.contracts.weather_scales import (
+from spark_jobs.feeds.refusals import Refusal
+from spark_jobs.feeds.rules import COUNT, FLAG, INSTANT, NUMBER, TEXT, FeedRules, between, whole_between
+from spark_jobs.feeds.weather_scales import (
     BAD_WEATHER_SCORE,
     GOOD_WEATHER_SCORE,
     LIGHT_RAIN_UP_TO_MM_PER_H,
@@ -18,8 +20,6 @@ from spark_jobs.contracts.weather_scales import (
     WIND_CATEGORIES,
     WIND_POINTS,
 )
-from spark_jobs.feeds.refusals import Refusal
-from spark_jobs.feeds.rules import COUNT, FLAG, INSTANT, NUMBER, TEXT, FeedRules, between, whole_between
 
 _TEXTS = {
     "station": ("station", "STATION"),

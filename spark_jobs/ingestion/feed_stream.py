@@ -5,16 +5,16 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import DEAD_LETTERS, Feed
-from spark_jobs.feeds.kafka_source import broker_client, kafka_messages
+from spark_jobs.catalog import DEAD_LETTERS, Feed
 from spark_jobs.ingestion.staging_writer import MANIFEST_SCHEMA, StagedFile, staging_task
-from spark_jobs.runtime.checkpoint import Offsets
-from spark_jobs.runtime.job import Start, Stream
-from spark_jobs.runtime.kafka_stream import KafkaStream, Staged, Unread
+from spark_jobs.kafka.checkpoint import Offsets
+from spark_jobs.kafka.offsets import broker_client, kafka_messages
+from spark_jobs.kafka.query import KafkaStream, Staged, Unread
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.runtime.driver import Start, Stream
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.stream_supervisor import StreamSupervisor
+from spark_jobs.runtime.supervisor import StreamSupervisor
 
 # Below this a batch is one task and so one file per hour: a second task would cost more than it saves.
 _ONE_TASK_UP_TO_ROWS = 20_000
@@ -41,7 +41,7 @@ def feed_stream(feed: Feed, start: Start) -> Stream:
     stream = KafkaStream(
         name=feed.name,
         topics=(settings.topic(feed),),
-        homes=(layout.dataset(feed.name), layout.dead_letters(feed.name)),
+        output_dirs=(layout.dataset(feed.name), layout.dead_letters(feed.name)),
         frame=frame,
         stage=stage,
         settings=settings,
@@ -54,7 +54,7 @@ def feed_stream(feed: Feed, start: Start) -> Stream:
         writer=start.writer,
         now=start.now,
     )
-    supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.outranked)
+    supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.lease_lost)
     return Stream(supervisor, stream.lag_watch(), stream.owned_by(supervisor))
 
 

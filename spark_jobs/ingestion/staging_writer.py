@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark import TaskContext
 
-from spark_jobs.contracts import local_files
-from spark_jobs.contracts.streams import Feed, hour_folder
-from spark_jobs.feeds.parsed_messages import VERDICT, parsed
-from spark_jobs.runtime.bounded_tables import bounded_tables
+from spark_jobs.bounded_tables import bounded_tables
+from spark_jobs.catalog import Feed
+from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, parsed
+from spark_jobs.paths import hour_folder
+from spark_jobs.publication import durable_files
 
 MANIFEST_SCHEMA = "staged string, folder string, rows bigint, refused boolean"
 _MANIFEST = pa.schema([("staged", pa.string()), ("folder", pa.string()), ("rows", pa.int64()), ("refused", pa.bool_())])
@@ -62,7 +63,7 @@ def _parsed_batches(batches: Iterable[pa.RecordBatch], feed: Feed, accident_time
 
 def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) -> Iterator[StagedFile]:
     """Write the valid rows, one file per UTC hour of their event time."""
-    valid = rows.filter(pc.is_null(rows["refusal"])).drop_columns(list(VERDICT))
+    valid = rows.filter(pc.is_null(rows["refusal"])).drop_columns(list(OUTCOME_COLUMNS))
     if not valid.num_rows:
         return
     # Event times are never before 2000 (feeds.md section 6): integer division is the floor.
@@ -101,7 +102,7 @@ def staged_dead_letters(rows: pa.Table, staging: Path, prefix: str, refused_at: 
 def _write(rows: pa.Table, path: Path) -> None:
     """A complete file, on disk before anything promises it."""
     pq.write_table(rows, path, compression="zstd", compression_level=1)
-    local_files.sync_file(path)
+    durable_files.sync_file(path)
 
 
 def _manifest(files: list[StagedFile]) -> pa.RecordBatch:

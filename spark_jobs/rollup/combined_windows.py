@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from spark_jobs.contracts.settings import TILE, Settings
-from spark_jobs.contracts.weather_scales import (
+from spark_jobs.feeds.weather_scales import (
     BAD_WEATHER_SCORE,
     GOOD_WEATHER_SCORE,
     LIGHT_RAIN_UP_TO_MM_PER_H,
@@ -23,6 +22,7 @@ from spark_jobs.contracts.weather_scales import (
     WIND_CATEGORIES,
     WIND_POINTS,
 )
+from spark_jobs.settings import TILE, Settings
 
 WEATHER_HOLDS = timedelta(hours=3)
 """a report says something about the weather for this long (exactly as long is kept)"""

@@ -13,14 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spark_jobs.contracts.publication_log import Entry, PublicationLog
-from spark_jobs.contracts.settings import Settings
-from spark_jobs.contracts.streams import FEEDS, Feed, Layout
-from spark_jobs.rollup.five_minute_rollup import MEASURED, tiles_of
+from spark_jobs.bounded_tables import bounded_tables
+from spark_jobs.catalog import FEEDS, Feed
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import Entry, PublicationLog
 from spark_jobs.rollup.tile_schemas import BUCKET_START, merged, no_tiles
-from spark_jobs.runtime.bounded_tables import bounded_tables
-from spark_jobs.runtime.faults import StreamFault
-from spark_jobs.runtime.request_desk import Refused
+from spark_jobs.rollup.tiles import MEASURED, tiles_of
+from spark_jobs.runtime.request_queue import Refused
+from spark_jobs.settings import Settings
 
 Offsets = Mapping[str, int]
 """partition as text -> next offset"""

@@ -9,19 +9,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
-from spark_jobs.contracts import control, local_files
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
-from spark_jobs.feeds.kafka_source import broker_client, kafka_messages
-from spark_jobs.rollup.five_minute_rollup import TASK_COLUMNS, TASK_SCHEMA, rollup_task, tiles_from_stream
-from spark_jobs.rollup.rollup_store import DayFiles, changed_tiles, day_tables
+from spark_jobs.catalog import FEEDS, ROLLUP
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.documents.codec import iso
+from spark_jobs.kafka.checkpoint import Offsets
+from spark_jobs.kafka.offsets import broker_client, kafka_messages
+from spark_jobs.kafka.query import KafkaStream, Staged, Unread
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_tables
 from spark_jobs.rollup.tile_schemas import merged
-from spark_jobs.runtime.checkpoint import Offsets
-from spark_jobs.runtime.faults import StreamFault
-from spark_jobs.runtime.job import Start, Stream
-from spark_jobs.runtime.kafka_stream import KafkaStream, Staged, Unread
+from spark_jobs.rollup.tiles import TASK_COLUMNS, TASK_SCHEMA, rollup_task, tiles_from_stream
+from spark_jobs.runtime.driver import Start, Stream
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.stream_supervisor import StreamSupervisor
+from spark_jobs.runtime.supervisor import StreamSupervisor
 
 # The measure that counts a tile's events.
 _EVENTS = {
@@ -57,7 +59,7 @@ def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
     stream = KafkaStream(
         name=ROLLUP,
         topics=tuple(settings.topic(feed) for feed in FEEDS),
-        homes=(layout.dataset(ROLLUP),),
+        output_dirs=(layout.dataset(ROLLUP),),
         frame=frame,
         stage=stage,
         settings=settings,
@@ -70,7 +72,7 @@ def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
         writer=start.writer,
         now=start.now,
     )
-    supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.outranked)
+    supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.lease_lost)
     return Stream(supervisor, stream.lag_watch(), stream.owned_by(supervisor))
 
 
@@ -95,7 +97,7 @@ def refuse_lost_days(rollup: PublicationLog) -> None:
             raise StreamFault(
                 f"{rollup.layout.root / target} is gone, though the log says that it is there: the rollup was removed",
                 "see docs/troubleshoot.md, 'The rollup is lost'",
-                needs_person=True,
+                retryable=False,
             )
 
 
@@ -112,13 +114,13 @@ def _written(tables: Mapping[tuple[str, date], pa.Table], staging: Path) -> Iter
     for (feed, day), tiles in tables.items():
         name = f"{feed}-{day}.parquet"
         pq.write_table(tiles, staging / name, compression="zstd")
-        local_files.sync_file(staging / name)
+        durable_files.sync_file(staging / name)
         yield name, f"{feed}/{day}.parquet"
 
 
 def changes(new: Mapping[str, pa.Table]) -> dict[str, list[str]]:
     """feed -> starts of the tiles that an entry changes, as the log keeps them: the change feed of the analytics."""
-    return {feed: [control.iso(start) for start in starts] for feed, starts in changed_tiles(new).items()}
+    return {feed: [iso(start) for start in starts] for feed, starts in changed_tiles(new).items()}
 
 
 def read_changes(entry: Mapping[str, object]) -> dict[str, list[datetime]]:

@@ -9,7 +9,7 @@ from enum import Enum
 
 import pyarrow as pa
 
-from spark_jobs.runtime.task_database import result_over
+from spark_jobs.task_database import result_over
 
 BUCKET_START = "bucket_start"
 

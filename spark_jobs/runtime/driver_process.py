@@ -11,10 +11,10 @@ from typing import Any
 import psutil
 from pyspark.java_gateway import ensure_callback_server_started
 
-from spark_jobs.contracts import control
-from spark_jobs.contracts.control import Driver, Process
-from spark_jobs.contracts.driver_processes import end_now, is_certainly_dead, this_host
-from spark_jobs.contracts.streams import Layout
+from spark_jobs.documents.lease import take_token
+from spark_jobs.documents.status import Driver, Process, read_status
+from spark_jobs.paths import Layout
+from spark_jobs.supervision.driver_processes import end_now, is_certainly_dead, this_host
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +36,23 @@ def _process(role: str, pid: int) -> Process:
     return Process(role, pid, psutil.Process(pid).create_time())
 
 
-def take_over(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> int:
+def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> int:
     """Become the one writer below this root and return the token.
 
     A dead or hanging older driver is ended first where it can be reached; a live one finds the new token at its next
     heartbeat and stops. We wait for that, but not for ever: the publication log keeps the content right in any case.
     """
-    older = control.read_status(layout)
+    older = read_status(layout)
     if older is not None and not older.is_live(now(), stale_after):
         end_now(older.driver)
-    token = control.take_token(layout, me, now())
+    token = take_token(layout, me, now())
     deadline = now() + _HANDOVER_AT_MOST
     while older is not None and older.is_live(now(), stale_after) and not is_certainly_dead(older.driver):
         if now() > deadline:
             break
         log.info("waiting for the driver %s to make way", older.driver.instance)
         time.sleep(1)
-        newest = control.read_status(layout)
+        newest = read_status(layout)
         older = newest if newest is None or newest.driver.instance == older.driver.instance else older
     if older is not None:
         end_now(older.driver)

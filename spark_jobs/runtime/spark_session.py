@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from spark_jobs.contracts.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR
-from spark_jobs.contracts.settings import Settings
+from spark_jobs.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR
+from spark_jobs.settings import Settings
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _DEFAULT_MASTER = "local[2]"

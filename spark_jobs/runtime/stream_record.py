@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spark_jobs.contracts import control
-from spark_jobs.contracts.control import StreamStatus
-from spark_jobs.runtime.faults import Explanation
+from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.status import StreamState, StreamStatus
 
 _RECENT_BATCHES = 20
 _STUCK_AFTER_AT_LEAST = timedelta(seconds=60)
@@ -37,7 +37,7 @@ class StreamRecord:
         self.name = name
         self._trigger = trigger
         self._lock = threading.Lock()
-        self._phase = control.STARTING
+        self._phase: StreamState = StreamState.STARTING
         self._batch: int | None = None
         self._progress_at = now
         self._has_progressed = False
@@ -52,20 +52,20 @@ class StreamRecord:
         self._restarts = 0
         self._failures = 0
         self._next_retry_at: datetime | None = None
-        self._explanation: Explanation | None = None
+        self._diagnosis: Diagnosis | None = None
 
     def starting(self, now: datetime) -> None:
         with self._lock:
-            self._phase, self._next_retry_at = control.STARTING, None
+            self._phase, self._next_retry_at = StreamState.STARTING, None
             self._progress_at = now
 
     def running(self, now: datetime) -> None:
         with self._lock:
-            self._phase, self._progress_at = control.HEALTHY, now
+            self._phase, self._progress_at = StreamState.HEALTHY, now
 
     def switched_off(self) -> None:
         with self._lock:
-            self._phase, self._next_retry_at, self._explanation = control.OFF, None, None
+            self._phase, self._next_retry_at, self._diagnosis = StreamState.OFF, None, None
             self._failures = 0
 
     def batch_finished(self, batch: int, seconds: float, written: int, refused: int, now: datetime) -> None:
@@ -85,16 +85,16 @@ class StreamRecord:
                 self._unread_since = now
             self._lag, self._lag_at = lag, now
 
-    def failed(self, why: Explanation, failures: int, broken: bool, next_retry_at: datetime) -> None:
+    def failed(self, why: Diagnosis, failures: int, broken: bool, next_retry_at: datetime) -> None:
         with self._lock:
-            self._phase = control.BROKEN if broken else control.RESTARTING
-            self._explanation, self._failures, self._next_retry_at = why, failures, next_retry_at
+            self._phase = StreamState.BROKEN if broken else StreamState.RESTARTING
+            self._diagnosis, self._failures, self._next_retry_at = why, failures, next_retry_at
             self._restarts += 1
 
     def healed(self) -> None:
         """A long healthy spell: the failures before it no longer count."""
         with self._lock:
-            self._failures, self._explanation = 0, None
+            self._failures, self._diagnosis = 0, None
 
     def status(self, now: datetime) -> StreamStatus:
         with self._lock:
@@ -102,7 +102,7 @@ class StreamRecord:
                 name=self.name,
                 state=self._state(now),
                 batch=self._batch,
-                last_progress_at=control.iso(self._progress_at) if self._has_progressed else None,
+                last_progress_at=iso(self._progress_at) if self._has_progressed else None,
                 last_batch_s=round(self._seconds[-1], 3) if self._seconds else None,
                 rows_per_s=self._rows_per_s,
                 rows_today=self._rows_today,
@@ -111,9 +111,9 @@ class StreamRecord:
                 lag_s=self._lag_s(now),
                 restarts=self._restarts,
                 consecutive_failures=self._failures,
-                next_retry_at=control.iso(self._next_retry_at) if self._next_retry_at else None,
-                last_error=self._explanation.sentence if self._explanation else None,
-                next_step=self._explanation.next_step if self._explanation else None,
+                next_retry_at=iso(self._next_retry_at) if self._next_retry_at else None,
+                last_error=self._diagnosis.message if self._diagnosis else None,
+                next_step=self._diagnosis.next_step if self._diagnosis else None,
                 stuck_after_s=self._stuck_after().total_seconds(),
             )
 
@@ -122,14 +122,14 @@ class StreamRecord:
             return None
         return 0.0 if self._lag.oldest is None else round(max(0.0, (now - self._lag.oldest).total_seconds()), 1)
 
-    def _state(self, now: datetime) -> str:
-        if self._phase != control.HEALTHY or self._lag is None:
+    def _state(self, now: datetime) -> StreamState:
+        if self._phase != StreamState.HEALTHY or self._lag is None:
             return self._phase
         if not self._lag.records:
-            return control.IDLE
+            return StreamState.IDLE
         # A message that comes after a quiet hour is not late for the hour.
         is_late = now - max(self._progress_at, self._unread_since) > self._stuck_after()
-        return control.STUCK if is_late and now - self._lag_at <= _LAG_IS_NEWS_FOR else control.HEALTHY
+        return StreamState.STUCK if is_late and now - self._lag_at <= _LAG_IS_NEWS_FOR else StreamState.HEALTHY
 
     def _stuck_after(self) -> timedelta:
         return stuck_after(self._trigger, list(self._seconds))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spark_jobs.contracts.control import Driver
+from spark_jobs.documents.status import Driver
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Writer:
     driver: Driver
     token: int
     check: Callable[[], None]
-    """raises Outranked once a newer driver has started"""
+    """raises LeaseLost once a newer driver has started"""
 
     def named(self) -> dict[str, object]:
         pids = {process.role: process.pid for process in self.driver.processes}

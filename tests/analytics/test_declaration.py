@@ -8,7 +8,7 @@ import pytest
 
 from spark_jobs.analytics.declaration import OutputMismatch, checked
 from spark_jobs.analytics.refresh import chunks, declaration_of
-from spark_jobs.contracts.streams import ANALYTICS, FEEDS
+from spark_jobs.catalog import ANALYTICS, FEEDS
 from tests.analytics.tiles import NOON, TilesInMemory, bikes, connection, output_tables
 
 HOUR = timedelta(hours=1)

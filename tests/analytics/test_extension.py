@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-REGISTRY = Path("spark_jobs/contracts/streams.py")
+REGISTRY = Path("spark_jobs/catalog.py")
 LAST_LINE = '    Analytic("multi_variable_summary", "ENABLE_MULTI_VARIABLE_SUMMARY"),\n'
 NEW_LINE = '    Analytic("evening_rides", "ENABLE_EVENING_RIDES"),\n'
 
 COMPUTE_IT = """
-from spark_jobs.contracts.settings import settings_from
-from spark_jobs.contracts.streams import ANALYTICS
+from spark_jobs.settings import settings_from
+from spark_jobs.catalog import ANALYTICS
 from tests.analytics.tiles import NOON, TilesInMemory, bikes, outputs, timedelta
 
 analytic = {analytic.name: analytic for analytic in ANALYTICS}["evening_rides"]

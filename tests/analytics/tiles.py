@@ -8,11 +8,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from spark_jobs.analytics.affected_hours import every_hour
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of, refresh
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.reach import every_hour
-from spark_jobs.rollup.rollup_store import day_tables
+from spark_jobs.rollup.day_files import day_tables
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
 
 TILE = timedelta(minutes=5)

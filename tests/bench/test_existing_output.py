@@ -2,8 +2,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.existing_output import age_analytics, age_output
-from spark_jobs.contracts.publication_log import Entry, PublicationLog
-from spark_jobs.contracts.streams import ANALYTICS, FEEDS, Layout
+from spark_jobs.catalog import ANALYTICS, FEEDS
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import Entry, PublicationLog
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import accidents, bikes, report, ride, tile_table
 

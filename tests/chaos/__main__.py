@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.record import RELIABILITY, table
-from playground.run import interrupted_by_signals
-from tests.chaos.books import Books, Closing
+from playground.run.__main__ import interrupted_by_signals
 from tests.chaos.faults import Fault, all_faults
+from tests.chaos.reconciliation import Closing, Reconciliation
+from tests.chaos.system import SystemUnderTest, town
 from tests.chaos.table import HEAD, Row, record
-from tests.chaos.town import Town, town
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,23 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, default=50, help="how many crashes at random moments")
     parser.add_argument("--quiet-minutes", type=float, default=60, help="how long the quiet night is")
     parser.add_argument("--record", action="store_true", help="write what was done into the table of RELIABILITY.md")
-    asked = parser.parse_args()
-    known = all_faults(asked.crashes, timedelta(minutes=asked.quiet_minutes))
-    faults = [fault for fault in known if any(text in fault.name for text in asked.only or [""])]
+    given = parser.parse_args()
+    known = all_faults(given.crashes, timedelta(minutes=given.quiet_minutes))
+    faults = [fault for fault in known if any(text in fault.name for text in given.only or [""])]
     began = time.monotonic()
     interrupted_by_signals()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, town(Path(folder)) as mistreated:
         lines = [suffered(mistreated, fault) for fault in faults]
-        closing = Books(mistreated).closed()
+        closing = Reconciliation(mistreated).closed()
     rows = [line.in_table(closing) for line in lines]
     kept, minutes = sum(line.is_kept for line in lines), (time.monotonic() - began) / 60
     print(f"{kept} of {len(lines)} bounds kept, {minutes:.0f} minutes.\n\n{table(HEAD, rows)}\n\n{closing}")
-    if asked.record:
+    if given.record:
         record(RELIABILITY, rows, [fault.name for fault in known])
     return 0 if kept == len(lines) and closing.is_right else 1
 
 
-def suffered(mistreated: Town, fault: Fault) -> Suffered:
+def suffered(mistreated: SystemUnderTest, fault: Fault) -> Suffered:
     print(f"{datetime.now(UTC):%H:%M:%S} {fault.name} ...", file=sys.stderr, flush=True)
     since = time.time()
     try:
@@ -65,7 +65,7 @@ def suffered(mistreated: Town, fault: Fault) -> Suffered:
     except Exception as broken:
         traceback.print_exc()
         found, said, is_kept = ["?", "?"], f"NOT KEPT: {_in_a_cell(str(broken))}", False
-    lost, doubled = Books(mistreated).now()
+    lost, doubled = Reconciliation(mistreated).now()
     cells = [fault.name, fault.bound, *found, str(lost), str(doubled)]
     cells += [f"{mistreated.watching.two_alive_s(since):.1f} s", said]
     print(f"{datetime.now(UTC):%H:%M:%S} {' | '.join(cells)}", file=sys.stderr, flush=True)

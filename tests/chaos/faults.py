@@ -18,19 +18,21 @@ from typing import TypeVar
 
 import psutil
 
-from playground.launcher_processes import command_line
-from spark_jobs.contracts import control, restarts
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import ANALYTICS, Layout
-from tests.chaos.books import Books
-from tests.chaos.town import Town
+from playground.run.processes import command_line
+from spark_jobs.catalog import ANALYTICS
+from spark_jobs.documents.status import read_status
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.supervision import restarts
+from tests.chaos.reconciliation import Reconciliation
+from tests.chaos.system import SystemUnderTest
 from tests.chaos.watching import JOBS, TELLING_DATASET, Seen, newest_applied
 from tests.flow.produced import TOPICS, generated, produce
 
 BATCH_WITHIN_S = 60
 REPLACED_WITHIN_S = 90
 SCHEDULER_ENDS_WITHIN_S = 30
-TWO_ALIVE_AT_MOST_S = 15
+TWO_ALIVE_TIMEOUT_S = 15
 BROKER_AWAY = timedelta(minutes=2)
 API_SERVER_AWAY = timedelta(minutes=5)
 _HALF_ENDS_WITHIN_S = 30
@@ -39,7 +41,7 @@ _QUIET_MESSAGE_EVERY_S = 10
 _NEXT_CRASH_WITHIN_S = 25
 _CRASHES_IN_A_BURST = 5
 _WELL_AGAIN_WITHIN_S = 600  # after some failures in a row the watch waits for minutes
-_GETS_WELL_S = restarts.HEALTHY_SPELL.total_seconds() + 15
+_GETS_WELL_S = restarts.RESET_AFTER.total_seconds() + 15
 _FAILING = "temporal_correlations"
 
 Found = TypeVar("Found")
@@ -61,11 +63,11 @@ class Fault:
     name: str
     bound: str
     """in words, for the table"""
-    happens: Callable[[Town], Outcome]
+    happens: Callable[[SystemUnderTest], Outcome]
 
 
 def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
-    two_alive = f"two alive for at most {TWO_ALIVE_AT_MOST_S} s"
+    two_alive = f"two alive for at most {TWO_ALIVE_TIMEOUT_S} s"
     return [
         *(
             Fault(f"{job}: {role} killed with -9", f"new batch within {BATCH_WITHIN_S} s", _killed(job, role))
@@ -100,11 +102,11 @@ def _minutes(length: timedelta) -> str:
     return f"{length.total_seconds() / 60:g} minutes"
 
 
-def _new_start(town: Town, job: str, token: int, at_most_s: float) -> float:
+def _new_start(town: SystemUnderTest, job: str, token: int, at_most_s: float) -> float:
     return town.watching.wait_for(job, lambda seen: seen.token > token, "a new start", at_most_s)
 
 
-def _batch_of_another(town: Town, job: str, before: Seen, at_most_s: float) -> float:
+def _batch_of_another(town: SystemUnderTest, job: str, before: Seen, at_most_s: float) -> float:
     """Seconds until a batch is committed by a later driver than the one before."""
 
     def is_committed(seen: Seen) -> bool:
@@ -113,13 +115,13 @@ def _batch_of_another(town: Town, job: str, before: Seen, at_most_s: float) -> f
     return town.watching.wait_for(job, is_committed, "a batch by the next driver", at_most_s)
 
 
-def _next_batch(town: Town, job: str, at_most_s: float = BATCH_WITHIN_S) -> float:
+def _next_batch(town: SystemUnderTest, job: str, at_most_s: float = BATCH_WITHIN_S) -> float:
     batch = town.watching.now(job).batch
     return town.watching.wait_for(job, lambda seen: seen.batch > batch, "a new batch", at_most_s)
 
 
-def _killed(job: str, role: str) -> Callable[[Town], Outcome]:
-    def happens(town: Town) -> Outcome:
+def _killed(job: str, role: str) -> Callable[[SystemUnderTest], Outcome]:
+    def happens(town: SystemUnderTest) -> Outcome:
         before, halves = town.watching.now(job), list(town.processes(job).values())
         began = time.time()
         town.kill(job, role)
@@ -132,8 +134,8 @@ def _killed(job: str, role: str) -> Callable[[Town], Outcome]:
     return happens
 
 
-def _hanging(job: str) -> Callable[[Town], Outcome]:
-    def happens(town: Town) -> Outcome:
+def _hanging(job: str) -> Callable[[SystemUnderTest], Outcome]:
+    def happens(town: SystemUnderTest) -> Outcome:
         before, began = town.watching.now(job), time.time()
         hanging = town.signal_driver(job, signal.SIGSTOP)
         try:
@@ -152,7 +154,7 @@ def _hanging(job: str) -> Callable[[Town], Outcome]:
     return happens
 
 
-def _task_killed(town: Town) -> Outcome:
+def _task_killed(town: SystemUnderTest) -> Outcome:
     """Once its spark-submit runs, before the driver has said anything."""
     before, began = town.watching.now("ingestion"), time.time()
     town.kill("ingestion", "group")
@@ -166,12 +168,12 @@ def _task_killed(town: Town) -> Outcome:
     return Outcome(detected, working)
 
 
-def _stream_states(town: Town) -> dict[str, str]:
+def _stream_states(town: SystemUnderTest) -> dict[str, str]:
     status = town.status("analytics")
     return {} if status is None else {stream.name: stream.state for stream in status.streams}
 
 
-def _failing_analytic(town: Town) -> Outcome:
+def _failing_analytic(town: SystemUnderTest) -> Outcome:
     """A file stands where its staging folder has to be."""
     others = [analytic.name for analytic in ANALYTICS if analytic.name != _FAILING]
     in_the_way = town.roots["analytics"] / "_staging" / _FAILING
@@ -190,8 +192,8 @@ def _failing_analytic(town: Town) -> Outcome:
     return Outcome(detected, time.time() - began, "tried again every 5 minutes once the breaker is open")
 
 
-def _component_killed(name: str) -> Callable[[Town], Outcome]:
-    def happens(town: Town) -> Outcome:
+def _component_killed(name: str) -> Callable[[SystemUnderTest], Outcome]:
+    def happens(town: SystemUnderTest) -> Outcome:
         tokens = {job: town.watching.now(job).token for job in JOBS}
         town.kill_component(name)
         working = max(_next_batch(town, job) for job in JOBS)
@@ -205,7 +207,7 @@ def _component_killed(name: str) -> Callable[[Town], Outcome]:
     return happens
 
 
-def _scheduler_ended(town: Town) -> Outcome:
+def _scheduler_ended(town: SystemUnderTest) -> Outcome:
     tokens = {job: town.watching.now(job).token for job in JOBS}
     took = town.stop_component("scheduler", SCHEDULER_ENDS_WITHIN_S)
     assert took < SCHEDULER_ENDS_WITHIN_S, f"the scheduler was still there after {took:.0f} s"
@@ -216,7 +218,7 @@ def _scheduler_ended(town: Town) -> Outcome:
     return Outcome(None, working, f"ended after {took:.0f} s")
 
 
-def _api_server_away(town: Town) -> Outcome:
+def _api_server_away(town: SystemUnderTest) -> Outcome:
     tokens = {job: town.watching.now(job).token for job in JOBS}
     began = time.time()
     town.stop_component("api-server", 25)
@@ -229,12 +231,12 @@ def _api_server_away(town: Town) -> Outcome:
     return Outcome(None, pause)
 
 
-def _no_restart(town: Town, tokens: dict[str, int]) -> None:
+def _no_restart(town: SystemUnderTest, tokens: dict[str, int]) -> None:
     now = {job: town.watching.now(job).token for job in JOBS}
     assert now == tokens, f"drivers were started anew: {tokens} became {now}"
 
 
-def _second_driver(town: Town) -> Outcome:
+def _second_driver(town: SystemUnderTest) -> Outcome:
     before, began = town.watching.now("ingestion"), time.time()
     town.start_by_hand("ingestion")
     _new_start(town, "ingestion", before.token, BATCH_WITHIN_S)
@@ -244,15 +246,15 @@ def _second_driver(town: Town) -> Outcome:
     return Outcome(detected, detected + working)
 
 
-def _never_two_for_long(town: Town, since: float) -> None:
+def _never_two_for_long(town: SystemUnderTest, since: float) -> None:
     alive = town.watching.two_alive_s(since)
-    assert alive <= TWO_ALIVE_AT_MOST_S, f"two drivers for {alive:.1f} s"
+    assert alive <= TWO_ALIVE_TIMEOUT_S, f"two drivers for {alive:.1f} s"
 
 
-def _crashes(count: int) -> Callable[[Town], Outcome]:
+def _crashes(count: int) -> Callable[[SystemUnderTest], Outcome]:
     """In bursts: nothing waits for the last crash to be mended, so starts are hit too. Then both jobs get well."""
 
-    def happens(town: Town) -> Outcome:
+    def happens(town: SystemUnderTest) -> Outcome:
         dice, slowest, began = random.Random(count), 0.0, time.time()
         for number in range(count):
             time.sleep(dice.uniform(0, _NEXT_CRASH_WITHIN_S))
@@ -261,7 +263,7 @@ def _crashes(count: int) -> Callable[[Town], Outcome]:
                 _kill_it_or_its_group(dice.choice(victims), dice)
             if (number + 1) % _CRASHES_IN_A_BURST == 0 or number + 1 == count:
                 slowest = max(slowest, *(_next_batch(town, job, _WELL_AGAIN_WITHIN_S) for job in JOBS))
-                books = Books(town).now()
+                books = Reconciliation(town).now()
                 assert books == (0, 0), f"after crash {number + 1}: (lost, doubled) {books}"
                 time.sleep(_GETS_WELL_S)
         _never_two_for_long(town, began)
@@ -278,7 +280,7 @@ def _kill_it_or_its_group(victim: psutil.Process, dice: random.Random) -> None:
         os.killpg(os.getpgid(victim.pid), signal.SIGKILL)
 
 
-def _broker_away(town: Town) -> Outcome:
+def _broker_away(town: SystemUnderTest) -> Outcome:
     tokens = {job: town.watching.now(job).token for job in JOBS}
     town.playground.broker.stop()
     time.sleep(BROKER_AWAY.total_seconds())
@@ -288,7 +290,7 @@ def _broker_away(town: Town) -> Outcome:
     return Outcome(None, working, "after its return")
 
 
-def _broker_killed(town: Town) -> Outcome:
+def _broker_killed(town: SystemUnderTest) -> Outcome:
     since = time.time()
     town.playground.broker.kill()
     town.playground.broker.start()
@@ -297,7 +299,7 @@ def _broker_killed(town: Town) -> Outcome:
     return Outcome(None, working, "after its return")
 
 
-def _disk_full(town: Town) -> Outcome:
+def _disk_full(town: SystemUnderTest) -> Outcome:
     began = time.time()
     with town.full_disk():
 
@@ -312,7 +314,7 @@ def _disk_full(town: Town) -> Outcome:
     return Outcome(detected, working, "after there was room")
 
 
-def _power_cut(town: Town) -> Outcome:
+def _power_cut(town: SystemUnderTest) -> Outcome:
     before, began = {job: town.watching.now(job) for job in JOBS}, time.time()
     town.die()
     town.come_back()
@@ -321,7 +323,7 @@ def _power_cut(town: Town) -> Outcome:
     return Outcome(None, time.time() - began)
 
 
-def _checkpoints_removed(town: Town) -> Outcome:
+def _checkpoints_removed(town: SystemUnderTest) -> Outcome:
     before = town.watching.now("ingestion")
     town.set_variable("ENABLE_INGESTION", "false")
     town.watching.wait_for("ingestion", lambda seen: seen.drivers == 0, "it is off", BATCH_WITHIN_S)
@@ -334,7 +336,7 @@ def _checkpoints_removed(town: Town) -> Outcome:
     return Outcome(detected, time.time() - began)
 
 
-def _upkeep(town: Town) -> Outcome:
+def _upkeep(town: SystemUnderTest) -> Outcome:
     tokens, began = {job: town.watching.now(job).token for job in JOBS}, time.time()
     for dag_id, params in (
         ("checkpoint_cleanup", {"dry_run": False}),
@@ -349,7 +351,7 @@ def _upkeep(town: Town) -> Outcome:
     return Outcome(None, pause, "the longest pause between batches")
 
 
-def _path_changed(town: Town) -> Outcome:
+def _path_changed(town: SystemUnderTest) -> Outcome:
     before, began, usual = town.watching.now("ingestion"), time.time(), town.roots["ingestion"]
     moved = Layout(usual.with_name(f"{usual.name}-moved"))
     town.set_variable("OUTPUT_BASE_PATH", str(moved.root))
@@ -370,17 +372,19 @@ def _has_batch(layout: Layout) -> bool:
 
 
 def _ended_gracefully_by_one(left: Layout, moved: Layout) -> None:
-    status = control.read_status(left)
+    status = read_status(left)
     assert status is not None, f"{left.root} has no status"
     assert status.state == "stopped", f"the driver that left {left.root} says {status.state}"
     logs = list(moved.driver_logs.glob("*.log"))
     assert len(logs) == 1, f"{len(logs)} drivers were started in the new place"
 
 
-def _quiet(length: timedelta, messages: Callable[[], Iterator[tuple[str, bytes]]]) -> Callable[[Town], Outcome]:
+def _quiet(
+    length: timedelta, messages: Callable[[], Iterator[tuple[str, bytes]]]
+) -> Callable[[SystemUnderTest], Outcome]:
     """A night without the feeds; `messages` are what comes all the same, one every few seconds."""
 
-    def happens(town: Town) -> Outcome:
+    def happens(town: SystemUnderTest) -> Outcome:
         tokens = {job: town.watching.now(job).token for job in JOBS}
         town.stop_feeds()
         ends, coming, alerts = time.time() + length.total_seconds(), messages(), set[str]()

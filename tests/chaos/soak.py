@@ -20,13 +20,13 @@ from statistics import linear_regression
 import psutil
 
 from bench.record import RELIABILITY, command_given, table, write_between_markers
-from playground.memory import MIB, part_of_process, pss_bytes, running_processes
-from playground.run import interrupted_by_signals
+from playground.run.__main__ import interrupted_by_signals
+from playground.run.memory import MIB, part_of_process, pss_bytes, running_processes
 from tests.chaos.__main__ import Suffered, suffered
-from tests.chaos.books import Books, Closing
 from tests.chaos.faults import all_faults
+from tests.chaos.reconciliation import Closing, Reconciliation
+from tests.chaos.system import SystemUnderTest, town
 from tests.chaos.table import HEAD
-from tests.chaos.town import Town, town
 
 SPEED = 600
 """some hundred events a second"""
@@ -74,19 +74,19 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="how long it is mistreated")
     parser.add_argument("--every", type=float, default=5, help="minutes from one fault to the next")
     parser.add_argument("--record", action="store_true", help="write the tables into RELIABILITY.md")
-    asked = parser.parse_args()
+    given = parser.parse_args()
     interrupted_by_signals()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder, town(Path(folder), SPEED) as mistreated:
-        looks, lines = soaked(mistreated, asked.minutes * 60, asked.every * 60)
-        closing = Books(mistreated).closed()
+        looks, lines = soaked(mistreated, given.minutes * 60, given.every * 60)
+        closing = Reconciliation(mistreated).closed()
     text = told(looks, lines, closing)
     print(text)
-    if asked.record:
+    if given.record:
         write_between_markers(RELIABILITY, "soak", text)
     return 0 if all(line.is_kept for line in lines) and closing.is_right and not more_at_the_end(looks) else 1
 
 
-def soaked(mistreated: Town, length_s: float, every_s: float) -> tuple[list[Look], list[Suffered]]:
+def soaked(mistreated: SystemUnderTest, length_s: float, every_s: float) -> tuple[list[Look], list[Suffered]]:
     faults = {name: next(f for f in all_faults(0, timedelta()) if f.name.startswith(name)) for name in FAULTS}
     looks: list[Look] = []
     lines: list[Suffered] = []
@@ -102,7 +102,7 @@ def soaked(mistreated: Town, length_s: float, every_s: float) -> tuple[list[Look
     return looks, lines
 
 
-def _look_on(mistreated: Town, looks: list[Look], until: float) -> None:
+def _look_on(mistreated: SystemUnderTest, looks: list[Look], until: float) -> None:
     while time.time() < until:
         looks.append(look(mistreated.playground.mark))
         time.sleep(_LOOK_EVERY_S)

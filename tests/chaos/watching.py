@@ -9,11 +9,12 @@ from pathlib import Path
 
 import psutil
 
-from playground.launcher_processes import command_line, marked_processes
-from playground.run import is_driver
-from spark_jobs.contracts import control
-from spark_jobs.contracts.publication_log import Entry, PublicationLog
-from spark_jobs.contracts.streams import ROLLUP, Layout
+from playground.run.__main__ import is_driver
+from playground.run.processes import command_line, marked_processes
+from spark_jobs.catalog import ROLLUP
+from spark_jobs.documents.lease import newest_token
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import Entry, PublicationLog
 
 JOBS = ("ingestion", "analytics")
 SAMPLE_EVERY_S = 0.5
@@ -120,7 +121,7 @@ class Watching:
         return Seen(
             at=time.time(),
             drivers=alive,
-            token=control.newest_token(self._layouts[job]),
+            token=newest_token(self._layouts[job]),
             batch=-1 if newest is None else newest.seq,
             batch_by="" if newest is None else str(newest.writer.get("instance", "")),
         )

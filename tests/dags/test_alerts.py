@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
-from streams.alerts import address, tell
+from spark_streams.alerts import address, tell
 
-from spark_jobs.contracts.incidents import Message
+from spark_jobs.supervision.incidents import Message
 
 BEGUN = Message("stuck:taxi_trips", False, "taxi_trips finishes no batch", "look at <it>")
 OVER = Message("stuck:taxi_trips", True, "over after 5 minutes: taxi_trips finishes no batch", "")

@@ -4,10 +4,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from streams.driver_start import last_words, new_log, start_driver, without_airflow
+from spark_streams.driver_start import last_words, new_log, start_driver, without_airflow
 
-from spark_jobs.contracts.settings import settings_from
-from spark_jobs.contracts.streams import Layout
+from spark_jobs.paths import Layout
+from spark_jobs.settings import settings_from
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
-from streams.operator import StreamOperator
-from streams.stopping import stop_driver
-from streams.submit import submit_arguments
+from spark_streams.operator import StreamOperator
+from spark_streams.stopping import stop_driver
+from spark_streams.submit import submit_arguments
 
-from spark_jobs.contracts import control
-from spark_jobs.contracts.control import Status
-from spark_jobs.contracts.streams import Layout
+from spark_jobs.documents.failed_start import read_failed_start
+from spark_jobs.documents.lease import newest_token
+from spark_jobs.documents.status import Status, read_status
+from spark_jobs.paths import Layout
 from tests.dags.conftest import CHECKOUT
 
 Launch = Callable[..., StreamOperator]
@@ -67,9 +68,9 @@ def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(launch
 
     deferred = executed(launch())
     assert isinstance(deferred, TaskDeferred)
-    assert control.newest_token(layout) == 1, "adopted, not started again"
+    assert newest_token(layout) == 1, "adopted, not started again"
     path, told = deferred.trigger.serialize()
-    assert (path, told["instance"]) == ("streams.stream_trigger.StreamTrigger", status.driver.instance)
+    assert (path, told["instance"]) == ("spark_streams.stream_trigger.StreamTrigger", status.driver.instance)
     assert deferred.method_name == "ended"
 
     waiting.on_kill()
@@ -87,7 +88,7 @@ def test_a_driver_that_refuses_to_start_is_quoted_and_not_tried_again(launch: La
     assert isinstance(end, AirflowFailException)
     assert "refuses to start" in str(end)
     assert "file cannot be written" in str(end)
-    failed = control.read_failed_start(Layout(tmp_path / "out"))
+    failed = read_failed_start(Layout(tmp_path / "out"))
     assert failed
     assert not failed.retry_helps
 
@@ -119,7 +120,7 @@ def test_an_end_is_told_in_words(launch: Launch) -> None:
 
 def _first_heartbeat(layout: Layout, thread: threading.Thread) -> Status:
     while thread.is_alive():
-        status = control.read_status(layout)
+        status = read_status(layout)
         if status is not None:
             return status
         time.sleep(0.2)

@@ -12,34 +12,35 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
-from streams import answer_trigger, asked
-from streams.answer_trigger import AnswerTrigger
-from streams.asked import Asked
-from streams.request_operator import RequestOperator
+from spark_streams import request_from_params, response_trigger
+from spark_streams.request_from_params import RequestedWork
+from spark_streams.request_operator import RequestOperator
+from spark_streams.response_trigger import AnswerTrigger
 
-from spark_jobs.contracts import control, requests
-from spark_jobs.contracts.control import Driver, Process, Status
-from spark_jobs.contracts.requests import Answer, Request
-from spark_jobs.contracts.streams import Layout
+from spark_jobs.documents import requests
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.requests import Answer, Request
+from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
+from spark_jobs.paths import Layout
 from tests.dags.conftest import CHECKOUT
 
 MANUAL, SCHEDULED = SimpleNamespace(run_type="manual"), SimpleNamespace(run_type="scheduled")
 PARAMS: Mapping[str, Any] = {"dry_run": True, "reset": "", "start_over": "", "confirm": ""}
 ASKED = {
-    "by the clock": ("analytics", PARAMS, False, Asked("cleanup", {"dry_run": False})),
-    "by hand": ("analytics", PARAMS, True, Asked("cleanup", {"dry_run": True})),
+    "by the clock": ("analytics", PARAMS, False, RequestedWork("cleanup", {"dry_run": False})),
+    "by hand": ("analytics", PARAMS, True, RequestedWork("cleanup", {"dry_run": True})),
     "reset": (
         "ingestion",
         {**PARAMS, "reset": "bike_trips", "dry_run": False},
         True,
-        Asked("reset", {"stream": "bike_trips", "dry_run": False}),
+        RequestedWork("reset", {"stream": "bike_trips", "dry_run": False}),
     ),
     "reset of the other job's": ("analytics", {**PARAMS, "reset": "bike_trips"}, True, None),
     "start over": (
         "analytics",
         {**PARAMS, "start_over": "rollup", "confirm": "rollup"},
         True,
-        Asked("start_over", {"stream": "rollup", "confirm": "rollup", "dry_run": True}),
+        RequestedWork("start_over", {"stream": "rollup", "confirm": "rollup", "dry_run": True}),
     ),
     "start over of the other job's": ("ingestion", {**PARAMS, "start_over": "rollup"}, True, None),
 }
@@ -49,8 +50,8 @@ import sys
 sys.path.insert(0, {str(CHECKOUT)!r})
 import os
 from pathlib import Path
-from spark_jobs.contracts import requests
-from spark_jobs.contracts.streams import Layout
+from spark_jobs.documents import requests
+from spark_jobs.paths import Layout
 layout = Layout(Path(os.environ["OUTPUT_BASE_PATH"]))
 request = requests.next_request(layout)
 print("carried out:", *sys.argv[1:], not any(name.startswith("AIRFLOW") for name in os.environ))
@@ -59,13 +60,15 @@ requests.give(layout, requests.Answer(request.id, request.kind, "done", "all don
 
 
 @pytest.mark.parametrize(("job", "params", "is_manual", "expected"), ASKED.values(), ids=ASKED.keys())
-def test_what_a_clean_up_asks_for(job: str, params: Mapping[str, Any], is_manual: bool, expected: Asked | None) -> None:
-    assert asked.upkeep(job, params, is_manual) == expected
+def test_what_a_clean_up_asks_for(
+    job: str, params: Mapping[str, Any], is_manual: bool, expected: RequestedWork | None
+) -> None:
+    assert request_from_params.upkeep(job, params, is_manual) == expected
 
 
 def test_reset_and_start_over_at_once_is_refused() -> None:
     with pytest.raises(ValueError, match="choose one"):
-        asked.upkeep("ingestion", {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, True)
+        request_from_params.upkeep("ingestion", {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, True)
 
 
 def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +95,11 @@ def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, mon
 def operator(spark_env: Path, tmp_path: Path) -> RequestOperator:
     env = {"SPARK_ENV_PATH": str(spark_env), "OUTPUT_BASE_PATH": str(tmp_path / "out")}
     task = RequestOperator(
-        task_id="compact", job="ingestion", asked=asked.compaction, at_most=timedelta(minutes=5), env=env
+        task_id="compact",
+        job="ingestion",
+        from_params=request_from_params.compaction,
+        at_most=timedelta(minutes=5),
+        env=env,
     )
     task.render_template_fields({"var": {"value": {}}})
     return task
@@ -107,9 +114,9 @@ def context(run: SimpleNamespace = SCHEDULED, **params: Any) -> Any:
 
 
 def a_job_runs(layout: Layout) -> None:
-    now = control.iso(datetime.now(UTC))
+    now = iso(datetime.now(UTC))
     driver = Driver("a-1", "host", (Process("python", 1, 2.5),))
-    control.write_status(layout, Status("ingestion", driver, 1, now, now, "running", "f"))
+    write_status(layout, Status("ingestion", driver, 1, now, now, JobState.RUNNING, "f"))
 
 
 def test_a_live_job_is_asked_and_waited_for_without_a_worker(operator: RequestOperator, tmp_path: Path) -> None:
@@ -124,7 +131,7 @@ def test_a_live_job_is_asked_and_waited_for_without_a_worker(operator: RequestOp
     trigger = deferred.value.trigger
     assert isinstance(trigger, AnswerTrigger)
     path, arguments = trigger.serialize()
-    assert path == "streams.answer_trigger.AnswerTrigger"
+    assert path == "spark_streams.response_trigger.AnswerTrigger"
     assert AnswerTrigger(**arguments).serialize() == (path, arguments)
 
     requests.give(layout, Answer(request.id, request.kind, "done", "all done", "", report=({"what": "x"},)))
@@ -140,7 +147,7 @@ def test_where_the_job_is_off_the_spark_environment_carries_it_out(
     python.write_text(ANSWERS_IT)
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     assert operator.execute(context()) == {"sentence": "all done", "report": [{"what": "x"}]}
-    assert "carried out: -m spark_jobs.carry_out ingestion True" in "".join(capfd.readouterr())
+    assert "carried out: -m spark_jobs.run_requests ingestion True" in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize("state", ["refused", "failed"])
@@ -159,7 +166,9 @@ def test_too_late_withdraws_the_request(operator: RequestOperator, tmp_path: Pat
 
 def test_nothing_to_ask_skips_the_task(spark_env: Path, tmp_path: Path) -> None:
     env = {"SPARK_ENV_PATH": str(spark_env)}
-    task = RequestOperator(task_id="t", job="analytics", asked=asked.upkeep, at_most=timedelta(hours=1), env=env)
+    task = RequestOperator(
+        task_id="t", job="analytics", from_params=request_from_params.upkeep, at_most=timedelta(hours=1), env=env
+    )
     with pytest.raises(AirflowSkipException):
         task.execute({"dag_run": MANUAL, "params": {**PARAMS, "reset": "bike_trips"}})
 
@@ -186,7 +195,7 @@ def test_the_trigger_fires_with_the_last_answer_or_at_the_deadline(tmp_path: Pat
 def test_the_trigger_wakes_the_task_where_nobody_is_there_to_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answer_trigger, "UNATTENDED_AFTER", timedelta(milliseconds=50))
+    monkeypatch.setattr(response_trigger, "UNATTENDED_AFTER", timedelta(milliseconds=50))
     requests.give(Layout(tmp_path), Answer("r-1", "compaction", "running", "on it", "", 1, 2))
     assert fired(tmp_path) == "unattended"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streams.operator import StreamOperator
-from streams.submit import DeploymentError, submit_arguments
+from spark_streams.operator import StreamOperator
+from spark_streams.submit import DeploymentError, submit_arguments
 
-from spark_jobs.contracts.settings import SETTING_FIELDS
+from spark_jobs.settings import SETTING_FIELDS
 
 GOLDEN = Path(__file__).parent / "golden"
 REPOSITORY = Path("/repository")

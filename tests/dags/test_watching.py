@@ -8,16 +8,19 @@ from pathlib import Path
 
 import psutil
 import pytest
-from streams.watching import Watch
+from spark_streams.watching import Watch
 
-from spark_jobs.contracts import control, driver_processes, watch_memory
-from spark_jobs.contracts.control import Driver, FailedStart, Process, Status, StreamStatus
-from spark_jobs.contracts.jobs import ANALYTICS_JOB, INGESTION
-from spark_jobs.contracts.remedies import Remedy
-from spark_jobs.contracts.restarts import Restarts
-from spark_jobs.contracts.settings import settings_from
-from spark_jobs.contracts.streams import Layout
-from spark_jobs.contracts.watch_memory import WatchMemory
+from spark_jobs.documents import watch_memory
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.desired_state import held_because, hold, read_desired_state
+from spark_jobs.documents.failed_start import FailedStart, write_failed_start
+from spark_jobs.documents.status import Driver, JobState, Process, Status, StreamState, StreamStatus, write_status
+from spark_jobs.documents.watch_memory import Restarts, WatchMemory
+from spark_jobs.paths import Layout
+from spark_jobs.settings import settings_from
+from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION
+from spark_jobs.supervision import driver_processes
+from spark_jobs.supervision.restart_policy import Remedy
 
 
 @dataclass
@@ -41,21 +44,21 @@ class Place:
     def _given(self) -> Mapping[str, str]:
         return self.variables
 
-    def driver(self, state: str = "running", **more: object) -> Status:
+    def driver(self, state: str = JobState.RUNNING, **more: object) -> Status:
         """A driver that is this very process."""
         me = Process("python", os.getpid(), psutil.Process().create_time())
         status = Status(
             "ingestion",
             Driver("a-1", driver_processes.this_host(), (me,)),
             token=1,
-            at=control.iso(datetime.now(UTC)),
-            started_at=control.iso(datetime.now(UTC)),
-            state=state,
+            at=iso(datetime.now(UTC)),
+            started_at=iso(datetime.now(UTC)),
+            state=JobState(state),
             settings_fingerprint=INGESTION.fingerprint(settings_from(self.variables)),
-            streams=(StreamStatus("bike_trips", state="healthy"),),
+            streams=(StreamStatus("bike_trips", state=StreamState.HEALTHY),),
         )
         status = replace(status, **more)  # type: ignore[arg-type]
-        control.write_status(self.layout, status)
+        write_status(self.layout, status)
         self.runs["running"] = 1
         return status
 
@@ -86,7 +89,7 @@ def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Pla
     assert found
     assert found.remedy is None
     assert [message.key for message in found.messages] == ["setting:BATCH_INTERVAL"]
-    switches = control.read_switches(place.layout)
+    switches = read_desired_state(place.layout)
     assert switches
     assert "BATCH_INTERVAL is 'soon'; allowed:" in switches.rejected["BATCH_INTERVAL"]
     watch_memory.write_memory(place.layout, found.memory, datetime.now(UTC))  # as the task does once it has told it
@@ -94,15 +97,15 @@ def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Pla
 
 
 def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> None:
-    control.hold(place.layout, "the run was ended by hand", datetime.now(UTC))
-    lately = Restarts(5, control.iso(datetime.now(UTC)))
+    hold(place.layout, "the run was ended by hand", datetime.now(UTC))
+    lately = Restarts(5, iso(datetime.now(UTC)))
     watch_memory.write_memory(place.layout, WatchMemory(restarts=lately), datetime.now(UTC))
     watch = place.watch()
     assert watch.look() is None
     assert "stopped by hand (the run was ended by hand)" in watch_memory.read_memory(place.layout).sentence
     place.variables["ENABLE_INGESTION"] = "false"
     assert watch.look() is None
-    assert control.held_because(place.layout) is None, "another wish: the hold is over"
+    assert held_because(place.layout) is None, "another resolve: the hold is over"
     place.variables["ENABLE_INGESTION"] = "true"
     found = watch.look()
     assert found
@@ -112,7 +115,7 @@ def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> N
 def test_what_only_a_person_can_help_is_told_and_not_tried_again_before_a_setting_changes(place: Place) -> None:
     fingerprint = INGESTION.fingerprint(settings_from(place.variables))
     failed = FailedStart("/out cannot be written", "give access", retry_helps=False, settings_fingerprint=fingerprint)
-    control.write_failed_start(place.layout, failed, datetime.now(UTC))
+    write_failed_start(place.layout, failed, datetime.now(UTC))
     watch = place.watch()
     found = watch.look()
     assert found
@@ -145,7 +148,7 @@ def test_the_analytics_flags_are_published(tmp_path: Path) -> None:
     place = Place(tmp_path, {"ENABLE_PEARSON_CORRELATIONS": "off", "ENABLE_ANALYTICS": "off"})
     watch = Watch(ANALYTICS_JOB, place.layout, lambda: place.variables, lambda *_: 0)
     assert watch.look() is None
-    switches = control.read_switches(place.layout)
+    switches = read_desired_state(place.layout)
     assert switches
     assert not switches.job_enabled
     assert [name for name, on in switches.streams.items() if not on] == ["pearson_correlations"]

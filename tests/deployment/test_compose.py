@@ -8,10 +8,10 @@ from typing import Any
 import podman_compose
 import pytest
 
-from playground.compose_secrets import SECRETS, add_missing_secrets
-from playground.fetch import BROKER_JARS
-from spark_jobs.contracts.settings import SETTING_FIELDS, settings_from
-from spark_jobs.contracts.streams import FEEDS
+from playground.setup.compose_secrets import SECRETS, add_missing_secrets
+from playground.setup.fetch import BROKER_JARS
+from spark_jobs.catalog import FEEDS
+from spark_jobs.settings import SETTING_FIELDS, settings_from
 
 PROJECT = Path(__file__).resolve().parents[2]
 OURS = "boston-streams"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.launcher_settings import CHECKOUT
+from playground.run.settings import CHECKOUT
 
 PAGES = [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")]
 FOLDERS = ("spark_jobs", "dags", "plugins", "playground")

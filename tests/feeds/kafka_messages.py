@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_jobs.contracts.streams import feed_named
+from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
 
 KAFKA_TIME = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.contracts.streams import FEEDS, feed_named
-from spark_jobs.feeds.parsed_messages import VERDICT, dataset_columns, parsed
+from spark_jobs.catalog import FEEDS, feed_named
+from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, dataset_columns, parsed
 from spark_jobs.feeds.refusals import Refusal
 from tests.feeds.kafka_messages import kafka_messages, outcomes
 
@@ -160,12 +160,12 @@ def test_columns_come_in_the_order_of_the_dataset_whether_there_are_rows_or_not(
             result = parsed(kafka_messages(values), feed, "UTC")
             assert dict(zip(result.schema.names, result.schema.types, strict=True)) == {
                 **dataset_columns(feed),
-                **VERDICT,
+                **OUTCOME_COLUMNS,
             }
 
 
 def test_only_the_wanted_columns_are_made() -> None:
     wanted = ("duration_seconds", "start_time_ts")
     result = parsed(kafka_messages([JSON(BIKE).encode()]), feed_named("bike_trips"), "UTC", only=wanted)
-    assert result.column_names == [*wanted, *VERDICT]
+    assert result.column_names == [*wanted, *OUTCOME_COLUMNS]
     assert result["refusal"].to_pylist() == [None]

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playground.airflow_client import AirflowClient
-from playground.airflow_home import AirflowHome
-from playground.airflow_setup import add_spark_connection
-from playground.launcher_ports import free_port
-from playground.launcher_processes import MARK, end_processes, marked_processes
+from playground.airflow.client import AirflowClient
+from playground.airflow.database import add_spark_connection
+from playground.airflow.home import AirflowHome
+from playground.run.ports import free_port
+from playground.run.processes import MARK, end_processes, marked_processes
 
 
-class Person(AirflowClient):
+class AirflowUser(AirflowClient):
     """Somebody in front of Airflow's page."""
 
     def __init__(self, home: AirflowHome) -> None:
@@ -65,7 +65,7 @@ class Person(AirflowClient):
 
 
 @contextmanager
-def airflow(folder: Path, env: Mapping[str, str], variables: Mapping[str, str]) -> Iterator[Person]:
+def airflow(folder: Path, env: Mapping[str, str], variables: Mapping[str, str]) -> Iterator[AirflowUser]:
     """Healthy, with the Variables and the Spark connection; all its processes, drivers too, are gone afterwards."""
     mark = str(folder)
     own = {**env, MARK: mark, "SPT_NOENV": "1"}
@@ -74,7 +74,7 @@ def airflow(folder: Path, env: Mapping[str, str], variables: Mapping[str, str]) 
     home.finish_migration(home.start_migration(own))
     try:
         home.start_components(own)
-        person = Person(home)
+        person = AirflowUser(home)
         wait_until(person.is_healthy, "Airflow is healthy", 180)
         person.sets(**variables)
         add_spark_connection(person, "local[2]")

@@ -18,7 +18,7 @@ from shutil import rmtree
 import pyarrow as pa
 
 from bench.record import RELIABILITY, write_between_markers
-from playground.broker_process import temporary_broker
+from playground.broker.process import temporary_broker
 from playground.generator.stream import Scenario, messages
 from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace, Ends
@@ -32,7 +32,7 @@ START = datetime(2018, 11, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Town:
+class SystemUnderTest:
     """Generated days in Kafka, ingested, and what the nine analytics must hold."""
 
     bootstrap_servers: str
@@ -52,12 +52,14 @@ class Killing:
         return f"{self.victim} killed, {moment}"
 
 
-def town_in(folder: Path, bootstrap_servers: str, days: int = 2, volume: float = 0.04) -> Town:
+def town_in(folder: Path, bootstrap_servers: str, days: int = 2, volume: float = 0.04) -> SystemUnderTest:
     """A day of every weather score, the end of daylight saving time, and 5 % of all messages with a defect."""
     sent = messages(seed=7, start=START, days=days, volume=volume, defects=0.05, scenario=Scenario.ALL_WEATHER_SCORES)
     produce(bootstrap_servers, ((TOPICS[message.feed], message.value) for message in sent))
     ends = end_offsets(bootstrap_servers)
-    return Town(bootstrap_servers, ends, ingested_reference(Place(folder / "ingested", bootstrap_servers), ends))
+    return SystemUnderTest(
+        bootstrap_servers, ends, ingested_reference(Place(folder / "ingested", bootstrap_servers), ends)
+    )
 
 
 def ingested_reference(place: Place, ends: Ends) -> dict[str, pa.Table]:
@@ -95,7 +97,7 @@ def suffer(place: AnalyticsPlace, killing: Killing) -> None:
         driver.end()
 
 
-def compute_to_the_end(place: AnalyticsPlace, town: Town) -> None:
+def compute_to_the_end(place: AnalyticsPlace, town: SystemUnderTest) -> None:
     driver = AnalyticsDriver(place)
     try:
         driver.wait_until_settled(town.ends)
@@ -105,7 +107,7 @@ def compute_to_the_end(place: AnalyticsPlace, town: Town) -> None:
     assert_equals(place.output, town.expected)
 
 
-def one_round(folder: Path, town: Town, chosen: list[Killing]) -> None:
+def one_round(folder: Path, town: SystemUnderTest, chosen: list[Killing]) -> None:
     """Kill again and again, lose all checkpoints, finish, compare."""
     place = AnalyticsPlace(folder, town.bootstrap_servers, {"MAX_OFFSETS_PER_TRIGGER": "400"})
     for killing in chosen:

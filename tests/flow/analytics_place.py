@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.analytics.refresh import declaration_of
-from spark_jobs.contracts import control
-from spark_jobs.contracts.control import Switches
-from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout
+from spark_jobs.catalog import ANALYTICS, ROLLUP
+from spark_jobs.documents.desired_state import DesiredState, write_desired_state
+from spark_jobs.paths import Layout
 from tests.flow.driver import Driver, Place
 
 Ends = Mapping[str, Mapping[str, int]]
@@ -40,7 +40,7 @@ class AnalyticsPlace(Place):
 
     def switch(self, **streams: bool) -> None:
         self.layout.control.mkdir(parents=True, exist_ok=True)
-        control.write_switches(self.layout, Switches(True, streams), datetime.now(UTC))
+        write_desired_state(self.layout, DesiredState(True, streams), datetime.now(UTC))
 
 
 class AnalyticsDriver(Driver):

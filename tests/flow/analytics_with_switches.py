@@ -3,7 +3,7 @@
 import os
 
 from spark_jobs.analytics_job import analytics_job
-from spark_jobs.runtime import job
+from spark_jobs.runtime import driver
 
 if __name__ == "__main__":
-    job.run(analytics_job(follow_switches=True), os.environ)
+    driver.run(analytics_job(follow_switches=True), os.environ)

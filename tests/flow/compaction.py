@@ -8,13 +8,14 @@ from pathlib import Path
 
 import duckdb
 
-from playground.broker_process import Broker
-from spark_jobs.contracts import control, requests
-from spark_jobs.contracts.requests import Answer, Request
-from spark_jobs.feeds.kafka_source import broker_client, topic_id_on_broker
+from playground.broker.process import Broker
+from spark_jobs.documents import requests
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.requests import Answer, Request
+from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import produce
-from tests.ingestion.live_feed import BIKES, TOPIC, LiveFeed, trip
+from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 
 EVENTS_A_FILE = 10
 _FIRST = datetime(2018, 1, 15, tzinfo=UTC)
@@ -52,7 +53,7 @@ def compacted_while_reading(place: Place, feed: LiveFeed, driver: Driver) -> tup
     """Ask, and read until it is done; messages for another hour keep the batches coming."""
     rows, readings = feed.next_offset(), Readings()
     at = datetime.now(UTC)
-    request = Request(requests.new_id(requests.COMPACTION, at), requests.COMPACTION, control.iso(at))
+    request = Request(requests.new_id(requests.COMPACTION, at), requests.COMPACTION, iso(at))
     requests.ask(feed.layout, request)
     for answer in _answers(feed, request, driver):
         _read(feed, rows, readings)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from playground.broker_process import Broker, temporary_broker
+from playground.broker.process import Broker, temporary_broker
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import end_offsets, generated, produce
 

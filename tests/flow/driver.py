@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from playground.by_hand import JARS, ready_to_run
-from playground.launcher_settings import CHECKOUT
+from playground.run.settings import CHECKOUT
+from playground.setup.by_hand import JARS, ready_to_run
 
 
 @dataclass

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from bench.record import RELIABILITY, write_between_markers
-from playground.broker_process import temporary_broker
+from playground.broker.process import temporary_broker
 from tests.flow.driver import Place
 from tests.flow.killings import (
     STEPS,

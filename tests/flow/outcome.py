@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 
-from spark_jobs.contracts.streams import FEEDS, Layout
+from spark_jobs.catalog import FEEDS
+from spark_jobs.paths import Layout
 
 
 def _rows(query: str) -> list[tuple[Any, ...]]:

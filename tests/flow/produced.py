@@ -7,8 +7,8 @@ from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from playground.generator.stream import messages
-from spark_jobs.contracts.settings import settings_from
-from spark_jobs.contracts.streams import FEEDS
+from spark_jobs.catalog import FEEDS
+from spark_jobs.settings import settings_from
 
 ANY = -1
 """any partition: the producer's choice, by key"""

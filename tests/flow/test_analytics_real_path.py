@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from playground.broker_process import temporary_broker
-from spark_jobs.contracts.streams import ROLLUP
+from playground.broker.process import temporary_broker
+from spark_jobs.catalog import ROLLUP
 from tests.analytics.flow.against_reference import assert_equals
-from tests.flow.analytics_killings import Town, compute_to_the_end, killings, one_round, town_in
+from tests.flow.analytics_killings import SystemUnderTest, compute_to_the_end, killings, one_round, town_in
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
 
 KILLS = 3
@@ -22,14 +22,14 @@ Start = Callable[..., AnalyticsDriver]
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemUnderTest]:
     folder = tmp_path_factory.mktemp("town")
     with temporary_broker(folder) as broker:
         yield town_in(folder, broker.bootstrap_servers)
 
 
 @pytest.fixture
-def analytics(tmp_path: Path, town: Town) -> AnalyticsPlace:
+def analytics(tmp_path: Path, town: SystemUnderTest) -> AnalyticsPlace:
     return AnalyticsPlace(tmp_path, town.bootstrap_servers)
 
 
@@ -48,7 +48,7 @@ def start() -> Iterator[Start]:
 
 
 def test_killed_at_named_steps_and_a_random_moment_and_without_checkpoints_or_rollup_the_outputs_are_right(
-    tmp_path: Path, analytics: AnalyticsPlace, town: Town
+    tmp_path: Path, analytics: AnalyticsPlace, town: SystemUnderTest
 ) -> None:
     one_round(tmp_path, town, list(islice(killings(seed=2018), KILLS)))
     layout = analytics.layout
@@ -58,7 +58,7 @@ def test_killed_at_named_steps_and_a_random_moment_and_without_checkpoints_or_ro
 
 
 def test_switches_faults_and_other_durations_end_in_the_same_outputs(
-    analytics: AnalyticsPlace, town: Town, start: Start
+    analytics: AnalyticsPlace, town: SystemUnderTest, start: Start
 ) -> None:
     analytics.switch(**{SWITCHED: False})
     in_the_way = analytics.layout.staging(FAULTY)

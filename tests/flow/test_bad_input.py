@@ -10,9 +10,10 @@ from typing import Any
 
 import duckdb
 
-from playground.broker_process import Broker
-from spark_jobs.contracts.streams import FEEDS, Layout
+from playground.broker.process import Broker
+from spark_jobs.catalog import FEEDS
 from spark_jobs.feeds.refusals import Refusal
+from spark_jobs.paths import Layout
 from tests.feeds.test_against_reference import SAMPLES, mutants
 from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once

@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from playground.broker_process import Broker, BrokerConfig
-from playground.launcher_ports import free_port
-from spark_jobs.contracts.causes import START_OVER
-from spark_jobs.contracts.streams import FEEDS
+from playground.broker.process import Broker, BrokerConfig
+from playground.run.ports import free_port
+from spark_jobs.catalog import FEEDS
+from spark_jobs.diagnosis import START_OVER
 from tests.feeds.test_against_reference import mutants
 from tests.flow.driver import Driver, Place, log_positions
 from tests.flow.outcome import assert_each_message_once, read_messages

@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from playground.broker_process import Broker
-from playground.launcher_settings import CHECKOUT
-from spark_jobs.contracts.streams import FEEDS, Layout
+from playground.broker.process import Broker
+from playground.run.settings import CHECKOUT
+from spark_jobs.catalog import FEEDS
+from spark_jobs.paths import Layout
 from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace, rolled_up
 from tests.flow.driver import Place

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from playground.broker_process import Broker, temporary_broker
-from spark_jobs.contracts import control, requests
-from spark_jobs.contracts.requests import Answer, Request
+from playground.broker.process import Broker, temporary_broker
+from spark_jobs.documents import requests
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.requests import Answer, Request
 from tests.flow.compaction import EVENTS_A_FILE, compacted_while_reading, hour_folders, hours_of_many_files
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import end_offsets, produce
-from tests.ingestion.live_feed import BIKES, TOPIC, LiveFeed, trip
+from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 
 HOURS, FILES = 3, 30
 Start = Callable[..., Driver]
@@ -27,7 +28,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 def answered(feed: LiveFeed, driver: Driver, kind: str, **arguments: Any) -> Answer:
     at = datetime.now(UTC)
-    request = Request(requests.new_id(kind, at), kind, control.iso(at), arguments)
+    request = Request(requests.new_id(kind, at), kind, iso(at), arguments)
     requests.ask(feed.layout, request)
     found: list[Answer] = []
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from playground.launcher_settings import CHECKOUT
-from spark_jobs.contracts.causes import START_OVER
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import Layout
+from playground.run.settings import CHECKOUT
+from spark_jobs.diagnosis import START_OVER
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
 from tests.flow.driver import Driver, Place
 
 Start = Callable[..., Driver]

@@ -10,13 +10,14 @@ from typing import Any
 import psutil
 import pytest
 
-from playground.broker_process import Broker, temporary_broker
-from playground.by_hand import HOME
-from playground.class_archive import archive_of, with_archive
-from spark_jobs.contracts import control
-from spark_jobs.contracts.control import Status
-from spark_jobs.contracts.streams import FEEDS, Layout
-from tests.flow.airflow_place import Person, airflow, wait_until
+from playground.broker.process import Broker, temporary_broker
+from playground.setup.by_hand import HOME
+from playground.setup.class_archive import archive_of, with_archive
+from spark_jobs.catalog import FEEDS
+from spark_jobs.documents.desired_state import read_desired_state
+from spark_jobs.documents.status import Status, read_status
+from spark_jobs.paths import Layout
+from tests.flow.airflow_place import AirflowUser, airflow, wait_until
 from tests.flow.driver import Place, log_positions
 from tests.flow.produced import end_offsets, generated, produce
 
@@ -35,7 +36,7 @@ SETTINGS = (
 class Stream:
     """The ingestion job as everybody can see it."""
 
-    person: Person
+    person: AirflowUser
     broker: Broker
     place: Place
     analytics: Layout
@@ -46,7 +47,7 @@ class Stream:
 
     @property
     def status(self) -> Status:
-        status = control.read_status(self.layout)
+        status = read_status(self.layout)
         assert status is not None
         return status
 
@@ -91,7 +92,7 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
         person.unpause(dag)
 
     # Never run before: the watch starts it. Its task waits in the triggerer.
-    took = {"first batches": wait_until(lambda: control.read_status(stream.layout), "a first heartbeat")}
+    took = {"first batches": wait_until(lambda: read_status(stream.layout), "a first heartbeat")}
     took["first batches"] += stream.reads_what_comes(seed=1)
     wait_until(stream.is_deferred, "the task is deferred")
     assert stream.drivers_so_far() == 1
@@ -140,7 +141,7 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     wait_until(lambda: stream.watch_says()["health"] == "switched off", "the watch leaves it alone")
     assert "stopped by hand" in stream.watch_says()["sentence"]
 
-    # Switched off and on again: that is another wish, and the watch fulfils it.
+    # Switched off and on again: that is another resolve, and the watch fulfils it.
     person.sets(ENABLE_INGESTION="false")
     wait_until(lambda: "ENABLE_INGESTION" in stream.watch_says()["sentence"], "the watch knows")
     person.sets(ENABLE_INGESTION="true")
@@ -153,10 +154,10 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
 
 
 def _rejected(layout: Layout) -> set[str]:
-    switches = control.read_switches(layout)
+    switches = read_desired_state(layout)
     return set(switches.rejected) if switches else set()
 
 
 def _switched_off(layout: Layout, analytic: str) -> bool:
-    switches = control.read_switches(layout)
+    switches = read_desired_state(layout)
     return switches is not None and not switches.streams[analytic]

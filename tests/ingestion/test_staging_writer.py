@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from spark_jobs.contracts.streams import feed_named
+from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import dataset_columns
 from spark_jobs.ingestion.staging_writer import staging_task
 from tests.feeds.kafka_messages import kafka_messages

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from playground.broker_process import Broker, BrokerConfig, BrokerError, broker_properties, temporary_broker
+from playground.broker.process import Broker, BrokerConfig, BrokerError, broker_properties, temporary_broker
 
 
 @pytest.fixture(scope="module")

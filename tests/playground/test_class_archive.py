@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playground.class_archive import OPTIONS, archive_of, with_archive
+from playground.setup.class_archive import OPTIONS, archive_of, with_archive
 
 
 def test_without_an_archive_nothing_is_said_to_the_jvm(tmp_path: Path) -> None:

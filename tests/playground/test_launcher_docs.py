@@ -4,8 +4,8 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from playground.launcher_settings import CHECKOUT, PlaygroundSettings
-from spark_jobs.contracts.settings import SETTING_FIELDS, in_words
+from playground.run.settings import CHECKOUT, PlaygroundSettings
+from spark_jobs.settings import SETTING_FIELDS, in_words
 
 # Read by Airflow's DAGs alone, so no field of either settings object.
 DEPLOYMENT = {"SPARK_ENV_PATH", "SPARK_LOCAL_IP", "SPARK_MASTER"}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playground.fetch import COMPLETE, JarSet, ensure_jars, is_complete, jars_folder
+from playground.setup.fetch import COMPLETE, JarSet, ensure_jars, is_complete, jars_folder
 
 JARS = JarSet("sample", ("org.example:sample:1.0",), transitive=False, purpose="a sample")
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from playground.launcher_processes import MARK, end_processes, end_service, marked_processes, start_service
+from playground.run.processes import MARK, end_processes, end_service, marked_processes, start_service
 
 ORPHAN = """
 import subprocess, sys

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from playground.launcher_progress import RowCounts
+from playground.run.progress import RowCounts
 
 
 def written(path: Path, rows: int) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from playground.airflow_home import AirflowHome
-from playground.airflow_setup import default_variables, variables_to_set
-from playground.java import major_version
-from playground.launcher_ports import next_free_port
-from playground.launcher_settings import PlaygroundSettingsError, merged_environment, playground_settings
-from playground.memory import part_of
-from playground.run import AlreadyRunning, is_driver, only_one, with_free_ports
-from spark_jobs.contracts.settings import settings_from
+from playground.airflow.database import default_variables, variables_to_set
+from playground.airflow.home import AirflowHome
+from playground.run.__main__ import AlreadyRunning, is_driver, only_one, with_free_ports
+from playground.run.memory import part_of
+from playground.run.ports import next_free_port
+from playground.run.settings import PlaygroundSettingsError, merged_environment, playground_settings
+from playground.setup.java import major_version
+from spark_jobs.settings import settings_from
 
 VARIABLE_CASES = {
     "an absent one is set": ({"A": "new"}, {}, {}, {"A": "new"}),

@@ -6,10 +6,11 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from spark_jobs.contracts.streams import FEEDS, ROLLUP, Layout
-from spark_jobs.rollup.five_minute_rollup import rollup_task, tiles_from_stream
-from spark_jobs.rollup.rollup_store import DayFiles
+from spark_jobs.catalog import FEEDS, ROLLUP
+from spark_jobs.paths import Layout
+from spark_jobs.rollup.day_files import DayFiles
 from spark_jobs.rollup.rollup_stream import changes, events_in, staged_days
+from spark_jobs.rollup.tiles import rollup_task, tiles_from_stream
 from tests.feeds.kafka_messages import kafka_messages
 from tests.feeds.test_against_reference import SAMPLES
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spark_jobs.runtime.faults import Explanation
+from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.runtime.stream_record import Lag, StreamRecord, stuck_after
-from spark_jobs.runtime.stream_supervisor import pause_after
+from spark_jobs.runtime.supervisor import pause_after
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TRIGGER = timedelta(seconds=10)
@@ -82,7 +82,7 @@ def test_rows_are_counted_per_day() -> None:
 
 def test_a_failure_is_told_with_cause_next_step_and_next_try() -> None:
     record = running()
-    record.failed(Explanation("Kafka is away", "start it"), 2, broken=False, next_retry_at=after(4))
+    record.failed(Diagnosis("Kafka is away", "start it"), 2, broken=False, next_retry_at=after(4))
     status = record.status(START)
     assert (status.state, status.last_error, status.next_step) == ("restarting", "Kafka is away", "start it")
     assert (status.restarts, status.consecutive_failures, status.next_retry_at) == (1, 2, after(4).isoformat())

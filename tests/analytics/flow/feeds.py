@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from playground.generator.message import Message
-from spark_jobs.contracts.streams import FEEDS, feed_named
-from spark_jobs.rollup.five_minute_rollup import measured
+from spark_jobs.catalog import FEEDS, feed_named
+from spark_jobs.rollup.tiles import measured
 
 ZONE = "America/New_York"
 AT_ONCE = 50_000

@@ -6,16 +6,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_jobs.contracts.publication_log import Entry, PublicationLog
-from spark_jobs.contracts.settings import Settings, settings_from
-from spark_jobs.contracts.streams import FEEDS, Feed, Layout
-from spark_jobs.ingestion.compaction import compaction
+from spark_jobs.catalog import FEEDS, Feed
 from spark_jobs.ingestion.feed_stream import moves_of
 from spark_jobs.ingestion.staging_writer import staged_hours
+from spark_jobs.kafka.query import new_staging_folder
+from spark_jobs.maintenance.compaction import compaction
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
-from spark_jobs.runtime.kafka_stream import new_staging_folder
-from spark_jobs.runtime.owned_stream import OwnedStream
 from spark_jobs.runtime.writer import Writer
+from spark_jobs.settings import Settings, settings_from
 from tests.analytics.flow.live import Feeds, may_write, now
 
 Counts = Mapping[str, int]
@@ -61,7 +62,7 @@ class Ingested:
                 self._take(feed, up_to[feed.name])
 
     def compact(self) -> None:
-        feeds = [OwnedStream(name, log, self.layout.root / "checkpoints") for name, log in self.logs.items()]
+        feeds = [Dataset(name, log, self.layout.root / "checkpoints") for name, log in self.logs.items()]
         settings = settings_from({"COMPACTION_AFTER": "1 second"})
         work = compaction(settings, self.writer, feeds, lambda: now().replace(year=now().year + 1))
         work({}, lambda *_: None)

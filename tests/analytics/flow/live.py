@@ -11,18 +11,19 @@ import pyarrow as pa
 
 from spark_jobs.analytics.analytic_stream import AnalyticStream
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of
-from spark_jobs.contracts.publication_log import Entry, PublicationLog
-from spark_jobs.contracts.settings import settings_from
-from spark_jobs.contracts.streams import ANALYTICS, ROLLUP, Layout, feed_named
+from spark_jobs.catalog import ANALYTICS, ROLLUP, feed_named
+from spark_jobs.kafka.query import new_staging_folder
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import Entry, PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.five_minute_rollup import tiles_of
-from spark_jobs.rollup.rollup_store import DayFiles
+from spark_jobs.rollup.day_files import DayFiles
 from spark_jobs.rollup.rollup_stream import changes, staged_days
+from spark_jobs.rollup.tiles import tiles_of
+from spark_jobs.runtime.driver import Start
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
-from spark_jobs.runtime.job import Start
-from spark_jobs.runtime.kafka_stream import new_staging_folder
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
+from spark_jobs.settings import settings_from
 
 Feeds = Mapping[str, pa.Table]
 NAMES = tuple(analytic.name for analytic in ANALYTICS)

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from spark_jobs.analytics.backlog import HOUR, MOST_HOURS_ALONG, MOST_HOURS_AT_ONCE, SETTLE_EVERY, Backlog
+from spark_jobs.analytics.backlog import HOUR, MAX_DEFERRED_HOURS, MOST_HOURS_AT_ONCE, SETTLE_EVERY, Backlog
 
 NOON = datetime(2018, 11, 4, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -12,18 +12,18 @@ def hours(count: int, start: datetime = NOON) -> list[datetime]:
 
 
 def test_the_hour_of_a_tile_comes_at_once_and_its_many_consequences_when_it_is_quiet() -> None:
-    backlog = Backlog().with_more(hours(2 + MOST_HOURS_ALONG), [NOON + 2 * QUARTER], QUARTER)
+    backlog = Backlog().with_more(hours(2 + MAX_DEFERRED_HOURS), [NOON + 2 * QUARTER], QUARTER)
     assert backlog.next_hours(quiet=False, settled_ago=BUSY) == [NOON]
-    assert backlog.next_hours(quiet=True, settled_ago=BUSY) == hours(2 + MOST_HOURS_ALONG)
+    assert backlog.next_hours(quiet=True, settled_ago=BUSY) == hours(2 + MAX_DEFERRED_HOURS)
 
 
 def test_a_few_consequences_are_done_along() -> None:
-    backlog = Backlog().with_more(hours(1 + MOST_HOURS_ALONG), [NOON + 2 * QUARTER], QUARTER)
-    assert backlog.next_hours(quiet=False, settled_ago=BUSY) == hours(1 + MOST_HOURS_ALONG)
+    backlog = Backlog().with_more(hours(1 + MAX_DEFERRED_HOURS), [NOON + 2 * QUARTER], QUARTER)
+    assert backlog.next_hours(quiet=False, settled_ago=BUSY) == hours(1 + MAX_DEFERRED_HOURS)
 
 
 def test_many_consequences_wait_a_minute_at_most() -> None:
-    many = hours(1 + MOST_HOURS_ALONG)
+    many = hours(1 + MAX_DEFERRED_HOURS)
     backlog = Backlog(later=frozenset(many))
     assert backlog.next_hours(quiet=False, settled_ago=BUSY) == []
     assert backlog.next_hours(quiet=False, settled_ago=DUE) == many

@@ -11,8 +11,8 @@ import pytest
 
 from playground.generator.ground_truth import PROMISED, PROMISED_DAYS, PROMISED_START, pearson
 from playground.generator.stream import messages
+from spark_jobs.analytics.affected_hours import every_hour
 from spark_jobs.analytics.refresh import analytics_connection, refresh
-from spark_jobs.rollup.reach import every_hour
 from tests.analytics.flow.feeds import parsed_feeds
 from tests.analytics.flow.live import NAMES, LiveJob
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import ROLLUP, Layout
+from spark_jobs.catalog import ROLLUP
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.rollup_stream import refuse_lost_days
-from spark_jobs.runtime.faults import StreamFault
 from tests.analytics.flow.against_reference import assert_equals
 from tests.analytics.flow.conftest import FIRST_DAY
 from tests.analytics.flow.live import NAMES, Feeds, LiveJob, with_durations
@@ -122,4 +123,4 @@ def test_tiles_are_not_added_to_a_day_file_that_was_removed(days: Feeds, tmp_pat
     rmtree(job.layout.dataset(ROLLUP))
     with pytest.raises(StreamFault, match="the rollup was removed") as lost:
         refuse_lost_days(job.rollup)
-    assert lost.value.needs_person
+    assert not lost.value.diagnosis.retryable

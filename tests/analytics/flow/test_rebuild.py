@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spark_jobs.analytics.requests import analytics_requests_at_rest
-from spark_jobs.contracts.streams import ROLLUP, Feed
+from spark_jobs.catalog import ROLLUP, Feed
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.maintenance import rebuild as rebuilding
+from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
+from spark_jobs.maintenance.rebuild import days_asked_for, rebuild
 from spark_jobs.rollup import ingested_days
-from spark_jobs.rollup import rebuild as rebuilding
-from spark_jobs.rollup.five_minute_rollup import tiles_of
-from spark_jobs.rollup.rebuild import days_asked_for, rebuild
-from spark_jobs.rollup.rollup_store import day_file
-from spark_jobs.runtime.faults import StreamFault
-from spark_jobs.runtime.owned_stream import OwnedStream
-from spark_jobs.runtime.request_desk import Outcome, Refused
+from spark_jobs.rollup.day_files import day_file
+from spark_jobs.rollup.tiles import tiles_of
+from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.runtime.request_queue import Outcome, Refused
 from tests.analytics.flow.against_reference import assert_equals
 from tests.analytics.flow.conftest import FIRST_DAY
 from tests.analytics.flow.ingestion import Ingested, position, settings_of
@@ -59,7 +59,7 @@ def tell(*_: Any) -> None:
 
 
 def rebuilt(job: LiveJob, root: Path, telling: Callable[..., None] = tell, **days: str) -> Outcome:
-    owned = OwnedStream(ROLLUP, job.rollup, root / "checkpoints" / ROLLUP)
+    owned = Dataset(ROLLUP, job.rollup, root / "checkpoints" / ROLLUP)
     return rebuild(settings_of(root), job.writer, owned, lambda: [], now)(days or DAYS, telling)
 
 

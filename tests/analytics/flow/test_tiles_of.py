@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spark_jobs.contracts.streams import feed_named
-from spark_jobs.rollup.five_minute_rollup import MEASURED, tiles_of
+from spark_jobs.catalog import feed_named
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
+from spark_jobs.rollup.tiles import MEASURED, tiles_of
 
 TWELVE = datetime(2018, 11, 4, 12, tzinfo=UTC)
 TILE, MICROSECOND = timedelta(minutes=5), timedelta(microseconds=1)

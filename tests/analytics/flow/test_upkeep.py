@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.analytics.change_feed import changes_since, newest_applied, rollup_origin
-from spark_jobs.contracts.publication_log import PublicationLog
-from spark_jobs.contracts.streams import ROLLUP
-from spark_jobs.runtime.owned_stream import OwnedStream
-from spark_jobs.runtime.start_over import start_over
+from spark_jobs.catalog import ROLLUP
+from spark_jobs.maintenance.start_over import start_over
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.runtime.dataset import Dataset
 from tests.analytics.flow.live import LiveJob, now
 from tests.analytics.tiles import NOON, bikes, tile_table
 
@@ -61,21 +61,21 @@ def test_a_rollup_whose_old_entries_went_is_still_the_same_and_who_slept_refresh
 def test_all_rest_while_the_rollup_is_started_over_and_then_follow_the_new_one(tmp_path: Path) -> None:
     job = with_entries(tmp_path, 3)
     job.settle()
-    resting: set[str] = set()
+    paused: set[str] = set()
 
-    def stream(name: str, log: PublicationLog) -> OwnedStream:
+    def stream(name: str, log: PublicationLog) -> Dataset:
         @contextmanager
         def rest() -> Iterator[None]:
-            resting.add(name)
+            paused.add(name)
             assert job.rollup.layout.log(ROLLUP).exists(), "nothing is removed before all rest"
             yield
 
-        return OwnedStream(name, log, tmp_path / "checkpoints" / name, rest)
+        return Dataset(name, log, tmp_path / "checkpoints" / name, rest)
 
     streams = [stream(ROLLUP, job.rollup), stream(NAME, job.analytics[NAME].log)]
     outcome = start_over(streams)({"stream": ROLLUP, "confirm": ROLLUP}, tell)
     assert "an analytics_rebuild brings back" in outcome.sentence
-    assert resting == {ROLLUP, NAME}
+    assert paused == {ROLLUP, NAME}
     assert job.rollup.head() is None
     assert hours_with_output(tmp_path) == 3, "the outputs of the others stay"
 

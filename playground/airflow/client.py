@@ -1,0 +1,116 @@
+"""Airflow's REST API, as far as the launcher needs it."""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+
+from playground.airflow.home import USER, AirflowError, AirflowHome
+
+TIMEOUT_S = 15
+NOT_FOUND = 404
+SERVER_ERROR = 500
+
+
+class AirflowClient:
+    """Logged in as the playground's own user."""
+
+    def __init__(self, home: AirflowHome) -> None:
+        self._home = home
+        self._token: str | None = None
+
+    def answers(self) -> bool:
+        return self._are_healthy("metadatabase")
+
+    def is_healthy(self) -> bool:
+        """Whether all components have said something lately."""
+        return self._are_healthy("metadatabase", "scheduler", "dag_processor", "triggerer")
+
+    def _are_healthy(self, *components: str) -> bool:
+        try:
+            health = self._call("GET", "/api/v2/monitor/health", authorised=False)
+        except (AirflowError, URLError, OSError, TimeoutError):
+            return False
+        return all((health.get(name) or {}).get("status") == "healthy" for name in components)
+
+    def variables(self) -> dict[str, str]:
+        found = self._call("GET", "/api/v2/variables?limit=1000")["variables"]
+        return {variable["key"]: variable["value"] for variable in found}
+
+    def set_variables(self, values: Mapping[str, str], descriptions: Mapping[str, str] = MappingProxyType({})) -> None:
+        entities = [
+            {"key": name, "value": value, "description": descriptions.get(name, "")} for name, value in values.items()
+        ]
+        if entities:
+            action = {"action": "create", "entities": entities, "action_on_existence": "overwrite"}
+            self._call("PATCH", "/api/v2/variables", {"actions": [action]})
+
+    def has_connection(self, name: str) -> bool:
+        return self._found(f"/api/v2/connections/{quote(name, safe='')}") is not None
+
+    def add_connection(self, name: str, kind: str, host: str) -> None:
+        self._call("POST", "/api/v2/connections", {"connection_id": name, "conn_type": kind, "host": host})
+
+    def has_dag(self, dag_id: str) -> bool:
+        return self._found(f"/api/v2/dags/{dag_id}") is not None
+
+    def import_errors(self) -> list[str]:
+        found = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in found]
+
+    def unpause(self, dag_id: str) -> None:
+        self._call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+
+    def active_runs(self, dag_id: str) -> list[str]:
+        runs = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=running&state=queued")["dag_runs"]
+        return [run["dag_run_id"] for run in runs]
+
+    def trigger(self, dag_id: str, params: Mapping[str, object] = MappingProxyType({})) -> str:
+        """The new run's id."""
+        asked = {"logical_date": None, "conf": dict(params)}
+        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", asked)["dag_run_id"])
+
+    def _found(self, path: str) -> dict[str, Any] | None:
+        try:
+            return self._call("GET", path)
+        except AirflowError as failed:
+            if isinstance(failed.__cause__, HTTPError) and failed.__cause__.code == NOT_FOUND:
+                return None
+            raise
+
+    def _call(self, method: str, path: str, body: object = None, authorised: bool = True) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        if authorised:
+            headers["Authorization"] = f"Bearer {self._log_in()}"
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(self._home.url + path, data, headers, method=method)  # noqa: S310 - our own loopback URL
+        try:
+            return _answer(request)
+        except HTTPError as refused:
+            said = refused.read().decode(errors="replace")[:300]
+            raise AirflowError(
+                f"Airflow refused {method} {path} with {refused.code}: {said}. See {self._home.log / 'api-server.log'}."
+            ) from refused
+
+    def _log_in(self) -> str:
+        if self._token is None:
+            login = {"username": USER, "password": self._home.password}
+            self._token = str(self._call("POST", "/auth/token", login, authorised=False)["access_token"])
+        return self._token
+
+
+# SQLite answers one writer at a time: while the components come up, a call may find it locked.
+@retry(
+    retry=retry_if_exception(lambda failed: isinstance(failed, HTTPError) and failed.code == SERVER_ERROR),
+    stop=stop_after_attempt(5),
+    wait=wait_fixed(2),
+    reraise=True,
+)
+def _answer(request: Request) -> dict[str, Any]:
+    with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        return dict(json.loads(answer.read() or b"{}"))

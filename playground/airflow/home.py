@@ -1,0 +1,191 @@
+"""The playground's Airflow: its configuration, its secrets, its database, its four components."""
+
+import base64
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from configparser import ConfigParser
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playground.run.ports import HOST
+from playground.run.processes import Service, start_service
+from playground.run.settings import CHECKOUT, PlaygroundSettings
+
+USER = "admin"
+# Airflow opens its log servers on every address of the machine; here logs are read from the files.
+COMPONENTS = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
+
+ACTIVE_STATES = ("running", "queued", "scheduled", "restarting", "deferred", "up_for_retry", "up_for_reschedule")
+
+
+class AirflowError(RuntimeError):
+    """Airflow cannot do what was asked: what, why, and the next step."""
+
+
+class AirflowHome:
+    """AIRFLOW_HOME of one playground; configuration is written at every start, secrets and database are kept."""
+
+    def __init__(self, folder: Path, port: int, parallelism: int, environments: Path = CHECKOUT / ".venv") -> None:
+        self.folder = folder
+        self.port = port
+        self.parallelism = parallelism
+        self.environments = environments
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def password(self) -> str:
+        return kept_secret(self.folder / "secrets" / "password", lambda: secrets.token_urlsafe(9))
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "logs"
+
+    def write_configuration(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        passwords = self.folder / "secrets" / "passwords.json"
+        _write_private(passwords, f'{{"{USER}": "{self.password}"}}\n')
+        configuration = ConfigParser(interpolation=None)
+        configuration.read_dict(self._configuration(passwords))
+        configured = self.folder / "airflow.cfg"
+        _write_private(configured, "")
+        with configured.open("w") as file:
+            configuration.write(file)
+
+    def _configuration(self, passwords: Path) -> dict[str, dict[str, str]]:
+        kept = self.folder / "secrets"
+        return {
+            "core": {
+                "dags_folder": str(CHECKOUT / "dags"),
+                "plugins_folder": str(CHECKOUT / "plugins"),
+                "load_examples": "False",
+                "executor": "LocalExecutor",
+                "parallelism": str(self.parallelism),
+                "execution_api_server_url": f"{self.url}/execution/",
+                "simple_auth_manager_users": f"{USER}:admin",
+                "simple_auth_manager_passwords_file": str(passwords),
+                "fernet_key": kept_secret(kept / "fernet_key", fernet_key),
+            },
+            "database": {"sql_alchemy_conn": f"sqlite:///{self._database}"},
+            "api": {
+                "host": HOST,
+                "port": str(self.port),
+                "base_url": self.url,
+                "workers": "1",
+                "secret_key": kept_secret(kept / "api_secret_key", long_secret),
+            },
+            # Kept over restarts, so that running tasks and open pages stay logged in.
+            "api_auth": {"jwt_secret": kept_secret(kept / "jwt_secret", long_secret)},
+            "logging": {"base_log_folder": str(self.log / "tasks")},
+            # A task whose API server is away for a minute would be killed; the timeout of a dead task is 300 s.
+            "workers": {"max_failed_heartbeats": "20"},
+            # Parsing every DAG file costs seconds of a core: once a minute is enough.
+            "dag_processor": {"min_file_process_interval": "60"},
+            "usage_data_collection": {"enabled": "False"},
+        }
+
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """`env` without the settings of any other Airflow, pointing at this one."""
+        own = {name: value for name, value in env.items() if not name.startswith("AIRFLOW")}
+        return own | {
+            "AIRFLOW_HOME": str(self.folder),
+            "PYTHONPATH": str(CHECKOUT),
+            "SPARK_ENV_PATH": str(self.environments / "spark"),
+            "SPARK_LOCAL_IP": HOST,
+        }
+
+    def start_migration(self, env: Mapping[str, str]) -> Service | None:
+        """Brings the database to this Airflow's version; None when it is there already (a look costs 5 s)."""
+        if self._migrated.is_file() and self._migrated.read_text() == _airflow_lock():
+            return None
+        return start_service(
+            "migration", self._command("db", "migrate"), self.environment(env), self.log / "migration.log"
+        )
+
+    def finish_migration(self, migration: Service | None) -> None:
+        if migration is None:
+            return
+        if migration.process.wait():
+            raise AirflowError(
+                f"Airflow's database could not be prepared; see {migration.log}. "
+                "If it does not matter what is in it, `make clean` starts over."
+            )
+        self._migrated.write_text(_airflow_lock())
+
+    def close_old_runs(self, now: datetime) -> int:
+        """Marks runs that a killed playground left active as failed, and says how many.
+
+        Before the components start: the scheduler would take them for its own and start or wait for their tasks.
+        """
+        ended = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        with closing(sqlite3.connect(self._database)) as database, database:
+            for table in ("task_instance", "dag_run"):
+                closed = database.execute(
+                    f"UPDATE {table} SET state = 'failed', end_date = ? "  # noqa: S608 - a fixed name
+                    f"WHERE state IN ({', '.join('?' * len(ACTIVE_STATES))})",
+                    (ended, *ACTIVE_STATES),
+                )
+            # A triggerer that found them would take them for tasks that a person has just ended, and stop the drivers.
+            database.execute("UPDATE task_instance SET trigger_id = NULL")
+            database.execute('DELETE FROM "trigger"')
+        return closed.rowcount
+
+    def start_components(self, env: Mapping[str, str]) -> list[Service]:
+        return [self.start_component(name, env) for name in COMPONENTS]
+
+    def start_component(self, name: str, env: Mapping[str, str]) -> Service:
+        command = self._command(name, *COMPONENTS[name])
+        return start_service(f"airflow {name}", command, self.environment(env), self.log / f"{name}.log")
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / "airflow.db"
+
+    @property
+    def _migrated(self) -> Path:
+        return self.folder / "migrated"
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(self.environments / "airflow" / "bin" / "airflow"), *arguments]
+
+
+def airflow_home_of(settings: PlaygroundSettings, port: int) -> AirflowHome:
+    return AirflowHome(settings.folder("airflow"), port, settings.PLAYGROUND_AIRFLOW_PARALLELISM)
+
+
+def kept_secret(path: Path, fresh: Callable[[], str]) -> str:
+    """The secret in this file; made once, readable by this user only."""
+    if not path.is_file():
+        _write_private(path, fresh())
+    return path.read_text()
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def long_secret() -> str:
+    return secrets.token_urlsafe(64)
+
+
+def fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _airflow_lock() -> str:
+    """What decides the database's version: the locked Airflow."""
+    lock = (CHECKOUT / "requirements.txt").read_text()
+    return next(line for line in lock.splitlines() if line.startswith("apache-airflow==")).split(" ")[0]

@@ -1,0 +1,47 @@
+"""`make clean`: ends a running playground and removes what it wrote; jars are kept, as they never change."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import psutil
+import typer
+
+from playground.run.processes import command_line, end_processes, marked_processes
+from playground.run.settings import PlaygroundSettingsError, playground_settings
+
+# Only what the playground makes: PLAYGROUND_HOME may be any folder.
+WRITTEN = ("airflow", "broker", "data", "generator", "spark")
+LAUNCHER_PATIENCE_S = 120
+
+
+def main() -> None:
+    """End what runs and remove the playground's data, Airflow and logs."""
+    try:
+        home = playground_settings().PLAYGROUND_HOME
+    except PlaygroundSettingsError as wrong:
+        sys.exit(str(wrong))
+    end_launcher(home / "run.lock")
+    end_processes(list(marked_processes(str(home))), patience_s=10)
+    for name in WRITTEN:
+        shutil.rmtree(home / name, ignore_errors=True)
+    (home / "run.lock").unlink(missing_ok=True)
+    for emptied in (home / "jars", home):
+        if emptied.is_dir() and not any(emptied.iterdir()):
+            emptied.rmdir()
+
+
+def end_launcher(lock: Path) -> None:
+    """SIGTERM to a running `make run`, which ends its parts in order."""
+    text = lock.read_text().strip() if lock.is_file() else ""
+    if not text.isdigit() or not psutil.pid_exists(int(text)):
+        return
+    launcher = psutil.Process(int(text))
+    # A pid comes round again: only a launcher is ended.
+    if "playground.run" in command_line(launcher):
+        print("DriverExit the running playground first ...", flush=True)
+        end_processes([launcher], LAUNCHER_PATIENCE_S)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,65 @@
+"""Starts a driver that outlives the task: in its own session, its output appended to a file of its own."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from spark_jobs.paths import Layout
+from spark_jobs.settings import Settings
+
+_KEPT_LOGS = 10
+_TAIL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class StartedDriver:
+    """The process that was started (spark-submit, which becomes the JVM) and where it and its children write."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def new_log(job: str, settings: Settings, layout: Layout, now: datetime) -> Path:
+    """A log file for this start; the oldest ones of the job are removed."""
+    folder = Path(settings.DRIVER_LOG_PATH) if settings.DRIVER_LOG_PATH else layout.driver_logs
+    folder.mkdir(parents=True, exist_ok=True)
+    started = sorted(folder.glob(f"{job}-*.log"))
+    for old in started[: -(_KEPT_LOGS - 1)]:
+        for file in folder.glob(f"{old.name}*"):  # with what the driver moved aside
+            file.unlink(missing_ok=True)
+    return folder / f"{job}-{now:%Y%m%dT%H%M%S.%f}.log"
+
+
+def start_driver(command: Sequence[str], env: Mapping[str, str], log: Path) -> StartedDriver:
+    # Appending, also after the driver has emptied the file (spark_jobs/runtime/driver_log.py).
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env={**env, "DRIVER_LOG": str(log)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return StartedDriver(process, log)
+
+
+def without_airflow(env: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment without Airflow's settings and secrets, which are none of the driver's business."""
+    return {name: value for name, value in env.items() if not name.lstrip("_").startswith("AIRFLOW")}
+
+
+def last_words(log: Path | None, lines: int = 40) -> str:
+    """The end of what a driver printed; empty where it cannot be read from here."""
+    if log is None:
+        return ""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

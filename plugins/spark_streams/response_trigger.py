@@ -1,0 +1,65 @@
+"""Waits for the answer to a request, in the triggerer: a look every few seconds, no worker, no process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from spark_jobs.documents import requests
+from spark_jobs.documents.status import read_status
+from spark_jobs.paths import Layout
+
+ANSWERED, UNATTENDED, LATE = "answered", "unattended", "late"
+UNATTENDED_AFTER = timedelta(seconds=20)
+"""a job may be just starting, or be replaced: only then is nobody there"""
+
+
+class AnswerTrigger(BaseTrigger):
+    """Fires once the last answer stands, when no job is there to give one, or at the deadline."""
+
+    def __init__(self, root: str, request_id: str, stale_after_s: float, deadline: str, poll_s: float = 2.0) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.root = root
+        self.request_id = request_id
+        self.stale_after_s = stale_after_s
+        self.deadline = deadline
+        self.poll_s = poll_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        names = ("root", "request_id", "stale_after_s", "deadline", "poll_s")
+        return "spark_streams.response_trigger.AnswerTrigger", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        told, attended_at = "", datetime.now(UTC)
+        while True:
+            now = datetime.now(UTC)
+            answer, is_attended = await asyncio.to_thread(self._look, now)
+            attended_at = now if is_attended else attended_at
+            what = self._outcome(answer, now, attended_at)
+            if what is not None:
+                yield TriggerEvent({"what": what})  # type: ignore[no-untyped-call]
+                return
+            if answer is not None and answer.sentence != told:
+                told = answer.sentence
+                self.log.info("%s%s", told, "" if answer.of is None else f" ({answer.done} of {answer.of})")
+            await asyncio.sleep(self.poll_s)
+
+    async def on_kill(self) -> None:
+        """The task was marked by a person: the job stops at its next step, or does not begin."""
+        await asyncio.to_thread(requests.withdraw, Layout(Path(self.root)), self.request_id)
+
+    def _look(self, now: datetime) -> tuple[requests.Answer | None, bool]:
+        layout = Layout(Path(self.root))
+        status = read_status(layout)
+        is_live = status is not None and status.is_live(now, timedelta(seconds=self.stale_after_s))
+        return requests.answer_to(layout, self.request_id), is_live
+
+    def _outcome(self, answer: requests.Answer | None, now: datetime, attended_at: datetime) -> str | None:
+        if answer is not None and answer.is_final:
+            return ANSWERED
+        if now >= datetime.fromisoformat(self.deadline):
+            return LATE
+        return UNATTENDED if now - attended_at >= UNATTENDED_AFTER else None

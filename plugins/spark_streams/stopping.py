@@ -1,0 +1,35 @@
+"""Stops the driver of a job: asks first, then makes sure."""
+
+import logging
+from datetime import UTC, datetime
+
+from spark_jobs.documents.lease import take_token
+from spark_jobs.documents.status import ENDED_JOB_STATES, Driver, read_status
+from spark_jobs.paths import Layout
+from spark_jobs.supervision import driver_processes
+
+log = logging.getLogger(__name__)
+
+FINISH_BATCH_S = 75.0
+"""a driver that was asked to stop ends by itself within this time: its batch, then Spark"""
+
+
+def stop_driver(layout: Layout, patience_s: float) -> None:
+    """End the newest driver below this root, gracefully where it answers in time. Any end is safe for the data."""
+    status = read_status(layout)
+    if status is None or status.state in ENDED_JOB_STATES:
+        return
+    if not driver_processes.is_on_this_host(status.driver):
+        _outrank(layout)
+        return
+    if driver_processes.stop(status.driver, patience_s):
+        log.info("driver %s stopped", status.driver.instance)
+    else:
+        log.warning("driver %s did not stop within %.0f s and was killed", status.driver.instance, patience_s)
+
+
+def _outrank(layout: Layout) -> None:
+    """A driver on another host ends at its next heartbeat once there is a token above its own."""
+    now = datetime.now(UTC)
+    me = Driver(f"stop-{now:%Y%m%dT%H%M%S}", driver_processes.this_host())
+    log.info("the driver runs on another host: token %d ends it", take_token(layout, me, now))

@@ -1,0 +1,142 @@
+"""What went wrong, in words: every failure becomes a message with its cause, and the next step.
+
+A driver says so of its streams' failures; Airflow of the end of a driver that could not say anything itself.
+"""
+
+import errno
+import re
+from dataclasses import dataclass, replace
+
+from spark_jobs.publication.log import LogDamaged
+
+START_OVER = "start the dataset over (docs/troubleshoot.md, 'To start a dataset over')"
+"""a next step: there are two ways, and not every dataset has both"""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is so, and what a person can do about it."""
+
+    message: str
+    next_step: str = ""
+    retryable: bool = True
+    """trying again can help before somebody acts"""
+    external: bool = False
+    """something we wait for (a broker, a topic, room on a disk) rather than a fault of ours"""
+
+    def __str__(self) -> str:
+        return f"{self.message}. Next step: {self.next_step}." if self.next_step else f"{self.message}."
+
+
+class StreamFault(RuntimeError):
+    """A fault whose cause is known."""
+
+    def __init__(self, message: str, next_step: str, retryable: bool = True, external: bool = False) -> None:
+        super().__init__(message)
+        self.diagnosis = Diagnosis(message, next_step, retryable, external)
+
+
+class LeaseLost(RuntimeError):
+    """A newer driver has the lease: this one must stop and write nothing more."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One way to fail: what Spark, Kafka, Java or the operating system say of it, and what it means."""
+
+    says: str
+    diagnosis: Diagnosis
+
+
+JVM_GONE = Cause(
+    r"Py4JNetworkError|Answer from Java side is empty|Error while sending or receiving|\[Errno 111\]",
+    Diagnosis("the JVM under this driver is gone", "the driver ends with it; start the job again"),
+)
+DISK_FULL = Cause(
+    r"No space left on device|Disk quota exceeded|ENOSPC|Errno 28\b|Errno 122\b",
+    Diagnosis("the disk is full", "free some space; the stream goes on by itself where it stopped", external=True),
+)
+OUT_OF_MEMORY = Cause(
+    r"OutOfMemoryError|MemoryError|Cannot allocate memory|insufficient memory for the Java Runtime",
+    Diagnosis(
+        "the driver ran out of memory",
+        "raise SPARK_DRIVER_MEMORY or lower MAX_OFFSETS_PER_TRIGGER, then restart the job",
+    ),
+)
+NO_TOPIC = Cause(
+    r"UnknownTopicOrPartition|UNKNOWN_TOPIC_OR_PART",
+    Diagnosis(
+        "the topic does not exist on the broker",
+        "create the topic or correct the KAFKA_TOPIC_ setting; the stream tries again by itself",
+        external=True,
+    ),
+)
+NO_KAFKA = Cause(
+    r"TimeoutException|TIMED_OUT|_TRANSPORT|Broker transport failure|DisconnectException|Connection refused|"
+    r"All broker connections are down|No resolvable bootstrap",
+    Diagnosis(
+        "Kafka cannot be reached",
+        "check that the broker runs and that KAFKA_BOOTSTRAP_SERVERS names it; the stream tries again by itself",
+        external=True,
+    ),
+)
+NOT_WRITABLE = Cause(
+    r"Permission denied|Errno 13\b|AccessDeniedException|Read-only file system|Errno 30\b",
+    Diagnosis("a path cannot be written", "give the job's user write access to its outputs and checkpoints"),
+)
+LOST_MESSAGES = Cause(
+    r"Some data may have been lost|OffsetOutOfRange|offsets? .* out of range|KAFKA_DATA_LOSS",
+    Diagnosis(
+        "Kafka no longer has messages that were not read yet",
+        "the stream looks again at what is kept and then says what to do",
+    ),
+)
+NO_CONNECTOR = Cause(
+    r"unresolved dependency|UNRESOLVED DEPENDENCIES|Failed to find data source: kafka",
+    Diagnosis(
+        "Spark's Kafka connector is missing",
+        "run `make setup`, or check KAFKA_CONNECTOR_JARS and the network (docs/troubleshoot.md, 'Without a network')",
+    ),
+)
+NO_JAVA = Cause(
+    r"JAVA_HOME is not set|UnsupportedClassVersionError|Unable to locate a Java Runtime",
+    Diagnosis("Java 17 or newer was not found", "install it, or set JAVA_HOME for Airflow's processes"),
+)
+
+# The first match counts.
+OF_A_STREAM = (JVM_GONE, DISK_FULL, OUT_OF_MEMORY, NO_TOPIC, NO_KAFKA, NOT_WRITABLE, LOST_MESSAGES)
+OF_A_CRASH = (OUT_OF_MEMORY, DISK_FULL)
+OF_A_FAILED_START = (OUT_OF_MEMORY, DISK_FULL, NO_JAVA, NO_CONNECTOR, NOT_WRITABLE)
+
+
+def known_cause(text: str, causes: tuple[Cause, ...]) -> Diagnosis | None:
+    """The diagnosis of the first cause that the text speaks of."""
+    return next((cause.diagnosis for cause in causes if re.search(cause.says, text)), None)
+
+
+def diagnose(failure: BaseException) -> Diagnosis:
+    """Explain any failure; an unknown one shows its own first line."""
+    if isinstance(failure, StreamFault):
+        return failure.diagnosis
+    if isinstance(failure, LogDamaged):
+        return Diagnosis(str(failure), "see docs/troubleshoot.md, 'The log is damaged'", retryable=False)
+    text = str(failure)
+    if isinstance(failure, OSError) and failure.errno is not None:
+        text = f"{errno.errorcode.get(failure.errno, '')} {text}"
+    cause = known_cause(text, OF_A_STREAM)
+    if cause is not None:
+        return replace(cause, message=f"{cause.message}: {_gist(text)}")
+    return Diagnosis(
+        f"{type(failure).__name__}: {_gist(text)}",
+        "see the job's log for the whole story; the stream tries again by itself",
+    )
+
+
+def _gist(text: str, most: int = 300) -> str:
+    """The line that says most: the innermost cause of a Java or Python stack trace, else the first line."""
+    terminated = re.search(r"terminated with exception: (.+?)(?: SQLSTATE: \w+)?$", text, re.MULTILINE)
+    if terminated:
+        text = terminated[1]
+    causes = re.findall(r"(?m)^\s*(?:Caused by: |[A-Za-z_.]*(?:Error|Exception): )(.+)$", text)
+    line: str = (causes[-1] if causes else next((part for part in text.splitlines() if part.strip()), "")).strip()
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,147 @@
+"""Requests: what somebody asks the owning job to do with its outputs, and what the job answers.
+
+A request is one document in `_control/requests/`, its answer one in `_control/answers/`. The job carries requests out
+one at a time and removes each once its last answer stands, so one that a crash left half done is found again.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+
+SCHEMA_VERSION = 1
+
+# What can be asked for; which job knows which is the job's business.
+COMPACTION, CLEANUP, RESET, START_OVER, REBUILD = "compaction", "cleanup", "reset", "start_over", "rebuild"
+
+ASKED, RUNNING, DONE, REFUSED, FAILED = "asked", "running", "done", "refused", "failed"
+FINAL_STATES = (DONE, REFUSED, FAILED)
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing to do. The same id is never carried out twice."""
+
+    id: str
+    kind: str
+    at: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A document among the requests that is none; it is answered all the same."""
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How far a request is."""
+
+    request: str
+    kind: str
+    state: str
+    sentence: str
+    at: str
+    done: int = 0
+    of: int | None = None
+    """progress: how many of how many steps; None where nobody knows"""
+    report: Sequence[Mapping[str, Any]] = ()
+    instance: str = ""
+    """the driver that gave it"""
+    begun: int = 0
+    """how often a driver has begun this request: more than once only after a crash"""
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+
+def new_id(kind: str, now: datetime) -> str:
+    """Ids sort by time: the oldest request comes first."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{kind}-{secrets.token_hex(3)}"
+
+
+def ask(layout: Layout, request: Request) -> None:
+    """Put the request where its job finds it. Asking again under one id changes nothing."""
+    if not _ID.fullmatch(request.id):
+        raise ValueError(f"{request.id!r} cannot name a request: letters, digits, dots, hyphens and underscores only")
+    if not _has_last_answer(layout, request.id):
+        document = {"schema_version": SCHEMA_VERSION, **asdict(request)}
+        durable_files.create_if_absent(_request_path(layout, request.id), json.dumps(document).encode())
+
+
+def withdraw(layout: Layout, request_id: str) -> None:
+    """What is not begun will not be; what is being carried out stops at its next step."""
+    _request_path(layout, request_id).unlink(missing_ok=True)
+
+
+def is_withdrawn(layout: Layout, request_id: str) -> bool:
+    return not _request_path(layout, request_id).exists()
+
+
+def next_request(layout: Layout) -> Request | Unreadable | None:
+    """The oldest request without a last answer; one that a crash left behind answered is removed here."""
+    for path in sorted(layout.requests.glob("*.json")):
+        if not _has_last_answer(layout, path.stem):
+            return _request(path)
+        path.unlink(missing_ok=True)
+    return None
+
+
+def answer_to(layout: Layout, request_id: str) -> Answer | None:
+    """The newest answer; None before the first, or where it cannot be read."""
+    try:
+        document = json.loads(_answer_path(layout, request_id).read_bytes())
+        if document.pop("schema_version") != SCHEMA_VERSION:
+            return None
+        return Answer(**{**document, "report": tuple(document["report"])})
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def give(layout: Layout, answer: Answer) -> None:
+    """Write the answer; with a last one the request goes."""
+    document = {"schema_version": SCHEMA_VERSION, **asdict(answer), "report": list(answer.report)}
+    durable_files.replace(_answer_path(layout, answer.request), json.dumps(document).encode(), durable=answer.is_final)
+    if answer.is_final:
+        _request_path(layout, answer.request).unlink(missing_ok=True)
+
+
+def _has_last_answer(layout: Layout, request_id: str) -> bool:
+    answer = answer_to(layout, request_id)
+    return answer is not None and answer.is_final
+
+
+def _request(path: Path) -> Request | Unreadable | None:
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None  # withdrawn just now
+    except (OSError, ValueError) as fault:
+        return Unreadable(path.stem, f"it is not JSON ({fault})")
+    if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
+        return Unreadable(path.stem, f"it is no document of schema_version {SCHEMA_VERSION}")
+    kind, at, arguments = document.get("kind"), document.get("at"), document.get("arguments", {})
+    if not isinstance(kind, str) or not isinstance(at, str) or not isinstance(arguments, dict):
+        return Unreadable(path.stem, "it needs the texts 'kind' and 'at' and an object 'arguments'")
+    return Request(path.stem, kind, at, arguments)
+
+
+def _request_path(layout: Layout, request_id: str) -> Path:
+    return layout.requests / f"{request_id}.json"
+
+
+def _answer_path(layout: Layout, request_id: str) -> Path:
+    return layout.answers / f"{request_id}.json"

@@ -1,0 +1,149 @@
+"""`_control/status.json`: a job's heartbeat, with one line for each of its streams."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import TypeAdapter, ValidationError
+
+from spark_jobs.documents.codec import SCHEMA_VERSION
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+
+
+class StreamState(StrEnum):
+    """What a stream is at; docs/operate.md says when each is true."""
+
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    IDLE = "idle"
+    WAITING = "waiting"
+    """something may be missing that its upstream has to bring"""
+    RESTARTING = "restarting"
+    BROKEN = "broken"
+    STUCK = "stuck"
+    OFF = "off"
+
+
+class JobState(StrEnum):
+    """What a job is at."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+ENDED_JOB_STATES = (JobState.STOPPED, JobState.FAILED)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a driver; pid and start time together name it, since pids come round again."""
+
+    role: str
+    pid: int
+    started_at: float
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Who writes: one started job."""
+
+    instance: str
+    host: str
+    processes: tuple[Process, ...] = ()
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """One stream as the heartbeat tells it."""
+
+    name: str
+    state: StreamState = StreamState.STARTING
+    batch: int | None = None
+    last_progress_at: str | None = None
+    last_batch_s: float | None = None
+    rows_per_s: float = 0.0
+    rows_today: int = 0
+    refused_today: int = 0
+    lag_records: int | None = None
+    lag_s: float | None = None
+    restarts: int = 0
+    consecutive_failures: int = 0
+    next_retry_at: str | None = None
+    last_error: str | None = None
+    next_step: str | None = None
+    stuck_after_s: float | None = None
+    """how long it may go without a finished batch while something is unread"""
+    waits_for: str | None = None
+    """whose rows it waits for, and why"""
+    lost_messages: str | None = None
+    """messages that Kafka no longer had when they were to be read: how many, of which offsets"""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole document. On disk the driver's fields stand beside the others."""
+
+    app: str
+    driver: Driver
+    token: int
+    at: str
+    started_at: str
+    state: JobState
+    settings_fingerprint: str
+    spark_ui: str | None = None
+    log: str | None = None
+    streams: tuple[StreamStatus, ...] = field(default_factory=tuple)
+    last_error: str | None = None
+    """why the job failed, once it has"""
+    next_step: str | None = None
+    needs_person: bool = False
+    """starting it again cannot help until somebody acts"""
+
+    def age(self, now: datetime) -> timedelta:
+        return now - datetime.fromisoformat(self.at)
+
+    def is_live(self, now: datetime, stale_after: timedelta) -> bool:
+        """Whether the driver says it runs and said so lately."""
+        return self.state not in ENDED_JOB_STATES and self.age(now) <= stale_after
+
+
+_STATUS = TypeAdapter(Status)
+
+
+def write_status(layout: Layout, status: Status) -> None:
+    """Replace the document. It is written every 2 s and worthless after a power cut: not synced to disk."""
+    fields = {"schema_version": SCHEMA_VERSION, **asdict(status)}
+    fields.update(fields.pop("driver"))
+    durable_files.replace(layout.status, json.dumps(fields).encode(), durable=False)
+
+
+def read_status(layout: Layout) -> Status | None:
+    """Read the document; None where it is absent, damaged or of another version."""
+    try:
+        fields = json.loads(layout.status.read_bytes())
+        if not isinstance(fields, dict) or fields.get("schema_version") != SCHEMA_VERSION:
+            return None
+        return _STATUS.validate_python({**fields, "driver": fields})
+    except (FileNotFoundError, ValueError, ValidationError):
+        return None
+
+
+def show_life(layout: Layout) -> None:
+    """Touch the document, where it cannot be written: a new time needs no room on a full disk."""
+    with suppress(OSError):
+        os.utime(layout.status)
+
+
+def life_shown_at(layout: Layout) -> int | None:
+    """When the driver last wrote or touched its status, by the file system's clock: it tells two looks apart."""
+    try:
+        return layout.status.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None

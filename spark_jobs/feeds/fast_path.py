@@ -1,0 +1,109 @@
+# ruff: noqa: S608 - the SQL is made of names that the feeds' rules declare
+"""Messages of one form -> the looked-up values, by DuckDB's JSON reader: all rows of a batch in one go."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from spark_jobs.feeds.message_shapes import DesiredRun, MessageShape, Path, paths_of
+from spark_jobs.feeds.rules import FeedRules, Lookups
+from spark_jobs.feeds.slow_path import EMPTY_VALUES, spellings
+from spark_jobs.task_database import result_over
+
+ENVELOPE = ("event_timestamp", "source")
+_ENVELOPE_PATHS: Mapping[str, Path] = {"event_timestamp": ("timestamp",), "source": ("source",)}
+_EMPTY = ", ".join(f"'{value}'" for value in EMPTY_VALUES)
+_LONGEST_EMPTY = max(map(len, EMPTY_VALUES))
+
+
+def wanted_by(rules: FeedRules) -> DesiredRun:
+    def paths(*lookups: Lookups) -> frozenset[Path]:
+        return frozenset().union(*(paths_of(spellings(names)) for of in lookups for names in of.values()))
+
+    return DesiredRun(as_text=paths(rules.texts, rules.as_written), as_number=paths(rules.numbers))
+
+
+def fast_path(messages: pa.Array, form: MessageShape, rules: FeedRules, needed: Collection[str]) -> pa.Table:
+    """What `GivenValues` finds, of messages that all have this form."""
+    reading = _Reading(form)
+    lookups = {
+        **{name: reading.text(names) for name, names in rules.texts.items() if name in needed},
+        **{name: reading.number(names) for name, names in rules.numbers.items() if name in needed},
+        **{name: reading.as_written(names) for name, names in rules.as_written.items() if name in needed},
+        **{name: reading.of_envelope(name) for name in ENVELOPE},
+        "shape_refusal": "NULL::VARCHAR",
+    }
+    columns = ", ".join(f"{rule} AS {name}" for name, rule in lookups.items())
+    texts = {"messages": pa.table({"message": messages.cast(pa.string())})}
+    return result_over(texts, f"SELECT {columns} FROM ({reading.values_of('messages')})")
+
+
+class _Reading:
+    """The SQL of lookups, and of the values that they look at."""
+
+    def __init__(self, form: MessageShape) -> None:
+        self._form = form
+        self._root: Path = ("data",) if form.is_enveloped else ()
+        self._named: dict[Path, str] = {}
+
+    def text(self, names: Iterable[str]) -> str:
+        return _first((_unless_empty(f"trimmed_{self._name(path)}") for path in self._present(names)), "VARCHAR")
+
+    def as_written(self, names: Iterable[str]) -> str:
+        values = map(self._name, self._present(names))
+        return _first((_unless_empty(f"trimmed_{value}", value) for value in values), "VARCHAR")
+
+    def number(self, names: Iterable[str]) -> str:
+        return _first(map(self._number, self._present(names)), "DOUBLE")
+
+    def of_envelope(self, name: str) -> str:
+        path = _ENVELOPE_PATHS[name]
+        known = self._form.is_enveloped and path in self._form.is_text
+        return _unless_empty(f"trimmed_{self._name(path)}") if known else "NULL::VARCHAR"
+
+    def values_of(self, messages: str) -> str:
+        """The named values as columns, texts also trimmed. Step by step: DuckDB computes a column once per step."""
+        shape: dict[str, Any] = {}
+        for path in self._named:
+            _set(shape, path, "VARCHAR" if self._form.is_text[path] else "DOUBLE")
+        # DuckDB has no structure without a field.
+        structure = json.dumps(shape or {"data": "JSON"}).replace("'", "''")
+        places = {name: ".".join(f'"{key}"' for key in ("m", *path)) for path, name in self._named.items()}
+        values = "".join(f", {place} AS {name}" for name, place in places.items())
+        texts = [name for path, name in self._named.items() if self._form.is_text[path]]
+        trimmed = "".join(f", {_trimmed(name)} AS trimmed_{name}" for name in texts)
+        read = f"SELECT from_json(message, '{structure}') AS m FROM {messages}"
+        return f"SELECT * EXCLUDE (m), true AS is_read {trimmed} FROM (SELECT m {values} FROM ({read}))"
+
+    def _present(self, names: Iterable[str]) -> list[Path]:
+        paths: list[Path] = [(*self._root, *name.split(".", 1)) for name in spellings(names)]
+        return [path for path in paths if path in self._form.is_text]
+
+    def _number(self, path: Path) -> str:
+        name = self._name(path)
+        return f"nullif({name}, '')::DOUBLE" if self._form.is_text[path] else name
+
+    def _name(self, path: Path) -> str:
+        return self._named.setdefault(path, f"value_{len(self._named)}")
+
+
+def _set(shape: dict[str, Any], path: Path, kind: str) -> None:
+    for key in path[:-1]:
+        shape = shape.setdefault(key, {})
+    shape[path[-1]] = kind
+
+
+def _first(values: Iterable[str], kind: str) -> str:
+    some = ", ".join(values)
+    return f"coalesce({some})" if some else f"NULL::{kind}"
+
+
+def _trimmed(text: str) -> str:
+    # No other blank can stand in a message that has a form, and few values begin or end with one: trim is slow.
+    return f"CASE WHEN prefix({text}, ' ') OR suffix({text}, ' ') THEN trim({text}, ' ') ELSE {text} END"
+
+
+def _unless_empty(trimmed: str, value: str = "") -> str:
+    return f"CASE WHEN strlen({trimmed}) > {_LONGEST_EMPTY} OR {trimmed} NOT IN ({_EMPTY}) THEN {value or trimmed} END"

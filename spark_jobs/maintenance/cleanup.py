@@ -1,0 +1,193 @@
+"""The clean-up: looks at all that a job leaves behind, plans (`cleanup_plan`), and removes what the plan says."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from spark_jobs.catalog import ANALYTICS, DEAD_LETTERS, FEEDS, ROLLUP
+from spark_jobs.documents.lease import token_driver
+from spark_jobs.maintenance.cleanup_plan import Checkpoint, Files, Found, Removal, Staging, Token, last_old_entry, plan
+from spark_jobs.maintenance.start_over import trash_dirs
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+from spark_jobs.publication.log import Entry
+from spark_jobs.runtime.dataset import Dataset, driver_of_staging
+from spark_jobs.runtime.request_queue import Outcome, ReportProgress
+from spark_jobs.runtime.writer import Writer
+from spark_jobs.settings import Settings
+from spark_jobs.supervision import driver_processes
+
+_STREAMS = {ROLLUP, *(feed.name for feed in FEEDS), *(analytic.name for analytic in ANALYTICS)}
+_SET_ASIDE = ".set-aside-"
+
+
+@dataclass(frozen=True)
+class CleanUp:
+    """One job's clean-up, as a request: argument `dry_run`."""
+
+    settings: Settings
+    layout: Layout
+    checkpoints: Path
+    streams: Sequence[Dataset]
+    writer: Writer
+    now: Callable[[], datetime]
+
+    def work(self, arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
+        tell("looking at what there is")
+        removals = plan(self.found(), self.settings, self.now())
+        total = sum(removal.found.bytes for removal in removals)
+        report = [_line(removal) for removal in removals]
+        if arguments.get("dry_run"):
+            return Outcome(f"dry run: {len(removals)} things would be removed, {total} bytes", report)
+        for number, removal in enumerate(removals):
+            tell(f"removing {removal.what} {removal.found.path}", number, len(removals))
+            self._remove(removal)
+        return Outcome(f"{len(removals)} things removed, {total} bytes", report)
+
+    # -- removing -----------------------------------------------------------------------------------------------
+
+    def _remove(self, removal: Removal) -> None:
+        stream = self._stream(removal.stream)
+        if removal.what == "checkpoint" and stream is not None:
+            with stream.paused():  # it may be switched on just now
+                if not stream.is_on():
+                    shutil.rmtree(removal.found.path, ignore_errors=True)
+        elif removal.what == "dead letters" and stream is not None:
+            stream.log.publish(self._without(removal.found.files), self.writer.check, self.now)
+        elif removal.found.files:
+            for path in removal.found.files:
+                path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(removal.found.path, ignore_errors=True)
+
+    def _without(self, files: Iterable[Path]) -> Callable[[Entry], Entry | None]:
+        deletes = tuple(str(path.relative_to(self.layout.root)) for path in files)
+        return lambda head: Entry("cleanup", head.position, deletes=deletes, writer=self.writer.named())
+
+    def _stream(self, name: str) -> Dataset | None:
+        return next((stream for stream in self.streams if stream.name == name), None)
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def found(self) -> Found:
+        staging = list(self._staging())
+        return Found(
+            checkpoints=list(self._found_checkpoints()),
+            staging=staging,
+            tokens=list(self._tokens({driver_of_staging(one.found.path.name) for one in staging})),
+            answers=[_file(path) for path in _there(self.layout.answers.glob("*.json"))],
+            written_aside=[_file(path) for path in _there(self.write_temp())],
+            dead_letters=list(self._dead_letters()),
+            old_entries=[(stream.name, self._old_entries(stream)) for stream in self.streams],
+            half_removed=[_folder(folder) for folder in trash_dirs(self.layout, self.checkpoints)],
+        )
+
+    def _found_checkpoints(self) -> Iterator[Checkpoint]:
+        for folder in _folders(self.checkpoints):
+            name, aside, _ = folder.name.partition(_SET_ASIDE)
+            is_ours_aside = bool(aside) and name in _STREAMS
+            if not is_ours_aside and not (folder / "metadata").is_file() and not (folder / "offsets").is_dir():
+                continue  # not Spark's: whatever it is, it is not ours to remove
+            stream = self._stream(name)
+            yield Checkpoint(
+                _folder(folder),
+                name,
+                is_known=name in _STREAMS,
+                is_on=stream is not None and stream.is_on(),
+                is_ours=stream is not None,
+                is_set_aside=is_ours_aside,
+            )
+
+    def _staging(self) -> Iterator[Staging]:
+        tokens = self._token_instances()
+        for stream in self.streams:
+            stream.log.recover()  # what was promised from there is moved before anything is removed
+            for folder in _folders(self.layout.staging(stream.name)):
+                instance = driver_of_staging(folder.name)
+                dead = driver_processes.instance_is_certainly_dead(self.layout, instance)
+                is_own = instance == self.writer.driver.instance
+                yield Staging(_folder(folder), is_own, dead, instance in tokens.values())
+
+    def _tokens(self, staged: set[str]) -> Iterator[Token]:
+        for path, instance in self._token_instances().items():
+            yield Token(_file(path), int(path.stem), instance in staged)
+
+    def _token_instances(self) -> dict[Path, str]:
+        instances = {}
+        for path in self.layout.tokens.glob("[0-9]*.json"):
+            driver = token_driver(self.layout, int(path.stem))
+            instances[path] = driver.instance if driver else ""
+        return instances
+
+    def write_temp(self) -> Iterator[Path]:
+        """What a kill between writing a document aside and putting it in its place has left."""
+        for folder in (self.layout.control, self.layout.root / "_log", self.layout.root / "_applied"):
+            yield from folder.rglob(".*.tmp")
+
+    def _dead_letters(self) -> Iterator[tuple[str, datetime, Files]]:
+        for folder in (self.layout.root / DEAD_LETTERS).glob("*/date=*"):
+            day = _day(folder.name.removeprefix("date="))
+            if self._stream(folder.parent.name) is not None and day is not None:
+                yield folder.parent.name, day, _files(folder, folder.glob("*.parquet"))
+
+    def _old_entries(self, stream: Dataset) -> Files:
+        folder, seqs = self.layout.log(stream.name), sorted(stream.log.seqs())
+        keep = self.settings
+
+        def at(seq: int) -> datetime:
+            return datetime.fromisoformat(stream.log.entry(seq).at)
+
+        last = last_old_entry(seqs, at, keep.KEEP_LOG, keep.KEEP_LOG_ENTRIES, self.now())
+        return _files(folder, stream.log.old_documents(last) if last else [])
+
+
+def _line(removal: Removal) -> dict[str, Any]:
+    files = removal.found.files
+    path = str(removal.found.path) if len(files) <= 1 else f"{removal.found.path} ({len(files)} files)"
+    return {"what": removal.what, "path": path, "why": removal.why, "bytes": removal.found.bytes}
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _there(paths: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in paths if path.is_file())
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_dir() and not path.is_symlink())
+
+
+def _file(path: Path) -> Files:
+    return _files(path, [path])
+
+
+def _files(path: Path, files: Iterable[Path]) -> Files:
+    listed = tuple(files)
+    size, touched = _size_and_time(listed)
+    return Files(path, size, touched, listed)
+
+
+def _folder(folder: Path) -> Files:
+    size, touched = _size_and_time(durable_files.everything_below(folder))
+    return Files(folder, size, touched)
+
+
+def _size_and_time(paths: Iterable[Path]) -> tuple[int, datetime]:
+    """Bytes of the files among them, and when the last of all was touched; what goes meanwhile is left out."""
+    size, touched = 0, 0.0
+    for path in paths:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            continue
+        size += 0 if path.is_dir() else stat.st_size
+        touched = max(touched, stat.st_mtime)
+    return size, datetime.fromtimestamp(touched, UTC)

@@ -1,0 +1,124 @@
+"""A stream's checkpoint, or all that it has made, removed on purpose; the stream then starts from its log, or anew."""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from spark_jobs.catalog import ROLLUP
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
+
+REMOVED = "_removed"
+"""what is being removed waits here: taken out of sight at once, so that no half of it is left when we are killed"""
+
+
+def reset(streams: Sequence[Dataset]) -> Work:
+    """Arguments: `stream`, `dry_run`. Stops it, removes its checkpoint, lets it start again from its log."""
+
+    def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
+        stream = named(streams, arguments.get("stream"))
+        report = sizes([stream.checkpoint], "checkpoint", "asked for: it starts again from its log")
+        if arguments.get("dry_run"):
+            return Outcome(f"dry run: {stream.name} would be stopped, lose its checkpoint and start again", report)
+        tell(f"waiting for {stream.name} to finish its batch")
+        with stream.paused():
+            tell(f"removing the checkpoint of {stream.name}")
+            remove(stream.log.layout.root, [stream.checkpoint])
+        return Outcome(f"the checkpoint of {stream.name} was removed; it goes on where its log stands", report)
+
+    return work
+
+
+def start_over(streams: Sequence[Dataset]) -> Work:
+    """Arguments: `stream`, `confirm` (its name again), `dry_run`. Outputs, log and checkpoint go together."""
+
+    def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
+        stream = named(streams, arguments.get("stream"))
+        report = sizes(all_paths(stream), "all of a stream", "asked for and confirmed")
+        if arguments.get("dry_run"):
+            return Outcome(f"dry run: all data, log and checkpoint of {stream.name} would be removed", report)
+        if arguments.get("confirm") != stream.name:
+            raise Refused(f"starting over removes all data of {stream.name}: confirm it with the stream's name")
+        with ExitStack() as at_rest:
+            # The analytics stand on the rollup: they must not look at half of it.
+            for other in streams if stream.name == ROLLUP else [stream]:
+                tell(f"waiting for {other.name} to finish its batch")
+                at_rest.enter_context(other.paused())
+            tell(f"removing all of {stream.name}")
+            remove(stream.log.layout.root, all_paths(stream))
+            stream.log.look_again()
+        return Outcome(f"{stream.name} starts over: {_what_now(stream.name)}", report)
+
+    return work
+
+
+def _what_now(name: str) -> str:
+    if name == ROLLUP:
+        return "it reads what Kafka still keeps; an analytics_rebuild brings back what was ingested before"
+    return "it makes again what Kafka, or for an analytic the rollup, still keeps"
+
+
+def named(streams: Sequence[Dataset], name: object) -> Dataset:
+    for stream in streams:
+        if stream.name == name:
+            return stream
+    raise Refused(f"no stream is called {name!r}; there are {', '.join(stream.name for stream in streams)}")
+
+
+def all_paths(stream: Dataset) -> list[Path]:
+    """What one stream consists of, in the order of removal.
+
+    The log goes first: cut short after it, the job refuses data without a log and says so. Data removed under a log
+    that is still there would be lost without a word.
+    """
+    layout = stream.log.layout
+    return [
+        layout.log(stream.name),
+        layout.applied(stream.name),
+        *stream.output_dirs,
+        layout.staging(stream.name),
+        stream.checkpoint,
+    ]
+
+
+def remove(root: Path, folders: Iterable[Path]) -> list[Path]:
+    """Remove each folder that is there, each as a whole: first renamed away, then taken apart."""
+    removed = [folder for folder in folders if folder.exists()]
+    for folder in removed:
+        # A checkpoint may lie on another file system than the outputs: it is renamed where it is.
+        grave = (root if folder.is_relative_to(root) else folder.parent) / REMOVED / folder.name
+        shutil.rmtree(grave, ignore_errors=True)
+        grave.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(grave)
+        shutil.rmtree(grave)
+        if not any(grave.parent.iterdir()):
+            grave.parent.rmdir()
+    return removed
+
+
+def trash_dirs(layout: Layout, checkpoints: Path) -> list[Path]:
+    """What a removal left behind that was cut short."""
+    return [folder / REMOVED for folder in (layout.root, checkpoints) if (folder / REMOVED).is_dir()]
+
+
+def sizes(folders: Iterable[Path], what: str, why: str) -> list[dict[str, Any]]:
+    return [
+        {"what": what, "path": str(folder), "why": why, "bytes": size_of(folder)}
+        for folder in folders
+        if folder.exists()
+    ]
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below; what goes while we look counts as nothing."""
+    total = 0
+    for path in durable_files.everything_below(folder):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total

@@ -1,0 +1,75 @@
+"""Where things are below one root."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from spark_jobs.catalog import DEAD_LETTERS, ROLLUP
+
+
+def hour_folder(hour: datetime) -> str:
+    """The partition folder of an hour (UTC): values unpadded except the date."""
+    return f"year={hour.year}/month={hour.month}/date={hour:%Y-%m-%d}/hour={hour.hour}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are below one root (OUTPUT_BASE_PATH or ANALYTICS_OUTPUT_PATH)."""
+
+    root: Path
+
+    def dataset(self, name: str) -> Path:
+        """The folder readers open: `<dataset>/**/*.parquet`."""
+        return self.root / ("_rollup" if name == ROLLUP else name)
+
+    def dead_letters(self, feed: str) -> Path:
+        return self.root / DEAD_LETTERS / feed
+
+    def log(self, dataset: str) -> Path:
+        return self.root / "_log" / dataset
+
+    def applied(self, dataset: str) -> Path:
+        return self.root / "_applied" / dataset
+
+    def staging(self, dataset: str) -> Path:
+        return self.root / "_staging" / dataset
+
+    @property
+    def control(self) -> Path:
+        return self.root / "_control"
+
+    @property
+    def status(self) -> Path:
+        return self.control / "status.json"
+
+    @property
+    def switches(self) -> Path:
+        return self.control / "switches.json"
+
+    @property
+    def hold(self) -> Path:
+        return self.control / "hold.json"
+
+    @property
+    def failed_start(self) -> Path:
+        return self.control / "failed_start.json"
+
+    @property
+    def watch(self) -> Path:
+        return self.control / "watch.json"
+
+    @property
+    def driver_logs(self) -> Path:
+        return self.control / "logs"
+
+    @property
+    def tokens(self) -> Path:
+        return self.control / "tokens"
+
+    @property
+    def requests(self) -> Path:
+        return self.control / "requests"
+
+    @property
+    def answers(self) -> Path:
+        return self.control / "answers"

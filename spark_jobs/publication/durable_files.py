@@ -1,0 +1,107 @@
+"""The few file operations the publication log and the control documents need, made durable.
+
+This is the seam for object stores: create-if-absent, replace, move, list, read. All paths share one file system.
+"""
+
+import ctypes
+import errno
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_LIBC = ctypes.PyDLL(None, use_errno=True)
+"""the C library, called without giving up the interpreter's lock"""
+
+
+def create_if_absent(path: Path, content: bytes) -> bool:
+    """Create `path` with its complete content, durably and atomically; False where it exists already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = write_temp(path, content)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    sync_folder(path.parent)
+    return True
+
+
+def replace(path: Path, content: bytes, durable: bool = True) -> None:
+    """Put `content` at `path` so that a reader sees the old or the new document, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = write_temp(path, content, durable)
+    aside.replace(path)
+
+
+def write_temp(path: Path, content: bytes, durable: bool = True) -> Path:
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+    except OSError:
+        aside.unlink(missing_ok=True)  # a full disk must not leave rubbish that fills it further
+        raise
+    return aside
+
+
+def move(source: Path, target: Path) -> bool:
+    """Move a file within the file system; False where the source is gone, so that repeating it is harmless."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.rename(target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def link(path: Path, second: Path) -> None:
+    """A second name for the file, where it is still there and has none yet."""
+    with suppress(FileNotFoundError, FileExistsError):
+        second.hardlink_to(path)
+
+
+def unlink_all(paths: Iterable[Path]) -> None:
+    """Remove the files one straight after the other; those that are gone are left out.
+
+    `os.unlink` lets other threads in at each file. Where those are busy, 360 files took up to 148 ms instead of 4.
+    """
+    for path in [os.fsencode(path) for path in paths]:
+        if _LIBC.unlink(path) and ctypes.get_errno() != errno.ENOENT:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), os.fsdecode(path))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's names durable: a rename is only certain after its folder is synced."""
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Have what was written to the file on disk before anything promises it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def everything_below(folder: Path) -> Iterator[Path]:
+    """The folder, all folders and files below it; those that go while we look are left out without a word."""
+    for place, _, names in os.walk(folder):
+        yield Path(place)
+        yield from (Path(place, name) for name in names)
+
+
+def remove_empty_folders(folder: Path, up_to: Path) -> None:
+    """Remove `folder` and its parents below `up_to` as long as they are empty."""
+    while folder != up_to:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

@@ -1,0 +1,217 @@
+"""Keeps one streaming query running: starts it, restarts it alone with growing pauses, switches it on and off."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
+from spark_jobs.runtime.stream_record import StreamRecord
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=5)
+LONGEST_WAIT_FOR_OTHERS = timedelta(seconds=30)
+"""how long a broker or topic that is back may go unnoticed"""
+RESET_AFTER = timedelta(minutes=10)
+"""after so long without a failure the earlier ones are forgotten"""
+BREAKER_OPENS_AFTER = 5
+_COMMIT_TIMEOUT_S = 5.0
+
+
+def pause_after(failures: int) -> timedelta:
+    """1 s, doubling to 5 minutes."""
+    doublings = min(failures - 1, 10)
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+
+
+class BatchGate:
+    """Lets batches of one query through until it is closed; closing waits for the one inside."""
+
+    def __init__(self) -> None:
+        self._inside = threading.Lock()
+        self._closed = False
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        with self._inside:
+            if self._closed:
+                raise GateClosed
+            yield
+
+    def close(self) -> None:
+        self._closed = True
+        with self._inside:
+            return
+
+
+class GateClosed(RuntimeError):
+    """A batch came after the stop was asked for: it is left for the next start."""
+
+
+class StreamSupervisor:
+    """One stream's thread. `start` recovers its dataset, checks its source and gives the started query."""
+
+    def __init__(
+        self,
+        name: str,
+        spark: SparkSession,
+        start: Callable[[BatchGate, "Failures"], StreamingQuery],
+        record: StreamRecord,
+        now: Callable[[], datetime],
+        lease_lost: Callable[[str], None],
+    ) -> None:
+        self.name = name
+        self.record = record
+        self._spark = spark
+        self._start = start
+        self._now = now
+        self._lease_lost = lease_lost
+        self._wake = threading.Event()
+        self._stopping = False
+        self._wanted = True
+        self._held = False
+        self._running = threading.Lock()
+        """held by the thread while its query runs, and by whoever works on the stream's files instead"""
+        self._failures = 0
+        self.is_given_up = False
+        """the last failure cannot be cured by trying again"""
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def switch(self, on: bool) -> None:
+        if on != self._wanted:
+            self._wanted = on
+            self._wake.set()
+
+    @property
+    def is_on(self) -> bool:
+        return self._wanted
+
+    @contextmanager
+    def held(self, at_most_s: float = 300.0) -> Iterator[None]:
+        """Stop the query while somebody works on the stream's files; it then starts again from its log."""
+        self._held = True
+        self._wake.set()
+        try:
+            if not self._running.acquire(timeout=at_most_s):
+                raise StreamFault(f"{self.name} is still in a batch after {at_most_s:.0f} s", "wait until it is done")
+            try:
+                yield
+            finally:
+                self._running.release()
+        finally:
+            self._held = False
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Ask for a graceful end; `join` waits for it."""
+        self._stopping = True
+        self._wake.set()
+
+    def join(self, timeout_s: float) -> bool:
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        # The stream's Spark jobs share the cores fairly with the other streams' instead of queueing behind them.
+        self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
+        while not self._stopping:
+            if not self._wanted:
+                self._failures = 0
+                self.record.switched_off()
+                self._sleep(timedelta(days=1))
+                continue
+            if self._held:
+                self.record.starting(self._now())
+                self._sleep(timedelta(days=1))
+                continue
+            with self._running:
+                pause = None if self._held else self._run_once()
+            if pause is not None:
+                self._sleep(pause)
+
+    def _run_once(self) -> timedelta | None:
+        """Run the query until it is asked to stop (None) or fails (how long to wait before the next try)."""
+        gate, failures = BatchGate(), Failures()
+        self.record.starting(self._now())
+        try:
+            query = self._start(gate, failures)
+            self.is_given_up = False
+            self.record.running(self._now())
+            self._watch(query, gate)
+        except Exception as failure:
+            return self._failed(failures.first or failure)
+        return None
+
+    def _watch(self, query: StreamingQuery, gate: BatchGate) -> None:
+        started_at = self._now()
+        while not self._stopping and self._wanted and not self._held:
+            if query.awaitTermination(1):
+                raise RuntimeError(f"the query {self.name} ended although nobody asked it to")
+            if self._failures and self._now() - started_at > RESET_AFTER:
+                self._failures = 0
+                self.record.healed()
+        gate.close()
+        self._let_spark_commit(query)
+        query.stop()
+
+    def _let_spark_commit(self, query: StreamingQuery) -> None:
+        # A courtesy: an uncommitted batch is replayed and found published. A closed gate ends the query by itself.
+        deadline = time.monotonic() + _COMMIT_TIMEOUT_S
+        while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _failed(self, failure: BaseException) -> timedelta | None:
+        if self._stopping or isinstance(failure, GateClosed):
+            return None
+        if isinstance(failure, LeaseLost):
+            self._lease_lost(str(failure))
+            return LONGEST_PAUSE
+        why = diagnose(failure)
+        self.is_given_up = not why.retryable
+        self._failures += 1
+        broken = not why.retryable or (self._failures >= BREAKER_OPENS_AFTER and not why.external)
+        pause = LONGEST_PAUSE if broken else pause_after(self._failures)
+        if why.external:
+            pause = min(pause, LONGEST_WAIT_FOR_OTHERS)
+        self.record.failed(why, self._failures, broken, self._now() + pause)
+        self._tell(why, pause)
+        log.debug("%s", self.name, exc_info=failure)
+        return pause
+
+    def _tell(self, why: Diagnosis, pause: timedelta) -> None:
+        log.error(
+            "%s stopped: %s. Next step: %s. Trying again in %s s.",
+            self.name,
+            why.message,
+            why.next_step,
+            int(pause.total_seconds()),
+        )
+
+    def _sleep(self, pause: timedelta) -> None:
+        self._wake.wait(pause.total_seconds())
+        self._wake.clear()
+
+
+class Failures:
+    """The Python failure behind a failed query: Spark hands on its text only."""
+
+    def __init__(self) -> None:
+        self.first: BaseException | None = None
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as failure:
+            self.first = self.first or failure
+            raise

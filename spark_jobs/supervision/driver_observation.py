@@ -1,0 +1,62 @@
+"""What a watcher sees of a driver: its heartbeat, for how long there was no new one, and its processes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from spark_jobs.documents.status import ENDED_JOB_STATES, Status, life_shown_at, read_status
+from spark_jobs.paths import Layout
+from spark_jobs.supervision import driver_processes
+
+
+@dataclass(frozen=True)
+class DriverObservation:
+    """One look at a driver."""
+
+    status: Status | None
+    is_gone: bool = False
+    """its processes ended, as can be told for certain on its own host"""
+    unchanged_for: timedelta = timedelta(0)
+    """how long this watcher has been awake without seeing a new heartbeat"""
+
+    def has_ended(self) -> bool:
+        """Whether it said so itself."""
+        return self.status is not None and self.status.state in ENDED_JOB_STATES
+
+    def is_silent(self, now: datetime, stale_after: timedelta) -> bool:
+        """Old by the clock *and* by our own watching: a machine that was asleep finds every heartbeat old."""
+        return self.status is not None and min(self.status.age(now), self.unchanged_for) > stale_after
+
+    def is_live(self, now: datetime, stale_after: timedelta) -> bool:
+        return self.status is not None and not (self.has_ended() or self.is_gone or self.is_silent(now, stale_after))
+
+
+class DriverObserver:
+    """Looks at the driver below one root, again and again."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._heartbeat: tuple[str, str, int | None] | None = None
+        self._seen_at_s = 0.0
+
+    def look(self, awake_s: float) -> DriverObservation:
+        """`awake_s`: a clock that stands still while the machine sleeps (`time.monotonic`)."""
+        status = read_status(self._layout)
+        if status is None:
+            self._heartbeat = None
+            return DriverObservation(None)
+        is_gone = status.state not in ENDED_JOB_STATES and driver_processes.is_certainly_dead(status.driver)
+        if is_gone:
+            status = read_status(self._layout) or status  # its last word comes just before its end
+        heartbeat = (status.driver.instance, status.at, life_shown_at(self._layout))
+        if heartbeat != self._heartbeat:
+            self._heartbeat, self._seen_at_s = heartbeat, awake_s
+        return DriverObservation(status, is_gone, timedelta(seconds=awake_s - self._seen_at_s))
+
+
+def live_at_first_look(status: Status | None, now: datetime, stale_after: timedelta) -> bool:
+    """For one look only: whether the heartbeat is fresh and its processes are not known to be gone."""
+    return (
+        status is not None
+        and status.is_live(now, stale_after)
+        and not driver_processes.is_certainly_dead(status.driver)
+    )

@@ -1,0 +1,73 @@
+"""Control documents: what one process writes, another reads; half-written or foreign ones count as absent."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.desired_state import DesiredState, read_desired_state, write_desired_state
+from spark_jobs.documents.lease import (
+    newest_token,
+    take_token,
+    take_token_numbered,
+    token_after_exists,
+    token_driver,
+    token_path,
+)
+from spark_jobs.documents.status import Driver, JobState, Process, Status, StreamStatus, read_status, write_status
+from spark_jobs.paths import Layout
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DRIVER = Driver("a-1", "host", (Process("python", 1, 2.5),))
+
+
+def status(state: str = JobState.RUNNING) -> Status:
+    return Status("ingestion", DRIVER, 3, iso(NOW), iso(NOW), JobState(state), "f", streams=(StreamStatus("s"),))
+
+
+def test_a_status_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    write_status(Layout(tmp_path), status())
+    assert read_status(Layout(tmp_path)) == status()
+
+
+def test_a_driver_is_live_while_its_heartbeat_is_fresh_and_it_has_not_ended() -> None:
+    stale_after = timedelta(seconds=10)
+    assert status().is_live(NOW + timedelta(seconds=10), stale_after)
+    assert not status().is_live(NOW + timedelta(seconds=11), stale_after)
+    assert not status("stopped").is_live(NOW, stale_after)
+
+
+def test_unreadable_status_counts_as_absent(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert read_status(layout) is None
+    layout.control.mkdir()
+    for content in (b"", b"{", b"[]", b'{"schema_version": 99}', b'{"schema_version": 1}'):
+        layout.status.write_bytes(content)
+        assert read_status(layout) is None
+
+
+def test_each_token_outranks_the_one_before(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    first = take_token(layout, DRIVER, NOW)
+    assert not token_after_exists(layout, first)
+    second = take_token(layout, DRIVER, NOW)
+    assert (first, second) == (1, 2)
+    assert token_after_exists(layout, first)
+    assert newest_token(layout) == 2
+    assert token_driver(layout, 2) == DRIVER
+
+
+def test_switches_read_back_as_they_were_written(tmp_path: Path) -> None:
+    switches = DesiredState(True, {"pearson_correlations": False}, {"ENABLE_X": "why"})
+    write_desired_state(Layout(tmp_path), switches, NOW)
+    assert read_desired_state(Layout(tmp_path)) == switches
+
+
+def test_a_driver_whose_token_was_cleaned_up_is_outranked_by_the_newer_ones(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for _ in range(4):
+        take_token(layout, DRIVER, NOW)
+    for number in (1, 2):
+        token_path(layout, number).unlink()
+    assert [number for number in (1, 2, 3, 4, 5) if token_after_exists(layout, number)] == [1, 2, 3]
+    assert not take_token_numbered(layout, DRIVER, 4, NOW), "another driver has it"
+    assert take_token_numbered(layout, DRIVER, 5, NOW)

@@ -1,0 +1,101 @@
+"""What has a form is read as the odd messages are: the fast way against the slow one, cell by cell."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from spark_jobs.catalog import feed_named
+from spark_jobs.feeds.extract import irregular_values
+from spark_jobs.feeds.fast_path import fast_path, wanted_by
+from spark_jobs.feeds.message_shapes import form_of
+from spark_jobs.feeds.parsed_messages import rules_of
+from spark_jobs.feeds.shape_cache import having
+from tests.feeds.test_against_reference import FILES, ODD_VALUES, SAMPLES, encoded, enveloped, mutants
+
+RULES = {feed: rules_of(feed_named(feed), "UTC") for feed in FILES}
+# In the place of a value, as a producer may write it.
+WRITTEN = [
+    *(b"0", b"-0", b"-0.0", b"0.0000", b"00", b"01", b"1.", b".5", b"+1", b"1e5", b"1E-5", b"1e400", b"1.50", b"-1.5"),
+    *(b"0.00001", b"0.0001", b"123456789012345", b"12345678901234567", b"1234567890123456789012", b"0x1", b"1_0"),
+    *(b"71.10129500000000001", b"0.1000000000000000055", b"123456789012345.12345678901234567", b"5e-324", b"9" * 400),
+    *(b"NaN", b"nan", b"Infinity", b"-Infinity", b"inf", b"null", b"NULL", b"nul", b"true", b"false", b"True"),
+    *(b"{}", b"[]", b'{"id": 1}', b"[1]", b"", b'"', b'""', b'" "', b'" x "', b'"x\t"', b'"\t"', b'"\\u0041"'),
+    *(b'"\\ud800"', b'"\\u0000"', b'"\x00"', b'"\x7f"', b'"\xc3\xa9"', b'"\xff"', b'"\xed\xa0\x80"', b"'x'", b'"a\nb"'),
+    *(b'"12"', b'" 12"', b'"1e5"', b'"1_000"', b'"nan"', b'"inf"', b'"0x1p3"', b'"1."', b'".5"', b'"+5"', b'"-"'),
+    *(b'"007"', b'"-0"', b'"NA"', b'" NA "', b'"N/A"', b'"None"', b'"\\\\N"', b'"na"', b'"{}"', b'"true"', b'"x": 1'),
+    *(b'1, "gender": 2', b'1, "Gender": 2', b'"x", "data": 5', b'1 /* x */', b"1,", b"1 ", b" 1", b'"a" "b"', b"1\n"),
+]  # fmt: skip
+
+
+def bare(_feed: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return fields
+
+
+def samples(feed: str) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
+    """Both shapes, with the numbers as JSON numbers and as text."""
+    numbers = {name: _number_if_any(text) for name, text in SAMPLES[feed].items()}
+    for shape in (bare, enveloped):
+        yield from ((shape, fields) for fields in (SAMPLES[feed], numbers))
+
+
+def _number_if_any(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def irregular_in_each_place(feed: str) -> Iterator[bytes]:
+    for shape, fields in samples(feed):
+        for name in fields:
+            message = encoded(shape(feed, {**fields, name: "<here>"}))
+            yield from (message.replace(b'"<here>"', written) for written in WRITTEN)
+            yield from (encoded(shape(feed, {**fields, name: value})) for value in ODD_VALUES)
+
+
+@pytest.mark.parametrize("feed", FILES)
+def test_a_message_with_a_form_reads_as_if_it_had_none(feed: str) -> None:
+    wanted, needed = wanted_by(RULES[feed]), {*RULES[feed].texts, *RULES[feed].numbers, *RULES[feed].as_written}
+    messages = pa.array([*mutants(feed), *irregular_in_each_place(feed)], pa.binary())
+    slow = irregular_values(messages, RULES[feed], needed)
+    for shape, fields in samples(feed):
+        sample = encoded(shape(feed, fields))
+        form = form_of(sample, wanted)
+        assert form is not None, sample
+        has_form = having(form, messages)
+        fast = fast_path(messages.filter(has_form), form, RULES[feed], needed)
+        # As text, which tells -0.0 from 0.0.
+        assert str(fast.to_pylist()) == str(slow.filter(has_form).select(fast.column_names).to_pylist())
+        assert fast.num_rows > len(fields), "so that something was compared"
+
+
+ODD = {
+    "no message": None,
+    "no JSON": b'{"starttime": "2018-01-01 00:00:00",}',
+    "no object": b'["starttime"]',
+    "data is no object": b'{"data": 5}',
+    "a name twice": b'{"gender": 1, "gender": 2}',
+    "a name twice but for its case": b'{"gender": 1, "Gender": 2}',
+    "a name twice inside": b'{"start_station": {"id": 1, "id": 2}}',
+    "an escape": b'{"start\\u0074ime": "2018"}',
+    "not ASCII": '{"start station name": "é"}'.encode(),
+    "an array": b'{"x": [1]}',
+    "a boolean for a number": b'{"gender": true}',
+    "more values than a match is fast for": json.dumps({f"x{number}": number for number in range(200)}).encode(),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_odd_messages_have_no_form(what: str) -> None:
+    assert form_of(ODD[what], wanted_by(RULES["bike_trips"])) is None
+
+
+def test_values_do_not_make_a_form_but_names_their_order_and_kinds_do() -> None:
+    wanted = wanted_by(RULES["bike_trips"])
+    form = form_of(b'{"gender": 1, "usertype": "x", "other": null}', wanted)
+    assert form == form_of(b'{"gender": -2.5, "usertype": " y ", "other": {}}'.replace(b"{}", b"true"), wanted)
+    for another in (b'{"gender": "1", "usertype": "x", "other": 1}', b'{"usertype": "x", "gender": 1, "other": 1}'):
+        assert form_of(another, wanted) != form

@@ -1,0 +1,70 @@
+"""How a driver ended: told apart, in words, and started again only where that can help."""
+
+import pytest
+
+from spark_jobs.documents.status import Driver, Status
+from spark_jobs.supervision import driver_exit
+
+AT = "2026-01-01T12:00:00+00:00"
+CHATTER = "WARNING: Using incubator modules: jdk.incubator.vector\n26/01/01 WARN NativeCodeLoader: Unable to load\n"
+
+
+def status(state: str, **more: object) -> Status:
+    return Status("ingestion", Driver("a", "h"), 1, AT, AT, state, "f", **more)  # type: ignore[arg-type]
+
+
+def test_a_driver_that_said_why_is_quoted() -> None:
+    assert not driver_exit.told(status("stopped")).is_failure
+    failed = driver_exit.told(status("failed", last_error="no topic", next_step="make one", needs_person=True))
+    assert str(failed) == "no topic. Next step: make one."
+    assert (failed.is_failure, failed.retry_helps) == (True, False)
+
+
+SUDDEN = {
+    "out of memory": ("Terminating due to java.lang.OutOfMemoryError: Java heap space", "ran out of memory"),
+    "no room for a JVM": ("There is insufficient memory for the Java Runtime Environment", "ran out of memory"),
+    "disk full": ("OSError: [Errno 28] No space left on device", "the disk is full"),
+    "nothing": (CHATTER, "was killed from outside"),
+    "an old trouble that is long over": ("No space left on device\n" + "all is well\n" * 60, "was killed from outside"),
+}
+
+
+@pytest.mark.parametrize("case", SUDDEN)
+def test_a_sudden_end(case: str) -> None:
+    said, expected = SUDDEN[case]
+    ending = driver_exit.sudden("ingestion", said)
+    assert expected in ending.sentence
+    assert ending.next_step
+    assert (ending.is_failure, ending.retry_helps) == (True, True)
+
+
+STARTS = {
+    "wrong settings": (2, CHATTER + "BATCH_INTERVAL is 'soon'; allowed: x", "refuses to start: BATCH_INTERVAL", False),
+    "killed": (-9, CHATTER, "killed from outside while it started", True),
+    "killed, as a shell tells it": (137, CHATTER, "killed from outside while it started", True),
+    "no Java": (1, "JAVA_HOME is not set", "Java 17 or newer was not found", True),
+    "no connector": (1, "[UNRESOLVED DEPENDENCIES: org.apache.spark#...]", "connector is missing", True),
+    "disk full": (1, "No space left on device", "the disk is full", True),
+    "a fault of ours": (1, "Traceback (most recent call last):\nKeyError: 'x'", "did not start (exit code 1)", True),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_a_failed_start(case: str) -> None:
+    code, said, expected, retry_helps = STARTS[case]
+    ending = driver_exit.failed_start("ingestion", code, said)
+    assert ending is not None
+    assert expected in ending.sentence
+    assert (ending.is_failure, ending.retry_helps) == (True, retry_helps)
+
+
+def test_a_start_that_a_newer_driver_overtook_is_no_failure() -> None:
+    assert driver_exit.failed_start("ingestion", 3, "a newer driver has taken over") is None
+    assert driver_exit.failed_start("ingestion", 0, "") == driver_exit.DriverExit(
+        False, "ingestion stopped while it started"
+    )
+
+
+def test_a_silent_driver_says_where_it_is() -> None:
+    assert "hangs: its processes are there" in driver_exit.silent("ingestion", 12, is_there=True).sentence
+    assert "another host" in driver_exit.silent("ingestion", 12, is_there=False).sentence

@@ -1,0 +1,84 @@
+"""What can be seen of a real process, and what of a heartbeat alone."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.status import Driver, JobState, Process, Status, read_status, show_life, write_status
+from spark_jobs.paths import Layout
+from spark_jobs.supervision import driver_processes
+from spark_jobs.supervision.driver_observation import DriverObserver, live_at_first_look
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+STALE = timedelta(seconds=10)
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+OBEDIENT = "import time; print(1, flush=True); time.sleep(600)"
+
+
+@pytest.fixture(params=[OBEDIENT, STUBBORN], ids=["obedient", "stubborn"])
+def process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", request.param], stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        running.stdout.readline()
+        yield running
+        running.kill()
+
+
+def status(pid: int, host: str | None = None) -> Status:
+    python = Process("python", pid, psutil.Process(pid).create_time())
+    driver = Driver("a-1", host or driver_processes.this_host(), (python,))
+    return Status("ingestion", driver, 1, iso(NOW), iso(NOW), JobState.RUNNING, "f")
+
+
+def test_a_killed_driver_is_seen_at_once(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
+    layout = Layout(tmp_path)
+    lookout = DriverObserver(layout)
+    assert lookout.look(0).status is None
+    write_status(layout, status(process.pid))
+    assert lookout.look(0).is_live(NOW, STALE)
+    process.kill()
+    process.wait()
+    seen = lookout.look(2)
+    assert (seen.is_gone, seen.is_live(NOW, STALE)) == (True, False)
+    assert not live_at_first_look(read_status(layout), NOW, STALE)
+
+
+def test_on_another_host_only_silence_tells(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
+    layout = Layout(tmp_path)
+    lookout = DriverObserver(layout)
+    write_status(layout, status(process.pid, host="elsewhere"))
+    later = NOW + timedelta(seconds=60)
+    assert not lookout.look(100).is_silent(later, STALE), "we have only just begun to watch"
+    assert not lookout.look(109).is_silent(later, STALE)
+    assert lookout.look(111).is_silent(later, STALE)
+    write_status(layout, replace(status(process.pid, host="elsewhere"), at=iso(later)))
+    assert not lookout.look(130).is_silent(later, STALE)
+
+
+def test_a_driver_is_asked_to_stop_and_then_made_to(process: subprocess.Popen[bytes]) -> None:
+    is_obedient = process.args[-1] == OBEDIENT  # type: ignore[index]
+    driver = status(process.pid).driver
+    assert driver_processes.stop(driver, patience_s=30 if is_obedient else 0.2) is is_obedient
+    assert driver_processes.running(driver) == []
+
+
+def test_a_driver_that_cannot_write_shows_life_all_the_same(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
+    layout = Layout(tmp_path)
+    lookout = DriverObserver(layout)
+    show_life(layout)
+    write_status(layout, status(process.pid, host="elsewhere"))
+    later = NOW + timedelta(seconds=60)
+    lookout.look(100)
+    os.utime(layout.status, ns=(0, 0))
+    assert not lookout.look(111).is_silent(later, STALE), "touched since the last look"
+    show_life(layout)
+    assert not lookout.look(121.5).is_silent(later, STALE)
+    assert lookout.look(132).is_silent(later, STALE)

@@ -1,0 +1,97 @@
+"""What a watcher makes of what it sees: a table of cases, each a line of a stream's life."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
+from spark_jobs.supervision.driver_observation import DriverObservation
+from spark_jobs.supervision.health import DesiredRun, Health, HealthState, judge
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ON = DesiredRun(is_on=True, fingerprint="same", stale_after=timedelta(seconds=10))
+OFF = replace(ON, is_on=False, why_off="is switched off by ENABLE_INGESTION", turn_on="set it to true")
+IDLE, HEALTHY = (
+    StreamStatus("bike_trips", state=StreamState.IDLE),
+    StreamStatus("taxi_trips", state=StreamState.HEALTHY),
+)
+STUCK = StreamStatus("accidents", state=StreamState.STUCK, lag_records=7, stuck_after_s=60.0)
+BROKEN = StreamStatus(
+    "weather_data", state=StreamState.BROKEN, last_error="the topic was recreated", next_step="start over"
+)
+SWITCHED_OFF = StreamStatus("weather_data", state=StreamState.OFF)
+
+
+def status(*streams: StreamStatus, state: str = JobState.RUNNING, silent_s: float = 1, **more: Any) -> Status:
+    return Status(
+        "ingestion",
+        Driver("a-1", "host"),
+        token=1,
+        at=(NOW - timedelta(seconds=silent_s)).isoformat(),
+        started_at=more.pop("started_at", (NOW - timedelta(hours=1)).isoformat()),
+        state=JobState(state),
+        settings_fingerprint=more.pop("fingerprint", "same"),
+        streams=streams,
+        **more,
+    )
+
+
+def seen(told: Status | None, unchanged_s: float = 0, is_gone: bool = False) -> DriverObservation:
+    return DriverObservation(told, is_gone, timedelta(seconds=unchanged_s))
+
+
+LATE_START = (NOW - timedelta(minutes=6)).isoformat()
+CASES = {
+    "all is well": (seen(status(HEALTHY, IDLE)), ON, HealthState.HEALTHY),
+    "nothing to read is idle, however long": (seen(status(IDLE, IDLE, SWITCHED_OFF)), ON, HealthState.IDLE),
+    "one stream in trouble of its own does not make the job sick": (
+        seen(status(HEALTHY, BROKEN)),
+        ON,
+        HealthState.HEALTHY,
+    ),
+    "a start takes its time": (seen(status(state="starting", started_at=NOW.isoformat())), ON, HealthState.STARTING),
+    "but not for ever": (seen(status(state="starting", started_at=LATE_START)), ON, HealthState.STUCK),
+    "a stop takes its time too": (seen(status(HEALTHY, state="stopping")), ON, HealthState.STARTING),
+    "one stuck stream": (seen(status(HEALTHY, STUCK)), ON, HealthState.STUCK),
+    "never run": (seen(None), ON, HealthState.DEAD),
+    "gone without a word": (seen(status(HEALTHY), is_gone=True), ON, HealthState.DEAD),
+    "failed and said so": (
+        seen(status(state="failed", last_error="no disk", next_step="buy one")),
+        ON,
+        HealthState.DEAD,
+    ),
+    "stopped, and wanted": (seen(status(state="stopped")), ON, HealthState.DEAD),
+    "silent for as long as we watched": (seen(status(HEALTHY, silent_s=11), unchanged_s=11), ON, HealthState.DEAD),
+    "silent while the machine slept": (seen(status(HEALTHY, silent_s=3600), unchanged_s=3), ON, HealthState.HEALTHY),
+    "a clock that jumped": (seen(status(HEALTHY, silent_s=-3600), unchanged_s=3), ON, HealthState.HEALTHY),
+    "other settings": (seen(status(HEALTHY, fingerprint="other")), ON, HealthState.OUT_OF_DATE),
+    "other settings, but some are not allowed": (
+        seen(status(HEALTHY, fingerprint="other")),
+        replace(ON, fingerprint=None),
+        HealthState.HEALTHY,
+    ),
+    "switched off while it runs": (seen(status(HEALTHY)), OFF, HealthState.SWITCHED_OFF),
+    "switched off and stopped": (seen(status(state="stopped")), OFF, HealthState.SWITCHED_OFF),
+    "switched off and killed": (seen(status(HEALTHY), is_gone=True), OFF, HealthState.SWITCHED_OFF),
+    "switched off from the beginning": (seen(None), OFF, HealthState.SWITCHED_OFF),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_judge(case: str) -> None:
+    sight, wanted, expected = CASES[case]
+    assert judge("ingestion", sight, wanted, NOW).health == expected
+
+
+def test_a_verdict_says_what_and_what_next() -> None:
+    failed = judge("ingestion", seen(status(state="failed", last_error="no disk", next_step="buy one")), ON, NOW)
+    assert str(failed) == "ingestion failed: no disk. Next step: buy one."
+    stuck = judge("ingestion", seen(status(STUCK)), ON, NOW)
+    assert "accidents has 7 unread and finishes no batch (60 s are allowed)" in stuck.sentence
+    off = judge("ingestion", seen(None), OFF, NOW)
+    assert off == Health(HealthState.SWITCHED_OFF, "ingestion is switched off by ENABLE_INGESTION", "set it to true")
+    ailing = judge("ingestion", seen(status(HEALTHY, BROKEN)), ON, NOW)
+    assert "weather_data broken: the topic was recreated" in ailing.sentence
+    assert ailing.next_step == "start over"

@@ -1,0 +1,94 @@
+"""Alerts: one when an incident begins, one when it is over, none in between."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
+from spark_jobs.documents.watch_memory import Incident
+from spark_jobs.settings import settings_from
+from spark_jobs.supervision.incidents import Trouble, incidents, rejections, still_open, stream_troubles
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+STUCK = Trouble("stuck:taxi_trips", "taxi_trips finishes no batch", "look at it")
+LAG = Trouble("lag:taxi_trips", "taxi_trips is behind", "wait")
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def told(looks: list[tuple[float, list[Trouble]]]) -> list[tuple[float, str, bool]]:
+    """(when, which, is it over) for every message of a series of looks."""
+    known: dict[str, Incident] = {}
+    said = []
+    for second, troubles in looks:
+        known, messages = incidents(known, troubles, at(second))
+        said += [(second, message.key, message.is_over) for message in messages]
+    return said
+
+
+SERIES: dict[str, tuple[list[tuple[float, list[Trouble]]], list[tuple[float, str, bool]]]] = {
+    "nothing": ([(0, []), (100, [])], []),
+    "once, however long it lasts": ([(s, [STUCK]) for s in range(0, 600, 3)], [(0, STUCK.key, False)]),
+    "over after a quiet minute": (
+        [(0, [STUCK]), (3, []), (59, []), (60, [])],
+        [(0, STUCK.key, False), (60, STUCK.key, True)],
+    ),
+    "coming and going is one incident": ([(0, [LAG]), (30, []), (50, [LAG]), (100, [])], [(0, LAG.key, False)]),
+    "two are two": (
+        [(0, [STUCK]), (3, [STUCK, LAG]), (90, [LAG])],
+        [(0, STUCK.key, False), (3, LAG.key, False), (90, STUCK.key, True)],
+    ),
+}
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_incidents(series: str) -> None:
+    looks, expected = SERIES[series]
+    assert told(looks) == expected
+
+
+def test_what_is_over_says_how_long_it_was() -> None:
+    known, begun = incidents({}, [STUCK], at(0))
+    known, _ = incidents(known, [STUCK], at(300))
+    _, over = incidents(known, [], at(400))
+    assert str(begun[0]) == "taxi_trips finishes no batch. Next step: look at it."
+    assert str(over[0]) == "over after 5 minutes: taxi_trips finishes no batch."
+
+
+def test_while_the_job_is_away_nothing_is_over() -> None:
+    known, _ = incidents({}, [STUCK], at(0))
+    _, messages = incidents(still_open(known, at(500)), [], at(500))
+    assert messages == []
+
+
+CALM = StreamStatus("taxi_trips", state=StreamState.HEALTHY, rows_today=95, refused_today=5, lag_s=300.0)
+STREAM_CASES = {
+    "calm": (CALM, []),
+    "five minutes behind is allowed, more is not": (replace(CALM, lag_s=301.0), ["lag:taxi_trips"]),
+    "breaker open": (replace(CALM, state=StreamState.BROKEN, last_error="no disk"), ["broken:taxi_trips"]),
+    "trying again is not yet an alert": (replace(CALM, state=StreamState.RESTARTING, last_error="no disk"), []),
+    "stuck": (replace(CALM, state=StreamState.STUCK, lag_records=3), ["stuck:taxi_trips"]),
+    "a tenth refused is allowed, more is not": (
+        replace(CALM, rows_today=89, refused_today=11),
+        ["dead letters:taxi_trips"],
+    ),
+    "few messages say nothing": (replace(CALM, rows_today=0, refused_today=99), []),
+    "lag unknown": (replace(CALM, lag_s=None), []),
+}
+
+
+@pytest.mark.parametrize("case", STREAM_CASES)
+def test_stream_troubles(case: str) -> None:
+    stream, expected = STREAM_CASES[case]
+    status = Status("ingestion", Driver("a", "h"), 1, at(0).isoformat(), at(0).isoformat(), JobState.RUNNING, "f")
+    found = stream_troubles(replace(status, streams=(stream,)), settings_from({}))
+    assert [trouble.key for trouble in found] == expected
+
+
+def test_a_rejected_setting_is_a_trouble_of_its_own() -> None:
+    (trouble,) = rejections({"BATCH_INTERVAL": "BATCH_INTERVAL is 'soon'; allowed: ..."})
+    assert trouble.key == "setting:BATCH_INTERVAL"
+    assert "correct the Variable BATCH_INTERVAL" in trouble.next_step

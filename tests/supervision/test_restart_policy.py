@@ -1,0 +1,104 @@
+"""What the watch does, and when it holds back."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from spark_jobs.documents.watch_memory import Restarts, WatchMemory
+from spark_jobs.supervision.health import Health, HealthState
+from spark_jobs.supervision.restart_policy import Remedy, RestartContext, decide
+from spark_jobs.supervision.restarts import another, given_up, is_due, pause_before, reset_if_recovered
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LONG, SHORT, NO_TIME = timedelta(hours=1), timedelta(seconds=3), timedelta(0)
+CALM = RestartContext(
+    now=NOW,
+    lasting=SHORT,
+    running_runs=0,
+    queued_runs=0,
+    has_died=False,
+    unattended=NO_TIME,
+    settled=LONG,
+    fingerprint="new",
+    needs_person=False,
+    has_moved=False,
+    restart_limit=3,
+)
+FRESH = WatchMemory()
+TRIED = WatchMemory(restarts=Restarts(2, (NOW - timedelta(seconds=9)).isoformat()))
+TRIED_LONG_AGO = WatchMemory(restarts=Restarts(2, (NOW - timedelta(seconds=10)).isoformat()))
+EXHAUSTED = WatchMemory(restarts=Restarts(3, (NOW - LONG).isoformat()))
+GAVE_UP = WatchMemory(restarts=Restarts(3, (NOW - LONG).isoformat(), has_given_up=True))
+
+CASES = {
+    "healthy": (HealthState.HEALTHY, FRESH, CALM, None),
+    "dead": (HealthState.DEAD, FRESH, CALM, Remedy.START),
+    "dead, its run is just launching it": (HealthState.DEAD, FRESH, replace(CALM, running_runs=1), None),
+    "dead before our eyes, its run is about to end": (
+        HealthState.DEAD,
+        FRESH,
+        replace(CALM, running_runs=1, has_died=True),
+        Remedy.START,
+    ),
+    "dead, its run does nothing any more": (
+        HealthState.DEAD,
+        FRESH,
+        replace(CALM, running_runs=1, lasting=LONG),
+        Remedy.START,
+    ),
+    "dead, a run is waiting already": (HealthState.DEAD, FRESH, replace(CALM, queued_runs=1, lasting=LONG), None),
+    "dead, and only a person can help": (HealthState.DEAD, FRESH, replace(CALM, needs_person=True), None),
+    "dead again, too soon": (HealthState.DEAD, TRIED, CALM, None),
+    "dead again, after the pause": (HealthState.DEAD, TRIED_LONG_AGO, CALM, Remedy.START),
+    "dead once too often": (HealthState.DEAD, EXHAUSTED, CALM, Remedy.GIVE_UP),
+    "given up": (HealthState.DEAD, GAVE_UP, CALM, None),
+    "stuck": (HealthState.STUCK, FRESH, replace(CALM, running_runs=1), Remedy.RESTART),
+    "stuck after another restart": (HealthState.STUCK, TRIED, replace(CALM, running_runs=1), None),
+    "out of date": (HealthState.OUT_OF_DATE, FRESH, replace(CALM, running_runs=1), Remedy.RESTART),
+    "out of date, somebody is still editing": (HealthState.OUT_OF_DATE, FRESH, replace(CALM, settled=SHORT), None),
+    "out of date for the same settings again": (HealthState.OUT_OF_DATE, WatchMemory(restarted_for="new"), CALM, None),
+    "no run follows the driver": (HealthState.HEALTHY, FRESH, replace(CALM, unattended=LONG), Remedy.ADOPT),
+    "no run follows it for a moment": (HealthState.HEALTHY, FRESH, replace(CALM, unattended=SHORT), None),
+    "switched off": (HealthState.SWITCHED_OFF, FRESH, replace(CALM, unattended=LONG), None),
+    "the path has changed, nothing runs at the old one": (
+        HealthState.DEAD,
+        FRESH,
+        replace(CALM, has_moved=True),
+        Remedy.MOVE,
+    ),
+    "the path has changed, the driver is at the old one": (
+        HealthState.OUT_OF_DATE,
+        FRESH,
+        replace(CALM, has_moved=True),
+        Remedy.RESTART,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_remedy(case: str) -> None:
+    health, memory, circumstances, expected = CASES[case]
+    assert decide(Health(health, "..."), memory, circumstances) == expected
+
+
+def test_pauses_grow_from_none_to_five_minutes() -> None:
+    assert [pause_before(Restarts(n)).total_seconds() for n in (0, 1, 2, 3, 6, 7, 8, 99)] == [
+        0,
+        5,
+        10,
+        20,
+        160,
+        300,
+        300,
+        300,
+    ]
+
+
+def test_a_healthy_spell_makes_failures_forgotten_and_a_start_by_hand_ends_the_giving_up() -> None:
+    tried = another(another(Restarts(), NOW), NOW)
+    assert tried == Restarts(2, NOW.isoformat())
+    assert reset_if_recovered(tried, timedelta(seconds=119)) == tried
+    assert reset_if_recovered(tried, timedelta(seconds=120)) == Restarts()
+    assert not is_due(given_up(tried), NOW + LONG)
+    assert reset_if_recovered(given_up(tried), NO_TIME) == Restarts()

@@ -1,0 +1,86 @@
+"""Settings: defaults, and every fault told at once."""
+
+from datetime import timedelta
+
+import pytest
+
+from spark_jobs.catalog import ANALYTICS, FEEDS
+from spark_jobs.settings import SETTING_FIELDS, SettingsError, in_words, settings_from
+
+SEED_DEFAULTS = {
+    "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092",
+    "SPARK_APP_NAME": "ETL Data Analysis",
+    "BATCH_INTERVAL": timedelta(seconds=10),
+    "OUTPUT_BASE_PATH": "/data/processed_simple",
+    "CHECKPOINT_BASE_PATH": "/tmp/spark_checkpoints_simple",
+    "ANALYTICS_OUTPUT_PATH": "/data/analytics",
+    "ANALYTICS_CHECKPOINT_PATH": "/tmp/spark_checkpoints_analytics",
+    "MAX_OFFSETS_PER_TRIGGER": 200_000,
+}
+
+REFUSED = {
+    "BATCH_INTERVAL": "soon",
+    "KAFKA_BOOTSTRAP_SERVERS": "no-port",
+    "MAX_OFFSETS_PER_TRIGGER": "0",
+    "OUTPUT_BASE_PATH": "relative/path",
+    "KAFKA_TOPIC_BIKE": "a topic",
+    "SPARK_DRIVER_MEMORY": "much",
+    "ACCIDENT_TIME_ZONE": "Mars/Olympus",
+    "ON_LOST_MESSAGES": "panic",
+    "WINDOW_DURATION_SHORT": "10 minutes",
+    "WINDOW_DURATION_MEDIUM": "7 minutes",
+    "ENABLE_PEARSON_CORRELATIONS": "maybe",
+}
+
+
+def test_without_an_environment_the_defaults_hold() -> None:
+    settings = settings_from({})
+    assert {name: getattr(settings, name) for name in SEED_DEFAULTS} == SEED_DEFAULTS
+    assert [settings.topic(feed) for feed in FEEDS] == ["bike-trips", "taxi-trips", "weather-data", "accidents"]
+    assert all(settings.enabled(analytic) for analytic in ANALYTICS)
+    assert settings.analytics_interval == settings.BATCH_INTERVAL
+
+
+def test_all_faults_are_told_at_once_with_name_value_and_what_is_allowed() -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings_from(REFUSED)
+    lines = str(refused.value).splitlines()
+    assert {line.split(" ", 1)[0] for line in lines} == set(REFUSED)
+    for line in lines:
+        name = line.split(" ", 1)[0]
+        assert repr(REFUSED[name]) in line
+        assert "; allowed: " in line
+
+
+@pytest.mark.parametrize("word", ["true", "TRUE", "1", "yes", "On"])
+def test_a_flag_is_on_in_any_of_these_words(word: str) -> None:
+    assert settings_from({"ENABLE_BINNED_AGGREGATIONS": word}).enabled(ANALYTICS[5])
+
+
+@pytest.mark.parametrize("word", ["false", "False", "0", "no", "OFF"])
+def test_a_flag_is_off_in_any_of_these_words(word: str) -> None:
+    assert not settings_from({"ENABLE_BINNED_AGGREGATIONS": word}).enabled(ANALYTICS[5])
+
+
+def test_an_empty_value_means_the_default() -> None:
+    settings = settings_from({"BATCH_INTERVAL": " "})
+    assert settings.BATCH_INTERVAL.total_seconds() == 10
+
+
+def test_a_slide_must_divide_its_window() -> None:
+    with pytest.raises(SettingsError, match="divisor of WINDOW_DURATION_MEDIUM"):
+        settings_from({"SLIDE_DURATION": "10 minutes"})
+
+
+def test_a_setting_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        settings_from({}).OUTPUT_BASE_PATH = "/elsewhere"
+
+
+def test_durations_are_written_as_they_are_read() -> None:
+    for text in ("1 second", "90 seconds", "5 minutes", "1 hour", "2 days"):
+        assert in_words(settings_from({"BATCH_INTERVAL": text}).BATCH_INTERVAL) == text
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in SETTING_FIELDS.items() if not field.description] == []

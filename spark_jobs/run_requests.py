@@ -20,7 +20,8 @@ from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.ingestion_requests import feeds_at_rest, ingestion_requests
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_process
-from spark_jobs.runtime.driver import LEASE_LOST, STOPPED, WRONG_SETTINGS, utc_now
+from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.driver import LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError, settings_from

@@ -1,6 +1,5 @@
 """The real analytics job as a process, and when it has done all there is to do."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from spark_jobs.publication.log import PublicationLog
 from spark_jobs.publication.reader import DatasetReader
 from tests.flow.driver import Driver, Place
 
-Ends = Mapping[str, Mapping[str, int]]
 NAMES = tuple(analytic.name for analytic in ANALYTICS)
 JOB = "spark_jobs.analytics_job"
 

@@ -250,7 +250,7 @@ class AnalyticStream:
             target = f"{self.name}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
             if table.num_rows:
                 name = f"{hour:%Y%m%dT%H}.parquet"
-                # A few rows of 75 columns: zstd and dictionaries would cost three times the time and save nothing.
+                # A few rows of 109 columns: zstd and dictionaries would cost three times the time and save nothing.
                 pq.write_table(table, staging / name, compression="snappy", use_dictionary=False)
                 local_files.sync_file(staging / name)
                 moves.append((str((staging / name).relative_to(self.log.layout.root)), target))

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from tests.analytics.reference.events import DAY, load_events
+from tests.analytics.reference.events import DAY, HOUR, load_events
 from tests.analytics.reference.regression import Sample, rolling_fits
 from tests.analytics.reference.windows import LONG, MEDIUM, SLIDE, derive_windows, earlier, lookback
 
@@ -81,7 +81,7 @@ def weather_transport_correlation(_: duckdb.DuckDBPyConnection) -> str:
             FROM combined
             WINDOW
                 usual AS (PARTITION BY is_weekend, hour_of_day {earlier(7)}),
-                week AS ({lookback(7)})
+                week AS ({lookback(7 * DAY)})
         ),
         judged AS (
             SELECT
@@ -155,8 +155,8 @@ def weather_safety_analysis(_: duckdb.DuckDBPyConnection) -> str:
                 CASE WHEN multiplier IS NOT NULL THEN avg(accident_count) OVER alike END AS usual_alike
             FROM live
             WINDOW
-                month AS (PARTITION BY mode_type {lookback(28)}),
-                alike AS (PARTITION BY mode_type, multiplier {lookback(28)})
+                month AS (PARTITION BY mode_type {lookback(28 * DAY)}),
+                alike AS (PARTITION BY mode_type, multiplier {lookback(28 * DAY)})
         )
         SELECT
             window_start, window_start + {LONG} AS window_end, mode_type,
@@ -361,29 +361,55 @@ def _pairs(demands: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     return {f"{y}_{x}": (DEMAND[y], WEATHER[x]) for y in demands for x in WEATHER}
 
 
-def _pair_statistics(pairs: dict[str, tuple[str, str]], frame: str) -> str:
-    """All columns of combined with n and r of every pair over the frame, as <pair>_n and <pair>_r."""
-    # Demand is always known, so the samples of a pair are the windows where x is.
-    moments = ", ".join(
-        f"""count({x}) OVER past AS {pair}_n,
-        avg({x}) OVER past AS {pair}_mean_x, var_pop({x}) OVER past AS {pair}_var_x,
-        avg({y}) FILTER ({x} IS NOT NULL) OVER past AS {pair}_mean_y,
-        var_pop({y}) FILTER ({x} IS NOT NULL) OVER past AS {pair}_var_y,
-        covar_pop({y}, {x}) OVER past AS {pair}_cov"""
-        for pair, (y, x) in pairs.items()
+def _pair_statistics(pairs: dict[str, tuple[str, str]], span: int, group: str = "") -> str:
+    """All columns of combined with r, n and effective n of every pair over the lookback, within the group."""
+    own_group = f"PARTITION BY {group}" if group else ""
+    columns = dict.fromkeys(name for pair in pairs.values() for name in pair)
+    predecessors = ", ".join(
+        f"CASE WHEN lag(window_start) OVER one = window_start - {MEDIUM} THEN lag({name}) OVER one END AS last_{name}"
+        for name in columns
     )
-    pearsons = ", ".join(
-        f"""pearson({pair}_n, {pair}_mean_x, {pair}_mean_y, {pair}_var_x, {pair}_var_y, {pair}_cov) AS {pair}_r"""
-        for pair in pairs
+    statistics = []
+    for pair, (y, x) in pairs.items():
+        # Demand is always known, so the samples of a pair are the windows where x is.
+        known, both_known = f"{x} IS NOT NULL", f"{x} IS NOT NULL AND last_{x} IS NOT NULL"
+        statistics += [
+            f"count({x}) OVER past AS {pair}_n",
+            f"{_pearson('past', known, y, x)} AS {pair}_r",
+            f"{_pearson('past_steps', both_known, y, f'last_{y}')} AS {pair}_a_y",
+            f"{_pearson('past_steps', both_known, x, f'last_{x}')} AS {pair}_a_x",
+        ]
+    effective = ", ".join(
+        f"effective_n({pair}_r, {pair}_n, {pair}_a_x, {pair}_a_y) AS {pair}_effective_n" for pair in pairs
     )
-    return f"SELECT *, {pearsons} FROM (SELECT *, {moments} FROM combined WINDOW past AS ({frame}))"
+    return f"""
+        SELECT *, {effective}
+        FROM (
+            SELECT *, {", ".join(statistics)}
+            FROM (SELECT *, {predecessors} FROM combined WINDOW one AS ({own_group} ORDER BY window_start))
+            -- the earlier one of two windows in a row lies in the lookback, too
+            WINDOW past AS ({own_group} {lookback(span)}), past_steps AS ({own_group} {lookback(span - MEDIUM)})
+        )
+    """
+
+
+def _pearson(frame: str, known: str, y: str, x: str) -> str:
+    """r of y and x over those windows of the frame where both are known."""
+    over = f"FILTER ({known}) OVER {frame}"
+    return f"""pearson(
+        count(*) {over}, avg({x}) {over}, avg({y}) {over}, var_pop({x}) {over}, var_pop({y}) {over},
+        covar_pop({y}, {x}) {over}
+    )"""
 
 
 def _pair_columns(pairs: dict[str, tuple[str, str]]) -> str:
     return ", ".join(
         f"""{pair}_r AS {pair}_correlation, {pair}_n,
         confidence_bound({pair}_r, {pair}_n, -1) AS {pair}_ci_low,
-        confidence_bound({pair}_r, {pair}_n, 1) AS {pair}_ci_high"""
+        confidence_bound({pair}_r, {pair}_n, 1) AS {pair}_ci_high,
+        {pair}_effective_n,
+        effective_bound({pair}_r, {pair}_effective_n, -1) AS {pair}_eff_ci_low,
+        effective_bound({pair}_r, {pair}_effective_n, 1) AS {pair}_eff_ci_high"""
         for pair in pairs
     )
 
@@ -392,7 +418,7 @@ def pearson_correlations(_: duckdb.DuckDBPyConnection) -> str:
     pairs = _pairs(("bike", "taxi", "total"))
     strengths = ", ".join(f"strength({pair}_r) AS {pair}_correlation_strength" for pair in pairs)
     lookbacks = " UNION ALL ".join(
-        f"SELECT {hours}::INTEGER AS lookback_hours, * FROM ({_pair_statistics(pairs, lookback(hours // 24))})"
+        f"SELECT {hours}::INTEGER AS lookback_hours, * FROM ({_pair_statistics(pairs, hours * HOUR)})"
         for hours in (24, 168)
     )
     return f"""
@@ -551,7 +577,7 @@ def temporal_correlations(_: duckdb.DuckDBPyConnection) -> str:
                 WHEN round(abs(bike_temp_r), 9) < 0.5::DOUBLE THEN 'medium'
                 WHEN round(abs(bike_temp_r), 9) < 0.7::DOUBLE THEN 'high'
                 ELSE 'very_high' END AS segment_weather_sensitivity
-        FROM ({_pair_statistics(pairs, f"PARTITION BY temporal_segment {lookback(7)}")})
+        FROM ({_pair_statistics(pairs, 7 * DAY, "temporal_segment")})
     """
 
 

@@ -1,6 +1,7 @@
 """Baselines, correlations, bins, rain classes and the model: what counts as the past, and the numbers it gives."""
 
 from math import atanh, sqrt, tanh
+from statistics import correlation
 
 import pytest
 
@@ -135,6 +136,49 @@ def test_the_window_one_lookback_before_is_out_and_the_current_one_in(feeds: Han
 
     assert day["bike_temp_n"] == 2  # 12-09 12:15 and itself
     assert week["bike_temp_n"] == 4  # all but 12-03 12:00
+
+
+def test_effective_n_of_neighbours_alike(feeds: HandmadeFeeds) -> None:
+    temperatures = (1.0, 3.0, 2.0, 5.0, 4.0, 7.0, 6.0)
+    bikes = (3, 4, 2, 6, 5, 7, 8)
+    quarter_hours(feeds, list(zip(bikes, temperatures, strict=True)))
+    a_x = correlation(temperatures[:-1], temperatures[1:])
+    a_y = correlation(bikes[:-1], bikes[1:])
+    r = correlation(temperatures, bikes)
+    assert a_x * a_y > 0
+    effective = 7 * (1 - a_x * a_y) / (1 + a_x * a_y)
+
+    row = feeds.window(PEARSON, "2018-12-03 13:30", lookback_hours=24)
+
+    assert row["bike_temp_effective_n"] == pytest.approx(effective)
+    assert row["bike_temp_eff_ci_low"] == pytest.approx(tanh(atanh(r) - 1.959963984540054 / sqrt(effective - 3)))
+    assert row["bike_temp_eff_ci_high"] == pytest.approx(tanh(atanh(r) + 1.959963984540054 / sqrt(effective - 3)))
+    assert (row["taxi_temp_effective_n"], row["bike_wind_effective_n"]) == (None, None)
+    third = feeds.window(PEARSON, "2018-12-03 12:30", lookback_hours=24)
+    assert third["bike_temp_correlation"] is not None
+    assert third["bike_temp_effective_n"] is None  # two pairs
+
+
+def test_opposite_neighbours_leave_n_and_a_hole_parts_them(feeds: HandmadeFeeds) -> None:
+    quarter_hours(feeds, [(2, 1.0), (1, 2.0), (2, 3.0), (1, 4.0), (3, 5.0)])
+    feeds.weather("2018-12-04 12:30", t=9.0)
+    for start in ("2018-12-04 12:30", "2018-12-04 13:00"):
+        feeds.bike(start, count=2)
+
+    row = feeds.window(PEARSON, "2018-12-03 13:00", lookback_hours=168)
+    assert row["bike_temp_effective_n"] == 5.0  # a_x = 1, a_y < 0
+    assert (row["bike_temp_eff_ci_low"], row["bike_temp_eff_ci_high"]) == (
+        row["bike_temp_ci_low"],
+        row["bike_temp_ci_high"],
+    )
+    # A day later the first pair of those left begins at 12:15 or later, and 12:30 and 13:00 are no neighbours.
+    counts = {
+        start: feeds.window(PEARSON, f"2018-12-04 {start}", lookback_hours=24)["bike_temp_n"]
+        for start in ("12:30", "13:00")
+    }
+    assert counts == {"12:30": 3, "13:00": 2}
+    late = feeds.window(PEARSON, "2018-12-04 12:30", lookback_hours=24)
+    assert (late["bike_temp_correlation"] is not None, late["bike_temp_effective_n"]) == (True, None)
 
 
 def test_temporal_correlations_look_at_their_own_segment(feeds: HandmadeFeeds) -> None:

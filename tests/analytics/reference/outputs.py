@@ -152,11 +152,21 @@ def weather_safety_analysis(_: duckdb.DuckDBPyConnection) -> str:
                     END AS normalized,
                 avg(accident_count) OVER month AS usual,
                 CASE WHEN multiplier IS NOT NULL THEN count(*) OVER alike END AS alike_hours,
-                CASE WHEN multiplier IS NOT NULL THEN avg(accident_count) OVER alike END AS usual_alike
+                CASE WHEN multiplier IS NOT NULL THEN avg(accident_count) OVER alike END AS usual_alike,
+                (sum(accident_count) OVER month)::BIGINT AS all_accidents,
+                CASE WHEN multiplier IS NOT NULL THEN (sum(accident_count) OVER alike)::BIGINT END AS accidents_alike
             FROM live
             WINDOW
                 month AS (PARTITION BY mode_type {lookback(28 * DAY)}),
                 alike AS (PARTITION BY mode_type, multiplier {lookback(28 * DAY)})
+        ),
+        compared AS (
+            SELECT
+                *,
+                CASE WHEN alike_hours >= 3 AND usual <> 0 THEN usual_alike / usual END AS ratio,
+                CASE WHEN accidents_alike > 0
+                    THEN 1.959963984540054::DOUBLE * sqrt(1 / accidents_alike - 1 / all_accidents) END AS half_width
+            FROM measured
         )
         SELECT
             window_start, window_start + {LONG} AS window_end, mode_type,
@@ -178,8 +188,11 @@ def weather_safety_analysis(_: duckdb.DuckDBPyConnection) -> str:
             usual AS accidents_per_hour_28d,
             alike_hours AS same_weather_hours_28d,
             usual_alike AS accidents_per_hour_same_weather_28d,
-            CASE WHEN alike_hours >= 3 AND usual <> 0 THEN usual_alike / usual END AS observed_weather_risk_ratio
-        FROM measured
+            ratio AS observed_weather_risk_ratio,
+            accidents_alike AS same_weather_accidents_28d,
+            ratio * exp(-half_width) AS observed_weather_risk_ratio_ci_low,
+            ratio * exp(half_width) AS observed_weather_risk_ratio_ci_high
+        FROM compared
         ORDER BY window_start, mode_type
     """
 

@@ -545,6 +545,22 @@ def precipitation_impact(_: duckdb.DuckDBPyConnection) -> str:
             FROM (SELECT *, wet_n > 0 AND dry_n > 0 AS matched FROM classes)
             GROUP BY window_start
         ),
+        wet AS (
+            SELECT now.window_start AS now_start, past.window_start, past.window_end
+            FROM combined AS now
+            JOIN combined AS past
+                ON past.window_start > now.window_start - {7 * DAY} AND past.window_start <= now.window_start
+            WHERE past.has_precipitation
+        ),
+        episodes AS (
+            SELECT now_start AS window_start, count(*) AS episode_count
+            FROM wet AS w
+            WHERE NOT EXISTS (
+                FROM wet AS u
+                WHERE u.now_start = w.now_start AND w.window_start - u.window_end BETWEEN 0 AND {3 * HOUR}
+            )
+            GROUP BY now_start
+        ),
         shares AS (
             SELECT
                 *,
@@ -565,12 +581,15 @@ def precipitation_impact(_: duckdb.DuckDBPyConnection) -> str:
             coalesce(wet_n, 0) AS wet_window_count,
             coalesce(dry_n, 0) AS dry_window_count,
             coalesce(matched_wet_n, 0) AS matched_wet_window_count,
+            coalesce(episode_count, 0) AS wet_episode_count,
             CASE WHEN matched_wet_n >= 3 AND dry_bikes_expected <> 0
                 THEN 100 * (wet_bikes / dry_bikes_expected - 1) END AS precip_bike_impact_score,
             CASE WHEN matched_wet_n >= 3 AND dry_taxis_expected <> 0
                 THEN 100 * (wet_taxis / dry_taxis_expected - 1) END AS precip_taxi_boost_score,
             has_precipitation AND taxi_mode_share_pct > 60 AS weather_driven_mode_substitution
-        FROM shares LEFT JOIN totals ON totals.window_start = shares.window_start
+        FROM shares
+        LEFT JOIN totals ON totals.window_start = shares.window_start
+        LEFT JOIN episodes ON episodes.window_start = shares.window_start
     """
 
 

@@ -268,6 +268,7 @@ def test_rain_is_compared_within_the_hour_of_the_week(feeds: HandmadeFeeds) -> N
     assert (row["precip_category"], row["precipitation_binary"]) == ("moderate", 1)
     assert row["precipitation_indicator"] == "likely_precipitating"
 
+    assert row["wet_episode_count"] == 3
     before = feeds.window("precipitation_impact", "2018-12-06 13:00")
     assert (before["matched_wet_window_count"], before["precip_bike_impact_score"]) == (2, None)
 
@@ -281,6 +282,29 @@ def test_rain_impact_without_dry_demand_is_null(feeds: HandmadeFeeds) -> None:
 
     assert row["precip_bike_impact_score"] == pytest.approx(0.0)
     assert row["precip_taxi_boost_score"] is None
+
+
+def test_rain_three_hours_apart_is_one_episode_and_rain_before_the_lookback_joins_nothing(
+    feeds: HandmadeFeeds,
+) -> None:
+    for start in ("03 12:00", "03 12:15", "03 15:30", "03 18:45", "03 22:15", "10 12:00", "10 12:15"):
+        feeds.weather(just_after(f"2018-12-{start}"), p=0.3)
+        feeds.bike(f"2018-12-{start}")
+
+    episodes = {
+        f"{row['window_start']:%d %H:%M}": (row["wet_window_count"], row["wet_episode_count"])
+        for row in feeds.output("precipitation_impact")
+    }
+
+    assert episodes == {
+        "03 12:00": (1, 1),
+        "03 12:15": (2, 1),
+        "03 15:30": (3, 1),  # starts three hours after the end of 12:15
+        "03 18:45": (4, 1),
+        "03 22:15": (5, 2),  # three hours and a quarter after 19:00
+        "10 12:00": (5, 3),  # without 12:00 of the first day
+        "10 12:15": (5, 3),  # and without 12:15: 15:30 begins its episode now
+    }
 
 
 RAIN_LABELS = [

@@ -630,7 +630,7 @@ def multi_variable_summary(connection: duckdb.DuckDBPyConnection) -> str:
         SELECT
             normalized.window_start, window_end,
             {READINGS},
-            bike_usage_normalized, taxi_usage_normalized,
+            normalized.bike_usage_normalized, taxi_usage_normalized,
             temperature_normalized, wind_normalized, weather_score_normalized,
             avg_temperature_c * avg_temperature_c AS temperature_squared,
             avg_temperature_c * avg_wind_speed_ms AS temp_wind_interaction,
@@ -641,9 +641,14 @@ def multi_variable_summary(connection: duckdb.DuckDBPyConnection) -> str:
             model_sample_count, model_intercept, coef_temperature, coef_wind, coef_weather_score,
             model_r_squared, model_adjusted_r_squared, 100 * residual_std AS model_residual_std_index,
             100 * prediction AS predicted_bike_demand_index,
-            100 * bike_usage_normalized AS actual_bike_demand_index,
-            100 * bike_usage_normalized - 100 * prediction AS demand_prediction_error
-        FROM normalized JOIN models ON models.window_start = normalized.window_start
+            100 * normalized.bike_usage_normalized AS actual_bike_demand_index,
+            100 * normalized.bike_usage_normalized - 100 * prediction AS demand_prediction_error,
+            100 * earlier.bike_usage_normalized AS naive_bike_demand_index,
+            100 * normalized.bike_usage_normalized - 100 * earlier.bike_usage_normalized AS naive_prediction_error
+        FROM normalized
+        JOIN models ON models.window_start = normalized.window_start
+        LEFT JOIN (SELECT window_start, bike_usage_normalized FROM normalized) AS earlier
+            ON earlier.window_start = normalized.window_start - {168 * HOUR}
     """
 
 

@@ -328,6 +328,19 @@ def test_rain_labels(feeds: HandmadeFeeds) -> None:
     assert labels == [(indicator, category, binary) for _, _, indicator, category, binary in RAIN_LABELS]
 
 
+def test_the_naive_prediction_is_of_168_hours_earlier_or_none(feeds: HandmadeFeeds) -> None:
+    feeds.bike("2018-10-30 12:00", count=3)  # 08:00 in Boston
+    feeds.taxi("2018-10-30 12:30")
+    feeds.bike("2018-11-06 12:00", count=8)  # 07:00 since the clock change: the same instant of the week counts
+    feeds.bike("2018-11-06 12:15", count=8)
+    feeds.bike("2018-11-06 12:30", count=8)
+
+    rows = feeds.output("multi_variable_summary")
+
+    naive = [(row["naive_bike_demand_index"], row["naive_prediction_error"]) for row in rows]
+    assert naive == [(None, None), (None, None), (3.0, 5.0), (None, None), (0.0, 8.0)]
+
+
 PLANE = ((2, 1), (12, 3), (16, 2), (22, 7), (7, 12), (-3, 4), (27, 9), (33, 1), (11, 0), (3, 6))
 
 

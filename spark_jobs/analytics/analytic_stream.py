@@ -251,7 +251,7 @@ class AnalyticStream:
             if table.num_rows:
                 staging = staging or transaction.new_staging(self.start_of.writer.driver.instance)
                 path = staging / f"{hour:%Y%m%dT%H}.parquet"
-                # A few rows of 75 columns: zstd and dictionaries would cost three times the time and save nothing.
+                # A few rows of 109 columns: zstd and dictionaries would cost three times the time and save nothing.
                 pq.write_table(table, path, compression="snappy", use_dictionary=False)
                 durable_files.sync_file(path)
                 moves.append((str(path.relative_to(self.log.layout.root)), target))

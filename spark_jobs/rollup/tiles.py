@@ -155,7 +155,12 @@ _QUERIES = {
         WITH reports AS (
             SELECT
                 {_bucket(moved_back_us=1)},
-                *,
+                -- A special tells the amount since the last hourly report, which is no rate; rows that were ingested
+                -- before this was known have one.
+                * REPLACE (
+                    CASE WHEN report_type IS DISTINCT FROM 'FM-16' THEN precipitation_mm_per_h END
+                        AS precipitation_mm_per_h
+                ),
                 (CASE report_type WHEN 'FM-15' THEN 3 WHEN 'FM-16' THEN 2 ELSE 1 END)::INTEGER AS rank
             FROM events
         )

@@ -34,6 +34,8 @@ from airflow.sdk import DAG
 from spark_streams.operator import StreamOperator
 from spark_streams.submit import submit_arguments
 
+from spark_jobs.stream_jobs import ANALYTICS_JOB
+
 with DAG(
     "analytics",
     description="Five-minute rollup and nine analytics from the four feeds, until stopped",
@@ -43,4 +45,4 @@ with DAG(
     max_active_runs=1,
     tags=["streams"],
 ):
-    StreamOperator(task_id="run_analytics", job="analytics", **submit_arguments("analytics", os.environ))
+    StreamOperator(task_id="run_analytics", job=ANALYTICS_JOB, **submit_arguments(ANALYTICS_JOB, os.environ))

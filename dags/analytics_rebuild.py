@@ -22,8 +22,10 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from spark_streams.request_from_params import rebuild
+from request_from_params import rebuild
 from spark_streams.request_operator import RequestOperator
+
+from spark_jobs.stream_jobs import ANALYTICS_JOB
 
 with DAG(
     "analytics_rebuild",
@@ -41,5 +43,5 @@ with DAG(
     tags=["upkeep"],
 ):
     RequestOperator(
-        task_id="rebuild", job="analytics", from_params=rebuild, at_most=timedelta(hours=12), env=os.environ
+        task_id="rebuild", job=ANALYTICS_JOB, from_params=rebuild, timeout=timedelta(hours=12), env=os.environ
     )

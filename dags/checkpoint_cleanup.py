@@ -26,10 +26,12 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from spark_streams.request_from_params import ALL_STREAMS, upkeep
+from request_from_params import upkeep
 from spark_streams.request_operator import RequestOperator
 
-NAMES = ["", *ALL_STREAMS]
+from spark_jobs.stream_jobs import STREAM_JOBS
+
+NAMES = ["", *(stream for job in STREAM_JOBS.values() for stream in job.streams)]
 
 with DAG(
     "checkpoint_cleanup",
@@ -55,5 +57,5 @@ with DAG(
     },
     tags=["upkeep"],
 ):
-    for job in ("ingestion", "analytics"):
-        RequestOperator(task_id=job, job=job, from_params=upkeep, at_most=timedelta(hours=2), env=os.environ)
+    for job in STREAM_JOBS.values():
+        RequestOperator(task_id=job.name, job=job, from_params=upkeep, timeout=timedelta(hours=2), env=os.environ)

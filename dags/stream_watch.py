@@ -30,10 +30,12 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 from spark_streams.watch_sensor import WatchSensor
 
-for job in ("ingestion", "analytics"):
+from spark_jobs.stream_jobs import STREAM_JOBS
+
+for job in STREAM_JOBS.values():
     with DAG(
-        f"watch_{job}",
-        description=f"Keeps the job {job} as the Variables want it, and running",
+        f"watch_{job.name}",
+        description=f"Keeps the job {job.name} as the Variables want it, and running",
         doc_md=__doc__,
         schedule="@continuous",
         # Without one the first run's interval is empty, and Airflow 3.3 takes the second run for the first one again.

@@ -1,9 +1,10 @@
 """
 # Analytics: nine live results
 
-Runs the analytics job until it is stopped: one rollup query over the four topics, and one query per analytic, each
-keeping `ANALYTICS_OUTPUT_PATH/<analytic>/year=/month=/date=/hour=/data.parquet` up to date. Usually `watch_analytics`
-triggers this DAG.
+Runs the analytics job until it is stopped: one rollup query that follows what ingestion wrote below
+`OUTPUT_BASE_PATH`, and one query per analytic, each keeping
+`ANALYTICS_OUTPUT_PATH/<analytic>/year=/month=/date=/hour=/data.parquet` up to date. It needs no Kafka. Usually
+`watch_analytics` triggers this DAG.
 
 **Start** Trigger this DAG (the play button). A driver that runs already is adopted, not started twice. One run at a
 time: a second trigger waits in the queue.

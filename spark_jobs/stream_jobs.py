@@ -85,7 +85,17 @@ ANALYTICS_JOB = StreamJob(
     import_path="spark_jobs.stream_jobs:ANALYTICS_JOB",
     root_setting="ANALYTICS_OUTPUT_PATH",
     flag="ENABLE_ANALYTICS",
-    others=("INGESTION_", "ENABLE_INGESTION", "COMPACTION_", "CHECKPOINT_BASE_PATH"),
+    # It follows what ingestion wrote, so of ingestion's settings it needs the output path alone.
+    others=(
+        "INGESTION_",
+        "ENABLE_INGESTION",
+        "COMPACTION_",
+        "CHECKPOINT_BASE_PATH",
+        "KAFKA_",
+        "MAX_OFFSETS_PER_TRIGGER",
+        "ON_LOST_MESSAGES",
+        "ACCIDENT_TIME_ZONE",
+    ),
     streams=(ROLLUP, *(analytic.name for analytic in ANALYTICS)),
     stream_flags={analytic.name: analytic.flag for analytic in ANALYTICS},
 )

@@ -19,7 +19,8 @@ def test_a_fingerprint_changes_with_what_a_job_reads_at_its_start_and_nothing_el
         ingestion, analytics = (job.fingerprint(plain) != job.fingerprint(other) for job in (INGESTION, ANALYTICS_JOB))
         return ingestion, analytics
 
-    assert changed(KAFKA_TOPIC_BIKE="other") == (True, True)
+    assert changed(KAFKA_TOPIC_BIKE="other") == (True, False)
+    assert changed(OUTPUT_BASE_PATH="/elsewhere") == (True, True), "the analytics follow what ingestion wrote there"
     assert changed(CHECKPOINT_BASE_PATH="/elsewhere") == (True, False)
     assert changed(ANALYTICS_OUTPUT_PATH="/elsewhere") == (False, True)
     assert changed(ENABLE_PEARSON_CORRELATIONS="off", ENABLE_INGESTION="off") == (False, False)

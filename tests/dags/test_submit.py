@@ -15,7 +15,7 @@ from spark_streams.operator import StreamOperator
 from spark_streams.submit import DeploymentError, submit_arguments
 
 from spark_jobs.settings import DEFAULTS
-from spark_jobs.stream_jobs import INGESTION, STREAM_JOBS, StreamJob
+from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, STREAM_JOBS, StreamJob
 
 GOLDEN = Path(__file__).parent / "golden"
 REPOSITORY = Path("/repository")
@@ -84,6 +84,13 @@ def test_connector_from_a_folder_needs_no_network(
 ) -> None:
     task = operator(INGESTION, {"SPARK_ENV_PATH": str(spark_env)} | environment, variables)
     assert (task.jars, task.packages) == ("/jars/*.jar", "")
+
+
+def test_a_job_without_kafka_gets_no_connector(spark_env: Path) -> None:
+    arguments = submit_arguments(ANALYTICS_JOB, {"SPARK_ENV_PATH": str(spark_env)}, REPOSITORY)
+    assert not {"jars", "packages"} & set(arguments)
+    assert "OUTPUT_BASE_PATH" in arguments["env_vars"]
+    assert [name for name in arguments["env_vars"] if name.startswith("KAFKA_")] == []
 
 
 def test_a_missing_spark_environment_is_a_sentence(tmp_path: Path) -> None:

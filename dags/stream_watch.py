@@ -6,9 +6,10 @@ shows as deferred), until there is something to do; then it does it, ends, and t
 of runs is the history of what had to be remedied.
 
 **What it does** It publishes the Variables as switches (`_control/switches.json`), which the running job follows. It
-judges the job's heartbeat (*healthy, idle, starting, dead, stuck, out of date, switched off*). Dead, stuck or out of
-date: it ends what is left of the driver, gracefully where that is possible, and triggers the job's DAG. It tells of
-incidents: once when one begins, once when it is over (`ALERT_EMAIL`, `ALERT_CONNECTION`; always in this task's log).
+judges the job's heartbeat (*healthy, idle, waiting, starting, dead, stuck, out of date, switched off*). Dead, stuck or
+out of date: it ends what is left of the driver, gracefully where that is possible, and triggers the job's DAG. A job
+that waits for another one is left alone. It tells of incidents: once when one begins, once when it is over
+(`ALERT_EMAIL`, `ALERT_CONNECTION`; always in this task's log).
 
 **Start** Unpause it. It then starts the job's DAG too, also for the first time (where that one is paused, the run
 waits until it is unpaused).

@@ -23,7 +23,7 @@ from spark_jobs.supervision.restarts import reset_if_recovered
 
 log = logging.getLogger(__name__)
 
-_RUNNING = (HealthState.HEALTHY, HealthState.IDLE)
+_RUNNING = (HealthState.HEALTHY, HealthState.IDLE, HealthState.WAITING)
 _CALM = (*_RUNNING, HealthState.STARTING, HealthState.SWITCHED_OFF)
 # Counting runs costs as much as reading a Variable.
 _CALM_COUNT_AGE_S, _URGENT_COUNT_AGE_S = 30.0, 4.0

@@ -18,6 +18,8 @@ _STARTED_AGAIN = "none: it is started again"
 class HealthState(StrEnum):
     HEALTHY = "healthy"
     IDLE = "idle"
+    WAITING = "waiting"
+    """nothing to do before somebody else has done something: another job, a broker"""
     STARTING = "starting"
     DEAD = "dead"
     STUCK = "stuck"
@@ -36,7 +38,7 @@ class Health:
 def judge(
     job: StreamJob, observation: DriverObservation, effective: EffectiveSettings, held: str | None, now: datetime
 ) -> Health:
-    """Judge a job. Only dead and stuck call for a restart; a slow batch, an idle topic and an absent broker do not.
+    """Judge a job. Only dead and stuck call for a restart; a slow batch, an idle topic and a wait for others do not.
 
     `held`: why a person stopped the job by hand, None where nobody did.
     """
@@ -107,12 +109,27 @@ def _running(job: str, streams: list[StreamStatus]) -> Health:
         )
         return Health(HealthState.STUCK, diagnosis)
     failing = [f"{stream.name} {stream.state}: {stream.last_error}" for stream in streams if stream.last_error]
-    if failing:
-        step = next((stream.next_step for stream in streams if stream.next_step), "")
-        return Health(HealthState.HEALTHY, Diagnosis(f"{job} runs, but not all of it: {'; '.join(failing)}", step))
-    if streams and all(stream.state == StreamState.IDLE for stream in streams):
+    waiting = _who_waits_for_what(streams)
+    step = next((stream.next_step for stream in streams if stream.next_step), "")
+    is_at_rest = all(stream.state in (StreamState.IDLE, StreamState.WAITING) for stream in streams)
+    if failing or (waiting and not is_at_rest):
+        message = f"{job} runs, but not all of it: {'; '.join([*failing, *waiting])}"
+        return Health(HealthState.HEALTHY, Diagnosis(message, step))
+    if waiting:
+        diagnosis = Diagnosis(f"{job} has nothing to do for now: {'; '.join(waiting)}", step, external=True)
+        return Health(HealthState.WAITING, diagnosis)
+    if streams and is_at_rest:
         return Health(HealthState.IDLE, Diagnosis(f"{job} has read everything and waits for messages"))
     return Health(HealthState.HEALTHY, Diagnosis(f"{job} runs"))
+
+
+def _who_waits_for_what(streams: list[StreamStatus]) -> list[str]:
+    """One sentence for each thing that is waited for: nine analytics that wait for one rollup are one sentence."""
+    waiting: dict[str, list[str]] = {}
+    for stream in streams:
+        if stream.state == StreamState.WAITING:
+            waiting.setdefault(stream.waits_for or "what comes before it", []).append(stream.name)
+    return [f"{', '.join(names)} wait{'' if names[1:] else 's'} for {what}" for what, names in waiting.items()]
 
 
 def _unread(stream: StreamStatus) -> str:

@@ -78,16 +78,29 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
                     "the watch starts the job again; if that does not help, see the driver's log and the broker",
                 ),
             )
-        limit = settings.LAG_ALERT_AFTER
-        if stream.lag_s is not None and stream.lag_s > limit.total_seconds():
+        if stream.lost_messages is not None:
             yield Problem(
-                f"lag:{stream.name}",
+                f"lost:{stream.name}",
                 Diagnosis(
-                    f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})",
-                    "see whether it catches up; if not, raise MAX_OFFSETS_PER_TRIGGER or give the job more cores",
+                    f"{stream.name} lost messages that Kafka did not keep until they were read: {stream.lost_messages}",
+                    "what was skipped is gone; see docs/troubleshoot.md, 'Messages that Kafka no longer keeps'",
                 ),
             )
+        yield from _lag_problem(stream, settings.LAG_ALERT_AFTER)
         yield from _dead_letter_problem(stream, settings.DEAD_LETTER_ALERT_PERCENT)
+
+
+def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
+    if stream.lag_s is None or stream.lag_s <= limit.total_seconds():
+        return
+    behind = f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})"
+    if stream.state == StreamState.WAITING:
+        step = stream.next_step or "see to what it waits for; it then goes on by itself"
+        diagnosis = Diagnosis(f"{behind}: it waits for {stream.waits_for}", step, external=True)
+        yield Problem(f"waiting:{stream.name}", diagnosis)
+    else:
+        step = "see whether it catches up; if not, give the job more cores or, where it reads Kafka, raise "
+        yield Problem(f"lag:{stream.name}", Diagnosis(behind, f"{step}MAX_OFFSETS_PER_TRIGGER"))
 
 
 def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[Problem]:

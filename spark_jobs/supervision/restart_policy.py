@@ -61,7 +61,7 @@ def decide(health: Health, memory: WatchMemory, at: RestartContext) -> RestartAc
         return _limited(RestartAction.START, memory, at)
     if state is HealthState.STUCK:
         return None if at.queued_runs else _limited(RestartAction.RESTART, memory, at)
-    is_well = state in (HealthState.HEALTHY, HealthState.IDLE, HealthState.STARTING)
+    is_well = state in (HealthState.HEALTHY, HealthState.IDLE, HealthState.WAITING, HealthState.STARTING)
     return RestartAction.ADOPT if is_well and at.unattended_for >= UNATTENDED_AFTER else None
 
 

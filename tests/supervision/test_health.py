@@ -26,6 +26,7 @@ STUCK = StreamStatus("accidents", state=StreamState.STUCK, lag_records=7, stuck_
 BROKEN = StreamStatus(
     "weather_data", state=StreamState.BROKEN, last_error="the topic was recreated", next_step="start over"
 )
+WAITING = StreamStatus("rollup", state=StreamState.WAITING, waits_for="ingestion, which is off")
 SWITCHED_OFF = StreamStatus("weather_data", state=StreamState.OFF)
 
 
@@ -60,6 +61,11 @@ CASES = {
         ON,
         HealthState.HEALTHY,
     ),
+    "one stream waits for somebody else": (seen(status(HEALTHY, WAITING)), ON, HealthState.HEALTHY),
+    "all wait for somebody else, however long": (seen(status(WAITING, SWITCHED_OFF)), ON, HealthState.WAITING),
+    "some wait, the others have nothing to do": (seen(status(WAITING, IDLE)), ON, HealthState.WAITING),
+    "one waits and one is stuck": (seen(status(WAITING, STUCK)), ON, HealthState.STUCK),
+    "one waits and one is broken": (seen(status(WAITING, BROKEN)), ON, HealthState.HEALTHY),
     "a start takes its time": (seen(status(state="starting", started_at=NOW.isoformat())), ON, HealthState.STARTING),
     "but not for ever": (seen(status(state="starting", started_at=LATE_START)), ON, HealthState.STUCK),
     "a stop takes its time too": (seen(status(HEALTHY, state="stopping")), ON, HealthState.STARTING),
@@ -105,6 +111,21 @@ def test_a_diagnosis_says_what_and_what_next() -> None:
     failing = judged(seen(status(HEALTHY, BROKEN))).diagnosis
     assert "weather_data broken: the topic was recreated" in failing.message
     assert failing.next_step == "start over"
+
+
+def test_who_waits_for_what_is_said_once_for_each_what() -> None:
+    pearson = replace(WAITING, name="pearson_correlations")
+    topic = replace(WAITING, name="taxi_trips", waits_for="its topic")
+    waiting = judged(seen(status(WAITING, pearson, topic, IDLE))).diagnosis
+    assert str(waiting) == (
+        "ingestion has nothing to do for now: rollup, pearson_correlations wait for ingestion, which is off; "
+        "taxi_trips waits for its topic."
+    )
+    partly = judged(seen(status(WAITING, HEALTHY, BROKEN))).diagnosis
+    assert partly.message == (
+        "ingestion runs, but not all of it: weather_data broken: the topic was recreated; "
+        "rollup waits for ingestion, which is off"
+    )
 
 
 def test_a_job_that_a_person_stopped_is_off_until_a_person_starts_it() -> None:

@@ -71,6 +71,12 @@ def test_while_the_job_is_away_nothing_is_over() -> None:
     assert alerts == []
 
 
+def problems_of(stream: StreamStatus) -> list[Problem]:
+    begun = at(0).isoformat()
+    status = Status("ingestion", Driver("a", "h"), 1, begun, begun, JobState.RUNNING, "f", streams=(stream,))
+    return list(stream_problems(status, settings_from({})))
+
+
 CALM = StreamStatus("taxi_trips", state=StreamState.HEALTHY, rows_today=95, refused_today=5, lag_s=300.0)
 STREAM_CASES = {
     "calm": (CALM, []),
@@ -84,15 +90,36 @@ STREAM_CASES = {
     ),
     "few messages say nothing": (replace(CALM, rows_today=0, refused_today=99), []),
     "lag unknown": (replace(CALM, lag_s=None), []),
+    "messages lost": (replace(CALM, lost_messages="218 of offsets 10 to 227"), ["lost:taxi_trips"]),
+    "waiting for a moment": (replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off"), []),
+    "waiting for longer than a lag may last": (
+        replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=301.0),
+        ["waiting:taxi_trips"],
+    ),
 }
 
 
 @pytest.mark.parametrize("case", STREAM_CASES)
 def test_stream_problems(case: str) -> None:
     stream, expected = STREAM_CASES[case]
-    status = Status("ingestion", Driver("a", "h"), 1, at(0).isoformat(), at(0).isoformat(), JobState.RUNNING, "f")
-    found = stream_problems(replace(status, streams=(stream,)), settings_from({}))
-    assert [problem.key for problem in found] == expected
+    assert [problem.key for problem in problems_of(stream)] == expected
+
+
+def test_lost_messages_say_how_many_and_where_it_is_explained() -> None:
+    (problem,) = problems_of(replace(CALM, lost_messages="218 messages of offsets 10 to 227"))
+    lost = problem.diagnosis
+    assert "218 messages of offsets 10 to 227" in lost.message
+    assert "what was skipped is gone" in lost.next_step
+    assert "docs/troubleshoot.md" in lost.next_step
+
+
+def test_a_wait_says_for_what_and_is_no_fault_of_ours() -> None:
+    waiting = replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=600.0)
+    (problem,), (known,) = problems_of(waiting), problems_of(replace(waiting, next_step="switch it on"))
+    behind = "taxi_trips is 10 minutes behind (more than 5 minutes)"
+    assert problem.diagnosis.message == f"{behind}: it waits for ingestion, which is off"
+    assert problem.diagnosis.external
+    assert known.diagnosis.next_step == "switch it on"
 
 
 def test_a_rejected_setting_is_a_problem_of_its_own() -> None:

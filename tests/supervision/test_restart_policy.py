@@ -59,6 +59,13 @@ CASES = {
     "out of date for the same settings again": (HealthState.OUT_OF_DATE, WatchMemory(restarted_for="new"), CALM, None),
     "no run follows the driver": (HealthState.HEALTHY, FRESH, replace(CALM, unattended_for=LONG), RestartAction.ADOPT),
     "no run follows it for a moment": (HealthState.HEALTHY, FRESH, replace(CALM, unattended_for=SHORT), None),
+    "it waits for somebody else": (HealthState.WAITING, FRESH, replace(CALM, same_for=LONG), None),
+    "it waits, and no run follows the driver": (
+        HealthState.WAITING,
+        FRESH,
+        replace(CALM, unattended_for=LONG),
+        RestartAction.ADOPT,
+    ),
     "switched off": (HealthState.SWITCHED_OFF, FRESH, replace(CALM, unattended_for=LONG), None),
     "the path has changed, nothing runs at the old one": (
         HealthState.DEAD,

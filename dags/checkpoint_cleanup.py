@@ -6,7 +6,8 @@ off for `KEEP_CHECKPOINTS`; staging of dead drivers; log entries and markers old
 `KEEP_LOG_ENTRIES`); dead letters older than `KEEP_DEAD_LETTERS`; old tokens, answers and half-written documents. Never
 anything of a live stream. The publication logs say where each stream stands, so nothing is lost or doubled by it.
 
-**Start** Runs by itself at 03:23 UTC. By hand it only *says* what it would remove, as long as `dry_run` is on.
+**Start** Runs by itself at 03:23 in Boston, summer and winter. By hand it only *says* what it would remove, as long as
+`dry_run` is on.
 
 **Reset a stream** Trigger with `reset` = its name and `dry_run` off: the stream stops, loses its checkpoint and starts
 again from its log; the others go on.
@@ -25,7 +26,8 @@ rollup, `analytics_rebuild` brings back what was ingested).
 import os
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable, Param
 from request_from_params import upkeep
 from spark_streams.request_operator import RequestOperator
 
@@ -37,7 +39,7 @@ with DAG(
     "checkpoint_cleanup",
     description="Daily: old checkpoints, staging, log entries and dead letters; by hand also reset and start over",
     doc_md=__doc__,
-    schedule="23 3 * * *",
+    schedule=CronTriggerTimetable("23 3 * * *", timezone=pendulum.timezone("America/New_York")),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import pendulum
+
 from spark_jobs.documents.requests import CLEANUP, COMPACTION, REBUILD, RESET, START_OVER
 from spark_jobs.stream_jobs import StreamJob
 
@@ -42,5 +44,25 @@ def compaction(_job: StreamJob, params: Mapping[str, Any], _is_manual: bool) -> 
 
 
 def rebuild(_job: StreamJob, params: Mapping[str, Any], _is_manual: bool) -> RequestedWork:
-    """Request a rebuild of the days from `from` to `to`, both included."""
-    return RequestedWork(REBUILD, {"from": params["from"], "to": params["to"]})
+    """Request a rebuild of the UTC days from `from` to `to`, both included.
+
+    Raises:
+        ValueError: one of them is no day, or they are the wrong way round.
+    """
+    first, last = _day(params, "from"), _day(params, "to")
+    if last < first:
+        raise ValueError(f"'from' ({first}) is after 'to' ({last})")
+    return RequestedWork(REBUILD, {"from": first.to_date_string(), "to": last.to_date_string()})
+
+
+def last_days(count: int) -> tuple[str, str]:
+    """Return the first and the last of the newest UTC days, today included, as a form takes them."""
+    today = pendulum.today("UTC")
+    return today.subtract(days=count - 1).to_date_string(), today.to_date_string()
+
+
+def _day(params: Mapping[str, Any], name: str) -> pendulum.Date:
+    try:
+        return pendulum.from_format(params[name], "YYYY-MM-DD").date()
+    except ValueError as wrong:
+        raise ValueError(f"'{name}' is {params[name]!r}; allowed: a day such as 2018-12-01 ({wrong})") from None

@@ -26,8 +26,9 @@ of this task is retried every 30 seconds.)
 """
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+import pendulum
 from airflow.sdk import DAG
 from spark_streams.watch_sensor import WatchSensor
 
@@ -40,7 +41,7 @@ for job in STREAM_JOBS.values():
         doc_md=__doc__,
         schedule="@continuous",
         # Without one the first run's interval is empty, and Airflow 3.3 takes the second run for the first one again.
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
         catchup=False,
         max_active_runs=1,
         tags=["streams"],

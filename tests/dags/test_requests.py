@@ -9,10 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
-from request_from_params import RequestedWork, compaction, upkeep
+from request_from_params import RequestedWork, compaction, last_days, rebuild, upkeep
 from spark_streams import response_trigger
 from spark_streams.request_operator import RequestOperator
 from spark_streams.response_trigger import ResponseTrigger
@@ -70,6 +71,41 @@ def test_what_a_clean_up_requests(
 def test_reset_and_start_over_at_once_is_refused() -> None:
     with pytest.raises(ValueError, match="choose one"):
         upkeep(INGESTION, {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, True)
+
+
+def test_a_rebuild_requests_days() -> None:
+    days = {"from": "2018-11-28", "to": "2018-12-02"}
+    assert rebuild(ANALYTICS_JOB, days, True) == RequestedWork("rebuild", days)
+    same = {"from": "2018-12-02", "to": "2018-12-02"}
+    assert rebuild(ANALYTICS_JOB, same, True).arguments == same
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "why"),
+    [
+        ("2018-02-30", "2018-03-01", "'from' is '2018-02-30'; allowed: a day"),
+        ("2018-02-01", "soon", "'to' is 'soon'; allowed: a day"),
+        ("2018-12-02", "2018-12-01", r"'from' \(2018-12-02\) is after 'to' \(2018-12-01\)"),
+    ],
+)
+def test_days_that_are_none_are_refused(first: str, last: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        rebuild(ANALYTICS_JOB, {"from": first, "to": last}, True)
+
+
+def test_what_contradicts_itself_is_not_tried_again(spark_env: Path) -> None:
+    env = {"SPARK_ENV_PATH": str(spark_env)}
+    task = RequestOperator(task_id="t", job=ANALYTICS_JOB, from_params=rebuild, timeout=timedelta(hours=1), env=env)
+    with pytest.raises(AirflowFailException, match="is after"):
+        task.execute({"dag_run": MANUAL, "params": {"from": "2018-12-02", "to": "2018-12-01"}})
+
+
+def test_the_form_of_a_rebuild_shows_the_last_seven_days(spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_ENV_PATH", str(spark_env))
+    monkeypatch.setattr(pendulum, "today", lambda zone: pendulum.datetime(2018, 12, 2, tz=zone))
+    assert last_days(7) == ("2018-11-26", "2018-12-02")
+    params = DagBag(CHECKOUT / "dags", collect_dags=True).dags["analytics_rebuild"].params
+    assert (params["from"], params["to"]) == ("2018-11-26", "2018-12-02")
 
 
 def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ class StreamJob:
     """stream -> the setting that switches it; one that is not here is on while the job is"""
 
     def reads(self, setting: str) -> bool:
-        """Tell whether the setting is this job's."""
+        """Return whether the setting is this job's."""
         return not setting.startswith(self.others)
 
     @property
@@ -48,7 +48,7 @@ class StreamJob:
         """Read this job's settings; what only another job reads stays at its default.
 
         Raises:
-            SettingsError: with every value that is not allowed.
+            SettingsError: a ValueError with a line for every value that is not allowed.
         """
         return settings_from({name: text for name, text in env.items() if self.reads(name)})
 
@@ -57,11 +57,11 @@ class StreamJob:
         return Layout(Path(getattr(settings, self.root_setting)))
 
     def is_enabled(self, settings: Settings) -> bool:
-        """Tell whether the job is to run at all."""
+        """Return whether the job is to run at all."""
         return bool(getattr(settings, self.flag))
 
     def needs_restart(self, setting: str) -> bool:
-        """Tell whether a running job has to be started again to take up a change of this setting."""
+        """Return whether a running job has to be started again to take up a change of this setting."""
         followed = {self.flag, *self.stream_flags.values()}
         return self.reads(setting) and setting not in _READ_BY_AIRFLOW_ALONE | followed
 

@@ -31,22 +31,22 @@ _MAX_FAILURES = 20
 class WatchTrigger(BaseTrigger):
     """Ends with one event, a Finding as a dictionary.
 
-    `job`: the import path of a StreamJob. `fallbacks`: its settings as they are where no Variable says otherwise.
+    `job_path`: where its StreamJob is imported from. `fallbacks`: the job's settings where no Variable says otherwise.
     """
 
-    def __init__(self, job: str, root: str, fallbacks: Mapping[str, str]) -> None:
+    def __init__(self, job_path: str, root: str, fallbacks: Mapping[str, str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.job = job
+        self.job_path = job_path
         self.root = root
         self.fallbacks = dict(fallbacks)
         self._failures = 0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("job", "root", "fallbacks")
+        names = ("job_path", "root", "fallbacks")
         return "spark_streams.watch_trigger.WatchTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        job: StreamJob = resolve_name(self.job)
+        job: StreamJob = resolve_name(self.job_path)
         watch = Watch(job, Layout(Path(self.root)), VariableReader(self.fallbacks), RunCounter(job.name))
         while (finding := await self._looked(watch)) is None:
             await asyncio.sleep(POLL_S)

@@ -19,18 +19,18 @@ class DriverObservation:
     """how long this observer has been awake without seeing a new heartbeat"""
 
     def has_ended(self) -> bool:
-        """Tell whether it said so itself."""
+        """Return whether it said so itself."""
         return self.status is not None and self.status.state in ENDED_JOB_STATES
 
     def is_silent(self, now: datetime, stale_after: timedelta) -> bool:
-        """Tell whether the heartbeat is old, by the clock *and* by our own watching.
+        """Return whether the heartbeat is old, by the clock *and* by our own watching.
 
         A machine that was asleep finds every heartbeat old.
         """
         return self.status is not None and min(self.status.age(now), self.unchanged_for) > stale_after
 
     def is_live(self, now: datetime, stale_after: timedelta) -> bool:
-        """Tell whether it runs, as far as can be seen."""
+        """Return whether it runs, as far as can be seen."""
         return self.status is not None and not (self.has_ended() or self.is_gone or self.is_silent(now, stale_after))
 
 
@@ -58,7 +58,7 @@ class DriverObserver:
 
 
 def live_at_first_look(status: Status | None, now: datetime, stale_after: timedelta) -> bool:
-    """Tell by one look only whether the heartbeat is fresh and its processes are not known to be gone."""
+    """Return, by one look only, whether the heartbeat is fresh and its processes are not known to be gone."""
     return (
         status is not None
         and status.is_live(now, stale_after)

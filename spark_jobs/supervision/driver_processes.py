@@ -27,7 +27,7 @@ def this_host() -> str:
 
 
 def is_on_this_host(driver: Driver) -> bool:
-    """Tell whether the driver's process ids are from the space of ours."""
+    """Return whether the driver's process ids are from the space of ours."""
     return driver.host.partition("/")[2] == _process_space()
 
 
@@ -61,12 +61,12 @@ def _running(driver: Driver) -> dict[str, psutil.Process]:
 
 
 def is_certainly_dead(driver: Driver) -> bool:
-    """Tell whether the driver ran on this host and does not any more. False where only another host could know."""
+    """Return whether the driver ran on this host and does not any more. False where only another host could know."""
     return is_on_this_host(driver) and not running(driver)
 
 
 def instance_is_certainly_dead(layout: Layout, instance: str) -> bool:
-    """Tell the same of a driver known by name only: its token says who it was."""
+    """Return the same of a driver known by name only: its token says who it was."""
     for number in range(newest_token(layout), 0, -1):
         driver = token_driver(layout, number)
         if driver is not None and driver.instance == instance:

@@ -36,13 +36,17 @@ class Health:
 
 
 def judge(
-    job: StreamJob, observation: DriverObservation, effective: EffectiveSettings, held: str | None, now: datetime
+    job: StreamJob,
+    observation: DriverObservation,
+    effective: EffectiveSettings,
+    held_because: str | None,
+    now: datetime,
 ) -> Health:
-    """Judge a job. Only dead and stuck call for a restart; a slow batch, an idle topic and a wait for others do not.
+    """Judge a job. A slow batch, an idle topic and a wait for somebody else call for no restart.
 
-    `held`: why a person stopped the job by hand, None where nobody did.
+    `held_because`: why a person stopped the job by hand, None where nobody did.
     """
-    off, status = _why_off(job, effective, held), observation.status
+    off, status = _why_off(job, effective, held_because), observation.status
     if status is None or not observation.is_live(now, effective.settings.HEARTBEAT_STALE_AFTER):
         if off is not None:
             return Health(HealthState.SWITCHED_OFF, off)
@@ -64,11 +68,11 @@ def judge(
     return _running(job.name, [stream for stream in status.streams if stream.state != StreamState.OFF])
 
 
-def _why_off(job: StreamJob, effective: EffectiveSettings, held: str | None) -> Diagnosis | None:
+def _why_off(job: StreamJob, effective: EffectiveSettings, held_because: str | None) -> Diagnosis | None:
     if not effective.desired_state.job_enabled:
         return Diagnosis(f"{job.name} is switched off by {job.flag}", f"set the Variable {job.flag} to true")
-    if held is not None:
-        return Diagnosis(f"{job.name} was stopped by hand ({held})", f"trigger the DAG {job.name} to start it")
+    if held_because is not None:
+        return Diagnosis(f"{job.name} was stopped by hand ({held_because})", f"trigger the DAG {job.name} to start it")
     return None
 
 

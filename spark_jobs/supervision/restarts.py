@@ -19,7 +19,7 @@ def pause_before(restarts: Restarts) -> timedelta:
 
 
 def is_due(restarts: Restarts, now: datetime) -> bool:
-    """Tell whether the pause before the next restart is over."""
+    """Return whether the pause before the next restart is over."""
     if restarts.has_given_up:
         return False
     return restarts.last_at is None or now - datetime.fromisoformat(restarts.last_at) >= pause_before(restarts)

@@ -112,6 +112,19 @@ def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> N
     assert found.action is RestartAction.START, "at once, whatever was before"
 
 
+def test_a_job_that_waits_for_another_says_so_and_is_left_alone(place: Place) -> None:
+    waiting = StreamStatus("rollup", state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=10.0)
+    place.driver(streams=(waiting,))
+    watch = place.watch()
+    assert watch.look() is None
+    memory = watch_memory.read_memory(place.layout)
+    assert (memory.health, "rollup waits for ingestion, which is off" in memory.sentence) == ("waiting", True)
+    place.driver(streams=(replace(waiting, lag_s=3600.0),))
+    found = watch.look()
+    assert found
+    assert (found.action, [alert.key for alert in found.alerts]) == (None, ["waiting:rollup"])
+
+
 def test_what_only_a_person_can_help_is_told_and_not_tried_again_before_a_setting_changes(place: Place) -> None:
     fingerprint = INGESTION.fingerprint(settings_from(place.variables))
     failed = FailedStart("/out cannot be written", "give access", retry_helps=False, settings_fingerprint=fingerprint)

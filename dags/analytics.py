@@ -1,9 +1,10 @@
 """
 # Analytics: nine live results
 
-Runs the analytics job until it is stopped: one rollup query over the four topics, and one query per analytic, each
-keeping `ANALYTICS_OUTPUT_PATH/<analytic>/year=/month=/date=/hour=/data.parquet` up to date. Usually `watch_analytics`
-triggers this DAG.
+Runs the analytics job until it is stopped: one rollup query that follows what ingestion wrote below
+`OUTPUT_BASE_PATH`, and one query per analytic, each keeping
+`ANALYTICS_OUTPUT_PATH/<analytic>/year=/month=/date=/hour=/data.parquet` up to date. It needs no Kafka. Usually
+`watch_analytics` triggers this DAG.
 
 **Start** Trigger this DAG (the play button). A driver that runs already is adopted, not started twice. One run at a
 time: a second trigger waits in the queue.
@@ -34,6 +35,8 @@ from airflow.sdk import DAG
 from spark_streams.operator import StreamOperator
 from spark_streams.submit import submit_arguments
 
+from spark_jobs.stream_jobs import ANALYTICS_JOB
+
 with DAG(
     "analytics",
     description="Five-minute rollup and nine analytics from the four feeds, until stopped",
@@ -43,4 +46,4 @@ with DAG(
     max_active_runs=1,
     tags=["streams"],
 ):
-    StreamOperator(task_id="run_analytics", job="analytics", **submit_arguments("analytics", os.environ))
+    StreamOperator(task_id="run_analytics", job=ANALYTICS_JOB, **submit_arguments(ANALYTICS_JOB, os.environ))

@@ -5,8 +5,8 @@ By hand, for a range of days: the analytics job makes the rollup's tiles of thos
 has read, publishes them over the old ones day by day while its queries go on, and all nine analytics make the hours
 again that these tiles reach.
 
-**Start** Trigger it with `from` and `to` (UTC days, both included). For a rollup that was lost: from the day before the
-first ingested one to today. A report at midnight belongs to the day before.
+**Start** Trigger it with `from` and `to` (UTC days, both included; the form shows the last seven). For a rollup that
+was lost: from the day before the first ingested one to today. A report at midnight belongs to the day before.
 
 **Stop** Mark the run as failed: the job stops after the day at hand. What is done stays done.
 
@@ -22,8 +22,13 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from spark_streams.request_from_params import rebuild
+from request_from_params import last_days, rebuild
 from spark_streams.request_operator import RequestOperator
+
+from spark_jobs.stream_jobs import ANALYTICS_JOB
+
+# Other defaults each day: a new version of this DAG, at most on the days it runs.
+FIRST, LAST = last_days(7)
 
 with DAG(
     "analytics_rebuild",
@@ -35,11 +40,11 @@ with DAG(
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=13),
     params={
-        "from": Param(type="string", format="date", description="first UTC day to make again, such as 2018-12-01"),
-        "to": Param(type="string", format="date", description="last UTC day to make again"),
+        "from": Param(FIRST, type="string", format="date", description="first UTC day to make again"),
+        "to": Param(LAST, type="string", format="date", description="last UTC day to make again"),
     },
     tags=["upkeep"],
 ):
     RequestOperator(
-        task_id="rebuild", job="analytics", from_params=rebuild, at_most=timedelta(hours=12), env=os.environ
+        task_id="rebuild", job=ANALYTICS_JOB, from_params=rebuild, timeout=timedelta(hours=12), env=os.environ
     )

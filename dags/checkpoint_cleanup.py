@@ -6,7 +6,8 @@ off for `KEEP_CHECKPOINTS`; staging of dead drivers; log entries and markers old
 `KEEP_LOG_ENTRIES`); dead letters older than `KEEP_DEAD_LETTERS`; old tokens, answers and half-written documents. Never
 anything of a live stream. The publication logs say where each stream stands, so nothing is lost or doubled by it.
 
-**Start** Runs by itself at 03:23 UTC. By hand it only *says* what it would remove, as long as `dry_run` is on.
+**Start** Runs by itself at 03:23 in Boston, summer and winter. By hand it only *says* what it would remove, as long as
+`dry_run` is on.
 
 **Reset a stream** Trigger with `reset` = its name and `dry_run` off: the stream stops, loses its checkpoint and starts
 again from its log; the others go on.
@@ -25,17 +26,20 @@ rollup, `analytics_rebuild` brings back what was ingested).
 import os
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
-from spark_streams.request_from_params import ALL_STREAMS, upkeep
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable, Param
+from request_from_params import upkeep
 from spark_streams.request_operator import RequestOperator
 
-NAMES = ["", *ALL_STREAMS]
+from spark_jobs.stream_jobs import STREAM_JOBS
+
+NAMES = ["", *(stream for job in STREAM_JOBS.values() for stream in job.streams)]
 
 with DAG(
     "checkpoint_cleanup",
     description="Daily: old checkpoints, staging, log entries and dead letters; by hand also reset and start over",
     doc_md=__doc__,
-    schedule="23 3 * * *",
+    schedule=CronTriggerTimetable("23 3 * * *", timezone=pendulum.timezone("America/New_York")),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
@@ -55,5 +59,5 @@ with DAG(
     },
     tags=["upkeep"],
 ):
-    for job in ("ingestion", "analytics"):
-        RequestOperator(task_id=job, job=job, from_params=upkeep, at_most=timedelta(hours=2), env=os.environ)
+    for job in STREAM_JOBS.values():
+        RequestOperator(task_id=job.name, job=job, from_params=upkeep, timeout=timedelta(hours=2), env=os.environ)

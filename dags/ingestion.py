@@ -30,6 +30,8 @@ from airflow.sdk import DAG
 from spark_streams.operator import StreamOperator
 from spark_streams.submit import submit_arguments
 
+from spark_jobs.stream_jobs import INGESTION
+
 with DAG(
     "ingestion",
     description="The four feeds from Kafka to Parquet, until stopped",
@@ -39,4 +41,4 @@ with DAG(
     max_active_runs=1,
     tags=["streams"],
 ):
-    StreamOperator(task_id="run_ingestion", job="ingestion", **submit_arguments("ingestion", os.environ))
+    StreamOperator(task_id="run_ingestion", job=INGESTION, **submit_arguments(INGESTION, os.environ))

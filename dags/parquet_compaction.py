@@ -22,8 +22,10 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from spark_streams.request_from_params import STREAMS, compaction
+from request_from_params import compaction
 from spark_streams.request_operator import RequestOperator
+
+from spark_jobs.stream_jobs import INGESTION
 
 with DAG(
     "parquet_compaction",
@@ -35,10 +37,10 @@ with DAG(
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=1),
     params={
-        "feed": Param("", type="string", enum=["", *STREAMS["ingestion"]], description="one feed only; empty: all four")
+        "feed": Param("", type="string", enum=["", *INGESTION.streams], description="one feed only; empty: all four")
     },
     tags=["upkeep"],
 ):
     RequestOperator(
-        task_id="compact", job="ingestion", from_params=compaction, at_most=timedelta(minutes=50), env=os.environ
+        task_id="compact", job=INGESTION, from_params=compaction, timeout=timedelta(minutes=50), env=os.environ
     )

@@ -6,9 +6,10 @@ shows as deferred), until there is something to do; then it does it, ends, and t
 of runs is the history of what had to be remedied.
 
 **What it does** It publishes the Variables as switches (`_control/switches.json`), which the running job follows. It
-judges the job's heartbeat (*healthy, idle, starting, dead, stuck, out of date, switched off*). Dead, stuck or out of
-date: it ends what is left of the driver, gracefully where that is possible, and triggers the job's DAG. It tells of
-incidents: once when one begins, once when it is over (`ALERT_EMAIL`, `ALERT_CONNECTION`; always in this task's log).
+judges the job's heartbeat (*healthy, idle, waiting, starting, dead, stuck, out of date, switched off*). Dead, stuck or
+out of date: it ends what is left of the driver, gracefully where that is possible, and triggers the job's DAG. A job
+that waits for another one is left alone. It tells of incidents: once when one begins, once when it is over
+(`ALERT_EMAIL`, `ALERT_CONNECTION`; always in this task's log).
 
 **Start** Unpause it. It then starts the job's DAG too, also for the first time (where that one is paused, the run
 waits until it is unpaused).
@@ -25,19 +26,22 @@ of this task is retried every 30 seconds.)
 """
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+import pendulum
 from airflow.sdk import DAG
 from spark_streams.watch_sensor import WatchSensor
 
-for job in ("ingestion", "analytics"):
+from spark_jobs.stream_jobs import STREAM_JOBS
+
+for job in STREAM_JOBS.values():
     with DAG(
-        f"watch_{job}",
-        description=f"Keeps the job {job} as the Variables want it, and running",
+        f"watch_{job.name}",
+        description=f"Keeps the job {job.name} as the Variables want it, and running",
         doc_md=__doc__,
         schedule="@continuous",
         # Without one the first run's interval is empty, and Airflow 3.3 takes the second run for the first one again.
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
         catchup=False,
         max_active_runs=1,
         tags=["streams"],

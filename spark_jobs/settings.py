@@ -259,3 +259,16 @@ def in_words(length: timedelta) -> str:
         if count and not rest:
             return f"{count} {unit}{'s' if count > 1 else ''}"
     raise ValueError(f"{length} is not a whole number of seconds above 0")
+
+
+def in_text(default: object) -> str:
+    """Format a default in the form that people write settings in."""
+    if default is None:
+        return ""
+    if isinstance(default, timedelta):
+        return in_words(default)
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+DEFAULTS: Mapping[str, str] = {name: in_text(field.default) for name, field in SETTING_FIELDS.items()}
+"""name -> default of every setting, as people write it; empty where there is none"""

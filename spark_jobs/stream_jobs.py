@@ -2,29 +2,22 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from spark_jobs.catalog import ANALYTICS
-
-# Read by Airflow alone, or followed by a running job through its switches: a change needs no restart.
+from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.paths import Layout
-from spark_jobs.settings import Settings
+from spark_jobs.settings import DEFAULTS, Settings, settings_from
 
-# Read by Airflow alone, or followed by a running job through its switches: a change needs no restart.
-_NO_RESTART = frozenset(
-    {
-        *(analytic.flag for analytic in ANALYTICS),
-        "ENABLE_INGESTION",
-        "ENABLE_ANALYTICS",
-        "DRIVER_LOG_PATH",
-        "RESTART_LIMIT",
-        "LAG_ALERT_AFTER",
-        "DEAD_LETTER_ALERT_PERCENT",
-        "ALERT_EMAIL",
-        "ALERT_CONNECTION",
-    }
-)
+_READ_BY_AIRFLOW_ALONE = {
+    "DRIVER_LOG_PATH",
+    "RESTART_LIMIT",
+    "LAG_ALERT_AFTER",
+    "DEAD_LETTER_ALERT_PERCENT",
+    "ALERT_EMAIL",
+    "ALERT_CONNECTION",
+}
 
 
 @dataclass(frozen=True)
@@ -32,14 +25,20 @@ class StreamJob:
     """One job: `spark_jobs/<name>_job.py`, launched by the DAG of the same name."""
 
     name: str
+    import_path: str
+    """where this object is found again by its name (`pkgutil.resolve_name`): a trigger keeps nothing but text"""
     root_setting: str
     checkpoints_setting: str
     ui_port_setting: str
     flag: str
     others: tuple[str, ...]
-    """beginnings of the settings that only the other job reads"""
+    """beginnings of the settings that only another job reads"""
+    streams: tuple[str, ...]
+    stream_flags: Mapping[str, str] = field(default_factory=dict)
+    """stream -> the setting that switches it; one that is not here is on while the job is"""
 
     def reads(self, setting: str) -> bool:
+        """Return whether the setting is this job's."""
         return not setting.startswith(self.others)
 
     def root(self, settings: Settings) -> Path:
@@ -58,34 +57,54 @@ class StreamJob:
         """The port of the Spark UI."""
         return int(getattr(settings, self.ui_port_setting))
 
+    @property
+    def defaults(self) -> dict[str, str]:
+        """Every setting of this job with its default, as people write it."""
+        return {name: text for name, text in DEFAULTS.items() if self.reads(name)}
+
+    def settings(self, env: Mapping[str, str]) -> Settings:
+        """Read this job's settings; what only another job reads stays at its default.
+
+        Raises:
+            SettingsError: a ValueError with a line for every value that is not allowed.
+        """
+        return settings_from({name: text for name, text in env.items() if self.reads(name)})
+
+
     def is_enabled(self, settings: Settings) -> bool:
+        """Return whether the job is to run at all."""
         return bool(getattr(settings, self.flag))
 
     def needs_restart(self, setting: str) -> bool:
-        """Whether a running job has to be started again to take up a change of this setting."""
-        return setting not in _NO_RESTART and self.reads(setting)
+        """Return whether a running job has to be started again to take up a change of this setting."""
+        followed = {self.flag, *self.stream_flags.values()}
+        return self.reads(setting) and setting not in _READ_BY_AIRFLOW_ALONE | followed
 
     def fingerprint(self, settings: Settings) -> str:
-        """Changes exactly when a setting does that this job reads once, at its start."""
+        """Hash the settings that this job reads once, at its start: it changes exactly when one of them does."""
         ignored = {name for name in type(settings).model_fields if not self.needs_restart(name)}
-        told = settings.model_dump(mode="json", exclude=ignored)
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        read = settings.model_dump(mode="json", exclude=ignored)
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:16]
 
 
 INGESTION = StreamJob(
     "ingestion",
+    import_path="spark_jobs.stream_jobs:INGESTION",
     root_setting="OUTPUT_BASE_PATH",
     checkpoints_setting="CHECKPOINT_BASE_PATH",
     ui_port_setting="INGESTION_UI_PORT",
     flag="ENABLE_INGESTION",
     others=("ANALYTICS_", "WINDOW_", "SLIDE_", "ENABLE_ANALYTICS", *(analytic.flag for analytic in ANALYTICS)),
+    streams=tuple(feed.name for feed in FEEDS),
 )
 ANALYTICS_JOB = StreamJob(
     "analytics",
+    import_path="spark_jobs.stream_jobs:ANALYTICS_JOB",
     root_setting="ANALYTICS_OUTPUT_PATH",
     checkpoints_setting="ANALYTICS_CHECKPOINT_PATH",
     ui_port_setting="ANALYTICS_UI_PORT",
     flag="ENABLE_ANALYTICS",
+    # It follows what ingestion wrote, so of ingestion's settings it needs the output path alone.
     others=(
         "INGESTION_",
         "ENABLE_INGESTION",
@@ -96,5 +115,7 @@ ANALYTICS_JOB = StreamJob(
         "ON_LOST_MESSAGES",
         "ACCIDENT_TIME_ZONE",
     ),
+    streams=(ROLLUP, *(analytic.name for analytic in ANALYTICS)),
+    stream_flags={analytic.name: analytic.flag for analytic in ANALYTICS},
 )
 STREAM_JOBS = {job.name: job for job in (INGESTION, ANALYTICS_JOB)}

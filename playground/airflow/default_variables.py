@@ -7,8 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from plugins.spark_streams.submit import in_text
-from spark_jobs.settings import SETTING_FIELDS
+from spark_jobs.settings import SETTING_FIELDS, in_text
 
 
 def settings_as_variables(env: Mapping[str, str]) -> dict[str, str]:

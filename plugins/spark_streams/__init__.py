@@ -1,1 +1,1 @@
-"""What the DAGs and the Airflow plugin share. DAGs import it as `streams`: Airflow puts plugins/ on sys.path."""
+"""Spark Structured Streaming jobs under Airflow: started, followed, watched, asked for upkeep. A job is an argument."""

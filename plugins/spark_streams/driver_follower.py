@@ -7,51 +7,50 @@ from pathlib import Path
 
 from spark_jobs.documents.status import Status
 from spark_jobs.paths import Layout
-from spark_jobs.supervision import driver_exit, driver_processes
+from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.driver_exit import DriverExit
 from spark_jobs.supervision.driver_observation import DriverObserver
-from spark_streams.driver_start import last_words
+from spark_streams.driver_start import last_lines
 
 log = logging.getLogger(__name__)
 
 POLL_S = 2.0
 
 
-class Follower:
-    """`look` every few seconds; it says how the driver ended, once it has."""
+class DriverFollower:
+    """Polled every few seconds; says how the driver ended, once it has."""
 
-    def __init__(self, job: str, layout: Layout, stale_after: timedelta, instance: str | None) -> None:
+    def __init__(self, job: str, layout: Layout, stale_after: timedelta) -> None:
         self.job = job
         self.layout = layout
         self.stale_after = stale_after
-        self.instance = instance
         self.last: Status | None = None
-        self._lookout = DriverObserver(layout)
+        self._observer = DriverObserver(layout)
 
-    def try_to_look(self) -> DriverExit | None:
-        """What cannot be read at the moment says nothing of the driver's end."""
+    def try_to_poll(self) -> DriverExit | None:
+        """Poll, where it can be read: what cannot at the moment says nothing of the driver's end."""
         try:
-            return self.look()
+            return self.poll()
         except OSError as failure:
             log.warning("the heartbeat of %s cannot be read: %s", self.job, failure)
             return None
 
-    def look(self) -> DriverExit | None:
-        sight, now = self._lookout.look(time.monotonic()), datetime.now(UTC)
-        if sight.status is None:
+    def poll(self) -> DriverExit | None:
+        """Look once; None while the driver runs."""
+        observation, now = self._observer.look(time.monotonic()), datetime.now(UTC)
+        status = observation.status
+        if status is None:
             return self._vanished()
-        if self.last is not None and sight.status.driver.instance != self.last.driver.instance:
-            log.info(
-                "driver %s (token %d) has taken over; following it", sight.status.driver.instance, sight.status.token
-            )
-        self.last, self.instance = sight.status, sight.status.driver.instance
-        if sight.has_ended():
-            return driver_exit.told(sight.status)
-        if sight.is_gone:
-            return driver_exit.sudden(self.job, last_words(self.log_file))
-        if sight.is_silent(now, self.stale_after):
-            is_there = driver_processes.is_on_this_host(sight.status.driver)
-            return driver_exit.silent(self.job, sight.status.age(now).total_seconds(), is_there)
+        if self.last is not None and status.driver.instance != self.last.driver.instance:
+            log.info("driver %s has the lease now (token %d); following it", status.driver.instance, status.token)
+        self.last = status
+        if observation.has_ended():
+            return DriverExit.reported(status)
+        if observation.is_gone:
+            return self._crashed()
+        if observation.is_silent(now, self.stale_after):
+            is_there = driver_processes.is_on_this_host(status.driver)
+            return DriverExit.unresponsive(self.job, status.age(now).total_seconds(), is_there)
         return None
 
     @property
@@ -62,4 +61,7 @@ class Follower:
         """The control folder was removed, as a job that starts over does for a moment."""
         if self.last is None or not driver_processes.is_certainly_dead(self.last.driver):
             return None
-        return driver_exit.sudden(self.job, last_words(self.log_file))
+        return self._crashed()
+
+    def _crashed(self) -> DriverExit:
+        return DriverExit.crashed(self.job, last_lines(self.log_file))

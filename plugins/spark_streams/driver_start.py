@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from spark_jobs.paths import Layout
-from spark_jobs.settings import Settings
-
 _KEPT_LOGS = 10
 _TAIL_BYTES = 16 * 1024
 
@@ -22,9 +19,8 @@ class StartedDriver:
     log: Path
 
 
-def new_log(job: str, settings: Settings, layout: Layout, now: datetime) -> Path:
-    """A log file for this start; the oldest ones of the job are removed."""
-    folder = Path(settings.DRIVER_LOG_PATH) if settings.DRIVER_LOG_PATH else layout.driver_logs
+def new_log(job: str, folder: Path, now: datetime) -> Path:
+    """Name a log file for this start, and remove the job's oldest ones."""
     folder.mkdir(parents=True, exist_ok=True)
     started = sorted(folder.glob(f"{job}-*.log"))
     for old in started[: -(_KEPT_LOGS - 1)]:
@@ -34,6 +30,7 @@ def new_log(job: str, settings: Settings, layout: Layout, now: datetime) -> Path
 
 
 def start_driver(command: Sequence[str], env: Mapping[str, str], log: Path) -> StartedDriver:
+    """Start the process, which finds its log's path in DRIVER_LOG."""
     # Appending, also after the driver has emptied the file (spark_jobs/runtime/driver_log.py).
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -48,12 +45,12 @@ def start_driver(command: Sequence[str], env: Mapping[str, str], log: Path) -> S
 
 
 def without_airflow(env: Mapping[str, str]) -> dict[str, str]:
-    """The worker's environment without Airflow's settings and secrets, which are none of the driver's business."""
+    """Leave out Airflow's settings and secrets, which are none of the driver's business."""
     return {name: value for name, value in env.items() if not name.lstrip("_").startswith("AIRFLOW")}
 
 
-def last_words(log: Path | None, lines: int = 40) -> str:
-    """The end of what a driver printed; empty where it cannot be read from here."""
+def last_lines(log: Path | None, lines: int = 40) -> str:
+    """Read the end of what a driver printed; empty where it cannot be read from here."""
     if log is None:
         return ""
     try:

@@ -1,10 +1,9 @@
-"""Asks the owning job for something and waits, deferred, for its answer; where the job is off, has it done here."""
+"""Requests something of the owning job and waits, deferred, for its answer; where the job is off, has it done here."""
 
 import os
 import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator, Context
@@ -15,99 +14,113 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Request
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
-from spark_jobs.settings import Settings, settings_from
-from spark_jobs.stream_jobs import STREAM_JOBS
-from spark_streams.request_from_params import RequestedWork
-from spark_streams.response_trigger import ANSWERED, LATE, AnswerTrigger
-from spark_streams.submit import REPOSITORY, rendered_settings, spark_environment
+from spark_jobs.stream_jobs import StreamJob
+from spark_streams.driver_start import without_airflow
+from spark_streams.response_trigger import Outcome, ResponseTrigger
+from spark_streams.submit import rendered_settings, spark_env_path, spark_environment
 
-FromParams = Callable[[str, Mapping[str, Any], bool], RequestedWork | None]
+RequestFromParams = Callable[[StreamJob, Mapping[str, Any], bool], tuple[str, Mapping[str, Any]] | None]
+"""(job, parameters of the run, whether a person started it) -> kind of request and its arguments"""
 _RETRY_AFTER = timedelta(minutes=1)
 _BACKSTOP = timedelta(minutes=5)
 """how much later Airflow's own timeout comes than ours, which withdraws the request"""
+_JOB_STARTED = 3
+"""exit code of run_requests: a job that started meanwhile does the rest"""
 
 
 class RequestOperator(BaseOperator):
-    """`from_params(job, params, is_manual)` says what to ask for; None skips the task. The XCom is the last answer."""
+    """Requests what `from_params` says; None skips the task. The XCom is the last answer.
+
+    Raises:
+        AirflowFailException: where trying again cannot help: a refusal, a failure, no answer within `timeout`.
+    """
 
     template_fields = ("environment",)
 
     def __init__(
-        self, *, job: str, from_params: FromParams, at_most: timedelta, env: Mapping[str, str], **options: Any
+        self,
+        *,
+        job: StreamJob,
+        from_params: RequestFromParams,
+        timeout: timedelta,
+        env: Mapping[str, str],
+        **options: Any,
     ) -> None:
-        # A request is safe to repeat; what one refuses for good is no retry's business (AirflowFailException).
-        super().__init__(execution_timeout=at_most + _BACKSTOP, retries=2, retry_delay=_RETRY_AFTER, **options)
-        spark_env = Path(env.get("SPARK_ENV_PATH") or REPOSITORY / ".venv" / "spark")
+        # A request is safe to repeat.
+        super().__init__(execution_timeout=timeout + _BACKSTOP, retries=2, retry_delay=_RETRY_AFTER, **options)
+        spark_env = spark_env_path(env)
         self.job = job
         self.from_params = from_params
-        self.at_most = at_most
+        self.timeout = timeout
         self.python = str(spark_env / "bin" / "python")
-        self.environment = spark_environment(spark_env, env, REPOSITORY) | rendered_settings(env)
+        self.environment = spark_environment(spark_env, env) | rendered_settings(job, env)
         self._process: subprocess.Popen[str] | None = None
         self._request_id: str | None = None
 
     def execute(self, context: Context) -> Any:
+        """Write the request and wait for the answer."""
         is_manual = context["dag_run"].run_type == "manual"
-        requested = self.from_params(self.job, context["params"], is_manual)
+        try:
+            requested = self.from_params(self.job, context["params"], is_manual)
+        except ValueError as wrong:
+            raise AirflowFailException(str(wrong)) from None
         if requested is None:
-            raise AirflowSkipException(f"nothing is asked of the {self.job} job")
+            raise AirflowSkipException(f"nothing is requested of the {self.job.name} job")
+        kind, arguments = requested
         now = datetime.now(UTC)
-        request = Request(requests.new_id(requested.kind, now), requested.kind, iso(now), requested.arguments)
+        request = Request(requests.new_id(kind, now), kind, iso(now), arguments)
         requests.ask(self._layout, request)
-        self.log.info(
-            "Asked the %s job for %s %s as %s", self.job, requested.kind, dict(requested.arguments), request.id
-        )
-        return self._wait(request.id, iso(now + self.at_most))
+        self.log.info("Requested %s %s of the %s job as %s", kind, dict(arguments), self.job.name, request.id)
+        return self._wait(request.id, iso(now + self.timeout))
 
     def answered(self, _context: Context, event: Mapping[str, Any], request_id: str, deadline: str) -> Any:
-        """Woken by the trigger."""
-        if event["what"] == ANSWERED:
-            return self._told(request_id)
-        if event["what"] == LATE:
+        """Go on after the trigger."""
+        if event["outcome"] == Outcome.ANSWERED:
+            return self._result(request_id)
+        if event["outcome"] == Outcome.LATE:
             requests.withdraw(self._layout, request_id)
             raise AirflowFailException(
-                f"no last answer within {self.at_most}; the request was withdrawn, and the job stops at its next step. "
+                f"no last answer within {self.timeout}; the request was withdrawn, and the job stops at its next step. "
                 "Look at the job's log for what took so long, then run this again: what was done stays done."
             )
         return self._wait(request_id, deadline)
 
     def on_kill(self) -> None:
+        """Withdraw the request that is carried out here."""
         if self._process is not None:
             self._process.terminate()  # crash-safe: the next one to look carries on
         if self._request_id is not None:
             requests.withdraw(self._layout, self._request_id)
 
     @property
-    def _settings(self) -> Settings:
-        return settings_from(self.environment)
+    def _layout(self) -> Layout:
+        return self.job.layout(self.job.settings(self.environment))
 
     @property
-    def _layout(self) -> Layout:
-        return STREAM_JOBS[self.job].layout(self._settings)
+    def _stale_after(self) -> timedelta:
+        return self.job.settings(self.environment).HEARTBEAT_STALE_AFTER
 
     def _wait(self, request_id: str, deadline: str) -> Any:
         status = read_status(self._layout)
-        if status is None or not status.is_live(datetime.now(UTC), self._settings.HEARTBEAT_STALE_AFTER):
+        if status is None or not status.is_live(datetime.now(UTC), self._stale_after):
             self._run_requests(request_id)
         answer = requests.answer_to(self._layout, request_id)
-        return self._told(request_id) if answer is not None and answer.is_final else self._defer(request_id, deadline)
+        return self._result(request_id) if answer is not None and answer.is_final else self._defer(request_id, deadline)
 
     def _defer(self, request_id: str, deadline: str) -> NoReturn:
-        stale_after_s = self._settings.HEARTBEAT_STALE_AFTER.total_seconds()
         self.defer(
-            trigger=AnswerTrigger(str(self._layout.root), request_id, stale_after_s, deadline),
+            trigger=ResponseTrigger(str(self._layout.root), request_id, self._stale_after.total_seconds(), deadline),
             method_name="answered",
             kwargs={"request_id": request_id, "deadline": deadline},
-            timeout=self.at_most + _BACKSTOP,
+            timeout=self.timeout + _BACKSTOP,
         )
 
     def _run_requests(self, request_id: str) -> None:
-        self.log.info("The %s job is off: carrying it out here, without Spark", self.job)
+        self.log.info("The %s job is off: carrying it out here, without Spark", self.job.name)
         self._request_id = request_id
-        own = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
         self._process = subprocess.Popen(
-            [self.python, "-m", "spark_jobs.run_requests", self.job],
-            env=own | self.environment,
+            [self.python, "-m", "spark_jobs.run_requests", self.job.name],
+            env=without_airflow(os.environ) | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -117,10 +130,10 @@ class RequestOperator(BaseOperator):
             self.log.info(line.rstrip())
         code = self._process.wait()
         self._process = self._request_id = None
-        if code not in (0, 3):  # 3: a job that started meanwhile took over
+        if code not in (0, _JOB_STARTED):
             raise AirflowFailException(f"carrying it out ended with exit code {code}; the lines above say why")
 
-    def _told(self, request_id: str) -> dict[str, Any]:
+    def _result(self, request_id: str) -> dict[str, Any]:
         answer = requests.answer_to(self._layout, request_id)
         if answer is None:
             raise AirflowFailException(f"the answer to {request_id} is gone; run this again")
@@ -128,5 +141,5 @@ class RequestOperator(BaseOperator):
             self.log.info(", ".join(f"{name}: {value}" for name, value in line.items()))
         self.log.info(answer.sentence)
         if answer.state != requests.DONE:
-            raise AirflowFailException(f"the {self.job} job says: {answer.sentence}")
+            raise AirflowFailException(f"the {self.job.name} job says: {answer.sentence}")
         return {"sentence": answer.sentence, "report": list(answer.report)}

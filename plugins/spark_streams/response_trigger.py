@@ -3,22 +3,32 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from spark_jobs.documents import requests
+from spark_jobs.documents.requests import Answer
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 
-ANSWERED, UNATTENDED, LATE = "answered", "unattended", "late"
 UNATTENDED_AFTER = timedelta(seconds=20)
 """a job may be just starting, or be replaced: only then is nobody there"""
 
 
-class AnswerTrigger(BaseTrigger):
-    """Fires once the last answer stands, when no job is there to give one, or at the deadline."""
+class Outcome(StrEnum):
+    """Why the wait is over."""
+
+    ANSWERED = "answered"
+    UNATTENDED = "unattended"
+    """no job is there to answer"""
+    LATE = "late"
+
+
+class ResponseTrigger(BaseTrigger):
+    """Ends with one event, its Outcome."""
 
     def __init__(self, root: str, request_id: str, stale_after_s: float, deadline: str, poll_s: float = 2.0) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -30,36 +40,36 @@ class AnswerTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         names = ("root", "request_id", "stale_after_s", "deadline", "poll_s")
-        return "spark_streams.response_trigger.AnswerTrigger", {name: getattr(self, name) for name in names}
+        return "spark_streams.response_trigger.ResponseTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        told, attended_at = "", datetime.now(UTC)
+        logged, attended_at = "", datetime.now(UTC)
         while True:
             now = datetime.now(UTC)
             answer, is_attended = await asyncio.to_thread(self._look, now)
             attended_at = now if is_attended else attended_at
-            what = self._outcome(answer, now, attended_at)
-            if what is not None:
-                yield TriggerEvent({"what": what})  # type: ignore[no-untyped-call]
+            outcome = self._outcome(answer, now, attended_at)
+            if outcome is not None:
+                yield TriggerEvent({"outcome": outcome})  # type: ignore[no-untyped-call]
                 return
-            if answer is not None and answer.sentence != told:
-                told = answer.sentence
-                self.log.info("%s%s", told, "" if answer.of is None else f" ({answer.done} of {answer.of})")
+            if answer is not None and answer.sentence != logged:
+                logged = answer.sentence
+                self.log.info("%s%s", logged, "" if answer.of is None else f" ({answer.done} of {answer.of})")
             await asyncio.sleep(self.poll_s)
 
     async def on_kill(self) -> None:
-        """The task was marked by a person: the job stops at its next step, or does not begin."""
+        """Withdraw the request, as a person marked the task: the job stops at its next step, or does not begin."""
         await asyncio.to_thread(requests.withdraw, Layout(Path(self.root)), self.request_id)
 
-    def _look(self, now: datetime) -> tuple[requests.Answer | None, bool]:
+    def _look(self, now: datetime) -> tuple[Answer | None, bool]:
         layout = Layout(Path(self.root))
         status = read_status(layout)
         is_live = status is not None and status.is_live(now, timedelta(seconds=self.stale_after_s))
         return requests.answer_to(layout, self.request_id), is_live
 
-    def _outcome(self, answer: requests.Answer | None, now: datetime, attended_at: datetime) -> str | None:
+    def _outcome(self, answer: Answer | None, now: datetime, attended_at: datetime) -> Outcome | None:
         if answer is not None and answer.is_final:
-            return ANSWERED
+            return Outcome.ANSWERED
         if now >= datetime.fromisoformat(self.deadline):
-            return LATE
-        return UNATTENDED if now - attended_at >= UNATTENDED_AFTER else None
+            return Outcome.LATE
+        return Outcome.UNATTENDED if now - attended_at >= UNATTENDED_AFTER else None

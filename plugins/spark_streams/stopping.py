@@ -15,12 +15,12 @@ FINISH_BATCH_S = 75.0
 
 
 def stop_driver(layout: Layout, patience_s: float) -> None:
-    """End the newest driver below this root, gracefully where it answers in time. Any end is safe for the data."""
+    """End the newest driver below this root, gracefully where it does so in time. Any end is safe for the data."""
     status = read_status(layout)
     if status is None or status.state in ENDED_JOB_STATES:
         return
     if not driver_processes.is_on_this_host(status.driver):
-        _outrank(layout)
+        _fence_off(layout)
         return
     if driver_processes.stop(status.driver, patience_s):
         log.info("driver %s stopped", status.driver.instance)
@@ -28,8 +28,8 @@ def stop_driver(layout: Layout, patience_s: float) -> None:
         log.warning("driver %s did not stop within %.0f s and was killed", status.driver.instance, patience_s)
 
 
-def _outrank(layout: Layout) -> None:
-    """A driver on another host ends at its next heartbeat once there is a token above its own."""
+def _fence_off(layout: Layout) -> None:
+    """End a driver on another host: it stops at its next heartbeat once there is a token above its own."""
     now = datetime.now(UTC)
     me = Driver(f"stop-{now:%Y%m%dT%H%M%S}", driver_processes.this_host())
     log.info("the driver runs on another host: token %d ends it", take_token(layout, me, now))

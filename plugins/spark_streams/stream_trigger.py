@@ -8,33 +8,31 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
 from spark_jobs.documents.desired_state import hold
 from spark_jobs.paths import Layout
-from spark_streams.driver_follower import POLL_S, Follower
+from spark_streams.airflow_internals import task_state
+from spark_streams.driver_follower import POLL_S, DriverFollower
 from spark_streams.stopping import stop_driver
 
 log = logging.getLogger(__name__)
 
-_STOP_WITHIN_S = 20.0  # Airflow gives on_kill 30 s
+_STOP_TIMEOUT_S = 20.0  # Airflow gives on_kill 30 s
 _ENDED_BY_A_PERSON = ("failed", "success", "skipped", "removed")
 
 
 class StreamTrigger(BaseTrigger):
-    """Ends with one event, the driver's ending as a dictionary (and the log file's path)."""
+    """Ends with one event: the DriverExit as a dictionary, and the path of the driver's log. `job`: its name."""
 
-    def __init__(self, job: str, root: str, stale_after_s: float, instance: str | None) -> None:
+    def __init__(self, job: str, root: str, stale_after_s: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job = job
         self.root = root
         self.stale_after_s = stale_after_s
-        self.instance = instance
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("job", "root", "stale_after_s", "instance")
+        names = ("job", "root", "stale_after_s")
         return "spark_streams.stream_trigger.StreamTrigger", {name: getattr(self, name) for name in names}
 
     @property
@@ -42,30 +40,26 @@ class StreamTrigger(BaseTrigger):
         return Layout(Path(self.root))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        follower = Follower(self.job, self.layout, timedelta(seconds=self.stale_after_s), self.instance)
-        while (ending := await asyncio.to_thread(follower.try_to_look)) is None:
+        follower = DriverFollower(self.job, self.layout, timedelta(seconds=self.stale_after_s))
+        while (driver_exit := await asyncio.to_thread(follower.try_to_poll)) is None:
             await asyncio.sleep(POLL_S)
-        yield TriggerEvent({**asdict(ending), "log": str(follower.log_file or "")})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({**asdict(driver_exit), "log": str(follower.log_file or "")})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        """A person marked the task, or cleared it; a triggerer that shuts down does not come here."""
-        if not await self._is_ended_by_a_person():
+        """Stop the driver where a person marked the task; a triggerer that shuts down does not come here."""
+        if not await asyncio.to_thread(self._is_ended_by_a_person):
             log.info("%s was cleared: its driver goes on and is adopted by the next try", self.job)
             return
         why = f"the run of the DAG {self.job} was ended by hand"
         await asyncio.to_thread(hold, self.layout, why, datetime.now(UTC))
-        await asyncio.to_thread(stop_driver, self.layout, _STOP_WITHIN_S)
+        await asyncio.to_thread(stop_driver, self.layout, _STOP_TIMEOUT_S)
 
-    async def _is_ended_by_a_person(self) -> bool:
+    def _is_ended_by_a_person(self) -> bool:
         task = self.task_instance
         if task is None:
             return True
         try:
-            found = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-                dag_id=task.dag_id, task_ids=[task.task_id], run_ids=[task.run_id]
-            )
+            return task_state(task.dag_id, task.task_id, task.run_id) in _ENDED_BY_A_PERSON
         except Exception as failure:
             log.warning("the state of the task is not known (%s); taken for ended by hand", failure)
             return True
-        states = found.get(task.run_id, {task.task_id: "removed"})
-        return states.get(task.task_id, "removed") in _ENDED_BY_A_PERSON

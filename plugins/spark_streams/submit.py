@@ -1,62 +1,63 @@
-"""How Airflow launches a job of this repository: the arguments of its StreamOperator."""
+"""How Airflow launches a job: the arguments of its StreamOperator."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from spark_jobs.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR
-from spark_jobs.settings import SETTING_FIELDS, in_words
+from spark_jobs.stream_jobs import StreamJob
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
+_CONNECTOR_JARS = "KAFKA_CONNECTOR_JARS"
 
 
 class DeploymentError(ValueError):
     """The machine is not set up as the environment says; Airflow shows this as the DAG's import error."""
 
 
-def submit_arguments(job: str, env: Mapping[str, str], repository: Path = REPOSITORY) -> dict[str, Any]:
-    """Keyword arguments of the StreamOperator that runs `spark_jobs/<job>_job.py`."""
-    spark_env = Path(env.get("SPARK_ENV_PATH") or repository / ".venv" / "spark")
+def submit_arguments(job: StreamJob, env: Mapping[str, str], repository: Path = REPOSITORY) -> dict[str, Any]:
+    """Return the keyword arguments of the StreamOperator that runs `spark_jobs/<job>_job.py`."""
+    spark_env, settings = spark_env_path(env, repository), rendered_settings(job, env)
     return {
-        "application": str(repository / "spark_jobs" / f"{job}_job.py"),
+        "application": str(repository / "spark_jobs" / f"{job.name}_job.py"),
         "application_args": ["--follow-switches"],
         "conn_id": "spark_default",
-        "name": f"{rendered('SPARK_APP_NAME', env)} - {job}",
+        "name": f"{settings['SPARK_APP_NAME']} - {job.name}",
         # An absolute path: Airflow's own environment has a pyspark-client, which breaks what it finds through PATH.
         "spark_binary": str(spark_env / "bin" / "spark-submit"),
         "conf": {
-            "spark.driver.memory": rendered("SPARK_DRIVER_MEMORY", env),
+            "spark.driver.memory": settings["SPARK_DRIVER_MEMORY"],
             "spark.driver.extraJavaOptions": JAVA_OPTIONS,
             "spark.ui.showConsoleProgress": "false",
             "spark.log.level": "WARN",
         },
-        "env_vars": spark_environment(spark_env, env, repository) | rendered_settings(env),
-        **kafka_connector(env),
+        "env_vars": spark_environment(spark_env, env, repository) | settings,
+        **(_kafka_connector(fallback_settings(job, env)[_CONNECTOR_JARS]) if job.reads(_CONNECTOR_JARS) else {}),
     }
 
 
-def rendered_settings(env: Mapping[str, str]) -> dict[str, str]:
-    """Every setting as a template: the Variable of its name over the environment over the default."""
-    return {name: rendered(name, env) for name in SETTING_FIELDS}
+def rendered_settings(job: StreamJob, env: Mapping[str, str]) -> dict[str, str]:
+    """Return each setting of the job as a template: the Variable of its name over the environment over the default."""
+    return {name: f"{{{{ {_variable(name, text)} }}}}" for name, text in fallback_settings(job, env).items()}
 
 
-def fallback_settings(env: Mapping[str, str]) -> dict[str, str]:
-    """Every setting as it is without its Variable: the environment over the default."""
-    return {name: env.get(name, "").strip() or in_text(field.default) for name, field in SETTING_FIELDS.items()}
+def fallback_settings(job: StreamJob, env: Mapping[str, str]) -> dict[str, str]:
+    """Return each setting of the job as it is without its Variable: the environment over the default."""
+    return {name: env.get(name, "").strip() or default for name, default in job.defaults.items()}
 
 
-def rendered(name: str, env: Mapping[str, str]) -> str:
-    return f"{{{{ {_looked_up(name, env)} }}}}"
+def _variable(name: str, fallback: str) -> str:
+    return f"var.value.get({name!r}, {fallback!r})"
 
 
-def _looked_up(name: str, env: Mapping[str, str]) -> str:
-    return f"var.value.get({name!r}, {fallback_settings(env)[name]!r})"
+def spark_env_path(env: Mapping[str, str], repository: Path = REPOSITORY) -> Path:
+    """Return where the Python environment with Spark is."""
+    return Path(env.get("SPARK_ENV_PATH") or repository / ".venv" / "spark")
 
 
-def spark_environment(spark_env: Path, env: Mapping[str, str], repository: Path) -> dict[str, str]:
-    """What makes spark-submit use the Spark environment's Python and this repository's code."""
+def spark_environment(spark_env: Path, env: Mapping[str, str], repository: Path = REPOSITORY) -> dict[str, str]:
+    """Return the variables that make spark-submit use the Spark environment's Python and this repository's code."""
     python = str(spark_env / "bin" / "python")
     return {
         "SPARK_HOME": str(_pyspark_folder(spark_env)),
@@ -68,13 +69,13 @@ def spark_environment(spark_env: Path, env: Mapping[str, str], repository: Path)
     }
 
 
-def kafka_connector(env: Mapping[str, str]) -> dict[str, str]:
+def _kafka_connector(fallback: str) -> dict[str, str]:
     """By coordinates, or, with KAFKA_CONNECTOR_JARS, every jar of that folder: then no network is needed.
 
-    A template like the settings, so the Variable decides; the hook leaves out what renders empty, and spark-submit
+    Templates like the settings, so the Variable decides; the hook leaves out what renders empty, and spark-submit
     expands the asterisk.
     """
-    folder = _looked_up("KAFKA_CONNECTOR_JARS", env)
+    folder = _variable(_CONNECTOR_JARS, fallback)
     return {
         "jars": f"{{% set folder = {folder} %}}{{{{ folder ~ '/*.jar' if folder else '' }}}}",
         "packages": f"{{{{ '' if {folder} else {KAFKA_CONNECTOR!r} }}}}",
@@ -90,12 +91,3 @@ def _pyspark_folder(spark_env: Path) -> Path:
             "Run `make setup`, or set SPARK_ENV_PATH to the environment that has it."
         )
     return found[0]
-
-
-def in_text(default: object) -> str:
-    """A default in the form that people write settings in."""
-    if default is None:
-        return ""
-    if isinstance(default, timedelta):
-        return in_words(default)
-    return str(default).lower() if isinstance(default, bool) else str(default)

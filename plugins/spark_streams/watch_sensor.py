@@ -1,4 +1,4 @@
-"""The task of a watch: deferred while all is well, in a worker when there is something to tell or to remedy."""
+"""The task of a watch: deferred while all is well, in a worker when there is an alert to send or something to do."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,126 +8,114 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, DagRunTriggerException
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from pydantic import TypeAdapter
 
+from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.watch_memory import Incident, WatchMemory
+from spark_jobs.documents.watch_memory import Incident
 from spark_jobs.paths import Layout
-from spark_jobs.stream_jobs import STREAM_JOBS
-from spark_jobs.supervision.desired_state import resolve
-from spark_jobs.supervision.health import Health, HealthState
-from spark_jobs.supervision.incidents import DOWN, Message
-from spark_jobs.supervision.restart_policy import Remedy
+from spark_jobs.stream_jobs import StreamJob
+from spark_jobs.supervision.effective_settings import effective_settings
+from spark_jobs.supervision.health import HealthState
+from spark_jobs.supervision.incidents import DOWN, Alert
+from spark_jobs.supervision.restart_policy import RestartAction
 from spark_jobs.supervision.restarts import another, given_up
-from spark_streams.alerts import tell
+from spark_streams.airflow_internals import count_runs, trigger_dag
+from spark_streams.alerts import send_alerts
 from spark_streams.stopping import FINISH_BATCH_S, stop_driver
 from spark_streams.submit import fallback_settings, rendered_settings
 from spark_streams.watch_trigger import WatchTrigger
+from spark_streams.watching import Finding
 
-_STUCK_STOPS_WITHIN_S = 20.0
-_RUN_ENDS_WITHIN_S = 60.0
+_STUCK_STOP_TIMEOUT_S = 20.0
+_RUN_END_TIMEOUT_S = 60.0
+_FINDING = TypeAdapter(Finding)
 
 
 class WatchSensor(BaseSensorOperator):
-    """Watches `job` until there is something to remedy, remedies it, and succeeds; gives up with a failure."""
+    """Watches a job until there is something to do, does it, and succeeds; gives up with a failure."""
 
     template_fields: Sequence[str] = ("env_vars",)
 
-    def __init__(self, *, job: str, env: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, *, job: StreamJob, env: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job = job
-        self.env_vars = rendered_settings(env)
-        self.fallbacks = fallback_settings(env)
+        self.env_vars = rendered_settings(job, env)
+        self.fallbacks = fallback_settings(job, env)
 
     def execute(self, context: Any) -> None:  # noqa: ARG002 - called by Airflow with it
-        job = STREAM_JOBS[self.job]
-        wanted = resolve(job, self.env_vars, None)
-        if why := wanted.switches.rejected.get(job.root_setting):
-            raise AirflowException(f"{self.job} cannot be watched: {why}. Next step: correct it (Admin, Variables).")
-        self._watch(job.layout(wanted.settings))
+        effective = effective_settings(self.job, self.env_vars, None)
+        if why := effective.desired_state.rejected.get(self.job.root_setting):
+            diagnosis = Diagnosis(f"{self.job.name} cannot be watched: {why}", "correct it (Admin, Variables)")
+            raise AirflowException(str(diagnosis))
+        self._watch(self.job.layout(effective.settings))
 
     def act(self, context: Any, event: Mapping[str, Any], root: str) -> None:
-        """Resumed with what the trigger found."""
-        layout, verdict = Layout(Path(root)), Health(**event["verdict"])
-        memory = TypeAdapter(WatchMemory).validate_python(event["memory"])
-        messages = [Message(**message) for message in event["messages"]]
-        if event["remedy"] == Remedy.GIVE_UP:
-            memory, messages = _last_word(self.job, verdict, memory, messages)
-        tell(self.job, messages, event["alert_email"], event["alert_connection"], context)
-        watch_memory.write_memory(layout, memory, datetime.now(UTC))
-        match event["remedy"]:
+        """Do what the trigger found: `event` is a Finding as a dictionary."""
+        layout, found = Layout(Path(root)), _FINDING.validate_python(event)
+        if found.action is RestartAction.GIVE_UP:
+            found = self._with_last_word(found)
+        send_alerts(self.job.name, found.alerts, found.alert_email, found.alert_connection, context)
+        watch_memory.write_memory(layout, found.memory, datetime.now(UTC))
+        match found.action:
             case None:
                 self._watch(layout)
-            case Remedy.MOVE:
+            case RestartAction.MOVE:
                 self.log.info("The output path has changed: the next run watches the new one")
-            case Remedy.GIVE_UP:
-                raise AirflowFailException(str(messages[-1]))
-            case Remedy.ADOPT if self._runs("running") + self._runs("queued"):
+            case RestartAction.GIVE_UP:
+                raise AirflowFailException(str(found.alerts[-1].diagnosis))
+            case RestartAction.ADOPT if self._runs("running") + self._runs("queued"):
                 self._watch(layout)
-            case Remedy.ADOPT:
-                self._trigger(f"the driver runs without a run of the DAG {self.job} that follows it")
+            case RestartAction.ADOPT:
+                dag_id = self.job.name
+                trigger_dag(dag_id, f"the driver runs without a run of the DAG {dag_id} that follows it")
             case _:
-                self._end_old(layout, verdict, memory, event["fingerprint"])
-                if not self._is_taken_care_of(expected_runs=event["running_runs"]):
-                    self._trigger(verdict.sentence)
+                self._end_old(layout, found)
+                if not self._is_taken_care_of(expected_runs=found.running_runs):
+                    trigger_dag(self.job.name, found.health.diagnosis.message)
 
-    def _end_old(self, layout: Layout, verdict: Health, memory: WatchMemory, fingerprint: str | None) -> None:
-        self.log.warning("%s", verdict)
-        now = datetime.now(UTC)
-        if verdict.health == HealthState.OUT_OF_DATE:
-            memory = replace(memory, restarted_for=fingerprint)
-        else:
-            memory = replace(memory, restarts=another(memory.restarts, now))
+    def _end_old(self, layout: Layout, found: Finding) -> None:
+        self.log.warning("%s", found.health.diagnosis)
+        now, state = datetime.now(UTC), found.health.state
+        is_out_of_date = state is HealthState.OUT_OF_DATE
+        memory = (
+            replace(found.memory, restarted_for=found.fingerprint)
+            if is_out_of_date
+            else replace(found.memory, restarts=another(found.memory.restarts, now))
+        )
         watch_memory.write_memory(layout, memory, now)
-        if verdict.health != HealthState.DEAD:
-            stop_driver(layout, FINISH_BATCH_S if verdict.health == HealthState.OUT_OF_DATE else _STUCK_STOPS_WITHIN_S)
+        if state is not HealthState.DEAD:
+            stop_driver(layout, FINISH_BATCH_S if is_out_of_date else _STUCK_STOP_TIMEOUT_S)
 
     def _watch(self, layout: Layout) -> NoReturn:
-        trigger = WatchTrigger(self.job, str(layout.root), self.fallbacks)
+        trigger = WatchTrigger(self.job.import_path, str(layout.root), self.fallbacks)
         self.defer(trigger=trigger, method_name="act", kwargs={"root": str(layout.root)})
 
-    def _trigger(self, why: str) -> NoReturn:
-        """Have the stream's DAG run; ends this task with success."""
-        raise DagRunTriggerException(
-            trigger_dag_id=self.job,
-            dag_run_id=f"watch__{datetime.now(UTC).isoformat()}",
-            conf={"why": why},
-            logical_date=None,
-            reset_dag_run=False,
-            skip_when_already_exists=True,
-            wait_for_completion=False,
-            allowed_states=[],
-            failed_states=[],
-            poke_interval=0,
-            deferrable=False,
-        )
-
     def _is_taken_care_of(self, expected_runs: int) -> bool:
-        """Whether another run of the stream's DAG is at it. The old one ends first: its task sees the same end."""
-        deadline = time.monotonic() + _RUN_ENDS_WITHIN_S
+        """Whether another run of the job's DAG is at it. The old one ends first: its task sees the same end."""
+        deadline = time.monotonic() + _RUN_END_TIMEOUT_S
         while (running := self._runs("running")) and time.monotonic() < deadline:
             time.sleep(1)
         if self._runs("queued") or running > expected_runs:
-            self.log.info("A run of the DAG %s is at it already", self.job)
+            self.log.info("A run of the DAG %s is at it already", self.job.name)
             return True
         return False
 
     def _runs(self, state: str) -> int:
-        return RuntimeTaskInstance.get_dr_count(dag_id=self.job, states=[state])
+        return count_runs(self.job.name, state)
 
-
-def _last_word(
-    job: str, verdict: Health, memory: WatchMemory, messages: list[Message]
-) -> tuple[WatchMemory, list[Message]]:
-    """The watch gives up: from now on the job is down until a person acts, and everybody is told, again if need be."""
-    count = memory.restarts.in_a_row
-    sentence = f"{job} was started {count} times in a row and did not last; the watch gives up: {verdict.sentence}"
-    next_step = f"{verdict.next_step or 'see the log of the driver'}; then trigger the DAG {job}"
-    now = iso(datetime.now(UTC))
-    since = memory.incidents[DOWN].since if DOWN in memory.incidents else now
-    opened = {**memory.incidents, DOWN: Incident(sentence, next_step, since, now)}
-    after = replace(memory, restarts=given_up(memory.restarts), incidents=opened)
-    return after, [*messages, Message(DOWN, False, sentence, next_step)]
+    def _with_last_word(self, found: Finding) -> Finding:
+        """The watch gives up: the job is down until a person acts, and everybody is told, again if need be."""
+        job, memory, why = self.job.name, found.memory, found.health.diagnosis
+        count = memory.restarts.in_a_row
+        last = Diagnosis(
+            f"{job} was started {count} times in a row and did not last; the watch gives up: {why.message}",
+            f"{why.next_step or 'see the log of the driver'}; then trigger the DAG {job}",
+        )
+        now = iso(datetime.now(UTC))
+        since = memory.incidents[DOWN].since if DOWN in memory.incidents else now
+        opened = {**memory.incidents, DOWN: Incident(last.message, last.next_step, since, now)}
+        memory = replace(memory, restarts=given_up(memory.restarts), incidents=opened)
+        return replace(found, memory=memory, alerts=[*found.alerts, Alert(DOWN, False, last)])

@@ -1,4 +1,4 @@
-"""What a watcher sees of a driver: its heartbeat, for how long there was no new one, and its processes."""
+"""What can be observed of a driver: its heartbeat, for how long there was no new one, and its processes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,17 +16,21 @@ class DriverObservation:
     is_gone: bool = False
     """its processes ended, as can be told for certain on its own host"""
     unchanged_for: timedelta = timedelta(0)
-    """how long this watcher has been awake without seeing a new heartbeat"""
+    """how long this observer has been awake without seeing a new heartbeat"""
 
     def has_ended(self) -> bool:
-        """Whether it said so itself."""
+        """Return whether it said so itself."""
         return self.status is not None and self.status.state in ENDED_JOB_STATES
 
     def is_silent(self, now: datetime, stale_after: timedelta) -> bool:
-        """Old by the clock *and* by our own watching: a machine that was asleep finds every heartbeat old."""
+        """Return whether the heartbeat is old, by the clock *and* by our own watching.
+
+        A machine that was asleep finds every heartbeat old.
+        """
         return self.status is not None and min(self.status.age(now), self.unchanged_for) > stale_after
 
     def is_live(self, now: datetime, stale_after: timedelta) -> bool:
+        """Return whether it runs, as far as can be seen."""
         return self.status is not None and not (self.has_ended() or self.is_gone or self.is_silent(now, stale_after))
 
 
@@ -39,7 +43,7 @@ class DriverObserver:
         self._seen_at_s = 0.0
 
     def look(self, awake_s: float) -> DriverObservation:
-        """`awake_s`: a clock that stands still while the machine sleeps (`time.monotonic`)."""
+        """Observe the driver. `awake_s`: a clock that stands still while the machine sleeps (`time.monotonic`)."""
         status = read_status(self._layout)
         if status is None:
             self._heartbeat = None
@@ -54,7 +58,7 @@ class DriverObserver:
 
 
 def live_at_first_look(status: Status | None, now: datetime, stale_after: timedelta) -> bool:
-    """For one look only: whether the heartbeat is fresh and its processes are not known to be gone."""
+    """Return, by one look only, whether the heartbeat is fresh and its processes are not known to be gone."""
     return (
         status is not None
         and status.is_live(now, stale_after)

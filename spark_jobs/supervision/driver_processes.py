@@ -22,11 +22,12 @@ _START_TIME_TOLERANCE_S = 2.0
 
 
 def this_host() -> str:
-    """The host's name, and what tells whether its process ids are ours: two containers may share them, or may not."""
+    """Name this host, and the space its process ids are from: two containers may share one, or may not."""
     return f"{socket.gethostname()}/{_process_space()}"
 
 
 def is_on_this_host(driver: Driver) -> bool:
+    """Return whether the driver's process ids are from the space of ours."""
     return driver.host.partition("/")[2] == _process_space()
 
 
@@ -40,7 +41,7 @@ def _process_space() -> str:
 
 
 def running(driver: Driver) -> list[psutil.Process]:
-    """The driver's processes that still live on this host (a pid that came round again is not one of them)."""
+    """Return the driver's processes that still live on this host; a pid that came round again is not one of them."""
     return list(_running(driver).values())
 
 
@@ -60,12 +61,12 @@ def _running(driver: Driver) -> dict[str, psutil.Process]:
 
 
 def is_certainly_dead(driver: Driver) -> bool:
-    """Whether the driver ran on this host and does not any more. False where only another host could know."""
+    """Return whether the driver ran on this host and does not any more. False where only another host could know."""
     return is_on_this_host(driver) and not running(driver)
 
 
 def instance_is_certainly_dead(layout: Layout, instance: str) -> bool:
-    """The same for a driver known by name only: its token tells who it was."""
+    """Return the same of a driver known by name only: its token says who it was."""
     for number in range(newest_token(layout), 0, -1):
         driver = token_driver(layout, number)
         if driver is not None and driver.instance == instance:
@@ -74,7 +75,7 @@ def instance_is_certainly_dead(layout: Layout, instance: str) -> bool:
 
 
 def ask_to_stop(driver: Driver) -> bool:
-    """SIGTERM to the Python driver, which finishes its batches and exits with 0; False where there is none here."""
+    """Send SIGTERM to the Python driver, which then finishes its batches; False where there is none here."""
     python = _running(driver).get("python")
     if python is None:
         return False
@@ -84,16 +85,16 @@ def ask_to_stop(driver: Driver) -> bool:
 
 
 def stop(driver: Driver, patience_s: float) -> bool:
-    """Ask, wait, and make sure; whether it ended by itself."""
-    asked = ask_to_stop(driver)
-    _, left = psutil.wait_procs(running(driver), timeout=patience_s if asked else 0)
+    """Ask, wait, and make sure. True where it ended by itself."""
+    can_end_itself = ask_to_stop(driver)
+    _, left = psutil.wait_procs(running(driver), timeout=patience_s if can_end_itself else 0)
     if left:
         end_now(driver)
     return not left
 
 
 def end_now(driver: Driver) -> None:
-    """Kill what is left of a driver on this host. Crash-safe by design: nothing is lost by it."""
+    """Kill what is left of a driver on this host. Nothing is lost by it: the publication log is crash-safe."""
     found = running(driver)
     # With the children: the driver may have written its last status before it had a JVM.
     left = list({child.pid: child for process in found for child in [process, *_children(process)]}.values())

@@ -1,19 +1,25 @@
-"""What a watcher makes of what it sees of a job: one of seven states, a sentence, and the next step. Pure."""
+"""What a watcher makes of what it observes of a job: a state and a diagnosis. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from spark_jobs.documents.status import Status, StreamState, StreamStatus
+from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.status import JobState, Status, StreamState, StreamStatus
+from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.driver_observation import DriverObservation
+from spark_jobs.supervision.effective_settings import EffectiveSettings
 
-START_AT_MOST = timedelta(minutes=5)
+START_TIMEOUT = timedelta(minutes=5)
 """from a driver's first heartbeat to its streams; the rest of a slow start has no heartbeat yet"""
+_STARTED_AGAIN = "none: it is started again"
 
 
 class HealthState(StrEnum):
     HEALTHY = "healthy"
     IDLE = "idle"
+    WAITING = "waiting"
+    """nothing to do before somebody else has done something: another job, a broker"""
     STARTING = "starting"
     DEAD = "dead"
     STUCK = "stuck"
@@ -22,93 +28,114 @@ class HealthState(StrEnum):
 
 
 @dataclass(frozen=True)
-class DesiredRun:
-    """What the job is to be: on or off (and why), with which settings, seen as dead after which silence."""
-
-    is_on: bool
-    fingerprint: str | None
-    stale_after: timedelta
-    why_off: str = ""
-    turn_on: str = ""
-
-
-@dataclass(frozen=True)
 class Health:
-    health: HealthState
-    sentence: str
-    next_step: str = ""
+    """How a job is, and why."""
 
-    def __str__(self) -> str:
-        return f"{self.sentence}. Next step: {self.next_step}." if self.next_step else f"{self.sentence}."
+    state: HealthState
+    diagnosis: Diagnosis
 
 
-def judge(job: str, sight: DriverObservation, wanted: DesiredRun, now: datetime) -> Health:
-    """Dead and stuck are for the watch to remedy; a slow batch, an idle topic and an absent broker are neither."""
-    status = sight.status
-    if status is None or not sight.is_live(now, wanted.stale_after):
-        return _absent(job, sight, wanted, now)
-    if not wanted.is_on:
+def judge(
+    job: StreamJob,
+    observation: DriverObservation,
+    effective: EffectiveSettings,
+    held_because: str | None,
+    now: datetime,
+) -> Health:
+    """Judge a job. A slow batch, an idle topic and a wait for somebody else call for no restart.
+
+    `held_because`: why a person stopped the job by hand, None where nobody did.
+    """
+    off, status = _why_off(job, effective, held_because), observation.status
+    if status is None or not observation.is_live(now, effective.settings.HEARTBEAT_STALE_AFTER):
+        if off is not None:
+            return Health(HealthState.SWITCHED_OFF, off)
+        return Health(HealthState.DEAD, _why_dead(job.name, observation, effective.fingerprint, now))
+    if off is not None:
         return Health(
-            HealthState.SWITCHED_OFF, f"{job} {wanted.why_off}; it finishes its batches and stops", wanted.turn_on
+            HealthState.SWITCHED_OFF, replace(off, message=f"{off.message}; it finishes its batches and stops")
         )
-    if status.state == "stopping":
-        return Health(HealthState.STARTING, f"{job} is stopping")
-    if wanted.fingerprint is not None and status.settings_fingerprint != wanted.fingerprint:
-        return Health(
-            HealthState.OUT_OF_DATE,
-            f"{job} runs with other settings than the Variables say now",
+    if status.state == JobState.STOPPING:
+        return Health(HealthState.STARTING, Diagnosis(f"{job.name} is stopping"))
+    if effective.fingerprint is not None and status.settings_fingerprint != effective.fingerprint:
+        diagnosis = Diagnosis(
+            f"{job.name} runs with other settings than the Variables say now",
             "none: it finishes its batches and is started again with the new ones",
         )
-    return _running(job, status, now)
+        return Health(HealthState.OUT_OF_DATE, diagnosis)
+    if status.state == JobState.STARTING:
+        return _starting(job.name, status, now)
+    return _running(job.name, [stream for stream in status.streams if stream.state != StreamState.OFF])
 
 
-def _absent(job: str, sight: DriverObservation, wanted: DesiredRun, now: datetime) -> Health:
-    status = sight.status
-    if not wanted.is_on:
-        return Health(HealthState.SWITCHED_OFF, f"{job} {wanted.why_off}", wanted.turn_on)
-    again = "none: it is started again"
+def _why_off(job: StreamJob, effective: EffectiveSettings, held_because: str | None) -> Diagnosis | None:
+    if not effective.desired_state.job_enabled:
+        return Diagnosis(f"{job.name} is switched off by {job.flag}", f"set the Variable {job.flag} to true")
+    if held_because is not None:
+        return Diagnosis(f"{job.name} was stopped by hand ({held_because})", f"trigger the DAG {job.name} to start it")
+    return None
+
+
+def _why_dead(job: str, observation: DriverObservation, fingerprint: str | None, now: datetime) -> Diagnosis:
+    status = observation.status
     if status is None:
-        return Health(HealthState.DEAD, f"{job} has never run with this output path", "none: it is started")
-    if status.state == "stopped":
-        return Health(HealthState.DEAD, f"{job} was stopped and is wanted", again)
-    if sight.has_ended():
-        return Health(HealthState.DEAD, f"{job} failed: {status.last_error}", status.next_step or again)
-    if sight.is_gone:
-        return Health(HealthState.DEAD, f"the processes of {job} are gone and it said nothing of an end", again)
+        return Diagnosis(f"{job} has never run with this output path", "none: it is started")
+    if status.state == JobState.STOPPED:
+        return Diagnosis(f"{job} was stopped and is to run", _STARTED_AGAIN)
+    if observation.has_ended():
+        # With other settings it may well start.
+        needs_person = status.needs_person and status.settings_fingerprint == fingerprint
+        step = status.next_step or _STARTED_AGAIN
+        return Diagnosis(f"{job} failed: {status.last_error}", step, retryable=not needs_person)
+    if observation.is_gone:
+        return Diagnosis(f"the processes of {job} are gone and it said nothing of an end", _STARTED_AGAIN)
     age = status.age(now).total_seconds()
-    return Health(HealthState.DEAD, f"{job} has given no sign of life for {age:.0f} s", again)
+    return Diagnosis(f"{job} has given no sign of life for {age:.0f} s", _STARTED_AGAIN)
 
 
-def _running(job: str, status: Status, now: datetime) -> Health:
-    if status.state == "starting":
-        since = now - datetime.fromisoformat(status.started_at)
-        if since > START_AT_MOST:
-            return Health(
-                HealthState.STUCK,
-                f"{job} has been starting for {since.total_seconds():.0f} s",
-                "none: it is ended and started again; if that does not help, see the driver's log",
-            )
-        return Health(HealthState.STARTING, f"{job} is starting")
-    on = [stream for stream in status.streams if stream.state != StreamState.OFF]
-    stuck = [stream for stream in on if stream.state == StreamState.STUCK]
+def _starting(job: str, status: Status, now: datetime) -> Health:
+    since = now - datetime.fromisoformat(status.started_at)
+    if since <= START_TIMEOUT:
+        return Health(HealthState.STARTING, Diagnosis(f"{job} is starting"))
+    diagnosis = Diagnosis(
+        f"{job} has been starting for {since.total_seconds():.0f} s",
+        "none: it is ended and started again; if that does not help, see the driver's log",
+    )
+    return Health(HealthState.STUCK, diagnosis)
+
+
+def _running(job: str, streams: list[StreamStatus]) -> Health:
+    stuck = [stream for stream in streams if stream.state == StreamState.STUCK]
     if stuck:
-        return Health(
-            HealthState.STUCK,
-            f"{job} is stuck: {'; '.join(map(_waiting, stuck))}",
+        diagnosis = Diagnosis(
+            f"{job} is stuck: {'; '.join(map(_unread, stuck))}",
             "none: it is ended and started again; if that does not help, see the driver's log and the broker",
         )
-    ailing = [f"{stream.name} {stream.state}: {stream.last_error}" for stream in on if stream.last_error]
-    if ailing:
-        return Health(HealthState.HEALTHY, f"{job} runs, but not all of it: {'; '.join(ailing)}", _first_step(on))
-    if on and all(stream.state == StreamState.IDLE for stream in on):
-        return Health(HealthState.IDLE, f"{job} has read everything and waits for messages")
-    return Health(HealthState.HEALTHY, f"{job} runs")
+        return Health(HealthState.STUCK, diagnosis)
+    failing = [f"{stream.name} {stream.state}: {stream.last_error}" for stream in streams if stream.last_error]
+    waiting = _who_waits_for_what(streams)
+    step = next((stream.next_step for stream in streams if stream.next_step), "")
+    is_at_rest = all(stream.state in (StreamState.IDLE, StreamState.WAITING) for stream in streams)
+    if failing or (waiting and not is_at_rest):
+        message = f"{job} runs, but not all of it: {'; '.join([*failing, *waiting])}"
+        return Health(HealthState.HEALTHY, Diagnosis(message, step))
+    if waiting:
+        diagnosis = Diagnosis(f"{job} has nothing to do for now: {'; '.join(waiting)}", step, external=True)
+        return Health(HealthState.WAITING, diagnosis)
+    if streams and is_at_rest:
+        return Health(HealthState.IDLE, Diagnosis(f"{job} has read everything and waits for messages"))
+    return Health(HealthState.HEALTHY, Diagnosis(f"{job} runs"))
 
 
-def _waiting(stream: StreamStatus) -> str:
+def _who_waits_for_what(streams: list[StreamStatus]) -> list[str]:
+    """One sentence for each thing that is waited for: nine analytics that wait for one rollup are one sentence."""
+    waiting: dict[str, list[str]] = {}
+    for stream in streams:
+        if stream.state == StreamState.WAITING:
+            waiting.setdefault(stream.waits_for or "what comes before it", []).append(stream.name)
+    return [f"{', '.join(names)} wait{'' if names[1:] else 's'} for {what}" for what, names in waiting.items()]
+
+
+def _unread(stream: StreamStatus) -> str:
     allowed = "" if stream.stuck_after_s is None else f" ({stream.stuck_after_s:.0f} s are allowed)"
     return f"{stream.name} has {stream.lag_records} unread and finishes no batch{allowed}"
-
-
-def _first_step(streams: list[StreamStatus]) -> str:
-    return next((stream.next_step for stream in streams if stream.next_step), "")

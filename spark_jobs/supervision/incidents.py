@@ -4,105 +4,122 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from spark_jobs.diagnosis import START_OVER
+from spark_jobs.diagnosis import START_OVER, Diagnosis
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Status, StreamState, StreamStatus
 from spark_jobs.documents.watch_memory import Incident
 from spark_jobs.settings import Settings, in_words
 
 OVER_AFTER = timedelta(minutes=1)
-"""a trouble that comes and goes around its limit is one incident, not many"""
+"""a problem that comes and goes around its limit is one incident, not many"""
 DOWN = "down"
-"""the key of the incident that a job does not run although it is wanted"""
+"""the key of the incident that a job does not run although it is to"""
 _ENOUGH_MESSAGES = 100
 """fewer say nothing of a share"""
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Problem:
     """Something that is wrong at this moment. `key` names it as long as it lasts."""
 
     key: str
-    sentence: str
-    next_step: str
+    diagnosis: Diagnosis
 
 
 @dataclass(frozen=True)
-class Message:
-    """One alert: the beginning of an incident, or its end."""
+class Alert:
+    """The beginning of an incident, or its end."""
 
     key: str
     is_over: bool
-    sentence: str
-    next_step: str
-
-    def __str__(self) -> str:
-        return f"{self.sentence}. Next step: {self.next_step}." if self.next_step else f"{self.sentence}."
+    diagnosis: Diagnosis
 
 
-def incidents(
-    before: Mapping[str, Incident], seen: Iterable[Trouble], now: datetime
-) -> tuple[dict[str, Incident], list[Message]]:
-    """What is open after this look, and what there is to tell about it."""
-    after, messages = dict(before), []
-    for trouble in seen:
-        known = before.get(trouble.key)
+def update_incidents(
+    before: Mapping[str, Incident], problems: Iterable[Problem], now: datetime
+) -> tuple[dict[str, Incident], list[Alert]]:
+    """Return what is open after this look, and the alerts that are due for it."""
+    after, alerts = dict(before), []
+    for problem in problems:
+        known, found = before.get(problem.key), problem.diagnosis
         since = known.since if known else iso(now)
-        after[trouble.key] = Incident(trouble.sentence, trouble.next_step, since, iso(now))
+        after[problem.key] = Incident(found.message, found.next_step, since, iso(now))
         if known is None:
-            messages.append(Message(trouble.key, False, trouble.sentence, trouble.next_step))
+            alerts.append(Alert(problem.key, False, found))
     for key, incident in list(after.items()):
         if now - datetime.fromisoformat(incident.last_seen) >= OVER_AFTER:
             del after[key]
             lasted = datetime.fromisoformat(incident.last_seen) - datetime.fromisoformat(incident.since)
-            messages.append(Message(key, True, f"over after {_minutes(lasted)}: {incident.sentence}", ""))
-    return after, messages
+            alerts.append(Alert(key, True, Diagnosis(f"over after {_minutes(lasted)}: {incident.sentence}")))
+    return after, alerts
 
 
 def still_open(before: Mapping[str, Incident], now: datetime) -> dict[str, Incident]:
-    """While a job does not run nobody can tell whether its streams' troubles are over."""
+    """Keep incidents open: while a job does not run nobody can tell whether its streams' problems are over."""
     return {key: replace(incident, last_seen=iso(now)) for key, incident in before.items()}
 
 
-def stream_troubles(status: Status, settings: Settings) -> Iterator[Trouble]:
-    """What the heartbeat of a running job says of its streams."""
+def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
+    """Find what the heartbeat of a running job says of its streams."""
     for stream in status.streams:
         if stream.state == StreamState.BROKEN:
-            yield Trouble(
+            yield Problem(
                 f"broken:{stream.name}",
-                f"{stream.name} fails again and again: {stream.last_error}",
-                stream.next_step or "see the driver's log",
+                Diagnosis(
+                    f"{stream.name} fails again and again: {stream.last_error}",
+                    stream.next_step or "see the driver's log",
+                ),
             )
         if stream.state == StreamState.STUCK:
-            yield Trouble(
+            yield Problem(
                 f"stuck:{stream.name}",
-                f"{stream.name} has {stream.lag_records} unread and finishes no batch",
-                "the watch starts the job again; if that does not help, see the driver's log and the broker",
+                Diagnosis(
+                    f"{stream.name} has {stream.lag_records} unread and finishes no batch",
+                    "the watch starts the job again; if that does not help, see the driver's log and the broker",
+                ),
             )
-        limit = settings.LAG_ALERT_AFTER
-        if stream.lag_s is not None and stream.lag_s > limit.total_seconds():
-            yield Trouble(
-                f"lag:{stream.name}",
-                f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})",
-                "see whether it catches up; if not, raise MAX_OFFSETS_PER_TRIGGER or give the job more cores",
+        if stream.lost_messages is not None:
+            yield Problem(
+                f"lost:{stream.name}",
+                Diagnosis(
+                    f"{stream.name} lost messages that Kafka did not keep until they were read: {stream.lost_messages}",
+                    "what was skipped is gone; see docs/troubleshoot.md, 'Messages that Kafka no longer keeps'",
+                ),
             )
-        yield from _dead_letter_trouble(stream, settings.DEAD_LETTER_ALERT_PERCENT)
+        yield from _lag_problem(stream, settings.LAG_ALERT_AFTER)
+        yield from _dead_letter_problem(stream, settings.DEAD_LETTER_ALERT_PERCENT)
 
 
-def _dead_letter_trouble(stream: StreamStatus, limit_percent: int) -> Iterator[Trouble]:
+def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
+    if stream.lag_s is None or stream.lag_s <= limit.total_seconds():
+        return
+    behind = f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})"
+    if stream.state == StreamState.WAITING:
+        step = stream.next_step or "see to what it waits for; it then goes on by itself"
+        diagnosis = Diagnosis(f"{behind}: it waits for {stream.waits_for}", step, external=True)
+        yield Problem(f"waiting:{stream.name}", diagnosis)
+    else:
+        step = "see whether it catches up; if not, give the job more cores or, where it reads Kafka, raise "
+        yield Problem(f"lag:{stream.name}", Diagnosis(behind, f"{step}MAX_OFFSETS_PER_TRIGGER"))
+
+
+def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[Problem]:
     messages = stream.rows_today + stream.refused_today
     if messages >= _ENOUGH_MESSAGES and stream.refused_today * 100 > limit_percent * messages:
         percent = 100 * stream.refused_today / messages
-        yield Trouble(
+        yield Problem(
             f"dead letters:{stream.name}",
-            f"{percent:.0f} % of {stream.name}'s messages of today were refused (more than {limit_percent} %)",
-            f"the reasons are in _dead_letters; tell the producer, or correct our rules and {START_OVER}",
+            Diagnosis(
+                f"{percent:.0f} % of {stream.name}'s messages of today were refused (more than {limit_percent} %)",
+                f"the reasons are in _dead_letters; tell the producer, or correct our rules and {START_OVER}",
+            ),
         )
 
 
-def rejections(rejected: Mapping[str, str]) -> Iterator[Trouble]:
+def setting_problems(rejected: Mapping[str, str]) -> Iterator[Problem]:
+    """Find each setting whose value is not allowed. `rejected`: setting -> why."""
     for name, why in rejected.items():
-        yield Trouble(f"setting:{name}", why, f"correct the Variable {name} (Admin, Variables)")
+        yield Problem(f"setting:{name}", Diagnosis(why, f"correct the Variable {name} (Admin, Variables)"))
 
 
 def _minutes(length: timedelta) -> str:

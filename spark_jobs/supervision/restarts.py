@@ -12,28 +12,31 @@ RESET_AFTER = timedelta(minutes=2)
 
 
 def pause_before(restarts: Restarts) -> timedelta:
-    """The first restart is at once; then 5 s, doubling to 5 minutes."""
+    """Return how long to wait before the next restart: the first is at once; then 5 s, doubling to 5 minutes."""
     if not restarts.in_a_row:
         return timedelta(0)
     return min(FIRST_PAUSE * (1 << min(restarts.in_a_row - 1, 10)), LONGEST_PAUSE)
 
 
 def is_due(restarts: Restarts, now: datetime) -> bool:
+    """Return whether the pause before the next restart is over."""
     if restarts.has_given_up:
         return False
     return restarts.last_at is None or now - datetime.fromisoformat(restarts.last_at) >= pause_before(restarts)
 
 
 def another(restarts: Restarts, now: datetime) -> Restarts:
+    """Count one more restart."""
     return Restarts(restarts.in_a_row + 1, now.isoformat())
 
 
 def given_up(restarts: Restarts) -> Restarts:
+    """Note that nobody but a person starts the job again."""
     return replace(restarts, has_given_up=True)
 
 
 def reset_if_recovered(restarts: Restarts, well_for: timedelta) -> Restarts:
-    """After a healthy spell; or at once where somebody started the job by hand after the watch gave up."""
+    """Forget earlier restarts of a job that has been well; at once where a person started it after the giving up."""
     if restarts.has_given_up or well_for >= RESET_AFTER:
         return Restarts()
     return restarts

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
-from spark_streams.alerts import address, tell
+from spark_streams.alerts import address, send_alerts
 
-from spark_jobs.supervision.incidents import Message
+from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.supervision.incidents import Alert
 
-BEGUN = Message("stuck:taxi_trips", False, "taxi_trips finishes no batch", "look at <it>")
-OVER = Message("stuck:taxi_trips", True, "over after 5 minutes: taxi_trips finishes no batch", "")
+BEGUN = Alert("stuck:taxi_trips", False, Diagnosis("taxi_trips finishes no batch", "look at <it>"))
+OVER = Alert("stuck:taxi_trips", True, Diagnosis("over after 5 minutes: taxi_trips finishes no batch"))
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def serving(server: socketserver.BaseServer) -> Iterator[int]:
         server.server_close()
 
 
-def test_a_webhook_gets_each_message_with_its_secrets_in_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_webhook_gets_each_alert_with_its_secrets_in_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[tuple[str, str | None, Any]] = []
 
     class Hook(BaseHTTPRequestHandler):
@@ -46,7 +47,7 @@ def test_a_webhook_gets_each_message_with_its_secrets_in_the_connection(monkeypa
     with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
         connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port, "password": "its-secret"}
         monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({**connection, "extra": {"endpoint": "T0/B0"}}))
-        tell("ingestion", [BEGUN, OVER], email="", connection="OPS", context={})
+        send_alerts("ingestion", [BEGUN, OVER], email="", connection="OPS", context={})
     begun = "[ingestion] Alert: stuck:taxi_trips\ntaxi_trips finishes no batch. Next step: look at <it>."
     over = "[ingestion] Over: stuck:taxi_trips\nover after 5 minutes: taxi_trips finishes no batch."
     assert got == [("/T0/B0", "Bearer its-secret", {"text": text}) for text in (begun, over)]
@@ -73,7 +74,7 @@ def test_a_mail_goes_to_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
         extra = {"disable_ssl": True, "disable_tls": True, "from_email": "streams@example.org"}
         server = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(server))
-        tell("ingestion", [BEGUN], email="a@example.org, b@example.org", connection="", context={})
+        send_alerts("ingestion", [BEGUN], email="a@example.org, b@example.org", connection="", context={})
     assert sorted(recipients) == ["rcpt TO:<a@example.org>", "rcpt TO:<b@example.org>"]
     mail = message_from_string(mails[0])
     assert mail["Subject"] == "[ingestion] Alert: stuck:taxi_trips"
@@ -82,8 +83,8 @@ def test_a_mail_goes_to_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_settings_an_alert_is_an_error_line_and_its_end_is_not(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="streams.alerts"):
-        tell("ingestion", [BEGUN, OVER], email="", connection="", context={})
+    with caplog.at_level(logging.INFO, logger="spark_streams.alerts"):
+        send_alerts("ingestion", [BEGUN, OVER], email="", connection="", context={})
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", "ingestion: taxi_trips finishes no batch. Next step: look at <it>."),
         ("INFO", "ingestion: over after 5 minutes: taxi_trips finishes no batch."),
@@ -92,7 +93,7 @@ def test_without_settings_an_alert_is_an_error_line_and_its_end_is_not(caplog: p
 
 def test_a_webhook_that_does_not_answer_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({"conn_type": "http", "host": "http://127.0.0.1", "port": 1}))
-    tell("ingestion", [BEGUN], email="", connection="OPS", context={})
+    send_alerts("ingestion", [BEGUN], email="", connection="OPS", context={})
 
 
 ADDRESSES = {

@@ -4,35 +4,31 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from spark_streams.driver_start import last_words, new_log, start_driver, without_airflow
-
-from spark_jobs.paths import Layout
-from spark_jobs.settings import settings_from
+from spark_streams.driver_start import last_lines, new_log, start_driver, without_airflow
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_a_driver_appends_to_its_own_log_in_its_own_session(tmp_path: Path) -> None:
-    log = new_log("ingestion", settings_from({}), Layout(tmp_path), NOW)
+    log = new_log("ingestion", tmp_path / "logs", NOW)
     log.write_text("before\n")
     script = "import os, sys; print(os.environ['DRIVER_LOG']); print(os.getsid(0) == os.getpid(), file=sys.stderr)"
     started = start_driver([sys.executable, "-uc", script], {"KEPT": "yes"}, log)
     assert started.process.wait() == 0
-    assert sorted(last_words(log).splitlines()) == sorted(["before", str(log), "True"])
-    assert log.parent == tmp_path / "_control" / "logs"
+    assert sorted(last_lines(log).splitlines()) == sorted(["before", str(log), "True"])
+    assert log.parent == tmp_path / "logs"
 
 
 def test_the_oldest_logs_go_with_what_was_moved_aside(tmp_path: Path) -> None:
-    settings = settings_from({"DRIVER_LOG_PATH": str(tmp_path / "logs")})
     kept = []
     for number in range(12):
-        log = new_log("ingestion", settings, Layout(tmp_path), NOW + timedelta(seconds=number))
+        log = new_log("ingestion", tmp_path, NOW + timedelta(seconds=number))
         log.touch()
         Path(f"{log}.1").touch()
         kept.append(log.name)
-    other = new_log("analytics", settings, Layout(tmp_path), NOW)
+    other = new_log("analytics", tmp_path, NOW)
     other.touch()
-    names = {path.name for path in (tmp_path / "logs").iterdir()}
+    names = {path.name for path in tmp_path.iterdir()}
     assert names == {*kept[-10:], *(f"{name}.1" for name in kept[-10:]), other.name}
 
 
@@ -41,8 +37,8 @@ def test_airflow_s_secrets_stay_with_airflow() -> None:
     assert without_airflow(env) == {"PATH": "/bin", "JAVA_HOME": "/j"}
 
 
-def test_last_words_are_the_last_ones(tmp_path: Path) -> None:
+def test_last_lines_are_the_last_ones(tmp_path: Path) -> None:
     log = tmp_path / "driver.log"
-    assert (last_words(None), last_words(log)) == ("", "")
+    assert (last_lines(None), last_lines(log)) == ("", "")
     log.write_text("\n".join(f"line {number}" for number in range(5000)))
-    assert last_words(log, lines=2) == "line 4998\nline 4999"
+    assert last_lines(log, lines=2) == "line 4998\nline 4999"

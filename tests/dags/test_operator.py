@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
@@ -21,6 +20,7 @@ from spark_jobs.documents.failed_start import read_failed_start
 from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
+from spark_jobs.stream_jobs import INGESTION
 from tests.dags.conftest import CHECKOUT
 
 Launch = Callable[..., StreamOperator]
@@ -41,8 +41,8 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
     }
 
     def operator(deferrable: bool = True, **changed: str) -> StreamOperator:
-        arguments = submit_arguments("ingestion", {}, CHECKOUT)
-        task = StreamOperator(task_id="run_ingestion", job="ingestion", deferrable=deferrable, **arguments)
+        arguments = submit_arguments(INGESTION, {}, CHECKOUT)
+        task = StreamOperator(task_id="run_ingestion", job=INGESTION, deferrable=deferrable, **arguments)
         task.render_template_fields({"var": {"value": settings | changed}})
         return task
 
@@ -69,8 +69,9 @@ def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(launch
     deferred = executed(launch())
     assert isinstance(deferred, TaskDeferred)
     assert newest_token(layout) == 1, "adopted, not started again"
-    path, told = deferred.trigger.serialize()
-    assert (path, told["instance"]) == ("spark_streams.stream_trigger.StreamTrigger", status.driver.instance)
+    path, arguments = deferred.trigger.serialize()
+    assert path == "spark_streams.stream_trigger.StreamTrigger"
+    assert arguments == {"job": "ingestion", "root": str(layout.root), "stale_after_s": 10.0}
     assert deferred.method_name == "ended"
 
     waiting.on_kill()
@@ -104,17 +105,17 @@ def test_what_needs_no_driver_to_be_seen(launch: Launch, tmp_path: Path) -> None
 
 
 def test_an_end_is_told_in_words(launch: Launch) -> None:
-    def ended(**event: Any) -> BaseException | None:
-        whole = {"is_failure": True, "sentence": "it broke", "next_step": "mend it", "retry_helps": True, "log": ""}
+    def ended(is_failure: bool = True, retryable: bool = True) -> BaseException | None:
+        diagnosis = {"message": "it broke", "next_step": "mend it", "retryable": retryable, "external": False}
         try:
-            launch().ended({}, whole | event)
+            launch().ended({}, {"is_failure": is_failure, "diagnosis": diagnosis, "log": ""})
         except AirflowException as end:
             return end
         return None
 
     assert ended(is_failure=False) is None
     assert str(ended()) == "it broke. Next step: mend it."
-    assert isinstance(ended(retry_helps=False), AirflowFailException)
+    assert isinstance(ended(retryable=False), AirflowFailException)
     assert not isinstance(ended(), AirflowFailException)
 
 

@@ -9,40 +9,42 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
-from spark_streams import request_from_params, response_trigger
-from spark_streams.request_from_params import RequestedWork
+from request_from_params import RequestedWork, compaction, last_days, rebuild, upkeep
+from spark_streams import response_trigger
 from spark_streams.request_operator import RequestOperator
-from spark_streams.response_trigger import AnswerTrigger
+from spark_streams.response_trigger import ResponseTrigger
 
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Answer, Request
 from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
 from spark_jobs.paths import Layout
+from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
 from tests.dags.conftest import CHECKOUT
 
 MANUAL, SCHEDULED = SimpleNamespace(run_type="manual"), SimpleNamespace(run_type="scheduled")
 PARAMS: Mapping[str, Any] = {"dry_run": True, "reset": "", "start_over": "", "confirm": ""}
-ASKED = {
-    "by the clock": ("analytics", PARAMS, False, RequestedWork("cleanup", {"dry_run": False})),
-    "by hand": ("analytics", PARAMS, True, RequestedWork("cleanup", {"dry_run": True})),
+REQUESTED = {
+    "by the clock": (ANALYTICS_JOB, PARAMS, False, RequestedWork("cleanup", {"dry_run": False})),
+    "by hand": (ANALYTICS_JOB, PARAMS, True, RequestedWork("cleanup", {"dry_run": True})),
     "reset": (
-        "ingestion",
+        INGESTION,
         {**PARAMS, "reset": "bike_trips", "dry_run": False},
         True,
         RequestedWork("reset", {"stream": "bike_trips", "dry_run": False}),
     ),
-    "reset of the other job's": ("analytics", {**PARAMS, "reset": "bike_trips"}, True, None),
+    "reset of the other job's": (ANALYTICS_JOB, {**PARAMS, "reset": "bike_trips"}, True, None),
     "start over": (
-        "analytics",
+        ANALYTICS_JOB,
         {**PARAMS, "start_over": "rollup", "confirm": "rollup"},
         True,
         RequestedWork("start_over", {"stream": "rollup", "confirm": "rollup", "dry_run": True}),
     ),
-    "start over of the other job's": ("ingestion", {**PARAMS, "start_over": "rollup"}, True, None),
+    "start over of the other job's": (INGESTION, {**PARAMS, "start_over": "rollup"}, True, None),
 }
 LATER = "2999-01-01T00:00:00+00:00"
 ANSWERS_IT = f"""#!{sys.executable}
@@ -59,16 +61,51 @@ requests.give(layout, requests.Answer(request.id, request.kind, "done", "all don
 """
 
 
-@pytest.mark.parametrize(("job", "params", "is_manual", "expected"), ASKED.values(), ids=ASKED.keys())
-def test_what_a_clean_up_asks_for(
-    job: str, params: Mapping[str, Any], is_manual: bool, expected: RequestedWork | None
+@pytest.mark.parametrize(("job", "params", "is_manual", "expected"), REQUESTED.values(), ids=REQUESTED)
+def test_what_a_clean_up_requests(
+    job: StreamJob, params: Mapping[str, Any], is_manual: bool, expected: RequestedWork | None
 ) -> None:
-    assert request_from_params.upkeep(job, params, is_manual) == expected
+    assert upkeep(job, params, is_manual) == expected
 
 
 def test_reset_and_start_over_at_once_is_refused() -> None:
     with pytest.raises(ValueError, match="choose one"):
-        request_from_params.upkeep("ingestion", {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, True)
+        upkeep(INGESTION, {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, True)
+
+
+def test_a_rebuild_requests_days() -> None:
+    days = {"from": "2018-11-28", "to": "2018-12-02"}
+    assert rebuild(ANALYTICS_JOB, days, True) == RequestedWork("rebuild", days)
+    same = {"from": "2018-12-02", "to": "2018-12-02"}
+    assert rebuild(ANALYTICS_JOB, same, True).arguments == same
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "why"),
+    [
+        ("2018-02-30", "2018-03-01", "'from' is '2018-02-30'; allowed: a day"),
+        ("2018-02-01", "soon", "'to' is 'soon'; allowed: a day"),
+        ("2018-12-02", "2018-12-01", r"'from' \(2018-12-02\) is after 'to' \(2018-12-01\)"),
+    ],
+)
+def test_days_that_are_none_are_refused(first: str, last: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        rebuild(ANALYTICS_JOB, {"from": first, "to": last}, True)
+
+
+def test_what_contradicts_itself_is_not_tried_again(spark_env: Path) -> None:
+    env = {"SPARK_ENV_PATH": str(spark_env)}
+    task = RequestOperator(task_id="t", job=ANALYTICS_JOB, from_params=rebuild, timeout=timedelta(hours=1), env=env)
+    with pytest.raises(AirflowFailException, match="is after"):
+        task.execute({"dag_run": MANUAL, "params": {"from": "2018-12-02", "to": "2018-12-01"}})
+
+
+def test_the_form_of_a_rebuild_shows_the_last_seven_days(spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_ENV_PATH", str(spark_env))
+    monkeypatch.setattr(pendulum, "today", lambda zone: pendulum.datetime(2018, 12, 2, tz=zone))
+    assert last_days(7) == ("2018-11-26", "2018-12-02")
+    params = DagBag(CHECKOUT / "dags", collect_dags=True).dags["analytics_rebuild"].params
+    assert (params["from"], params["to"]) == ("2018-11-26", "2018-12-02")
 
 
 def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +133,9 @@ def operator(spark_env: Path, tmp_path: Path) -> RequestOperator:
     env = {"SPARK_ENV_PATH": str(spark_env), "OUTPUT_BASE_PATH": str(tmp_path / "out")}
     task = RequestOperator(
         task_id="compact",
-        job="ingestion",
-        from_params=request_from_params.compaction,
-        at_most=timedelta(minutes=5),
+        job=INGESTION,
+        from_params=compaction,
+        timeout=timedelta(minutes=5),
         env=env,
     )
     task.render_template_fields({"var": {"value": {}}})
@@ -129,14 +166,14 @@ def test_a_live_job_is_asked_and_waited_for_without_a_worker(operator: RequestOp
     assert isinstance(request, Request)
     assert (request.kind, request.arguments) == ("compaction", {"feed": "bike_trips"})
     trigger = deferred.value.trigger
-    assert isinstance(trigger, AnswerTrigger)
+    assert isinstance(trigger, ResponseTrigger)
     path, arguments = trigger.serialize()
-    assert path == "spark_streams.response_trigger.AnswerTrigger"
-    assert AnswerTrigger(**arguments).serialize() == (path, arguments)
+    assert path == "spark_streams.response_trigger.ResponseTrigger"
+    assert ResponseTrigger(**arguments).serialize() == (path, arguments)
 
     requests.give(layout, Answer(request.id, request.kind, "done", "all done", "", report=({"what": "x"},)))
-    told = operator.answered(context(), {"what": "answered"}, request.id, LATER)
-    assert told == {"sentence": "all done", "report": [{"what": "x"}]}
+    result = operator.answered(context(), {"outcome": "answered"}, request.id, LATER)
+    assert result == {"sentence": "all done", "report": [{"what": "x"}]}
 
 
 def test_where_the_job_is_off_the_spark_environment_carries_it_out(
@@ -154,21 +191,19 @@ def test_where_the_job_is_off_the_spark_environment_carries_it_out(
 def test_a_no_fails_the_task_with_the_jobs_sentence(operator: RequestOperator, state: str, tmp_path: Path) -> None:
     requests.give(layout_of(tmp_path), Answer("r-1", "compaction", state, "the disk is full", ""))
     with pytest.raises(AirflowFailException, match="the disk is full"):
-        operator.answered(context(), {"what": "answered"}, "r-1", LATER)
+        operator.answered(context(), {"outcome": "answered"}, "r-1", LATER)
 
 
 def test_too_late_withdraws_the_request(operator: RequestOperator, tmp_path: Path) -> None:
     requests.ask(layout_of(tmp_path), Request("r-1", "compaction", LATER))
     with pytest.raises(AirflowFailException, match="the request was withdrawn"):
-        operator.answered(context(), {"what": "late"}, "r-1", LATER)
+        operator.answered(context(), {"outcome": "late"}, "r-1", LATER)
     assert requests.next_request(layout_of(tmp_path)) is None
 
 
 def test_nothing_to_ask_skips_the_task(spark_env: Path, tmp_path: Path) -> None:
     env = {"SPARK_ENV_PATH": str(spark_env)}
-    task = RequestOperator(
-        task_id="t", job="analytics", from_params=request_from_params.upkeep, at_most=timedelta(hours=1), env=env
-    )
+    task = RequestOperator(task_id="t", job=ANALYTICS_JOB, from_params=upkeep, timeout=timedelta(hours=1), env=env)
     with pytest.raises(AirflowSkipException):
         task.execute({"dag_run": MANUAL, "params": {**PARAMS, "reset": "bike_trips"}})
 
@@ -178,8 +213,8 @@ def test_nothing_to_ask_skips_the_task(spark_env: Path, tmp_path: Path) -> None:
 
 def fired(root: Path, deadline: str = LATER) -> str:
     async def first() -> str:
-        async for event in AnswerTrigger(str(root), "r-1", 10.0, deadline, poll_s=0.01).run():
-            return str(event.payload["what"])
+        async for event in ResponseTrigger(str(root), "r-1", 10.0, deadline, poll_s=0.01).run():
+            return str(event.payload["outcome"])
         raise AssertionError("the trigger ended without an event")
 
     return asyncio.run(asyncio.wait_for(first(), 30))
@@ -202,5 +237,5 @@ def test_the_trigger_wakes_the_task_where_nobody_is_there_to_answer(
 
 def test_a_person_who_marks_the_task_withdraws_the_request(tmp_path: Path) -> None:
     requests.ask(Layout(tmp_path), Request("r-1", "compaction", LATER))
-    asyncio.run(AnswerTrigger(str(tmp_path), "r-1", 10.0, LATER).on_kill())
+    asyncio.run(ResponseTrigger(str(tmp_path), "r-1", 10.0, LATER).on_kill())
     assert requests.next_request(Layout(tmp_path)) is None

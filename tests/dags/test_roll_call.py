@@ -3,8 +3,10 @@
 import socket
 from pathlib import Path
 
+import pendulum
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import CronTriggerTimetable
 
 from tests.dags.conftest import CHECKOUT
 
@@ -46,6 +48,12 @@ def test_a_watch_runs_again_after_each_run(dags: DagBag) -> None:
     """@continuous without a start date makes one run and never a second one (Airflow 3.3.2)."""
     watches = [dag for dag in dags.dags.values() if dag.dag_id.startswith("watch_")]
     assert {(str(dag.schedule), dag.start_date is not None) for dag in watches} == {("@continuous", True)}
+
+
+def test_the_clean_up_keeps_to_bostons_clock(dags: DagBag) -> None:
+    schedule = dags.dags["checkpoint_cleanup"].schedule
+    assert isinstance(schedule, CronTriggerTimetable)
+    assert (schedule.expression, schedule.timezone) == ("23 3 * * *", pendulum.timezone("America/New_York"))
 
 
 def test_a_missing_spark_environment_is_told_as_an_import_error(

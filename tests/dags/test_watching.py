@@ -20,7 +20,7 @@ from spark_jobs.paths import Layout
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION
 from spark_jobs.supervision import driver_processes
-from spark_jobs.supervision.restart_policy import Remedy
+from spark_jobs.supervision.restart_policy import RestartAction
 
 
 @dataclass
@@ -39,9 +39,9 @@ class Place:
         return Layout(self.root)
 
     def watch(self) -> Watch:
-        return Watch(INGESTION, self.layout, self._given, lambda state, _: self.runs[state])
+        return Watch(INGESTION, self.layout, self._read_variables, lambda state, _: self.runs[state])
 
-    def _given(self) -> Mapping[str, str]:
+    def _read_variables(self) -> Mapping[str, str]:
         return self.variables
 
     def driver(self, state: str = JobState.RUNNING, **more: object) -> Status:
@@ -72,7 +72,7 @@ def test_a_job_that_never_ran_is_started_and_then_left_alone(place: Place) -> No
     watch = place.watch()
     found = watch.look()
     assert found
-    assert (found.remedy, found.messages) == (Remedy.START, [])
+    assert (found.action, found.alerts) == (RestartAction.START, [])
     place.runs["running"] = 1  # its run launches the driver
     assert watch.look() is None
     place.driver()
@@ -87,11 +87,11 @@ def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Pla
     place.variables["BATCH_INTERVAL"] = "soon"
     found = watch.look()
     assert found
-    assert found.remedy is None
-    assert [message.key for message in found.messages] == ["setting:BATCH_INTERVAL"]
-    switches = read_desired_state(place.layout)
-    assert switches
-    assert "BATCH_INTERVAL is 'soon'; allowed:" in switches.rejected["BATCH_INTERVAL"]
+    assert found.action is None
+    assert [alert.key for alert in found.alerts] == ["setting:BATCH_INTERVAL"]
+    desired = read_desired_state(place.layout)
+    assert desired
+    assert "BATCH_INTERVAL is 'soon'; allowed:" in desired.rejected["BATCH_INTERVAL"]
     watch_memory.write_memory(place.layout, found.memory, datetime.now(UTC))  # as the task does once it has told it
     assert place.watch().look() is None, "told already"
 
@@ -105,11 +105,24 @@ def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> N
     assert "stopped by hand (the run was ended by hand)" in watch_memory.read_memory(place.layout).sentence
     place.variables["ENABLE_INGESTION"] = "false"
     assert watch.look() is None
-    assert held_because(place.layout) is None, "another resolve: the hold is over"
+    assert held_because(place.layout) is None, "it was switched off meanwhile: the hold is over"
     place.variables["ENABLE_INGESTION"] = "true"
     found = watch.look()
     assert found
-    assert found.remedy is Remedy.START, "at once, whatever was before"
+    assert found.action is RestartAction.START, "at once, whatever was before"
+
+
+def test_a_job_that_waits_for_another_says_so_and_is_left_alone(place: Place) -> None:
+    waiting = StreamStatus("rollup", state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=10.0)
+    place.driver(streams=(waiting,))
+    watch = place.watch()
+    assert watch.look() is None
+    memory = watch_memory.read_memory(place.layout)
+    assert (memory.health, "rollup waits for ingestion, which is off" in memory.sentence) == ("waiting", True)
+    place.driver(streams=(replace(waiting, lag_s=3600.0),))
+    found = watch.look()
+    assert found
+    assert (found.action, [alert.key for alert in found.alerts]) == (None, ["waiting:rollup"])
 
 
 def test_what_only_a_person_can_help_is_told_and_not_tried_again_before_a_setting_changes(place: Place) -> None:
@@ -119,12 +132,12 @@ def test_what_only_a_person_can_help_is_told_and_not_tried_again_before_a_settin
     watch = place.watch()
     found = watch.look()
     assert found
-    assert found.remedy is None
-    assert "trigger the DAG ingestion" in str(found.messages[0])
+    assert found.action is None
+    assert "trigger the DAG ingestion" in str(found.alerts[0].diagnosis)
     place.variables["CHECKPOINT_BASE_PATH"] = "/elsewhere"
     found = watch.look()
     assert found
-    assert found.remedy is Remedy.START
+    assert found.action is RestartAction.START
 
 
 def test_a_job_that_does_not_last_is_given_up_until_it_runs_again(place: Place) -> None:
@@ -132,13 +145,13 @@ def test_a_job_that_does_not_last_is_given_up_until_it_runs_again(place: Place) 
     watch_memory.write_memory(place.layout, WatchMemory(restarts=tried), datetime.now(UTC))
     found = place.watch().look()
     assert found
-    assert found.remedy is Remedy.GIVE_UP
+    assert found.action is RestartAction.GIVE_UP
     gone = replace(found.memory, restarts=replace(tried, has_given_up=True))
     watch_memory.write_memory(place.layout, gone, datetime.now(UTC))
     watch = place.watch()
-    told = watch.look()
-    assert told
-    assert told.remedy is None
+    found = watch.look()
+    assert found
+    assert found.action is None
     place.driver()  # a person has triggered the DAG
     assert watch.look() is None
     assert watch_memory.read_memory(place.layout).restarts == Restarts()
@@ -148,7 +161,7 @@ def test_the_analytics_flags_are_published(tmp_path: Path) -> None:
     place = Place(tmp_path, {"ENABLE_PEARSON_CORRELATIONS": "off", "ENABLE_ANALYTICS": "off"})
     watch = Watch(ANALYTICS_JOB, place.layout, lambda: place.variables, lambda *_: 0)
     assert watch.look() is None
-    switches = read_desired_state(place.layout)
-    assert switches
-    assert not switches.job_enabled
-    assert [name for name, on in switches.streams.items() if not on] == ["pearson_correlations"]
+    desired = read_desired_state(place.layout)
+    assert desired
+    assert not desired.job_enabled
+    assert [name for name, on in desired.streams.items() if not on] == ["pearson_correlations"]

@@ -2,8 +2,9 @@
 
 import pytest
 
+from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.status import Driver, Status
-from spark_jobs.supervision import driver_exit
+from spark_jobs.supervision.driver_exit import DriverExit
 
 AT = "2026-01-01T12:00:00+00:00"
 CHATTER = "WARNING: Using incubator modules: jdk.incubator.vector\n26/01/01 WARN NativeCodeLoader: Unable to load\n"
@@ -14,28 +15,28 @@ def status(state: str, **more: object) -> Status:
 
 
 def test_a_driver_that_said_why_is_quoted() -> None:
-    assert not driver_exit.told(status("stopped")).is_failure
-    failed = driver_exit.told(status("failed", last_error="no topic", next_step="make one", needs_person=True))
-    assert str(failed) == "no topic. Next step: make one."
-    assert (failed.is_failure, failed.retry_helps) == (True, False)
+    assert not DriverExit.reported(status("stopped")).is_failure
+    failed = DriverExit.reported(status("failed", last_error="no topic", next_step="make one", needs_person=True))
+    assert str(failed.diagnosis) == "no topic. Next step: make one."
+    assert (failed.is_failure, failed.diagnosis.retryable) == (True, False)
 
 
-SUDDEN = {
+CRASHES = {
     "out of memory": ("Terminating due to java.lang.OutOfMemoryError: Java heap space", "ran out of memory"),
     "no room for a JVM": ("There is insufficient memory for the Java Runtime Environment", "ran out of memory"),
     "disk full": ("OSError: [Errno 28] No space left on device", "the disk is full"),
     "nothing": (CHATTER, "was killed from outside"),
-    "an old trouble that is long over": ("No space left on device\n" + "all is well\n" * 60, "was killed from outside"),
+    "an old problem that is long over": ("No space left on device\n" + "all is well\n" * 60, "was killed from outside"),
 }
 
 
-@pytest.mark.parametrize("case", SUDDEN)
-def test_a_sudden_end(case: str) -> None:
-    said, expected = SUDDEN[case]
-    ending = driver_exit.sudden("ingestion", said)
-    assert expected in ending.sentence
-    assert ending.next_step
-    assert (ending.is_failure, ending.retry_helps) == (True, True)
+@pytest.mark.parametrize("case", CRASHES)
+def test_a_crash(case: str) -> None:
+    printed, expected = CRASHES[case]
+    crash = DriverExit.crashed("ingestion", printed)
+    assert expected in crash.diagnosis.message
+    assert crash.diagnosis.next_step
+    assert (crash.is_failure, crash.diagnosis.retryable) == (True, True)
 
 
 STARTS = {
@@ -51,20 +52,20 @@ STARTS = {
 
 @pytest.mark.parametrize("case", STARTS)
 def test_a_failed_start(case: str) -> None:
-    code, said, expected, retry_helps = STARTS[case]
-    ending = driver_exit.failed_start("ingestion", code, said)
-    assert ending is not None
-    assert expected in ending.sentence
-    assert (ending.is_failure, ending.retry_helps) == (True, retry_helps)
+    code, printed, expected, retryable = STARTS[case]
+    failed = DriverExit.failed_start("ingestion", code, printed)
+    assert failed is not None
+    assert expected in failed.diagnosis.message
+    assert (failed.is_failure, failed.diagnosis.retryable) == (True, retryable)
 
 
 def test_a_start_that_a_newer_driver_overtook_is_no_failure() -> None:
-    assert driver_exit.failed_start("ingestion", 3, "a newer driver has taken over") is None
-    assert driver_exit.failed_start("ingestion", 0, "") == driver_exit.DriverExit(
-        False, "ingestion stopped while it started"
-    )
+    assert DriverExit.failed_start("ingestion", 3, "a newer driver has the lease") is None
+    stopped = DriverExit(False, Diagnosis("ingestion stopped while it started"))
+    assert DriverExit.failed_start("ingestion", 0, "") == stopped
 
 
-def test_a_silent_driver_says_where_it_is() -> None:
-    assert "hangs: its processes are there" in driver_exit.silent("ingestion", 12, is_there=True).sentence
-    assert "another host" in driver_exit.silent("ingestion", 12, is_there=False).sentence
+def test_an_unresponsive_driver_says_where_it_is() -> None:
+    here, elsewhere = (DriverExit.unresponsive("ingestion", 12, is_there).diagnosis for is_there in (True, False))
+    assert "hangs: its processes are there" in here.message
+    assert "another host" in elsewhere.message

@@ -40,27 +40,27 @@ def status(pid: int, host: str | None = None) -> Status:
 
 def test_a_killed_driver_is_seen_at_once(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
     layout = Layout(tmp_path)
-    lookout = DriverObserver(layout)
-    assert lookout.look(0).status is None
+    observer = DriverObserver(layout)
+    assert observer.look(0).status is None
     write_status(layout, status(process.pid))
-    assert lookout.look(0).is_live(NOW, STALE)
+    assert observer.look(0).is_live(NOW, STALE)
     process.kill()
     process.wait()
-    seen = lookout.look(2)
-    assert (seen.is_gone, seen.is_live(NOW, STALE)) == (True, False)
+    observation = observer.look(2)
+    assert (observation.is_gone, observation.is_live(NOW, STALE)) == (True, False)
     assert not live_at_first_look(read_status(layout), NOW, STALE)
 
 
 def test_on_another_host_only_silence_tells(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
     layout = Layout(tmp_path)
-    lookout = DriverObserver(layout)
+    observer = DriverObserver(layout)
     write_status(layout, status(process.pid, host="elsewhere"))
     later = NOW + timedelta(seconds=60)
-    assert not lookout.look(100).is_silent(later, STALE), "we have only just begun to watch"
-    assert not lookout.look(109).is_silent(later, STALE)
-    assert lookout.look(111).is_silent(later, STALE)
+    assert not observer.look(100).is_silent(later, STALE), "we have only just begun to watch"
+    assert not observer.look(109).is_silent(later, STALE)
+    assert observer.look(111).is_silent(later, STALE)
     write_status(layout, replace(status(process.pid, host="elsewhere"), at=iso(later)))
-    assert not lookout.look(130).is_silent(later, STALE)
+    assert not observer.look(130).is_silent(later, STALE)
 
 
 def test_a_driver_is_asked_to_stop_and_then_made_to(process: subprocess.Popen[bytes]) -> None:
@@ -72,13 +72,13 @@ def test_a_driver_is_asked_to_stop_and_then_made_to(process: subprocess.Popen[by
 
 def test_a_driver_that_cannot_write_shows_life_all_the_same(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
     layout = Layout(tmp_path)
-    lookout = DriverObserver(layout)
+    observer = DriverObserver(layout)
     show_life(layout)
     write_status(layout, status(process.pid, host="elsewhere"))
     later = NOW + timedelta(seconds=60)
-    lookout.look(100)
+    observer.look(100)
     os.utime(layout.status, ns=(0, 0))
-    assert not lookout.look(111).is_silent(later, STALE), "touched since the last look"
+    assert not observer.look(111).is_silent(later, STALE), "touched since the last look"
     show_life(layout)
-    assert not lookout.look(121.5).is_silent(later, STALE)
-    assert lookout.look(132).is_silent(later, STALE)
+    assert not observer.look(121.5).is_silent(later, STALE)
+    assert observer.look(132).is_silent(later, STALE)

@@ -1,4 +1,4 @@
-"""What a watcher makes of what it sees: a table of cases, each a line of a stream's life."""
+"""What a watcher makes of what it observes: a table of cases, each a line of a stream's life."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
+from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.desired_state import DesiredState
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
+from spark_jobs.settings import settings_from
+from spark_jobs.stream_jobs import INGESTION
 from spark_jobs.supervision.driver_observation import DriverObservation
-from spark_jobs.supervision.health import DesiredRun, Health, HealthState, judge
+from spark_jobs.supervision.effective_settings import EffectiveSettings
+from spark_jobs.supervision.health import Health, HealthState, judge
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ON = DesiredRun(is_on=True, fingerprint="same", stale_after=timedelta(seconds=10))
-OFF = replace(ON, is_on=False, why_off="is switched off by ENABLE_INGESTION", turn_on="set it to true")
+ON = EffectiveSettings(DesiredState(True), settings_from({}), fingerprint="same")
+OFF = replace(ON, desired_state=DesiredState(False))
 IDLE, HEALTHY = (
     StreamStatus("bike_trips", state=StreamState.IDLE),
     StreamStatus("taxi_trips", state=StreamState.HEALTHY),
@@ -21,6 +26,7 @@ STUCK = StreamStatus("accidents", state=StreamState.STUCK, lag_records=7, stuck_
 BROKEN = StreamStatus(
     "weather_data", state=StreamState.BROKEN, last_error="the topic was recreated", next_step="start over"
 )
+WAITING = StreamStatus("rollup", state=StreamState.WAITING, waits_for="ingestion, which is off")
 SWITCHED_OFF = StreamStatus("weather_data", state=StreamState.OFF)
 
 
@@ -38,8 +44,12 @@ def status(*streams: StreamStatus, state: str = JobState.RUNNING, silent_s: floa
     )
 
 
-def seen(told: Status | None, unchanged_s: float = 0, is_gone: bool = False) -> DriverObservation:
-    return DriverObservation(told, is_gone, timedelta(seconds=unchanged_s))
+def seen(status: Status | None, unchanged_s: float = 0, is_gone: bool = False) -> DriverObservation:
+    return DriverObservation(status, is_gone, timedelta(seconds=unchanged_s))
+
+
+def judged(observation: DriverObservation, effective: EffectiveSettings = ON, held: str | None = None) -> Health:
+    return judge(INGESTION, observation, effective, held, NOW)
 
 
 LATE_START = (NOW - timedelta(minutes=6)).isoformat()
@@ -51,6 +61,11 @@ CASES = {
         ON,
         HealthState.HEALTHY,
     ),
+    "one stream waits for somebody else": (seen(status(HEALTHY, WAITING)), ON, HealthState.HEALTHY),
+    "all wait for somebody else, however long": (seen(status(WAITING, SWITCHED_OFF)), ON, HealthState.WAITING),
+    "some wait, the others have nothing to do": (seen(status(WAITING, IDLE)), ON, HealthState.WAITING),
+    "one waits and one is stuck": (seen(status(WAITING, STUCK)), ON, HealthState.STUCK),
+    "one waits and one is broken": (seen(status(WAITING, BROKEN)), ON, HealthState.HEALTHY),
     "a start takes its time": (seen(status(state="starting", started_at=NOW.isoformat())), ON, HealthState.STARTING),
     "but not for ever": (seen(status(state="starting", started_at=LATE_START)), ON, HealthState.STUCK),
     "a stop takes its time too": (seen(status(HEALTHY, state="stopping")), ON, HealthState.STARTING),
@@ -62,7 +77,7 @@ CASES = {
         ON,
         HealthState.DEAD,
     ),
-    "stopped, and wanted": (seen(status(state="stopped")), ON, HealthState.DEAD),
+    "stopped, and to run": (seen(status(state="stopped")), ON, HealthState.DEAD),
     "silent for as long as we watched": (seen(status(HEALTHY, silent_s=11), unchanged_s=11), ON, HealthState.DEAD),
     "silent while the machine slept": (seen(status(HEALTHY, silent_s=3600), unchanged_s=3), ON, HealthState.HEALTHY),
     "a clock that jumped": (seen(status(HEALTHY, silent_s=-3600), unchanged_s=3), ON, HealthState.HEALTHY),
@@ -81,17 +96,50 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_judge(case: str) -> None:
-    sight, wanted, expected = CASES[case]
-    assert judge("ingestion", sight, wanted, NOW).health == expected
+    observation, effective, expected = CASES[case]
+    assert judged(observation, effective).state == expected
 
 
-def test_a_verdict_says_what_and_what_next() -> None:
-    failed = judge("ingestion", seen(status(state="failed", last_error="no disk", next_step="buy one")), ON, NOW)
+def test_a_diagnosis_says_what_and_what_next() -> None:
+    failed = judged(seen(status(state="failed", last_error="no disk", next_step="buy one"))).diagnosis
     assert str(failed) == "ingestion failed: no disk. Next step: buy one."
-    stuck = judge("ingestion", seen(status(STUCK)), ON, NOW)
-    assert "accidents has 7 unread and finishes no batch (60 s are allowed)" in stuck.sentence
-    off = judge("ingestion", seen(None), OFF, NOW)
-    assert off == Health(HealthState.SWITCHED_OFF, "ingestion is switched off by ENABLE_INGESTION", "set it to true")
-    ailing = judge("ingestion", seen(status(HEALTHY, BROKEN)), ON, NOW)
-    assert "weather_data broken: the topic was recreated" in ailing.sentence
-    assert ailing.next_step == "start over"
+    stuck = judged(seen(status(STUCK))).diagnosis
+    assert "accidents has 7 unread and finishes no batch (60 s are allowed)" in stuck.message
+    off = judged(seen(None), OFF).diagnosis
+    turn_on = "set the Variable ENABLE_INGESTION to true"
+    assert off == Diagnosis("ingestion is switched off by ENABLE_INGESTION", turn_on)
+    failing = judged(seen(status(HEALTHY, BROKEN))).diagnosis
+    assert "weather_data broken: the topic was recreated" in failing.message
+    assert failing.next_step == "start over"
+
+
+def test_who_waits_for_what_is_said_once_for_each_what() -> None:
+    pearson = replace(WAITING, name="pearson_correlations")
+    topic = replace(WAITING, name="taxi_trips", waits_for="its topic")
+    waiting = judged(seen(status(WAITING, pearson, topic, IDLE))).diagnosis
+    assert str(waiting) == (
+        "ingestion has nothing to do for now: rollup, pearson_correlations wait for ingestion, which is off; "
+        "taxi_trips waits for its topic."
+    )
+    partly = judged(seen(status(WAITING, HEALTHY, BROKEN))).diagnosis
+    assert partly.message == (
+        "ingestion runs, but not all of it: weather_data broken: the topic was recreated; "
+        "rollup waits for ingestion, which is off"
+    )
+
+
+def test_a_job_that_a_person_stopped_is_off_until_a_person_starts_it() -> None:
+    held = judged(seen(status(HEALTHY)), held="its run was marked")
+    assert held.state == HealthState.SWITCHED_OFF
+    assert str(held.diagnosis) == (
+        "ingestion was stopped by hand (its run was marked); it finishes its batches and stops. "
+        "Next step: trigger the DAG ingestion to start it."
+    )
+
+
+def test_what_only_a_person_can_help_is_tried_again_with_other_settings() -> None:
+    failed = seen(status(state="failed", last_error="no topic", needs_person=True))
+    assert not judged(failed).diagnosis.retryable
+    assert judged(failed, replace(ON, fingerprint="other")).diagnosis.retryable
+    assert judged(failed, replace(ON, fingerprint=None)).diagnosis.retryable
+    assert judged(seen(status(state="failed", last_error="no disk"))).diagnosis.retryable

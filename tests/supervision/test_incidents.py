@@ -5,31 +5,38 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
 from spark_jobs.documents.watch_memory import Incident
 from spark_jobs.settings import settings_from
-from spark_jobs.supervision.incidents import Trouble, incidents, rejections, still_open, stream_troubles
+from spark_jobs.supervision.incidents import (
+    Problem,
+    setting_problems,
+    still_open,
+    stream_problems,
+    update_incidents,
+)
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
-STUCK = Trouble("stuck:taxi_trips", "taxi_trips finishes no batch", "look at it")
-LAG = Trouble("lag:taxi_trips", "taxi_trips is behind", "wait")
+STUCK = Problem("stuck:taxi_trips", Diagnosis("taxi_trips finishes no batch", "look at it"))
+LAG = Problem("lag:taxi_trips", Diagnosis("taxi_trips is behind", "wait"))
 
 
 def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def told(looks: list[tuple[float, list[Trouble]]]) -> list[tuple[float, str, bool]]:
-    """(when, which, is it over) for every message of a series of looks."""
+def alerts_of(looks: list[tuple[float, list[Problem]]]) -> list[tuple[float, str, bool]]:
+    """(when, which, is it over) for every alert of a series of looks."""
     known: dict[str, Incident] = {}
-    said = []
-    for second, troubles in looks:
-        known, messages = incidents(known, troubles, at(second))
-        said += [(second, message.key, message.is_over) for message in messages]
-    return said
+    sent = []
+    for second, problems in looks:
+        known, alerts = update_incidents(known, problems, at(second))
+        sent += [(second, alert.key, alert.is_over) for alert in alerts]
+    return sent
 
 
-SERIES: dict[str, tuple[list[tuple[float, list[Trouble]]], list[tuple[float, str, bool]]]] = {
+SERIES: dict[str, tuple[list[tuple[float, list[Problem]]], list[tuple[float, str, bool]]]] = {
     "nothing": ([(0, []), (100, [])], []),
     "once, however long it lasts": ([(s, [STUCK]) for s in range(0, 600, 3)], [(0, STUCK.key, False)]),
     "over after a quiet minute": (
@@ -47,21 +54,27 @@ SERIES: dict[str, tuple[list[tuple[float, list[Trouble]]], list[tuple[float, str
 @pytest.mark.parametrize("series", SERIES)
 def test_incidents(series: str) -> None:
     looks, expected = SERIES[series]
-    assert told(looks) == expected
+    assert alerts_of(looks) == expected
 
 
 def test_what_is_over_says_how_long_it_was() -> None:
-    known, begun = incidents({}, [STUCK], at(0))
-    known, _ = incidents(known, [STUCK], at(300))
-    _, over = incidents(known, [], at(400))
-    assert str(begun[0]) == "taxi_trips finishes no batch. Next step: look at it."
-    assert str(over[0]) == "over after 5 minutes: taxi_trips finishes no batch."
+    known, begun = update_incidents({}, [STUCK], at(0))
+    known, _ = update_incidents(known, [STUCK], at(300))
+    _, over = update_incidents(known, [], at(400))
+    assert str(begun[0].diagnosis) == "taxi_trips finishes no batch. Next step: look at it."
+    assert str(over[0].diagnosis) == "over after 5 minutes: taxi_trips finishes no batch."
 
 
 def test_while_the_job_is_away_nothing_is_over() -> None:
-    known, _ = incidents({}, [STUCK], at(0))
-    _, messages = incidents(still_open(known, at(500)), [], at(500))
-    assert messages == []
+    known, _ = update_incidents({}, [STUCK], at(0))
+    _, alerts = update_incidents(still_open(known, at(500)), [], at(500))
+    assert alerts == []
+
+
+def problems_of(stream: StreamStatus) -> list[Problem]:
+    begun = at(0).isoformat()
+    status = Status("ingestion", Driver("a", "h"), 1, begun, begun, JobState.RUNNING, "f", streams=(stream,))
+    return list(stream_problems(status, settings_from({})))
 
 
 CALM = StreamStatus("taxi_trips", state=StreamState.HEALTHY, rows_today=95, refused_today=5, lag_s=300.0)
@@ -77,18 +90,39 @@ STREAM_CASES = {
     ),
     "few messages say nothing": (replace(CALM, rows_today=0, refused_today=99), []),
     "lag unknown": (replace(CALM, lag_s=None), []),
+    "messages lost": (replace(CALM, lost_messages="218 of offsets 10 to 227"), ["lost:taxi_trips"]),
+    "waiting for a moment": (replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off"), []),
+    "waiting for longer than a lag may last": (
+        replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=301.0),
+        ["waiting:taxi_trips"],
+    ),
 }
 
 
 @pytest.mark.parametrize("case", STREAM_CASES)
-def test_stream_troubles(case: str) -> None:
+def test_stream_problems(case: str) -> None:
     stream, expected = STREAM_CASES[case]
-    status = Status("ingestion", Driver("a", "h"), 1, at(0).isoformat(), at(0).isoformat(), JobState.RUNNING, "f")
-    found = stream_troubles(replace(status, streams=(stream,)), settings_from({}))
-    assert [trouble.key for trouble in found] == expected
+    assert [problem.key for problem in problems_of(stream)] == expected
 
 
-def test_a_rejected_setting_is_a_trouble_of_its_own() -> None:
-    (trouble,) = rejections({"BATCH_INTERVAL": "BATCH_INTERVAL is 'soon'; allowed: ..."})
-    assert trouble.key == "setting:BATCH_INTERVAL"
-    assert "correct the Variable BATCH_INTERVAL" in trouble.next_step
+def test_lost_messages_say_how_many_and_where_it_is_explained() -> None:
+    (problem,) = problems_of(replace(CALM, lost_messages="218 messages of offsets 10 to 227"))
+    lost = problem.diagnosis
+    assert "218 messages of offsets 10 to 227" in lost.message
+    assert "what was skipped is gone" in lost.next_step
+    assert "docs/troubleshoot.md" in lost.next_step
+
+
+def test_a_wait_says_for_what_and_is_no_fault_of_ours() -> None:
+    waiting = replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=600.0)
+    (problem,), (known,) = problems_of(waiting), problems_of(replace(waiting, next_step="switch it on"))
+    behind = "taxi_trips is 10 minutes behind (more than 5 minutes)"
+    assert problem.diagnosis.message == f"{behind}: it waits for ingestion, which is off"
+    assert problem.diagnosis.external
+    assert known.diagnosis.next_step == "switch it on"
+
+
+def test_a_rejected_setting_is_a_problem_of_its_own() -> None:
+    (problem,) = setting_problems({"BATCH_INTERVAL": "BATCH_INTERVAL is 'soon'; allowed: ..."})
+    assert problem.key == "setting:BATCH_INTERVAL"
+    assert "correct the Variable BATCH_INTERVAL" in problem.diagnosis.next_step

@@ -5,23 +5,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.watch_memory import Restarts, WatchMemory
 from spark_jobs.supervision.health import Health, HealthState
-from spark_jobs.supervision.restart_policy import Remedy, RestartContext, decide
+from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
 from spark_jobs.supervision.restarts import another, given_up, is_due, pause_before, reset_if_recovered
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONG, SHORT, NO_TIME = timedelta(hours=1), timedelta(seconds=3), timedelta(0)
 CALM = RestartContext(
     now=NOW,
-    lasting=SHORT,
+    same_for=SHORT,
     running_runs=0,
     queued_runs=0,
     has_died=False,
-    unattended=NO_TIME,
-    settled=LONG,
+    unattended_for=NO_TIME,
+    settled_for=LONG,
     fingerprint="new",
-    needs_person=False,
     has_moved=False,
     restart_limit=3,
 )
@@ -33,53 +33,63 @@ GAVE_UP = WatchMemory(restarts=Restarts(3, (NOW - LONG).isoformat(), has_given_u
 
 CASES = {
     "healthy": (HealthState.HEALTHY, FRESH, CALM, None),
-    "dead": (HealthState.DEAD, FRESH, CALM, Remedy.START),
+    "dead": (HealthState.DEAD, FRESH, CALM, RestartAction.START),
     "dead, its run is just launching it": (HealthState.DEAD, FRESH, replace(CALM, running_runs=1), None),
     "dead before our eyes, its run is about to end": (
         HealthState.DEAD,
         FRESH,
         replace(CALM, running_runs=1, has_died=True),
-        Remedy.START,
+        RestartAction.START,
     ),
     "dead, its run does nothing any more": (
         HealthState.DEAD,
         FRESH,
-        replace(CALM, running_runs=1, lasting=LONG),
-        Remedy.START,
+        replace(CALM, running_runs=1, same_for=LONG),
+        RestartAction.START,
     ),
-    "dead, a run is waiting already": (HealthState.DEAD, FRESH, replace(CALM, queued_runs=1, lasting=LONG), None),
-    "dead, and only a person can help": (HealthState.DEAD, FRESH, replace(CALM, needs_person=True), None),
+    "dead, a run is waiting already": (HealthState.DEAD, FRESH, replace(CALM, queued_runs=1, same_for=LONG), None),
     "dead again, too soon": (HealthState.DEAD, TRIED, CALM, None),
-    "dead again, after the pause": (HealthState.DEAD, TRIED_LONG_AGO, CALM, Remedy.START),
-    "dead once too often": (HealthState.DEAD, EXHAUSTED, CALM, Remedy.GIVE_UP),
+    "dead again, after the pause": (HealthState.DEAD, TRIED_LONG_AGO, CALM, RestartAction.START),
+    "dead once too often": (HealthState.DEAD, EXHAUSTED, CALM, RestartAction.GIVE_UP),
     "given up": (HealthState.DEAD, GAVE_UP, CALM, None),
-    "stuck": (HealthState.STUCK, FRESH, replace(CALM, running_runs=1), Remedy.RESTART),
+    "stuck": (HealthState.STUCK, FRESH, replace(CALM, running_runs=1), RestartAction.RESTART),
     "stuck after another restart": (HealthState.STUCK, TRIED, replace(CALM, running_runs=1), None),
-    "out of date": (HealthState.OUT_OF_DATE, FRESH, replace(CALM, running_runs=1), Remedy.RESTART),
-    "out of date, somebody is still editing": (HealthState.OUT_OF_DATE, FRESH, replace(CALM, settled=SHORT), None),
+    "out of date": (HealthState.OUT_OF_DATE, FRESH, replace(CALM, running_runs=1), RestartAction.RESTART),
+    "out of date, somebody is still editing": (HealthState.OUT_OF_DATE, FRESH, replace(CALM, settled_for=SHORT), None),
     "out of date for the same settings again": (HealthState.OUT_OF_DATE, WatchMemory(restarted_for="new"), CALM, None),
-    "no run follows the driver": (HealthState.HEALTHY, FRESH, replace(CALM, unattended=LONG), Remedy.ADOPT),
-    "no run follows it for a moment": (HealthState.HEALTHY, FRESH, replace(CALM, unattended=SHORT), None),
-    "switched off": (HealthState.SWITCHED_OFF, FRESH, replace(CALM, unattended=LONG), None),
+    "no run follows the driver": (HealthState.HEALTHY, FRESH, replace(CALM, unattended_for=LONG), RestartAction.ADOPT),
+    "no run follows it for a moment": (HealthState.HEALTHY, FRESH, replace(CALM, unattended_for=SHORT), None),
+    "it waits for somebody else": (HealthState.WAITING, FRESH, replace(CALM, same_for=LONG), None),
+    "it waits, and no run follows the driver": (
+        HealthState.WAITING,
+        FRESH,
+        replace(CALM, unattended_for=LONG),
+        RestartAction.ADOPT,
+    ),
+    "switched off": (HealthState.SWITCHED_OFF, FRESH, replace(CALM, unattended_for=LONG), None),
     "the path has changed, nothing runs at the old one": (
         HealthState.DEAD,
         FRESH,
         replace(CALM, has_moved=True),
-        Remedy.MOVE,
+        RestartAction.MOVE,
     ),
     "the path has changed, the driver is at the old one": (
         HealthState.OUT_OF_DATE,
         FRESH,
         replace(CALM, has_moved=True),
-        Remedy.RESTART,
+        RestartAction.RESTART,
     ),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_remedy(case: str) -> None:
-    health, memory, circumstances, expected = CASES[case]
-    assert decide(Health(health, "..."), memory, circumstances) == expected
+def test_decide(case: str) -> None:
+    state, memory, context, expected = CASES[case]
+    assert decide(Health(state, Diagnosis("...")), memory, context) == expected
+
+
+def test_what_only_a_person_can_help_is_not_tried_again() -> None:
+    assert decide(Health(HealthState.DEAD, Diagnosis("...", retryable=False)), FRESH, CALM) is None
 
 
 def test_pauses_grow_from_none_to_five_minutes() -> None:

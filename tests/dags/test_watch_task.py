@@ -1,0 +1,81 @@
+"""The task of a watch: its trigger finds its job again by name, and the task does what the trigger found."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException, TaskDeferred
+from spark_streams import watch_sensor, watch_trigger
+from spark_streams.watch_sensor import WatchSensor
+from spark_streams.watch_trigger import WatchTrigger
+
+from spark_jobs.documents import watch_memory
+from spark_jobs.documents.desired_state import read_desired_state
+from spark_jobs.documents.watch_memory import Restarts, WatchMemory
+from spark_jobs.paths import Layout
+from spark_jobs.stream_jobs import INGESTION
+
+NO_RUNS = 0
+
+
+@pytest.fixture(autouse=True)
+def airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody set a Variable, and the job's DAG has no runs."""
+    monkeypatch.setattr(watch_trigger, "read_variable", lambda _name, default: default)
+    for module in (watch_trigger, watch_sensor):
+        monkeypatch.setattr(module, "count_runs", lambda *_: NO_RUNS)
+
+
+def deferred(root: Path, **settings: str) -> tuple[WatchSensor, WatchTrigger]:
+    task = WatchSensor(task_id="watch", job=INGESTION, env={"OUTPUT_BASE_PATH": str(root), **settings})
+    task.render_template_fields({"var": {"value": {}}})
+    with pytest.raises(TaskDeferred) as waiting:
+        task.execute({})
+    path, arguments = waiting.value.trigger.serialize()
+    assert path == "spark_streams.watch_trigger.WatchTrigger"
+    assert json.loads(json.dumps(arguments)) == arguments, "Airflow keeps it in its database"
+    assert (waiting.value.method_name, waiting.value.kwargs) == ("act", {"root": str(root)})
+    return task, WatchTrigger(**arguments)
+
+
+def found(trigger: WatchTrigger) -> dict[str, Any]:
+    async def first() -> Any:
+        async for event in trigger.run():
+            return event.payload
+        raise AssertionError("the trigger ended without an event")
+
+    payload = asyncio.run(asyncio.wait_for(first(), 30))
+    return dict(json.loads(json.dumps(payload)))
+
+
+def test_a_dead_job_is_started_and_counted(tmp_path: Path) -> None:
+    task, trigger = deferred(tmp_path)
+    with pytest.raises(DagRunTriggerException) as triggered:
+        task.act({}, found(trigger), str(tmp_path))
+    assert triggered.value.trigger_dag_id == "ingestion"
+    assert triggered.value.conf == {"why": "ingestion has never run with this output path"}
+    assert watch_memory.read_memory(Layout(tmp_path)).restarts.in_a_row == 1
+    desired = read_desired_state(Layout(tmp_path))
+    assert desired
+    assert desired.job_enabled
+
+
+def test_a_job_that_does_not_last_fails_the_task_with_the_next_step(tmp_path: Path) -> None:
+    tried = WatchMemory(restarts=Restarts(10, "2026-01-01T00:00:00+00:00"))
+    watch_memory.write_memory(Layout(tmp_path), tried, datetime.now(UTC))
+    task, trigger = deferred(tmp_path)
+    with pytest.raises(AirflowFailException, match=r"10 times in a row.*then trigger the DAG ingestion"):
+        task.act({}, found(trigger), str(tmp_path))
+    memory = watch_memory.read_memory(Layout(tmp_path))
+    assert memory.restarts.has_given_up
+    assert set(memory.incidents) == {"down"}
+
+
+def test_an_alert_alone_is_sent_and_the_watch_goes_on(tmp_path: Path) -> None:
+    task, trigger = deferred(tmp_path, ENABLE_INGESTION="off", BATCH_INTERVAL="soon")
+    with pytest.raises(TaskDeferred):
+        task.act({}, found(trigger), str(tmp_path))
+    assert set(watch_memory.read_memory(Layout(tmp_path)).incidents) == {"setting:BATCH_INTERVAL"}

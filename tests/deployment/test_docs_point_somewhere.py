@@ -11,7 +11,7 @@ from pathlib import Path
 from playground.run.settings import CHECKOUT
 
 PAGES = [page for page in CHECKOUT.glob("**/*.md") if not any(part.startswith(".") for part in page.parts)]
-FOLDERS = ("spark_jobs", "dags", "plugins", "playground", "bench", "tests")
+FOLDERS = ("spark_jobs", "dags", "plugins", "playground", "bench", "tests", "data_dictionary")
 CODE = [path for folder in FOLDERS for path in (CHECKOUT / folder).rglob("*.py") if path != Path(__file__)]
 # It tells what was, under the names of that time.
 HISTORY = CHECKOUT / "CHANGELOG.md"

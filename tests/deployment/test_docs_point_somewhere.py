@@ -201,6 +201,16 @@ def test_files_and_modules_of_a_page_exist() -> None:
     assert faults(LIVING, lambda page: [path for span in code_spans(page) for path in missing_paths(span)]) == []
 
 
+def test_files_that_code_names_exist() -> None:
+    path_of_ours = re.compile(rf"(?<![\w/.-])(?:{'|'.join(FOLDERS)})/[\w/]+\.py\b")
+
+    def absent(file: Path) -> list[str]:
+        named = [path for text in texts(file) for path in path_of_ours.findall(text)]
+        return [path for path in named if not (CHECKOUT / path).exists()]
+
+    assert faults(CODE, absent) == []
+
+
 def test_commands_of_a_page_exist() -> None:
     def unknown(page: Path) -> Iterator[str]:
         for span in code_spans(page):

@@ -21,7 +21,9 @@ SETTINGS_ELSEWHERE = {"PIP_INDEX_URL", "UV_DEFAULT_INDEX", "ENABLE_EVENING_RIDES
 
 _NUMBERS = r"\d+(?:\.\d+)*(?:(?:, ?| and | to )\d+(?:\.\d+)*)*"
 _CITATION = re.compile(
-    rf"(?:\[?(?P<document>[\w/.-]+\.md)(?:\]\([^)]*\))? )?sections? (?P<numbers>{_NUMBERS})(?: of (?P<document_after>[\w/.-]+\.md))?",
+    r"(?:\[?(?P<document>[\w/.-]+\.md)(?:\]\([^)]*\))? )?"
+    rf"sections? (?P<numbers>{_NUMBERS})"
+    r"(?: of (?P<document_after>[\w/.-]+\.md))?",
     re.IGNORECASE,
 )
 _QUOTED_HEADING = re.compile(r"(docs/[\w/.-]+\.md), '([^']+)'")

@@ -33,6 +33,8 @@ class StreamJob:
 
     name: str
     root_setting: str
+    checkpoints_setting: str
+    ui_port_setting: str
     flag: str
     others: tuple[str, ...]
     """beginnings of the settings that only the other job reads"""
@@ -40,8 +42,21 @@ class StreamJob:
     def reads(self, setting: str) -> bool:
         return not setting.startswith(self.others)
 
+    def root(self, settings: Settings) -> Path:
+        """Where the job's outputs are."""
+        return Path(getattr(settings, self.root_setting))
+
     def layout(self, settings: Settings) -> Layout:
-        return Layout(Path(getattr(settings, self.root_setting)))
+        """What is where below the root."""
+        return Layout(self.root(settings))
+
+    def checkpoints(self, settings: Settings) -> Path:
+        """Where Spark's checkpoints are."""
+        return Path(getattr(settings, self.checkpoints_setting))
+
+    def ui_port(self, settings: Settings) -> int:
+        """The port of the Spark UI."""
+        return int(getattr(settings, self.ui_port_setting))
 
     def is_enabled(self, settings: Settings) -> bool:
         return bool(getattr(settings, self.flag))
@@ -60,13 +75,26 @@ class StreamJob:
 INGESTION = StreamJob(
     "ingestion",
     root_setting="OUTPUT_BASE_PATH",
+    checkpoints_setting="CHECKPOINT_BASE_PATH",
+    ui_port_setting="INGESTION_UI_PORT",
     flag="ENABLE_INGESTION",
     others=("ANALYTICS_", "WINDOW_", "SLIDE_", "ENABLE_ANALYTICS", *(analytic.flag for analytic in ANALYTICS)),
 )
 ANALYTICS_JOB = StreamJob(
     "analytics",
     root_setting="ANALYTICS_OUTPUT_PATH",
+    checkpoints_setting="ANALYTICS_CHECKPOINT_PATH",
+    ui_port_setting="ANALYTICS_UI_PORT",
     flag="ENABLE_ANALYTICS",
-    others=("INGESTION_", "ENABLE_INGESTION", "COMPACTION_", "CHECKPOINT_BASE_PATH"),
+    others=(
+        "INGESTION_",
+        "ENABLE_INGESTION",
+        "COMPACTION_",
+        "CHECKPOINT_BASE_PATH",
+        "KAFKA_",
+        "MAX_OFFSETS_PER_TRIGGER",
+        "ON_LOST_MESSAGES",
+        "ACCIDENT_TIME_ZONE",
+    ),
 )
 STREAM_JOBS = {job.name: job for job in (INGESTION, ANALYTICS_JOB)}

@@ -25,7 +25,7 @@ def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], 
 
     Raises: StreamFault where it has to wait for ingestion, LogDamaged where the feed's log is none.
     """
-    known = rollup_position.get(feed.name)
+    known = known_position(rollup_position, feed)
     newest = reader.position()
     if newest is None:
         gone = "its log is gone" if known else "nothing of it was ingested yet"
@@ -72,6 +72,15 @@ def _waiting(feed: Feed, why: str, next_step: str = "none: it goes on once inges
     return StreamFault(f"{feed.name}: {why}", next_step, external=True)
 
 
+def known_position(rollup_position: Mapping[str, Any], feed: Feed) -> Mapping[str, Any] | None:
+    """What the rollup's entries keep of the feed; None where it was never read from its log.
+
+    v0.1 kept topics instead of feeds, and one feed is called like its topic.
+    """
+    known: Mapping[str, Any] | None = rollup_position.get(feed.name)
+    return known if known is not None and "log" in known else None
+
+
 def topic_of(reader: DatasetReader) -> str:
     """The topic that the feed's log was written from."""
     head = reader.log.head()
@@ -85,7 +94,7 @@ def document_of(position: Position, formula: str) -> dict[str, Any]:
 
 def messages_behind(reader: DatasetReader, rollup_position: Mapping[str, Any], feed: Feed) -> int:
     """How many messages of the feed, refused ones among them, are ingested and not in the rollup."""
-    newest, known = reader.position(), rollup_position.get(feed.name)
+    newest, known = reader.position(), known_position(rollup_position, feed)
     if newest is None:
         return 0
     ours = known["next_offset"] if known and known["log"] == newest.log else {}

@@ -25,7 +25,7 @@ from spark_jobs.publication.folding import ANEW, CHANGED
 from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
 from spark_jobs.publication.reader import DatasetReader, Position
 from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, day_tables, days_of
-from spark_jobs.rollup.feed_position import Plan, document_of, plan, topic_of
+from spark_jobs.rollup.feed_position import Plan, document_of, known_position, plan, topic_of
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
 from spark_jobs.rollup.tiles import events_in, formula
@@ -286,7 +286,7 @@ class Rollup:
         return no_tiles(feed.name) if tiles is None else tiles
 
     def _day_again(self, feed: Feed, day: date, head: Entry) -> pa.Table:
-        known, reader = head.position.get(feed.name), self.readers[feed.name]
+        known, reader = known_position(head.position, feed), self.readers[feed.name]
         if known is None:
             return self._day(feed, day)  # never read: there is nothing to make again
         position = Position.from_document(known)

@@ -24,7 +24,7 @@ FLOORS = (
     ("rollup",),
     ("analytics",),
     ("maintenance",),
-    ("ingestion_job", "analytics_job", "run_requests", "reprocess"),
+    ("ingestion_job", "analytics_job", "run_requests", "request"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What Airflow's processes import as well: they have no Spark, and a cluster's Python has no Airflow.

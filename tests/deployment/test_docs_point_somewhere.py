@@ -122,10 +122,10 @@ def names_of_files() -> frozenset[str]:
 
 
 @cache
-def words_of_the_code() -> frozenset[str]:
-    """Everything that may define a name: code, commands, containers."""
+def names_of_settings() -> frozenset[str]:
+    """Words of the code that is neither test nor runbook, of the commands and of the containers."""
     others = [CHECKOUT / name for name in ("Makefile", "docker-compose.yaml", "pyproject.toml", "docker/Dockerfile")]
-    product = [path for path in CODE if not path.is_relative_to(CHECKOUT / "tests")]
+    product = [file for file in CODE if file.relative_to(CHECKOUT).parts[0] not in ("tests", "dags")]
     return frozenset(
         word for path in [*product, *others] for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))
     )
@@ -223,12 +223,14 @@ def test_commands_of_a_page_exist() -> None:
     assert faults(LIVING, unknown) == []
 
 
-def test_settings_of_a_page_exist() -> None:
-    def unknown(page: Path) -> set[str]:
-        named = {name for span in code_spans(page) for name in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", span)}
-        return named - words_of_the_code() - SETTINGS_ELSEWHERE
+def test_settings_of_a_page_and_of_a_runbook_exist() -> None:
+    def unknown(file: Path) -> set[str]:
+        spans = code_spans(file) if file.suffix == ".md" else _CODE_SPAN.findall("\n".join(texts(file)))
+        named = {name for span in spans for name in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", span)}
+        return named - names_of_settings() - SETTINGS_ELSEWHERE
 
-    assert faults(LIVING, unknown) == []
+    runbooks = [file for file in CODE if file.is_relative_to(CHECKOUT / "dags")]
+    assert faults([*LIVING, *runbooks], unknown) == []
 
 
 def test_citations_are_found_across_lines_and_in_comments(tmp_path: Path) -> None:

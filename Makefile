@@ -124,9 +124,13 @@ types:
 	$(SPARK)/bin/mypy $(AIRFLOW_TYPES) $(AIRFLOW_SOURCES)
 
 # What imports Airflow is checked against the Airflow environment, everything else against Spark's.
-SPARK_SOURCES = spark_jobs playground bench $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
+SPARK_SOURCES = spark_jobs playground bench data_dictionary $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
 AIRFLOW_SOURCES = dags plugins tests/dags
 AIRFLOW_TYPES = --python-executable $(AIRFLOW)/bin/python --cache-dir .mypy_cache/airflow
+
+.PHONY: dictionary
+dictionary: setup ## Write docs/data again from the declarations in code and docs/data/meanings
+	$(SPARK)/bin/python -m data_dictionary
 
 .PHONY: format
 format: setup ## Put every file into its one form

@@ -1,4 +1,4 @@
-"""The nine outputs, one SQL statement each, straight from the formulas of the analytics specification."""
+"""The nine outputs, one SQL statement each, straight from the formulas of analytics.md."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

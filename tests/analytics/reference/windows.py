@@ -1,4 +1,5 @@
-"""What several outputs share: local calendar, weather as of an instant, combined windows, correlation macros."""
+"""What several outputs share (analytics.md section 3): local calendar, weather as of an instant, combined windows,
+correlation macros."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

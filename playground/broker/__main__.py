@@ -29,8 +29,8 @@ def broker_of(settings: PlaygroundSettings) -> Broker:
 
 
 def run(
-    port: int = typer.Option(None, help="Port on 127.0.0.1 [default: PLAYGROUND_KAFKA_PORT, 9092]"),
-    partitions: int = typer.Option(None, help="Partitions of new topics [default: PLAYGROUND_KAFKA_PARTITIONS, 2]"),
+    port: int = typer.Option(None, help="Port on 127.0.0.1. Default: PLAYGROUND_KAFKA_PORT, or 9092."),
+    partitions: int = typer.Option(None, help="Partitions of new topics. Default: PLAYGROUND_KAFKA_PARTITIONS, or 2."),
 ) -> None:
     """Run a real Kafka broker on 127.0.0.1 with the four topics until Ctrl-C. Its data are kept for the next start."""
     # Before anything is started: Python's default SIGTERM handling would leave the broker running.

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from bench.backlog import Offsets
 from bench.process_tree import Meter
-from bench.publications import ingested, is_rolled_up, is_settled, last_publication_at
+from bench.publications import ingested, is_analysed, last_publication_at
 from playground.run.settings import CHECKOUT
-from playground.run.waiting import wait_until
+from playground.run.waiting import Found, wait_until
 from playground.setup.by_hand import ready_to_run
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.kafka import checkpoint
@@ -57,17 +58,10 @@ class Checkpoints:
             self._first_batch_at = min((file.stat().st_mtime for file in planned), default=None)
         return self._first_batch_at
 
-    def have_read(self, ends: Offsets, queries: int) -> bool:
-        """Whether each of so many queries has committed a batch that ends at the end of all its topics."""
-        found = self._queries()
-        return len(found) == queries and all(self._read_at(query, ends) is not None for query in found)
-
-    def read_at(self, ends: Offsets) -> float:
-        """Return when the last query committed the batch with its last message."""
-        return max(at for query in self._queries() if (at := self._read_at(query, ends)) is not None)
-
-    def _queries(self) -> list[Path]:
-        return [folder.parent for folder in self.folder.glob("*/offsets")]
+    def read_at(self, queries: int, ends: Offsets) -> float | None:
+        """Return when the last of so many queries committed the batch with its last message; None: not yet."""
+        times = [self._read_at(folder.parent, ends) for folder in self.folder.glob("*/offsets")]
+        return max(at for at in times if at) if len(times) == queries and all(times) else None
 
     @staticmethod
     def _read_at(query: Path, ends: Offsets) -> float | None:
@@ -82,16 +76,15 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Contender:
-    """What is measured: a module, its environment, and when it has finished a backlog that ends at some offsets."""
+    """What is measured: a module, its environment, and when it has finished a backlog."""
 
     module: str
     folder: Path
     env: Mapping[str, str]
     output: Path
     checkpoints: Checkpoints
-    is_done: Callable[[Offsets], bool]
-    last_publication_at: Callable[[Offsets], float]
-    """wall clock time, once it is done"""
+    done_at: Callable[[Offsets], float | None]
+    """when everything before these offsets was published, as a wall clock time; None: not yet"""
 
     def start(self) -> "Process":
         return Process(self.module, self.folder, self.env)
@@ -99,59 +92,44 @@ class Contender:
 
 def our_ingestion(folder: Path, bootstrap_servers: str, **settings: str) -> Contender:
     env = environment(folder, KAFKA_BOOTSTRAP_SERVERS=bootstrap_servers, **settings)
-    layout, feeds = Layout(Path(env["OUTPUT_BASE_PATH"])), [feed.name for feed in FEEDS]
+    output, feeds = Path(env["OUTPUT_BASE_PATH"]), [feed.name for feed in FEEDS]
+
+    def done_at(ends: Offsets) -> float | None:
+        layout = Layout(output)
+        return last_publication_at(layout, feeds) if ingested(layout) == ends else None
+
     return Contender(
-        "spark_jobs.ingestion_job",
-        folder,
-        env,
-        layout.root,
-        Checkpoints(Path(env["CHECKPOINT_BASE_PATH"])),
-        lambda ends: ingested(layout) == ends,
-        lambda _: last_publication_at(layout, feeds),
+        "spark_jobs.ingestion_job", folder, env, output, Checkpoints(Path(env["CHECKPOINT_BASE_PATH"])), done_at
     )
 
 
 def our_analytics(folder: Path, **settings: str) -> Contender:
     """Return the job that follows the output of `our_ingestion` in the same folder; it gets no Kafka setting."""
-    # The rollup's triggers follow each other at once; the analytics look as often as they do by default.
+    # The rollup's triggers follow each other at once; the analytics keep their default interval.
     env = environment(folder, **{"ANALYTICS_INTERVAL": "10 seconds", **settings})
-    layout, datasets = Layout(Path(env["ANALYTICS_OUTPUT_PATH"])), [ROLLUP, *(analytic.name for analytic in ANALYTICS)]
+    output, datasets = Path(env["ANALYTICS_OUTPUT_PATH"]), [ROLLUP, *(analytic.name for analytic in ANALYTICS)]
+
+    def done_at(ends: Offsets) -> float | None:
+        layout = Layout(output)
+        return last_publication_at(layout, datasets) if is_analysed(layout, ends) else None
+
     return Contender(
-        "spark_jobs.analytics_job",
-        folder,
-        env,
-        layout.root,
-        Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"])),
-        lambda ends: is_rolled_up(layout, ends) and is_settled(layout),
-        lambda _: last_publication_at(layout, datasets),
+        "spark_jobs.analytics_job", folder, env, output, Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"])), done_at
     )
 
 
 def plain_ingestion(folder: Path, bootstrap_servers: str) -> Contender:
     env = environment(folder, KAFKA_BOOTSTRAP_SERVERS=bootstrap_servers)
-    output, checkpoints = env["OUTPUT_BASE_PATH"], env["CHECKPOINT_BASE_PATH"]
-    return _plain("bench.plain_ingestion", folder, env, output, checkpoints, len(FEEDS))
+    output, checkpoints = Path(env["OUTPUT_BASE_PATH"]), Checkpoints(Path(env["CHECKPOINT_BASE_PATH"]))
+    done_at = partial(checkpoints.read_at, len(FEEDS))
+    return Contender("bench.plain_ingestion", folder, env, output, checkpoints, done_at)
 
 
 def plain_analytics(folder: Path, bootstrap_servers: str) -> Contender:
     env = environment(folder, KAFKA_BOOTSTRAP_SERVERS=bootstrap_servers, SPARK_DRIVER_MEMORY="3g")
-    output, checkpoints = env["ANALYTICS_OUTPUT_PATH"], env["ANALYTICS_CHECKPOINT_PATH"]
-    return _plain("bench.plain_analytics", folder, env, output, checkpoints, len(ANALYTICS))
-
-
-def _plain(
-    module: str, folder: Path, env: Mapping[str, str], output: str, checkpoint_folder: str, queries: int
-) -> Contender:
-    checkpoints = Checkpoints(Path(checkpoint_folder))
-    return Contender(
-        module,
-        folder,
-        env,
-        Path(output),
-        checkpoints,
-        lambda ends: checkpoints.have_read(ends, queries),
-        checkpoints.read_at,
-    )
+    output, checkpoints = Path(env["ANALYTICS_OUTPUT_PATH"]), Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"]))
+    done_at = partial(checkpoints.read_at, len(ANALYTICS))
+    return Contender("bench.plain_analytics", folder, env, output, checkpoints, done_at)
 
 
 class Process:
@@ -198,21 +176,17 @@ class Process:
         return "\n".join([f"{self.module} (exit code {self.process.poll()}):", *lines[-60:]])
 
 
-def wait_for(processes: Sequence[Process], condition: Callable[[], bool], what: str, timeout_s: float) -> None:
-    """Poll the condition while all processes run. Raises: RuntimeError, TimeoutError; both quote the logs."""
+def wait_for(processes: Sequence[Process], condition: Callable[[], Found | None], what: str, timeout_s: float) -> Found:
+    """Return the condition's first true value. Raises: RuntimeError where a process has ended, TimeoutError."""
 
-    def is_true_while_all_run() -> bool:
+    def found_while_all_run() -> Found | None:
         ended = [process for process in processes if process.process.poll() is not None]
-        if condition():
-            return True
-        if ended:
+        found = condition()
+        if ended and not found:
             raise RuntimeError(f"a process ended before {what}:\n{ended[0].log_tail()}")
-        return False
+        return found
 
-    wait_until(
-        is_true_while_all_run,
-        what,
-        timeout_s,
-        poll_s=0.1,
-        last_seen=lambda: "\n".join(process.log_tail() for process in processes),
-    )
+    def log_tails() -> str:
+        return "\n".join(process.log_tail() for process in processes)
+
+    return wait_until(found_while_all_run, what, timeout_s, poll_s=0.1, last_seen=log_tails)

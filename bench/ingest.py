@@ -4,11 +4,11 @@ All contenders run on this machine one after the other, each as its own process 
 fixed cost from the cost per event.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -28,12 +28,15 @@ from bench.existing_output import age_output
 from bench.options import Record, Trickle, WarmUp
 from bench.publications import published_at
 from bench.record import command_line, progress, report, table, target
-from bench.result import Result, measured, parquet_files, results_table, run, wait_until_done
+from bench.result import Result, finished, measured, parquet_files, results_table, run
 from bench.trickle import AGES, age_text, trickle_cost
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
+
+_TRICKLE_BACKLOG = 300_000
+"""messages at most that are there before a trickle"""
 
 
 class Part(StrEnum):
@@ -55,33 +58,14 @@ def main(
     if Part.BACKLOG in part:
         report("bench-ingest backlog", command, backlog_text([backlog(size) for size in sorted(events)]), record)
     if Part.TRICKLE in part:
-        report("bench-ingest triggers", command, trickle_text(min(events), warm_up, trickle), record)
+        report("bench-ingest triggers", command, trickle_text(min(*events, _TRICKLE_BACKLOG), warm_up, trickle), record)
 
 
 # -- the backlog ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One part of a run of our job."""
-
-    name: str
-    wall_s: float
-    cpu_s: float
-
-
-@dataclass(frozen=True)
-class BacklogResults:
-    """The results for one size of the backlog."""
-
-    ours: Result
-    plain: Result
-    duckdb: Result
-    phases: list[Phase]
-    """of our job"""
-
-
-def backlog(events: int) -> BacklogResults:
+def backlog(events: int) -> tuple[list[Result], list[list[str]]]:
+    """Run all contenders on one backlog; return our result, the file sink's and DuckDB's, and our job's phases."""
     with broker_with_backlog("ingest", events) as (work, broker):
         ends = end_offsets(broker.bootstrap_servers)
         progress("dumping the messages for DuckDB")
@@ -89,40 +73,38 @@ def backlog(events: int) -> BacklogResults:
         raw.mkdir()
         dump_messages(broker.bootstrap_servers, raw)
         duckdb = run_duckdb(work / "duckdb", raw, message_count(ends))
-        shutil.rmtree(raw)
         ours, phases = run_ours(our_ingestion(work / "ours", broker.bootstrap_servers), ends)
         plain = run("Spark's file sink", [plain_ingestion(work / "plain", broker.bootstrap_servers)], ends)
-        return BacklogResults(ours, plain, duckdb, phases)
+        return [ours, plain, duckdb], phases
 
 
-def run_ours(contender: Contender, ends: Offsets) -> tuple[Result, list[Phase]]:
+def run_ours(contender: Contender, ends: Offsets) -> tuple[Result, list[list[str]]]:
+    """Run our job; return its result and its phases: name, seconds and CPU-seconds."""
     progress("our job")
     with contender.start() as job:
-        wait_until_done([job], [contender], ends)
-        first, last = contender.checkpoints.first_batch_at(), contender.last_publication_at(ends)
-        assert first is not None
-        result = measured("our job", [job], message_count(ends), first, last, parquet_files(contender.output))
-        return result, phases(job, contender.output, first, last)
+        result = finished("our job", [job], [contender], ends)
+        times = phase_ends(contender, job.started_at + result.startup_s, job.started_at + result.wall_s)
+        starts = [job.started_at, *times.values()]
+        phases = [
+            [name, f"{end - start:.1f}", f"{job.meter.cpu_s(start, end):.1f}"]
+            for start, (name, end) in zip(starts, times.items(), strict=False)
+        ]
+        return result, phases
 
 
-def phases(job: Process, output: Path, first: float, last: float) -> list[Phase]:
-    """Split a run at the times that its status, log and checkpoints have."""
-    layout = Layout(output)
+def phase_ends(contender: Contender, first_planned: float, last_published: float) -> dict[str, float]:
+    """Return the phases of a run and when each ended, by the status document and the logs."""
+    layout = Layout(contender.output)
     status = read_status(layout)
     assert status is not None
     logs = [PublicationLog(layout, feed.name) for feed in FEEDS]
-    ends = {
+    return {
         "Python and imports": datetime.fromisoformat(status.started_at).timestamp(),
-        "JVM, Spark session and the first log entry": min(published_at(log.entry(0)) for log in logs),
-        "query start, until the first batch is planned": first,
-        "first batch of all feeds": max(published_at(log.entry(1)) for log in logs),
-        "all other batches": last,
+        "JVM and Spark session, until the first log entry": min(published_at(log.entry(0)) for log in logs),
+        "query start, until the first batch is planned": first_planned,
+        "first batch of each feed": max(published_at(log.entry(1)) for log in logs),
+        "all other batches": last_published,
     }
-    starts = [job.started_at, *ends.values()]
-    return [
-        Phase(name, end - start, job.meter.cpu_s(start, end))
-        for start, (name, end) in zip(starts, ends.items(), strict=False)
-    ]
 
 
 def run_duckdb(folder: Path, raw: Path, events: int) -> Result:
@@ -133,6 +115,9 @@ def run_duckdb(folder: Path, raw: Path, events: int) -> Result:
         wait_for([process], (output / "done").exists, "everything was written", BACKLOG_TIMEOUT_S)
         started, done = ((output / name).stat().st_mtime for name in ("started", "done"))
         return measured("DuckDB", [process], events, started, done, parquet_files(output))
+
+
+wall_s, cpu_s = attrgetter("wall_s"), attrgetter("cpu_s")
 
 
 @dataclass(frozen=True)
@@ -157,26 +142,23 @@ def linear_cost(results: Sequence[Result], cost: Callable[[Result], float]) -> L
     return LinearCost(cost(small) - per_event * small.events, per_event, later)
 
 
-def backlog_text(sizes: Sequence[BacklogResults]) -> str:
-    results = [result for size in sizes for result in (size.ours, size.plain, size.duckdb)]
-    contenders = [[size.ours for size in sizes], [size.plain for size in sizes], [size.duckdb for size in sizes]]
-    largest = sizes[-1]
-    ours = linear_cost(contenders[0], lambda result: result.cpu_s)
+def backlog_text(sizes: Sequence[tuple[list[Result], list[list[str]]]]) -> str:
+    by_size = [results for results, _ in sizes]
+    contenders = list(zip(*by_size, strict=True))
+    ours, plain, duckdb = by_size[-1]
     targets = [
-        target(
-            "ours / Spark's file sink, events/s", largest.ours.events_per_s / largest.plain.events_per_s, at_least=1.0
-        ),
-        target("ours / DuckDB, events/s", largest.ours.events_per_s / largest.duckdb.events_per_s, at_least=0.2),
-        target("our peak PSS, GiB", max(size.ours.peak_pss_mib for size in sizes) / 1024, at_most=2.0),
-        target("our CPU per event, later / earlier", ours.growth, at_most=1.1),
+        target("ours / Spark's file sink, events/s", ours.events_per_s / plain.events_per_s, at_least=1.0),
+        target("ours / DuckDB, events/s", ours.events_per_s / duckdb.events_per_s, at_least=0.2),
+        target("our peak PSS, GiB", max(result.peak_pss_mib for result in contenders[0]) / 1024, at_most=2.0),
+        target("our CPU per event, later / earlier", linear_cost(contenders[0], cpu_s).growth, at_most=1.1),
     ]
     return "\n\n".join(
         [
-            results_table(results),
+            results_table([result for results in by_size for result in results]),
             "Fixed cost and cost per event, from the start of the process:",
             cost_table(contenders),
-            f"Where our job's time goes, {sizes[0].ours.events:,} events:",
-            phases_table(sizes[0].phases),
+            f"Our job's phases, {by_size[0][0].events:,} events:",
+            table(["", "s", "CPU-s"], sizes[0][1]),
             "\n".join(targets),
         ]
     )
@@ -187,7 +169,7 @@ def cost_table(contenders: Sequence[Sequence[Result]]) -> str:
     spans = [f"{small} to {medium} million", f"{medium} to {large} million"]
     rows = []
     for results in contenders:
-        wall, cpu = (linear_cost(results, cost) for cost in (lambda r: r.wall_s, lambda r: r.cpu_s))
+        wall, cpu = linear_cost(results, wall_s), linear_cost(results, cpu_s)
         figures = [f"{wall.fixed:.1f}", f"{cpu.fixed:.1f}"]
         figures += [f"{of * 1e6:.1f}" for of in (wall.per_event, wall.per_event_later)]
         figures += [f"{of * 1e6:.1f}" for of in (cpu.per_event, cpu.per_event_later)]
@@ -195,10 +177,6 @@ def cost_table(contenders: Sequence[Sequence[Result]]) -> str:
     head = ["", "fixed s", "fixed CPU-s", *(f"µs per event, {span}" for span in spans)]
     head += [*(f"CPU-µs per event, {span}" for span in spans), "growth of CPU per event"]
     return table(head, rows)
-
-
-def phases_table(found: Sequence[Phase]) -> str:
-    return table(["", "s", "CPU-s"], [[phase.name, f"{phase.wall_s:.1f}", f"{phase.cpu_s:.1f}"] for phase in found])
 
 
 # -- a trickle --------------------------------------------------------------------------------------------------------

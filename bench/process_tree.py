@@ -4,7 +4,7 @@ import bisect
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,19 +24,32 @@ class Sample:
     """of everything on this machine"""
 
 
+class Sampler:
+    """Calls a function every SAMPLE_EVERY_S seconds, in a thread, until it is closed."""
+
+    def __init__(self, take_sample: Callable[[], None]) -> None:
+        self._take_sample = take_sample
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            self._take_sample()
+            self._closed.wait(SAMPLE_EVERY_S)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+
 class Meter:
     """Samples a session until it is closed; `root` is the process that leads it."""
 
     def __init__(self, root: int) -> None:
         self.root = root
         self.samples: list[Sample] = []
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._sample_until_closed, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._thread.join()
+        self.close = Sampler(self._take_sample).close
 
     def cpu_s(self, start: float, end: float) -> float:
         """Return CPU-seconds of the tree between two wall clock times."""
@@ -66,19 +79,13 @@ class Meter:
             one.machine_cpu_s + share * (two.machine_cpu_s - one.machine_cpu_s),
         )
 
-    def _sample_until_closed(self) -> None:
-        while not self._closed.is_set():
-            sample = self._sample()
-            if sample.pss:  # 0 once the tree has ended: keep its last figures
-                self.samples.append(sample)
-            self._closed.wait(SAMPLE_EVERY_S)
-
-    def _sample(self) -> Sample:
+    def _take_sample(self) -> None:
         cpu_ticks = pss = 0
         for pid, ticks in _session_members(self.root):
             cpu_ticks += ticks
             pss += _pss(pid)
-        return Sample(time.time(), cpu_ticks / _TICKS_PER_S, pss, _machine_cpu_s())
+        if pss:  # 0 once the tree has ended: keep its last figures
+            self.samples.append(Sample(time.time(), cpu_ticks / _TICKS_PER_S, pss, _machine_cpu_s()))
 
 
 def _session_members(session: int) -> Iterator[tuple[int, int]]:

@@ -45,6 +45,11 @@ def ingested(layout: Layout) -> Offsets:
     return {topic: offsets for entry in newest if entry for topic, offsets in next_offsets(entry).items()}
 
 
+def is_analysed(layout: Layout, ends: Offsets) -> bool:
+    """Whether the nine outputs are made of all messages before these offsets."""
+    return is_rolled_up(layout, ends) and is_settled(layout)
+
+
 def is_rolled_up(layout: Layout, ends: Offsets) -> bool:
     """Whether the rollup has read all messages before these offsets."""
     newest = newest_applied(PublicationLog(layout, ROLLUP))

@@ -46,20 +46,27 @@ def run(name: str, contenders: Sequence[Contender], ends: Offsets) -> Result:
     progress(name)
     with ExitStack() as stack:
         processes = [stack.enter_context(contender.start()) for contender in contenders]
-        wait_until_done(processes, contenders, ends)
-        first = min(at for contender in contenders if (at := contender.checkpoints.first_batch_at()))
-        last = max(contender.last_publication_at(ends) for contender in contenders)
-        files = sum(parquet_files(contender.output) for contender in contenders)
-        return measured(name, processes, message_count(ends), first, last, files)
+        return finished(name, processes, contenders, ends)
 
 
-def wait_until_done(processes: Sequence[Process], contenders: Sequence[Contender], ends: Offsets) -> None:
-    def all_are_done() -> bool:
+def finished(name: str, processes: Sequence[Process], contenders: Sequence[Contender], ends: Offsets) -> Result:
+    """Wait until all contenders have finished the backlog, and return their figures."""
+    last = wait_until_done(processes, contenders, ends)
+    first = min(at for contender in contenders if (at := contender.checkpoints.first_batch_at()))
+    files = sum(parquet_files(contender.output) for contender in contenders)
+    return measured(name, processes, message_count(ends), first, last, files)
+
+
+def wait_until_done(processes: Sequence[Process], contenders: Sequence[Contender], ends: Offsets) -> float:
+    """Wait until all contenders have finished the backlog; return when the last one had, as a wall clock time."""
+
+    def all_done_at() -> float | None:
         for contender in contenders:
             contender.checkpoints.first_batch_at()  # before Spark removes it
-        return all(contender.is_done(ends) for contender in contenders)
+        times = [contender.done_at(ends) for contender in contenders]
+        return max(at for at in times if at) if all(times) else None
 
-    wait_for(processes, all_are_done, "everything was published", BACKLOG_TIMEOUT_S)
+    return wait_for(processes, all_done_at, "everything was published", BACKLOG_TIMEOUT_S)
 
 
 def measured(name: str, processes: Sequence[Process], events: int, first: float, last: float, files: int) -> Result:

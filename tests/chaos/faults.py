@@ -88,7 +88,7 @@ def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
         Fault(f"{crashes} crashes at random moments", f"{two_alive}, content right", _crashes(crashes)),
         Fault(f"broker away for {_minutes(BROKER_AWAY)}", "no restart", _broker_away),
         Fault("broker killed with -9", "no restart, or one", _broker_killed),
-        Fault("disk full", "a sentence, goes on when there is room", _disk_full),
+        Fault("disk full", "reported, continues when there is room", _disk_full),
         Fault("everything killed at once, started again", "carries on", _power_cut),
         Fault("checkpoints removed while off", "carries on", _checkpoints_removed),
         Fault("clean-up, reset, compaction, rebuild by Airflow", "done, no restart", _upkeep),
@@ -311,7 +311,7 @@ def _disk_full(system: SystemUnderTest) -> Outcome:
             log = system.playground.settings.folder("data").parent
             return any("no space left" in path.read_text(errors="replace").lower() for path in log.rglob("*.log"))
 
-        wait_until(is_reported, "a sentence about the full disk", 2 * BATCH_TIMEOUT_S)
+        wait_until(is_reported, "the full disk is reported", 2 * BATCH_TIMEOUT_S)
         detected = time.time() - began
         time.sleep(20)
     recovered = max(_next_batch(system, job, REPLACED_TIMEOUT_S) for job in JOBS)

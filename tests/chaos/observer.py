@@ -1,6 +1,5 @@
 """Samples of the running jobs, taken from outside twice a second: living drivers, newest leases, committed batches."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.process_tree import SAMPLE_EVERY_S, Sampler
 from bench.publications import newest_applied
 from playground.run.__main__ import is_driver
 from playground.run.processes import command_line, marked_processes
@@ -19,7 +19,6 @@ from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
 
 JOBS = ("ingestion", "analytics")
-SAMPLE_EVERY_S = 0.5
 # The datasets with batches at any hour and in any weather: taxi rides, and the rollup of all feeds.
 STEADY_DATASET = {"ingestion": "taxi_trips", "analytics": ROLLUP}
 
@@ -47,13 +46,7 @@ class Observer:
         self._layouts = {job: Layout(root) for job, root in roots.items()}
         self._logs = {job: PublicationLog(self._layouts[job], STEADY_DATASET[job]) for job in JOBS}
         self.samples: dict[str, list[Sample]] = {job: [] for job in JOBS}
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._sample_until_closed, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._thread.join()
+        self.close = Sampler(self._take_samples).close
 
     def newest(self, job: str) -> Sample:
         return self.samples[job][-1]
@@ -105,10 +98,9 @@ class Observer:
             started += max(tokens, default=0) - min(tokens, default=0)
         return started
 
-    def _sample_until_closed(self) -> None:
-        while not self._closed.wait(SAMPLE_EVERY_S):
-            for job in JOBS:
-                self.samples[job].append(self._sample(job))
+    def _take_samples(self) -> None:
+        for job in JOBS:
+            self.samples[job].append(self._sample(job))
 
     def _sample(self, job: str) -> Sample:
         drivers = len(self.drivers_of(job))

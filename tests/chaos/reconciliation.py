@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from bench.backlog import TOPICS, Offsets, end_offsets, message_count
-from bench.publications import ingested, is_rolled_up, is_settled
+from bench.publications import ingested, is_analysed
 from playground.run.waiting import wait_until
 from spark_jobs.paths import Layout
 from tests.analytics.reference.check import check
@@ -78,4 +78,4 @@ class Reconciliation:
         return FinalState(message_count(ends), is_read, *self.lost_and_doubled(), different)
 
     def _is_read(self, ends: Offsets) -> bool:
-        return ingested(self._feeds) == ends and is_rolled_up(self._analytics, ends) and is_settled(self._analytics)
+        return ingested(self._feeds) == ends and is_analysed(self._analytics, ends)

@@ -1,4 +1,4 @@
-"""What the launcher decides before and after it starts anything; the whole of it is tried by `make run` itself."""
+"""Decisions of the launcher and of setup; `make run` itself starts the whole."""
 
 import socket
 import sqlite3
@@ -9,7 +9,7 @@ import pytest
 
 from playground.airflow.database import default_variables, variables_to_set
 from playground.airflow.home import AirflowHome
-from playground.run.__main__ import AlreadyRunning, is_driver, only_one, with_free_ports
+from playground.run.__main__ import AlreadyRunning, exclusive, is_driver, with_free_ports
 from playground.run.memory import part_of
 from playground.run.ports import next_free_port
 from playground.run.settings import PlaygroundSettingsError, merged_environment, playground_settings
@@ -18,17 +18,17 @@ from spark_jobs.settings import settings_from
 
 VARIABLE_CASES = {
     "an absent one is set": ({"A": "new"}, {}, {}, {"A": "new"}),
-    "one that is right already is left alone": ({"A": "new"}, {"A": "new"}, {}, {}),
-    "one we set ourselves follows a change": ({"A": "new"}, {"A": "old"}, {"A": "old"}, {"A": "new"}),
-    "one that a person edited stays": ({"A": "new"}, {"A": "edited"}, {"A": "old"}, {}),
-    "one that a person made stays": ({"A": "new"}, {"A": "made"}, {}, {}),
+    "one with the same value is left alone": ({"A": "new"}, {"A": "new"}, {}, {}),
+    "one that was imported before follows a new default": ({"A": "new"}, {"A": "old"}, {"A": "old"}, {"A": "new"}),
+    "one that a user edited stays": ({"A": "new"}, {"A": "edited"}, {"A": "old"}, {}),
+    "one that a user created stays": ({"A": "new"}, {"A": "made"}, {}, {}),
 }
 
 
 @pytest.mark.parametrize("case", VARIABLE_CASES)
 def test_variables_to_set(case: str) -> None:
-    wanted, present, set_before, expected = VARIABLE_CASES[case]
-    assert variables_to_set(wanted, present, set_before) == expected
+    defaults, current, imported_before, expected = VARIABLE_CASES[case]
+    assert variables_to_set(defaults, current, imported_before) == expected
 
 
 def test_default_variables_are_settings_the_job_accepts(tmp_path: Path) -> None:
@@ -64,12 +64,12 @@ def test_runs_of_a_killed_playground_are_closed(tmp_path: Path) -> None:
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with (
-        only_one(tmp_path),
+        exclusive(tmp_path),
         pytest.raises(AlreadyRunning, match=r"already running.*PLAYGROUND_HOME"),
-        only_one(tmp_path),
+        exclusive(tmp_path),
     ):
         pass
-    with only_one(tmp_path):
+    with exclusive(tmp_path):
         pass
 
 
@@ -92,7 +92,7 @@ def test_the_environment_comes_before_the_dotenv_file(tmp_path: Path) -> None:
     assert (settings.AIRFLOW_PORT, settings.PLAYGROUND_SEED, settings.PLAYGROUND_SPEED) == (2, 7, "60")
 
 
-def test_all_wrong_settings_are_told_at_once() -> None:
+def test_all_invalid_settings_are_reported_at_once() -> None:
     with pytest.raises(PlaygroundSettingsError) as wrong:
         playground_settings({"AIRFLOW_PORT": "many", "PLAYGROUND_KAFKA_HEAP": "big"})
     assert "AIRFLOW_PORT is 'many'" in str(wrong.value)
@@ -109,7 +109,7 @@ def test_secrets_are_kept_and_private(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
 
 
-def test_another_airflow_s_settings_do_not_reach_ours(tmp_path: Path) -> None:
+def test_settings_of_another_airflow_are_left_out(tmp_path: Path) -> None:
     home = AirflowHome(tmp_path, port=8080, parallelism=2)
     env = home.environment({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "theirs", "PATH": "/bin"})
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in env
@@ -143,7 +143,7 @@ COMMAND_CASES = {
 
 
 @pytest.mark.parametrize("case", COMMAND_CASES)
-def test_processes_are_told_apart(case: str) -> None:
+def test_command_lines_are_told_apart(case: str) -> None:
     command, driver, part = COMMAND_CASES[case]
     assert is_driver(command) is driver
     assert part_of(" ".join(command)) == part

@@ -1,4 +1,4 @@
-"""docs/configure.md and .env.example say what the code does: every setting, its default, what it is."""
+"""docs/configure.md and .env.example agree with the code: every setting, its default and description."""
 
 import re
 from datetime import timedelta

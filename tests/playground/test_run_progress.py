@@ -1,4 +1,4 @@
-"""Rows as readers see them."""
+"""Rows are counted as a reader sees them."""
 
 from pathlib import Path
 

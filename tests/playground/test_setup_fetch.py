@@ -1,4 +1,4 @@
-"""Jars count as there only when a fetch of exactly these coordinates has finished."""
+"""Jars count as present only after a complete download of exactly these coordinates."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from playground.setup.fetch import COMPLETE, JarSet, ensure_jars, is_complete, j
 JARS = JarSet("sample", ("org.example:sample:1.0",), transitive=False, purpose="a sample")
 
 
-def test_an_interrupted_fetch_is_not_complete(tmp_path: Path) -> None:
+def test_an_interrupted_download_is_not_complete(tmp_path: Path) -> None:
     folder = jars_folder(tmp_path, JARS)
     folder.mkdir(parents=True)
     (folder / "sample-1.0.jar").write_bytes(b"half")
@@ -21,7 +21,7 @@ def test_another_version_is_not_complete(tmp_path: Path) -> None:
     assert not is_complete(tmp_path, JARS)
 
 
-def test_complete_jars_are_not_fetched_again(tmp_path: Path) -> None:
+def test_complete_jars_are_not_downloaded_again(tmp_path: Path) -> None:
     folder = jars_folder(tmp_path, JARS)
     folder.mkdir(parents=True)
     (folder / COMPLETE).write_text("org.example:sample:1.0\n")

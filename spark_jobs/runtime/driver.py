@@ -41,7 +41,7 @@ from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import StreamSupervisor
 from spark_jobs.runtime.writer import Writer
-from spark_jobs.settings import Settings, SettingsError, settings_from
+from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import StreamJob
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class JobRun:
         logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
         logging.getLogger("py4j").setLevel(logging.CRITICAL)  # a failed batch is told in words by its supervisor
         try:
-            settings = settings_from(env)
+            settings = job.settings(env)
         except SettingsError as faults:
             _refuse("settings that are not allowed:\n" + str(faults))
         for path in (job.root(settings), job.checkpoints(settings)):

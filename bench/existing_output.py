@@ -1,7 +1,7 @@
 """Make an output look some days older than it is: its folders, its log and its tiles, not its volume.
 
-Each hour of each dataset gets a folder with a small Parquet file, and its log one entry and one applied marker per
-hour, all of them hard links: a job lists and looks up names, and reads only the newest entry. The rollup gets real
+Each hour of each dataset gets a folder with a small Parquet file, and its log one entry per hour, all of
+them hard links: a job lists and looks up names, and reads only the newest entry. The rollup gets real
 tiles for every day, as the analytics look back over four weeks of them.
 """
 
@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.paths import Layout, hour_folder
-from spark_jobs.publication.log import PublicationLog, entry_from_json
+from spark_jobs.publication.entry import decode_entry
+from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.day_files import ONE_DAY, day_file
 
 _BEFORE = datetime(2018, 1, 1, tzinfo=UTC)
@@ -81,14 +82,13 @@ def _add_entries(layout: Layout, dataset: str, entries: int, position: Mapping[s
     log = PublicationLog(layout, dataset)
     head = log.head()
     assert head is not None
-    folder, applied = layout.log(dataset), layout.applied(dataset)
-    entry, marker = folder / f"{head.seq:020}.json", applied / f"{head.seq:020}.json"
     for seq in range(head.seq + 1, entries):
-        os.link(entry, folder / f"{seq:020}.json")
-        os.link(marker, applied / f"{seq:020}.json")
+        os.link(log.path(head.seq), log.path(seq))
     newest = max(entries - 1, head.seq)
     if newest > head.seq:
-        _number_newest(folder / f"{newest:020}.json", newest, position)
+        _number_newest(log.path(newest), newest, position)
+        applied = json.loads(log.applied_path.read_bytes())
+        log.applied_path.write_text(json.dumps({**applied, "up_to": newest}))
     return newest
 
 
@@ -98,4 +98,4 @@ def _number_newest(entry: Path, seq: int, position: Mapping[str, Any]) -> None:
     document["position"] |= position
     entry.unlink()
     entry.write_text(json.dumps(document))
-    assert entry_from_json(entry.read_bytes()).seq == seq
+    assert decode_entry(entry.read_bytes()).seq == seq

@@ -14,7 +14,8 @@ from bench.record import table, target
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.log import PublicationLog
 
 P50, P95 = 0.5, 0.95
 _P95_TARGET_S = 20

@@ -12,7 +12,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from bench.contender import DEFAULT_JAVA_OPTIONS
-from spark_jobs.kafka.offsets import EARLIEST, kafka_messages
+from spark_jobs.kafka.offsets import EARLIEST
+from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.settings import Settings, in_words, settings_from
 

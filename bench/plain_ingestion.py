@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.contender import DEFAULT_JAVA_OPTIONS
 from spark_jobs.catalog import FEEDS, Feed
-from spark_jobs.kafka.offsets import EARLIEST, kafka_messages
+from spark_jobs.kafka.offsets import EARLIEST
+from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.settings import in_words, settings_from
 

@@ -7,13 +7,15 @@ from bench.backlog import TOPICS, Offsets
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import ANEW, CHANGED
+from spark_jobs.publication.log import PublicationLog
 
 
 def newest_applied(log: PublicationLog) -> Entry | None:
     """Return the newest entry whose files are in place: only the head can be pending."""
     head = log.head()
-    if head is None or log.is_applied(head.seq):
+    if head is None or log.applied_up_to() == head.seq:
         return head
     return log.entry(head.seq - 1) if head.seq else None
 
@@ -72,7 +74,7 @@ def is_settled(layout: Layout) -> bool:
 def _newest_change(rollup: PublicationLog, feeds: Iterable[str]) -> int:
     """Return the number of the newest entry that changed tiles of these feeds; 0 where none did."""
     for seq in sorted(rollup.seqs(), reverse=True):
-        changed = rollup.entry(seq).details.get("changed", {})
-        if any(changed.get(feed) for feed in feeds):
+        details = rollup.entry(seq).details
+        if {*details.get(CHANGED, {}), *details.get(ANEW, ())} & {*feeds}:
             return seq
     return 0

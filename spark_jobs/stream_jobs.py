@@ -70,7 +70,6 @@ class StreamJob:
         """
         return settings_from({name: text for name, text in env.items() if self.reads(name)})
 
-
     def is_enabled(self, settings: Settings) -> bool:
         """Return whether the job is to run at all."""
         return bool(getattr(settings, self.flag))

@@ -9,7 +9,8 @@ from bench.publications import ingested, is_rolled_up, is_settled
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.log import PublicationLog
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -17,10 +18,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def publish(layout: Layout, dataset: str, position: Mapping[str, Any], **details: Any) -> None:
     log = PublicationLog(layout, dataset)
     if log.recover() is None:
-        log.declare_origin(Entry("origin", {"rollup_seq": -1}), NOW)
-    declared = log.declare(Entry("batch", position, details=details), log.head(), NOW)
-    assert declared is not None
-    log.apply(declared)
+        log.begin(Entry("origin", {"rollup_seq": -1}), NOW)
+    with log.transaction(lambda: None) as transaction:
+        transaction.commit(Entry("batch", position, details=details), NOW)
 
 
 def test_a_backlog_is_ingested_and_rolled_up_when_every_partition_has_reached_its_end(tmp_path: Path) -> None:

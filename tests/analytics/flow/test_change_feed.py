@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from spark_jobs.analytics.change_feed import changes_since, newest_applied, rollup_origin
+
 from spark_jobs.catalog import ROLLUP
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import NOON, bikes, report, tile_table

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.analytics.change_feed import changes_since, newest_applied, rollup_origin
+
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.publication.log import PublicationLog

@@ -99,8 +99,8 @@ def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
         diagnosis = Diagnosis(f"{behind}: it waits for {stream.waits_for}", step, external=True)
         yield Problem(f"waiting:{stream.name}", diagnosis)
     else:
-        step = "see whether it catches up; if not, give the job more cores or, where it reads Kafka, raise "
-        yield Problem(f"lag:{stream.name}", Diagnosis(behind, f"{step}MAX_OFFSETS_PER_TRIGGER"))
+        cores = "give the job more cores or, where it reads Kafka, raise MAX_OFFSETS_PER_TRIGGER"
+        yield Problem(f"lag:{stream.name}", Diagnosis(behind, f"see whether it catches up; if not, {cores}"))
 
 
 def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[Problem]:

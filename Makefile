@@ -16,10 +16,10 @@ UV_VERSION := 0.13.9
 UV := $(TOOLS)/bin/uv
 # The Python that is here is the one to use; hashes come from the locks.
 export UV_PYTHON_DOWNLOADS := never
-# Compiled once here: where Python may not write bytecode (PYTHONDONTWRITEBYTECODE, a read-only folder), every process
-# of Airflow and every Python worker would compile thousands of files again at each start.
+# Compiled once here: where Python may not write bytecode (PYTHONDONTWRITEBYTECODE, a read-only folder), each process
+# of Airflow and each Python worker would compile thousands of files at every start.
 export UV_COMPILE_BYTECODE := 1
-# Nor need each driver and each worker compile the project's own modules.
+# Drivers and workers should not compile the project's own modules each time either.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPATH := $(CURDIR)
 
@@ -31,7 +31,7 @@ help: ## Show these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: setup ## Start broker, feeds, Airflow and the jobs; prints a URL and a login; Ctrl-C ends it all
+run: setup ## Start broker, feeds, Airflow and the jobs; print a URL and a login; Ctrl-C ends it all
 	@exec $(SPARK)/bin/python -m playground.run
 
 .PHONY: test
@@ -45,11 +45,11 @@ test-spark: ## ... of the jobs and the playground alone, once `make setup` has r
 test-dags: ## ... of the Airflow side alone
 	$(AIRFLOW)/bin/python -m pytest -q --confcutdir=tests/dags tests/dags
 
-# Three files at a time (tests/conftest.py): a job that starts or stops does not keep a core busy all the time.
+# Three files at a time (tests/conftest.py): a job that starts or stops leaves a core idle part of the time.
 IN_PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder --durations=20
 
 .PHONY: setup
-setup: ## Install what is missing: both Python environments, Kafka, Spark's connector, an archive of its classes
+setup: ## Install what is missing: both Python environments, Kafka, Spark's connector, the class archive
 	@$(PYTHON) -m playground.setup.java
 	@$(MAKE) -s -j3 spark-jars broker-jars $(AIRFLOW)/installed
 
@@ -79,24 +79,24 @@ $(AIRFLOW)/installed: requirements.txt | $(UV)
 	@touch $@
 
 .PHONY: broker
-broker: setup ## Kafka alone, in the foreground, with the four topics
+broker: setup ## Run Kafka alone, in the foreground, with the four topics
 	@exec $(SPARK)/bin/python -m playground.broker
 
 .PHONY: generate
-generate: setup ## Made-up feeds into a running broker (ARGS="--help" shows what can be chosen)
+generate: setup ## Send simulated feeds to a running broker (ARGS="--help" lists the options)
 	@exec $(SPARK)/bin/python -m playground.generator $(ARGS)
 
 .PHONY: replay
-replay: setup ## The publishers' own CSV files into a running broker: DATA=<folder or files> SPEED=<factor|max>
+replay: setup ## Send the publishers' own CSV files to a running broker: DATA=<folder or files> SPEED=<factor|max>
 	@[ -n "$(DATA)" ] || { echo "Say which files: make replay DATA=<folder or files> SPEED=<factor|max>" >&2; exit 2; }
 	@exec $(SPARK)/bin/python -m playground.replay $(DATA) --speed $(SPEED) $(ARGS)
 
 .PHONY: ingestion
-ingestion: setup ## The ingestion job by hand, without Airflow
+ingestion: setup ## Run the ingestion job by hand, without Airflow
 	@exec $(SPARK)/bin/python -m playground.run.job ingestion
 
 .PHONY: analytics
-analytics: setup ## The analytics job by hand, without Airflow
+analytics: setup ## Run the analytics job by hand, without Airflow; it follows what ingestion wrote
 	@exec $(SPARK)/bin/python -m playground.run.job analytics
 
 .PHONY: reprocess
@@ -105,15 +105,15 @@ reprocess: setup ## Start a feed over, asking first: FEED=<name|all>
 	@exec $(SPARK)/bin/python -m playground.run.job reprocess $(FEED)
 
 .PHONY: compose-secrets
-compose-secrets: setup ## Write the secrets that docker-compose.yaml asks for into .env, where they are absent
+compose-secrets: setup ## Write the secrets that docker-compose.yaml needs into .env, where they are missing
 	@$(SPARK)/bin/python -m playground.setup.compose_secrets
 
 .PHONY: memory
-memory: setup ## Memory (PSS) of each part of a running playground
+memory: setup ## Print the memory (PSS) of each part of a running playground
 	@$(SPARK)/bin/python -m playground.run.memory
 
 .PHONY: lint
-lint: setup ## Style and types, both environments
+lint: setup ## Check style and types, both environments
 	$(SPARK)/bin/ruff check .
 	$(SPARK)/bin/ruff format --check .
 	@$(MAKE) types
@@ -124,12 +124,16 @@ types:
 	$(SPARK)/bin/mypy $(AIRFLOW_TYPES) $(AIRFLOW_SOURCES)
 
 # What imports Airflow is checked against the Airflow environment, everything else against Spark's.
-SPARK_SOURCES = spark_jobs playground bench $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
+SPARK_SOURCES = spark_jobs playground bench data_dictionary $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
 AIRFLOW_SOURCES = dags plugins tests/dags
 AIRFLOW_TYPES = --python-executable $(AIRFLOW)/bin/python --cache-dir .mypy_cache/airflow
 
+.PHONY: dictionary
+dictionary: setup ## Write docs/data again from the declarations in code and docs/data/meanings
+	$(SPARK)/bin/python -m data_dictionary
+
 .PHONY: format
-format: setup ## Put every file into its one form
+format: setup ## Format every file
 	$(SPARK)/bin/ruff check --fix .
 	$(SPARK)/bin/ruff format .
 
@@ -154,35 +158,35 @@ kill-matrix-analytics: setup ## The same for the analytics job: COUNT=20
 	$(SPARK)/bin/python -m tests.flow.analytics_killings --count $(COUNT) $(ARGS)
 
 .PHONY: chaos
-chaos: setup ## Do to a whole running playground what may happen in months, and count what was lost (needs root)
+chaos: setup ## Inject faults into a running playground, and count lost and doubled messages (needs root)
 	$(SPARK)/bin/python -m tests.chaos $(ARGS)
 
 .PHONY: soak
-soak: setup ## An hour under load with a fault every 5 minutes: does anything grow or stay behind? (needs root)
+soak: setup ## Run an hour under load with a fault every 5 minutes, and report leaks (needs root)
 	$(SPARK)/bin/python -m tests.chaos.soak $(ARGS)
 
 .PHONY: bench-ingest
-bench-ingest: setup ## Our job, the plain Spark sink and DuckDB on one backlog
+bench-ingest: setup ## Our ingestion, Spark's file sink and DuckDB on 1, 3 and 6 million events, or ARGS="--events N N N"
 	$(SPARK)/bin/python -m bench.ingest $(ARGS)
 
 .PHONY: bench-analytics
-bench-analytics: setup ## Nine analytics from one pass over Kafka, against nine plain streaming queries
+bench-analytics: setup ## Our analytics against nine plain streaming queries, and both chains from Kafka
 	$(SPARK)/bin/python -m bench.analytics $(ARGS)
 
 .PHONY: bench-analytics-age
-bench-analytics-age: setup ## What a trickle costs the analytics job on 30 and on 365 days of rollup and outputs
+bench-analytics-age: setup ## The analytics job under a trickle, on 30 and on 365 days of rollup and outputs
 	$(SPARK)/bin/python -m bench.analytics_age $(ARGS)
 
 .PHONY: bench-calm
-bench-calm: setup ## What both jobs cost when idle and under a trickle
+bench-calm: setup ## Both jobs when idle and under a trickle: cost, freshness, number of files
 	$(SPARK)/bin/python -m bench.calm $(ARGS)
 
 .PHONY: bench-compaction
-bench-compaction: setup ## 10 hours of 360 files compacted in a live job, under a reader; writes RELIABILITY.md
+bench-compaction: setup ## Compact 10 hours of 360 files in a live job, under a reader; writes RELIABILITY.md
 	$(SPARK)/bin/python -m bench.compaction --record $(ARGS)
 
 .PHONY: clean
-clean: ## Stop what runs and remove everything the playground wrote (environments and jars are kept)
+clean: ## End a running playground and remove what it wrote (environments and jars are kept)
 	@[ ! -x $(SPARK)/bin/python ] || $(SPARK)/bin/python -m playground.run.clean
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache spark-warehouse derby.log metastore_db
 

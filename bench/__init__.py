@@ -1,1 +1,1 @@
-"""Measurements that BENCHMARKS.md quotes. Each command runs its contenders on the same bytes, one after the other."""
+"""The measurements in BENCHMARKS.md. Each command runs its contenders on the same bytes, one after the other."""

@@ -1,7 +1,8 @@
-"""The backlog that contenders read: made by the project's own generator, kept in a temporary broker."""
+"""The backlog that contenders read: messages of the project's own generator in a temporary broker."""
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,16 @@ import pyarrow.parquet as pq
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from bench.record import progress
+from playground.broker.process import Broker, temporary_broker
 from playground.generator.stream import Run
 from playground.run.settings import CHECKOUT
 from spark_jobs.catalog import FEEDS
 from spark_jobs.settings import settings_from
 
 DAYS = 14
+Offsets = Mapping[str, Mapping[str, int]]
+"""topic -> partition -> next offset, as Spark's checkpoints and the publication logs have it"""
 TOPICS: Mapping[str, str] = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
 """feed -> topic"""
 
@@ -35,59 +40,70 @@ _RAW = pa.schema(
 _DUMP_BATCH = 50_000
 
 
-def send_backlog(bootstrap_servers: str, events: int) -> None:
-    _generate(bootstrap_servers, "--events", str(events), "--days", str(DAYS), "--speed", "max").check_returncode()
+@contextmanager
+def broker_with_backlog(name: str, events: int = 0) -> Iterator[tuple[Path, Broker]]:
+    """Run a broker that has so many messages; yield it and a folder that is removed at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
+        work = Path(folder)
+        with temporary_broker(work, heap="512m") as broker:
+            if events:
+                progress(f"sending {events:,} messages")
+                options = ["--events", str(events), "--days", str(DAYS), "--speed", "max"]
+                if _generator(broker.bootstrap_servers, *options).wait():
+                    raise RuntimeError("the generator failed; its message is above")
+            yield work, broker
 
 
-def _generate(bootstrap_servers: str, *options: str) -> subprocess.CompletedProcess[bytes]:
+def _generator(bootstrap_servers: str, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "playground.generator", "--bootstrap-servers", bootstrap_servers, *options]
-    return subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=False)
+    return subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
-def a_trickle(bootstrap_servers: str) -> Iterator[None]:
-    """Events in order at real-time speed, about TRICKLE_PER_S a second, until the block ends."""
-    ordinary = Run(start=TRICKLE_STARTS).counts
-    first = Run(start=TRICKLE_STARTS).first_quarter
-    per_quarter = sum(ordinary(first + n).bikes + ordinary(first + n).taxis for n in range(4)) / 4
-    volume = TRICKLE_PER_S * timedelta(minutes=15).total_seconds() / per_quarter
-    options = ["--speed", "1", "--volume", f"{volume:.3f}", "--start", f"{TRICKLE_STARTS:%Y-%m-%dT%H:%M}"]
-    trickle = subprocess.Popen(
-        [sys.executable, "-m", "playground.generator", "--bootstrap-servers", bootstrap_servers, *options],
-        cwd=CHECKOUT,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def trickle(bootstrap_servers: str) -> Iterator[None]:
+    """Send events in order at real-time speed, about TRICKLE_PER_S a second, until the end of the block."""
+    run = Run(start=TRICKLE_STARTS)
+    first_hour = [run.counts(run.first_quarter + number) for number in range(4)]
+    per_s = sum(counts.bikes + counts.taxis for counts in first_hour) / timedelta(hours=1).total_seconds()
+    options = [
+        "--speed",
+        "1",
+        "--volume",
+        f"{TRICKLE_PER_S / per_s:.3f}",
+        "--start",
+        f"{TRICKLE_STARTS:%Y-%m-%dT%H:%M}",
+    ]
+    generator = _generator(bootstrap_servers, *options)
     try:
         yield
     finally:
-        trickle.terminate()
-        trickle.wait()
+        generator.terminate()
+        generator.wait()
 
 
 def end_offsets(bootstrap_servers: str) -> dict[str, dict[str, int]]:
-    """topic -> partition -> end offset, in the form of Spark's offsets."""
+    """Ask the broker for the end offsets of the four topics."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    known = client.list_topics(timeout=10).topics
-    asked = client.list_offsets(
+    topics = client.list_topics(timeout=10).topics
+    futures = client.list_offsets(
         {
             TopicPartition(topic, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for topic in TOPICS.values()
-            for partition in known[topic].partitions
+            for partition in topics[topic].partitions
         }
     )
     ends: dict[str, dict[str, int]] = {}
-    for place, future in asked.items():
-        ends.setdefault(place.topic, {})[str(place.partition)] = future.result().offset
+    for partition, future in futures.items():
+        ends.setdefault(partition.topic, {})[str(partition.partition)] = future.result().offset
     return ends
 
 
-def messages_in(offsets: Mapping[str, Mapping[str, int]]) -> int:
+def message_count(offsets: Offsets) -> int:
     return sum(sum(of_topic.values()) for of_topic in offsets.values())
 
 
 def dump_messages(bootstrap_servers: str, folder: Path) -> None:
-    """Every topic as one Parquet file of raw texts, for the contender that cannot read Kafka."""
+    """Write each topic to one Parquet file of raw texts, for the contender that cannot read Kafka."""
     for topic, ends in end_offsets(bootstrap_servers).items():
         _dump_topic(bootstrap_servers, topic, ends, folder / f"{topic}.parquet")
 
@@ -95,16 +111,16 @@ def dump_messages(bootstrap_servers: str, folder: Path) -> None:
 def _dump_topic(bootstrap_servers: str, topic: str, ends: Mapping[str, int], target: Path) -> None:
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "bench", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, int(partition), 0) for partition in ends])
-    left = sum(ends.values())
+    missing = sum(ends.values())
     with pq.ParquetWriter(target, _RAW) as writer:
-        while left:
-            messages = consumer.consume(min(left, _DUMP_BATCH), timeout=10)
+        while missing:
+            messages = consumer.consume(min(missing, _DUMP_BATCH), timeout=10)
             if not messages:
-                raise RuntimeError(f"{topic}: the broker gave no more messages, {left} short of its end")
+                raise RuntimeError(f"{topic}: no more messages after 10 s, {missing} are missing")
             rows = [(m.partition(), m.offset(), m.timestamp()[1], (m.value() or b"").decode()) for m in messages]
             columns = [
                 pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), _RAW, strict=True)
             ]
             writer.write_batch(pa.record_batch(columns, schema=_RAW))
-            left -= len(messages)
+            missing -= len(messages)
     consumer.close()

@@ -1,14 +1,16 @@
-"""`python -m bench.compaction`: hours of 360 files become one file each in a live job, while a reader looks on.
+"""`make bench-compaction`: compact hours of 360 files each in a live job, under a reader.
 
-A real broker and the real job, which goes on with its batches. How long an hour is mixed (the new file is there and an
-old one still is) is read from the file system's own times.
+A real broker and the real job, which continues its batches. How long an hour is mixed (has the new file and still an
+old one) is read from the file system's own times.
 """
 
-import argparse
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from bench.backlog import end_offsets
 from bench.record import RELIABILITY, write_between_markers
@@ -17,16 +19,16 @@ from tests.flow.compaction import EVENTS_A_FILE, compacted_while_reading, hour_f
 from tests.flow.driver import Driver, Place
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hours", type=int, default=10)
-    parser.add_argument("--files", type=int, default=360, help="files of each hour")
-    parser.add_argument("--record", action="store_true", help="write the result to RELIABILITY.md")
-    given = parser.parse_args()
+def main(
+    hours: Annotated[int, typer.Option(min=1, help="Hours to compact.")] = 10,
+    files: Annotated[int, typer.Option(min=2, help="Files of each hour.")] = 360,
+    record: Annotated[bool, typer.Option("--record", help="Write the result into RELIABILITY.md.")] = False,
+) -> None:
+    """Compact hours of many files in a live job, under a reader."""
     with tempfile.TemporaryDirectory(prefix="bench-compaction-") as folder:
-        text = measured(Path(folder), given.hours, given.files)
+        text = measured(Path(folder), hours, files)
     print(text)
-    if given.record:
+    if record:
         write_between_markers(RELIABILITY, "compaction", text)
 
 
@@ -40,7 +42,7 @@ def measured(work: Path, hours: int, files: int) -> str:
             driver.wait_until_all_is_read(end_offsets(broker.bootstrap_servers))
             began = time.monotonic()
             answer, readings = compacted_while_reading(place, feed, driver)
-            took = time.monotonic() - began
+            took_s = time.monotonic() - began
         finally:
             driver.end()
         mixed = sorted(mixed_ms(folder) for folder in hour_folders(feed))
@@ -48,7 +50,7 @@ def measured(work: Path, hours: int, files: int) -> str:
     assert not readings.bad_undisturbed, readings.bad_undisturbed
     return (
         f"{hours} hours of {files} files of {EVENTS_A_FILE} events, in a live job with a batch every second: "
-        f'"{answer.sentence}" in {took:.1f} s. Each hour was mixed for {mixed[0]:.1f} to {mixed[-1]:.1f} ms, '
+        f'"{answer.sentence}" in {took_s:.1f} s. Each hour was mixed for {mixed[0]:.1f} to {mixed[-1]:.1f} ms, '
         f"median {mixed[len(mixed) // 2]:.1f} ms (bound 50 ms). A DuckDB reader in a loop counted right "
         f"{readings.right} times, wrong {readings.wrong} times and failed {readings.failed} times (bound: {hours} "
         f"together, one per hour); never between two log entries. {datetime.now(UTC):%Y-%m-%d}, 2 cores. "
@@ -57,4 +59,4 @@ def measured(work: Path, hours: int, files: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

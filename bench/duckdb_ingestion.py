@@ -1,13 +1,14 @@
 """The contender that shows what the machine can do: DuckDB parses the same messages and writes the same partitions.
 
-It reads files of raw texts, not Kafka; it keeps no position, refuses nothing and publishes nothing. Two threads.
+It reads files of raw texts, not Kafka; it has no position, no refusals and no publication. Two threads.
 """
 
 import signal
-import sys
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
+import typer
 
 from bench.backlog import TOPICS
 
@@ -108,7 +109,7 @@ _FEEDS: dict[str, tuple[dict[str, object], str, str]] = {
 }
 
 
-def written(connection: duckdb.DuckDBPyConnection, feed: str, raw: Path, output: Path) -> None:
+def write_feed(connection: duckdb.DuckDBPyConnection, feed: str, raw: Path, output: Path) -> None:
     record, event_time, columns = _FEEDS[feed]
     shape = str({"data": record, "timestamp": "VARCHAR", "source": "VARCHAR"}).replace("'", '"')
     connection.execute(f"""
@@ -125,17 +126,20 @@ def written(connection: duckdb.DuckDBPyConnection, feed: str, raw: Path, output:
     """)
 
 
-def main() -> None:
-    raw, output = Path(sys.argv[1]), Path(sys.argv[2])
+def main(
+    raw: Annotated[Path, typer.Argument(help="Folder with one Parquet file of raw messages per topic.")],
+    output: Annotated[Path, typer.Argument(help="Folder to create for the partitions.")],
+) -> None:
+    """Write the feeds' partitions from raw messages, then wait to be ended."""
     output.mkdir()
     connection = duckdb.connect(config={"threads": 2})
     connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
     (output / "started").touch()
     for feed, topic in TOPICS.items():
-        written(connection, feed, raw / f"{topic}.parquet", output)
+        write_feed(connection, feed, raw / f"{topic}.parquet", output)
     (output / "done").touch()
-    signal.pause()  # the measurement reads its memory, then ends it
+    signal.pause()  # the benchmark reads its memory, then ends it
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

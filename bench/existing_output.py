@@ -1,8 +1,8 @@
-"""An output that looks as old as wanted, made cheaply: its folders, its log and its tiles, not its volume.
+"""Make an output look some days older than it is: its folders, its log and its tiles, not its volume.
 
 Each hour of each dataset gets a folder with a small Parquet file, and its log one entry and one applied marker per
-hour, all hard links to one file each: a job lists and looks up names, it reads only the newest entry. The rollup gets
-real tiles for every day, as the analytics look back on four weeks of them.
+hour, all of them hard links: a job lists and looks up names, and reads only the newest entry. The rollup gets real
+tiles for every day, as the analytics look back over four weeks of them.
 """
 
 import json
@@ -25,7 +25,7 @@ _BEFORE = datetime(2018, 1, 1, tzinfo=UTC)
 
 
 def age_output(root: Path, days: int) -> None:
-    """Give every feed below `root` as many hours of folders and log entries as `days` days have."""
+    """Give every feed below `root` folders and log entries for every hour of so many days."""
     layout = Layout(root)
     for feed in FEEDS:
         _add_folders(layout.dataset(feed.name), days)
@@ -33,7 +33,7 @@ def age_output(root: Path, days: int) -> None:
 
 
 def age_analytics(root: Path, days: int) -> None:
-    """The same for the nine outputs below `root`, and tiles for every day. All of it settled."""
+    """Give the nine outputs below `root` the same, and the rollup tiles of every day; no analytic has work left."""
     layout = Layout(root)
     for feed in FEEDS:
         _add_days(layout.dataset(ROLLUP), feed.name, days)
@@ -53,31 +53,31 @@ def _add_folders(dataset: Path, days: int) -> None:
 
 
 def _add_days(rollup: Path, feed: str, days: int) -> None:
-    """Before the first day: the days that there are, again and again, each on its own weekday where whole weeks are."""
-    there = sorted(date.fromisoformat(file.stem) for file in (rollup / feed).glob("*.parquet"))
+    """Repeat the existing days before the first one; whole weeks of them keep their weekdays."""
+    existing = sorted(date.fromisoformat(file.stem) for file in (rollup / feed).glob("*.parquet"))
     for number in range(1, days + 1):
         day = _BEFORE.date() - number * ONE_DAY
-        source, target = there[-number % len(there)], day_file(rollup, feed, day)
+        source, target = existing[-number % len(existing)], day_file(rollup, feed, day)
         if not target.exists():
-            pq.write_table(_moved(pq.read_table(day_file(rollup, feed, source)), day - source), target)
+            pq.write_table(_shifted(pq.read_table(day_file(rollup, feed, source)), day - source), target)
 
 
-def _moved(tiles: pa.Table, by: timedelta) -> pa.Table:
-    """Tiles of another day, with every time in them moved."""
-    return pa.table({name: _moved_column(tiles[name].combine_chunks(), by) for name in tiles.column_names})
+def _shifted(tiles: pa.Table, by: timedelta) -> pa.Table:
+    """Return the tiles with every time in them shifted."""
+    return pa.table({name: _shifted_column(tiles[name].combine_chunks(), by) for name in tiles.column_names})
 
 
-def _moved_column(column: pa.Array, by: timedelta) -> pa.Array:
+def _shifted_column(column: pa.Array, by: timedelta) -> pa.Array:
     if pa.types.is_timestamp(column.type):
         return pc.add(column, pa.scalar(by, pa.duration(column.type.unit))).cast(column.type)
     if pa.types.is_struct(column.type):
-        parts = [_moved_column(part, by) for part in column.flatten()]
+        parts = [_shifted_column(part, by) for part in column.flatten()]
         return pa.StructArray.from_arrays(parts, fields=list(column.type), mask=column.is_null())
     return column
 
 
-def _add_entries(layout: Layout, dataset: str, entries: int, reached: Mapping[str, Any]) -> int:
-    """The number of the newest entry, which says that the dataset has `reached` this position."""
+def _add_entries(layout: Layout, dataset: str, entries: int, position: Mapping[str, Any]) -> int:
+    """Add entries with the head's content up to a count; the newest has `position` besides. Return its number."""
     log = PublicationLog(layout, dataset)
     head = log.head()
     assert head is not None
@@ -88,14 +88,14 @@ def _add_entries(layout: Layout, dataset: str, entries: int, reached: Mapping[st
         os.link(marker, applied / f"{seq:020}.json")
     newest = max(entries - 1, head.seq)
     if newest > head.seq:
-        _number_newest(folder / f"{newest:020}.json", newest, reached)
+        _number_newest(folder / f"{newest:020}.json", newest, position)
     return newest
 
 
-def _number_newest(entry: Path, seq: int, reached: Mapping[str, Any]) -> None:
+def _number_newest(entry: Path, seq: int, position: Mapping[str, Any]) -> None:
     document = json.loads(entry.read_bytes())
     document["seq"] = seq
-    document["position"] |= reached
+    document["position"] |= position
     entry.unlink()
     entry.write_text(json.dumps(document))
     assert entry_from_json(entry.read_bytes()).seq == seq

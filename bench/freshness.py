@@ -1,4 +1,4 @@
-"""How long after its message was produced an event stands in an analytic's files, told by the logs once all is done."""
+"""How long after its message was produced an event is in an analytic's files, read from the logs afterwards."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,69 +9,61 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.backlog import TOPICS
-from bench.ingest import verdict
-from bench.record import table
+from bench.publications import entries_after, next_offsets, published_at
+from bench.record import table, target
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import Entry, PublicationLog
 
 P50, P95 = 0.5, 0.95
+_P95_TARGET_S = 20
 
 
 def freshness(layout: Layout, raw: Path, began: float, ended: float) -> dict[str, tuple[float, float]]:
-    """analytic -> p50 and p95, in seconds, over the messages of its feeds that were produced between two times.
+    """Return analytic -> (p50, p95) seconds from produced to visible, over the messages produced between two times.
 
     `raw` has the topics' messages as `dump_messages` writes them.
     """
-    entries = list(_entries(PublicationLog(layout, ROLLUP)))
-    rolled_up = {feed: _rolled_up(entries, topic, raw, began, ended) for feed, topic in TOPICS.items()}
+    entries = entries_after(PublicationLog(layout, ROLLUP), -1)
+    rolled_up = {feed: list(_rolled_up(entries, topic, raw, began, ended)) for feed, topic in TOPICS.items()}
     found = {}
     for analytic in ANALYTICS:
-        shown = list(_shown(layout, analytic.name))
-        reads = declaration_of(analytic.name).reads
-        waits = [at - produced for feed in reads for produced, at in _visible(rolled_up[feed], shown)]
+        published = list(_published(layout, analytic.name))
+        waits = [
+            published[bisect_left(published, (seq, 0.0))][1] - produced
+            for feed in declaration_of(analytic.name).reads
+            for produced, seq in rolled_up[feed]
+        ]
         p50, p95 = pc.quantile(pa.array(waits), [P50, P95]).to_pylist()
         found[analytic.name] = (p50, p95)
     return found
 
 
-def _rolled_up(entries: Sequence[Entry], topic: str, raw: Path, began: float, ended: float) -> list[tuple[float, int]]:
-    """(when it was produced, the rollup's entry that has it) of every message."""
-    ends = {
-        partition: [(entry.position[topic]["next_offset"].get(partition, 0), entry.seq) for entry in entries]
-        for partition in entries[-1].position[topic]["next_offset"]
-    }
+def _rolled_up(
+    entries: Sequence[Entry], topic: str, raw: Path, began: float, ended: float
+) -> Iterator[tuple[float, int]]:
+    """Yield (when it was produced, number of the rollup's entry that has it) of every message."""
+    offsets = [(next_offsets(entry).get(topic, {}), entry.seq) for entry in entries]
     rows = pq.read_table(raw / f"{topic}.parquet", columns=["kafka_partition", "kafka_offset", "kafka_timestamp"])
-    found = []
+    reached = {
+        partition: [(of_entry.get(partition, 0), seq) for of_entry, seq in offsets] for partition in offsets[-1][0]
+    }
     for row in rows.to_pylist():
         produced = row["kafka_timestamp"].timestamp()
         if began <= produced < ended:
-            reached = ends[str(row["kafka_partition"])]
-            found.append((produced, reached[bisect_left(reached, (row["kafka_offset"] + 1, 0))][1]))
-    return found
+            of_partition = reached[str(row["kafka_partition"])]
+            yield produced, of_partition[bisect_left(of_partition, (row["kafka_offset"] + 1, 0))][1]
 
 
-def _entries(log: PublicationLog) -> Iterator[Entry]:
-    """Oldest first."""
-    return map(log.entry, sorted(log.seqs()))
+def _published(layout: Layout, analytic: str) -> Iterator[tuple[int, float]]:
+    """Yield (newest rollup entry in the output, when that was published) of every entry, in order."""
+    for entry in entries_after(PublicationLog(layout, analytic), -1):
+        yield entry.position["rollup_seq"], published_at(entry)
 
 
-def _shown(layout: Layout, analytic: str) -> Iterator[tuple[int, float]]:
-    """(the rollup's entry that an analytic's publication has reached, when it could be read), in order."""
-    log = PublicationLog(layout, analytic)
-    for entry in _entries(log):
-        yield entry.position["rollup_seq"], log.applied_path(entry.seq).stat().st_mtime
-
-
-def _visible(messages: list[tuple[float, int]], shown: list[tuple[int, float]]) -> Iterator[tuple[float, float]]:
-    """(when it was produced, when it could be read)"""
-    for produced, entry in messages:
-        yield produced, shown[bisect_left(shown, (entry, 0.0))][1]
-
-
-def freshness_text(found: Mapping[str, tuple[float, float]], interval_s: float) -> str:
+def freshness_text(found: Mapping[str, tuple[float, float]]) -> str:
     rows = [[name, f"{p50:.1f}", f"{p95:.1f}"] for name, (p50, p95) in found.items()]
     slowest = max(p95 for _, p95 in found.values())
-    target = verdict("slowest p95 from produced to visible, s", slowest, at_most=2 * interval_s + 5)
-    return f"{table(['produced to visible', 'p50 s', 'p95 s'], rows)}\n\n{target}"
+    goal = target("slowest p95 from produced to visible, s", slowest, at_most=_P95_TARGET_S)
+    return f"{table(['produced to visible', 'p50 s', 'p95 s'], rows)}\n\n{goal}"

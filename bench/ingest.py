@@ -1,234 +1,201 @@
-"""`make bench-ingest`: our ingestion job, Spark's own file sink and DuckDB on one backlog; then the cost of a trigger.
+"""`make bench-ingest`: our ingestion job, Spark's own file sink and DuckDB on backlogs of three sizes; then a trickle.
 
-All contenders run on this machine one after the other, each as its own process on the same bytes.
+All contenders run on this machine one after the other, each as its own process on the same bytes. Three sizes tell the
+fixed cost from the cost per event.
 """
 
-import argparse
-import shutil
-import statistics
-import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
+from typing import Annotated
 
-from bench.backlog import TOPICS, dump_messages, end_offsets, messages_in, send_backlog
-from bench.contender import Checkpoints, Contender, Offsets, Result, newest, parquet_files, result_of, settings_for
+import typer
+
+from bench.backlog import Offsets, broker_with_backlog, dump_messages, end_offsets, message_count
+from bench.contender import (
+    BACKLOG_TIMEOUT_S,
+    Contender,
+    Process,
+    environment,
+    our_ingestion,
+    plain_ingestion,
+    wait_for,
+)
 from bench.existing_output import age_output
-from bench.record import command_given, report, table
-from bench.trickle import AGES, Trickled, trickled, verdict_of_age
-from playground.broker.process import Broker, temporary_broker
+from bench.options import Record, Trickle, WarmUp
+from bench.publications import published_at
+from bench.record import command_line, progress, report, table, target
+from bench.result import Result, finished, measured, parquet_files, results_table, run
+from bench.trickle import AGES, age_text, trickle_cost
 from spark_jobs.catalog import FEEDS
+from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
 
-_BACKLOG_TIMEOUT_S = 3600
-_OUR_JOB = "spark_jobs.ingestion_job"
+_TRICKLE_BACKLOG = 300_000
+"""messages at most that are there before a trickle"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=3_000_000, help="messages in the backlog, over 14 days")
-    parser.add_argument("--parts", default="backlog,triggers", help="which parts to run")
-    parser.add_argument(
-        "--warm-up", type=int, default=45, help="seconds of trickle before a trigger's cost is measured"
-    )
-    parser.add_argument("--trickle", type=int, default=60, help="seconds of trickle that are measured")
-    parser.add_argument("--record", action="store_true", help="write the figures into BENCHMARKS.md")
-    given = parser.parse_args()
-    command = command_given("bench.ingest")
-    with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
-        work = Path(folder)
-        with temporary_broker(work, heap="512m") as broker:
-            tell(f"sending {given.events:,} messages")
-            send_backlog(broker.bootstrap_servers, given.events)
-            if "backlog" in given.parts:
-                report("bench-ingest backlog", command, backlog_part(work, broker), given.record)
-            if "triggers" in given.parts:
-                text = triggers_part(work, broker, given.warm_up, given.trickle)
-                report("bench-ingest triggers", command, text, given.record)
+class Part(StrEnum):
+    BACKLOG = "backlog"
+    TRICKLE = "trickle"
 
 
-def tell(what: str) -> None:
-    print(f"... {what}", file=sys.stderr, flush=True)
+def main(
+    events: Annotated[
+        tuple[int, int, int], typer.Option(help="Messages in each of the three backlogs, over 14 days.")
+    ] = (1_000_000, 3_000_000, 6_000_000),
+    part: Annotated[list[Part], typer.Option(help="Parts to run (repeatable).")] = list(Part),  # noqa: B006
+    warm_up: WarmUp = 45,
+    trickle: Trickle = 60,
+    record: Record = False,
+) -> None:
+    """Measure our ingestion job, Spark's file sink and DuckDB on three backlogs, and our job under a trickle."""
+    command = command_line("bench.ingest")
+    if Part.BACKLOG in part:
+        report("bench-ingest backlog", command, backlog_text([backlog(size) for size in sorted(events)]), record)
+    if Part.TRICKLE in part:
+        report("bench-ingest triggers", command, trickle_text(min(*events, _TRICKLE_BACKLOG), warm_up, trickle), record)
 
 
 # -- the backlog ------------------------------------------------------------------------------------------------------
 
 
-def backlog_part(work: Path, broker: Broker) -> str:
-    ends = end_offsets(broker.bootstrap_servers)
-    raw = work / "raw"
-    raw.mkdir()
-    tell("dumping the messages for DuckDB")
-    dump_messages(broker.bootstrap_servers, raw)
-    tell("our job")
-    ours = run_ours(work / "ours", broker, ends)
-    tell("Spark's file sink")
-    plain = run_plain(work / "plain", broker, ends)
-    shutil.rmtree(work / "plain")
-    tell("DuckDB")
-    duck = run_duckdb(work / "duckdb", raw, messages_in(ends))
-    shutil.rmtree(work / "duckdb")
-    return backlog_text(ours, plain, duck)
+def backlog(events: int) -> tuple[list[Result], list[list[str]]]:
+    """Run all contenders on one backlog; return our result, the file sink's and DuckDB's, and our job's phases."""
+    with broker_with_backlog("ingest", events) as (work, broker):
+        ends = end_offsets(broker.bootstrap_servers)
+        progress("dumping the messages for DuckDB")
+        raw = work / "raw"
+        raw.mkdir()
+        dump_messages(broker.bootstrap_servers, raw)
+        duckdb = run_duckdb(work / "duckdb", raw, message_count(ends))
+        ours, phases = run_ours(our_ingestion(work / "ours", broker.bootstrap_servers), ends)
+        plain = run("Spark's file sink", [plain_ingestion(work / "plain", broker.bootstrap_servers)], ends)
+        return [ours, plain, duckdb], phases
 
 
-def run_ours(folder: Path, broker: Broker, ends: Offsets) -> Result:
-    """The real job, from its start until the last message is published."""
-    layout = Layout(folder / "out")
-    with Contender(_OUR_JOB, folder, settings_for(folder, broker.bootstrap_servers)) as job:
-        checkpoints = wait_until_published(job, folder, ends)
-        first = checkpoints.first_batch_at()
-        assert first is not None
-        return result_of(
-            job,
-            "our job",
-            messages_in(ends),
-            first,
-            newest(layout.root / "_applied", "*/*.json"),
-            sum(parquet_files(layout.dataset(feed.name)) for feed in FEEDS),
-        )
+def run_ours(contender: Contender, ends: Offsets) -> tuple[Result, list[list[str]]]:
+    """Run our job; return its result and its phases: name, seconds and CPU-seconds."""
+    progress("our job")
+    with contender.start() as job:
+        result = finished("our job", [job], [contender], ends)
+        times = phase_ends(contender, job.started_at + result.startup_s, job.started_at + result.wall_s)
+        starts = [job.started_at, *times.values()]
+        phases = [
+            [name, f"{end - start:.1f}", f"{job.meter.cpu_s(start, end):.1f}"]
+            for start, (name, end) in zip(starts, times.items(), strict=False)
+        ]
+        return result, phases
 
 
-def wait_until_published(job: Contender, folder: Path, ends: Offsets) -> Checkpoints:
-    checkpoints = Checkpoints(folder / "checkpoints")
-
-    def is_published() -> bool:
-        checkpoints.first_batch_at()
-        return positions(folder / "out") == ends
-
-    job.wait_until(is_published, "everything was published", _BACKLOG_TIMEOUT_S)
-    return checkpoints
-
-
-def positions(output: Path) -> dict[str, dict[str, int]]:
-    """topic -> partition -> next offset, of every feed whose newest log entry is applied."""
-    reached: dict[str, dict[str, int]] = {}
-    for feed, topic in TOPICS.items():
-        log = PublicationLog(Layout(output), feed)
-        head = log.head()
-        if head is not None and log.is_applied(head.seq):
-            reached[topic] = head.position[topic]["next_offset"]
-    return reached
-
-
-def run_plain(folder: Path, broker: Broker, ends: Offsets) -> Result:
-    checkpoints = Checkpoints(folder / "checkpoints")
-    with Contender("bench.plain_ingestion", folder, settings_for(folder, broker.bootstrap_servers)) as job:
-        job.wait_until(lambda: checkpoints.have_read(ends, len(FEEDS)), "everything was read", _BACKLOG_TIMEOUT_S)
-        first = checkpoints.first_batch_at()
-        assert first is not None
-        files = parquet_files(folder / "out")
-        return result_of(job, "Spark's file sink", messages_in(ends), first, checkpoints.read_at(ends), files)
+def phase_ends(contender: Contender, first_planned: float, last_published: float) -> dict[str, float]:
+    """Return the phases of a run and when each ended, by the status document and the logs."""
+    layout = Layout(contender.output)
+    status = read_status(layout)
+    assert status is not None
+    logs = [PublicationLog(layout, feed.name) for feed in FEEDS]
+    return {
+        "Python and imports": datetime.fromisoformat(status.started_at).timestamp(),
+        "JVM and Spark session, until the first log entry": min(published_at(log.entry(0)) for log in logs),
+        "query start, until the first batch is planned": first_planned,
+        "first batch of each feed": max(published_at(log.entry(1)) for log in logs),
+        "all other batches": last_published,
+    }
 
 
 def run_duckdb(folder: Path, raw: Path, events: int) -> Result:
+    progress("DuckDB")
     output = folder / "out"
-    with Contender("bench.duckdb_ingestion", folder, settings_for(folder, ""), str(raw), str(output)) as process:
-        process.wait_until((output / "done").exists, "everything was written", _BACKLOG_TIMEOUT_S)
-        started, done = newest(output, "started"), newest(output, "done")
-        return result_of(process, "DuckDB", events, started, done, parquet_files(output))
+    arguments = (str(raw), str(output))
+    with Process("bench.duckdb_ingestion", folder, environment(folder), *arguments) as process:
+        wait_for([process], (output / "done").exists, "everything was written", BACKLOG_TIMEOUT_S)
+        started, done = ((output / name).stat().st_mtime for name in ("started", "done"))
+        return measured("DuckDB", [process], events, started, done, parquet_files(output))
 
 
-def backlog_text(ours: Result, plain: Result, duck: Result) -> str:
-    rows = [
-        [
-            result.name,
-            f"{result.events_per_s:,.0f}",
-            f"{result.cpu_s_per_million:.1f}",
-            f"{result.peak_pss_mib:,.0f}",
-            f"{result.files:,}",
-            f"{result.wall_s:.1f}",
-            f"{result.startup_s:.1f}",
-            f"{result.others_cores:.2f}",
-        ]
-        for result in (ours, plain, duck)
-    ]
-    head = ["", "events/s", "CPU-s per million", "peak PSS MiB", "files", "wall s", "start-up s", "others' cores"]
-    targets = [
-        verdict("ours / Spark's file sink, events/s", ours.events_per_s / plain.events_per_s, at_least=1.0),
-        verdict("ours / DuckDB, events/s", ours.events_per_s / duck.events_per_s, at_least=0.2),
-        verdict("our peak PSS, GiB", ours.peak_pss_mib / 1024, at_most=2.0),
-    ]
-    return f"{ours.events:,} events\n\n{table(head, rows)}\n\n" + "\n".join(targets)
-
-
-def verdict(what: str, figure: float, at_least: float | None = None, at_most: float | None = None) -> str:
-    is_met = figure >= at_least if at_least is not None else at_most is not None and figure <= at_most
-    target = f"at least {at_least}" if at_least is not None else f"at most {at_most}"
-    return f"- {what}: **{figure:.2f}** (target: {target}) - {'met' if is_met else 'MISSED'}"
-
-
-# -- the cost of a trigger --------------------------------------------------------------------------------------------
+wall_s, cpu_s = attrgetter("wall_s"), attrgetter("cpu_s")
 
 
 @dataclass(frozen=True)
-class TriggerCost:
-    """What a batch of a trickle takes, over the four queries of the job."""
+class LinearCost:
+    """cost = fixed + per_event * events, through the first two of three sizes; and the slope between the last two."""
 
-    days: int
-    entries: int
-    seconds: float
-    of: Trickled
+    fixed: float
+    per_event: float
+    per_event_later: float
 
-
-def triggers_part(work: Path, broker: Broker, warm_up_s: int, measured_s: int) -> str:
-    folder = work / "ours"
-    ends = end_offsets(broker.bootstrap_servers)
-    if not folder.exists():
-        tell("our job reads the backlog")
-        run_ours(folder, broker, ends)
-    costs = []
-    for days in (0, *AGES):
-        tell(f"triggers with {f'{days} days of output' if days else 'only the backlog'}")
-        if days:
-            age_output(folder / "out", days)
-        costs.append(trigger_cost(folder, broker, days, warm_up_s, measured_s))
-    return triggers_text(costs)
+    @property
+    def growth(self) -> float:
+        return self.per_event_later / self.per_event
 
 
-def trigger_cost(folder: Path, broker: Broker, days: int, warm_up_s: int, measured_s: int) -> TriggerCost:
-    applied = Layout(folder / "out").applied(FEEDS[0].name)
-    env = settings_for(folder, broker.bootstrap_servers)
-    with Contender(_OUR_JOB, folder, env) as job:
-        found = trickled(job, broker.bootstrap_servers, applied, warm_up_s, measured_s)
-        return TriggerCost(
-            days,
-            sum(1 for _ in applied.glob("*.json")),
-            batch_seconds(folder / "checkpoints" / FEEDS[0].name, found.began, found.ended),
-            found,
-        )
+def linear_cost(results: Sequence[Result], cost: Callable[[Result], float]) -> LinearCost:
+    small, medium, large = results
+    per_event, later = (
+        (cost(after) - cost(before)) / (after.events - before.events)
+        for before, after in ((small, medium), (medium, large))
+    )
+    return LinearCost(cost(small) - per_event * small.events, per_event, later)
 
 
-def batch_seconds(checkpoint: Path, began: float, ended: float) -> float:
-    """The median time from a batch's plan to Spark's commit, of the batches of one query that Spark still keeps."""
-    took = []
-    for commit in (checkpoint / "commits").glob("[0-9]*"):
-        committed, planned = commit.stat().st_mtime, (checkpoint / "offsets" / commit.name).stat().st_mtime
-        if began < committed <= ended:
-            took.append(committed - planned)
-    return statistics.median(took)
-
-
-def triggers_text(costs: Sequence[TriggerCost]) -> str:
-    rows = [
-        [
-            f"{cost.days} days" if cost.days else "only the backlog",
-            f"{cost.entries:,}",
-            f"{cost.of.triggers}",
-            f"{cost.of.events_per_trigger:.0f}",
-            f"{cost.of.cpu_s:.3f}",
-            f"{cost.seconds:.3f}",
-            f"{cost.of.others_cores:.2f}",
-        ]
-        for cost in costs
+def backlog_text(sizes: Sequence[tuple[list[Result], list[list[str]]]]) -> str:
+    by_size = [results for results, _ in sizes]
+    contenders = list(zip(*by_size, strict=True))
+    ours, plain, duckdb = by_size[-1]
+    targets = [
+        target("ours / Spark's file sink, events/s", ours.events_per_s / plain.events_per_s, at_least=1.0),
+        target("ours / DuckDB, events/s", ours.events_per_s / duckdb.events_per_s, at_least=0.2),
+        target("our peak PSS, GiB", max(result.peak_pss_mib for result in contenders[0]) / 1024, at_most=2.0),
+        target("our CPU per event, later / earlier", linear_cost(contenders[0], cpu_s).growth, at_most=1.1),
     ]
-    head = ["existing output", "log entries of a feed", "triggers", "events per trigger"]
-    head += ["CPU-s per trigger (all four queries)", "s per batch (bikes, median)", "others' cores"]
-    young, old = costs[-2], costs[-1]
-    growth = verdict_of_age(old.days, young.days, old.of.cpu_s / young.of.cpu_s)
-    return f"{table(head, rows)}\n\n{growth}; seconds per batch: {old.seconds / young.seconds:.2f}"
+    return "\n\n".join(
+        [
+            results_table([result for results in by_size for result in results]),
+            "Fixed cost and cost per event, from the start of the process:",
+            cost_table(contenders),
+            f"Our job's phases, {by_size[0][0].events:,} events:",
+            table(["", "s", "CPU-s"], sizes[0][1]),
+            "\n".join(targets),
+        ]
+    )
+
+
+def cost_table(contenders: Sequence[Sequence[Result]]) -> str:
+    small, medium, large = (f"{result.events / 1e6:g}" for result in contenders[0])
+    spans = [f"{small} to {medium} million", f"{medium} to {large} million"]
+    rows = []
+    for results in contenders:
+        wall, cpu = linear_cost(results, wall_s), linear_cost(results, cpu_s)
+        figures = [f"{wall.fixed:.1f}", f"{cpu.fixed:.1f}"]
+        figures += [f"{of * 1e6:.1f}" for of in (wall.per_event, wall.per_event_later)]
+        figures += [f"{of * 1e6:.1f}" for of in (cpu.per_event, cpu.per_event_later)]
+        rows.append([results[0].name, *figures, f"{cpu.growth:.2f}"])
+    head = ["", "fixed s", "fixed CPU-s", *(f"µs per event, {span}" for span in spans)]
+    head += [*(f"CPU-µs per event, {span}" for span in spans), "growth of CPU per event"]
+    return table(head, rows)
+
+
+# -- a trickle --------------------------------------------------------------------------------------------------------
+
+
+def trickle_text(events: int, warm_up_s: int, measured_s: int) -> str:
+    """Measure what a trigger costs on no, 30 and 365 days of existing output."""
+    with broker_with_backlog("trickle", events) as (work, broker):
+        contender = our_ingestion(work, broker.bootstrap_servers)
+        run("our job", [contender], end_offsets(broker.bootstrap_servers))
+        costs = []
+        for days in (0, *AGES):
+            progress(f"a trickle on {days} days of existing output")
+            if days:
+                age_output(contender.output, days)
+            with contender.start() as job:
+                costs.append(trickle_cost(job, contender, FEEDS[0].name, days, broker, warm_up_s, measured_s))
+    return age_text(costs)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,7 +1,7 @@
-"""The contender for the analytics: nine independent Structured Streaming queries, as one would write them first.
+"""The plain contender for the analytics: nine independent Structured Streaming queries.
 
 Each reads its topics from Kafka, parses the fields it needs, aggregates windows behind a watermark and joins them. They
-answer simpler questions than the job does (no lookbacks over days, no intervals, no models).
+compute less than the job does (no lookbacks over days, no intervals, no models).
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from bench.contender import JAVAS_OWN
+from bench.contender import DEFAULT_JAVA_OPTIONS
 from spark_jobs.kafka.offsets import EARLIEST, kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.settings import Settings, in_words, settings_from
@@ -33,7 +33,7 @@ _ACCIDENT = "struct<dispatch_ts: string, mode_type: string, location_type: strin
 
 
 class Feeds:
-    """The four topics as streams of the fields that analytics use. Every call is a source of its own."""
+    """The four topics as streams of the fields that the analytics use; every call returns a source of its own."""
 
     def __init__(self, spark: SparkSession, settings: Settings) -> None:
         self.spark, self.settings = spark, settings
@@ -65,8 +65,8 @@ class Feeds:
 
     def _records(self, topic: str, record: str) -> DataFrame:
         start = {topic: {str(partition): EARLIEST for partition in range(_PARTITIONS)}}
-        servers, most = self.settings.KAFKA_BOOTSTRAP_SERVERS, self.settings.MAX_OFFSETS_PER_TRIGGER
-        messages = kafka_messages(self.spark, servers, start, most)
+        servers, limit = self.settings.KAFKA_BOOTSTRAP_SERVERS, self.settings.MAX_OFFSETS_PER_TRIGGER
+        messages = kafka_messages(self.spark, servers, start, limit)
         return messages.select(F.from_json(F.col("value").cast("string"), f"data {record}").alias("m")).select(
             "m.data.*"
         )
@@ -176,7 +176,9 @@ QUERIES: Mapping[str, Callable[[Feeds], DataFrame]] = {
 
 def main() -> None:
     settings = settings_from(os.environ)
-    spark = spark_session(settings, "plain analytics", 0, os.environ, java_options=JAVAS_OWN, lean_checkpoints=False)
+    spark = spark_session(
+        settings, "plain analytics", 0, os.environ, java_options=DEFAULT_JAVA_OPTIONS, lean_checkpoints=False
+    )
     spark.conf.set("spark.sql.shuffle.partitions", "2")
     # A correlation of values that do not vary divides by zero: null, as in the job.
     spark.conf.set("spark.sql.ansi.enabled", "false")

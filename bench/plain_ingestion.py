@@ -1,13 +1,13 @@
-"""The contender for ingestion: `from_json` and Spark's own file sink, four queries, as one would write it first.
+"""The plain contender for ingestion: four queries of `from_json` and Spark's own file sink.
 
-The same columns, of sound messages alone: one name per field, no refusals, no dead letters.
+The same columns, of valid messages only: one name per field, no refusals, no dead letters.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.contender import JAVAS_OWN
+from bench.contender import DEFAULT_JAVA_OPTIONS
 from spark_jobs.catalog import FEEDS, Feed
 from spark_jobs.kafka.offsets import EARLIEST, kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
@@ -119,7 +119,9 @@ def _path_columns(feed: Feed) -> list[str]:
 
 def main() -> None:
     settings = settings_from(os.environ)
-    spark = spark_session(settings, "plain ingestion", 0, os.environ, java_options=JAVAS_OWN, lean_checkpoints=False)
+    spark = spark_session(
+        settings, "plain ingestion", 0, os.environ, java_options=DEFAULT_JAVA_OPTIONS, lean_checkpoints=False
+    )
     for feed in FEEDS:
         topic = settings.topic(feed)
         start = {topic: {str(partition): EARLIEST for partition in range(_PARTITIONS)}}

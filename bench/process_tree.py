@@ -1,10 +1,10 @@
-"""What a process and all its descendants take: CPU and memory, sampled from /proc."""
+"""CPU and memory of a process and all its descendants, sampled from /proc."""
 
 import bisect
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,38 +24,50 @@ class Sample:
     """of everything on this machine"""
 
 
-class Meter:
-    """Samples the session that `root` leads until it is closed. The root must have been started in its own session."""
+class Sampler:
+    """Calls a function every SAMPLE_EVERY_S seconds, in a thread, until it is closed."""
 
-    def __init__(self, root: int) -> None:
-        self.root = root
-        self.samples: list[Sample] = []
+    def __init__(self, take_sample: Callable[[], None]) -> None:
+        self._take_sample = take_sample
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            self._take_sample()
+            self._closed.wait(SAMPLE_EVERY_S)
 
     def close(self) -> None:
         self._closed.set()
         self._thread.join()
 
+
+class Meter:
+    """Samples a session until it is closed; `root` is the process that leads it."""
+
+    def __init__(self, root: int) -> None:
+        self.root = root
+        self.samples: list[Sample] = []
+        self.close = Sampler(self._take_sample).close
+
     def cpu_s(self, start: float, end: float) -> float:
-        """CPU-seconds of the tree between two wall clock times."""
+        """Return CPU-seconds of the tree between two wall clock times."""
         return self._at(end)[0] - self._at(start)[0]
 
-    def others_cores(self, start: float, end: float) -> float:
-        """Cores that everything else kept busy meanwhile (the broker among them): a measure of disturbance."""
-        (own, machine), (own_end, machine_end) = self._at(start), self._at(end)
-        return max(0.0, (machine_end - machine) - (own_end - own)) / max(end - start, 1e-9)
+    def machine_cpu_s(self, start: float, end: float) -> float:
+        """Return CPU-seconds of everything on this machine between two wall clock times."""
+        return self._at(end)[1] - self._at(start)[1]
 
     def peak_pss_mib(self) -> float:
         return max(sample.pss for sample in self.samples) / MIB
 
     def mean_pss_mib(self, start: float, end: float) -> float:
-        held = [sample.pss for sample in self.samples if start <= sample.at <= end]
-        return sum(held) / max(1, len(held)) / MIB
+        pss = [sample.pss for sample in self.samples if start <= sample.at <= end]
+        return sum(pss) / max(1, len(pss)) / MIB
 
     def _at(self, when: float) -> tuple[float, float]:
-        """CPU of the tree and of the machine at a time, between two samples in proportion."""
+        """Interpolate the CPU-seconds of the tree and of the machine at a time between two samples."""
         after = bisect.bisect_left(self.samples, when, key=lambda sample: sample.at)
         if after == 0 or after == len(self.samples):
             nearest = self.samples[min(after, len(self.samples) - 1)]
@@ -67,23 +79,17 @@ class Meter:
             one.machine_cpu_s + share * (two.machine_cpu_s - one.machine_cpu_s),
         )
 
-    def _watch(self) -> None:
-        while not self._closed.is_set():
-            sample = self._sample()
-            if sample.pss:  # the tree has ended: what it took stays as it was seen last
-                self.samples.append(sample)
-            self._closed.wait(SAMPLE_EVERY_S)
-
-    def _sample(self) -> Sample:
+    def _take_sample(self) -> None:
         cpu_ticks = pss = 0
         for pid, ticks in _session_members(self.root):
             cpu_ticks += ticks
             pss += _pss(pid)
-        return Sample(time.time(), cpu_ticks / _TICKS_PER_S, pss, _machine_cpu_s())
+        if pss:  # 0 once the tree has ended: keep its last figures
+            self.samples.append(Sample(time.time(), cpu_ticks / _TICKS_PER_S, pss, _machine_cpu_s()))
 
 
 def _session_members(session: int) -> Iterator[tuple[int, int]]:
-    """(pid, CPU ticks of its own and of its ended children) of each process of a session."""
+    """Yield (pid, CPU ticks of it and of its ended children) of each process of a session."""
     for entry in os.listdir("/proc"):  # noqa: PTH208 - twice a second over all processes
         if not entry.isdigit():
             continue

@@ -1,8 +1,9 @@
-"""Figures into BENCHMARKS.md: between markers, by the command that measured them, so that nobody types a figure."""
+"""Print figures, and write them between markers of BENCHMARKS.md, so that no figure is typed by hand."""
 
 import re
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,13 +13,28 @@ BENCHMARKS = CHECKOUT / "BENCHMARKS.md"
 RELIABILITY = CHECKOUT / "RELIABILITY.md"
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
+def progress(what: str) -> None:
+    """Print a line about what is done next, to stderr."""
+    print(f"... {what}", file=sys.stderr, flush=True)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Format a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def command_given(module: str) -> str:
-    """The command line of this process, for the page; `--record` is left out."""
+def target(what: str, figure: float, at_least: float | None = None, at_most: float | None = None) -> str:
+    """Format a figure with its target, and whether it is met."""
+    if at_least is None and at_most is None:
+        return f"- {what}: **{figure:.2f}**"
+    bounds = [f"at least {at_least}"] * (at_least is not None) + [f"at most {at_most}"] * (at_most is not None)
+    is_met = (at_least is None or figure >= at_least) and (at_most is None or figure <= at_most)
+    return f"- {what}: **{figure:.2f}** (target: {', '.join(bounds)}) - {'met' if is_met else 'MISSED'}"
+
+
+def command_line(module: str) -> str:
+    """Return the command line of this process without `--record`."""
     return f"python -m {module} {shlex.join(word for word in sys.argv[1:] if word != '--record')}".strip()
 
 
@@ -41,7 +57,7 @@ def write_between_markers(page: Path, section: str, block: str) -> None:
 
 
 def _around(page: Path, section: str) -> tuple[str, str]:
-    """The page up to the section's content, and from there on; the markers belong to them."""
+    """Split the page before and after the section's content; the markers stay with the outer parts."""
     start, end = f"<!-- {section} -->", f"<!-- /{section} -->"
     found = re.fullmatch(f"(.*?{re.escape(start)}).*?({re.escape(end)}.*)", page.read_text(), re.DOTALL)
     if not found:

@@ -1,1 +1,1 @@
-"""The embedded default: a real broker, made-up feeds, Airflow and the jobs on one machine, no Docker."""
+"""Everything on one machine without Docker: a real broker, simulated feeds, Airflow and the jobs."""

@@ -1,32 +1,51 @@
 """The ingestion job: four Kafka topics become clean Parquet, each event exactly once.
 
 Start it with `spark-submit spark_jobs/ingestion_job.py` or `python -m spark_jobs.ingestion_job`; every setting is an
-environment variable (docs/configure.md). Stop it with SIGTERM or Ctrl-C: it finishes its batches and exits with 0. With
---follow-switches it also stops where `OUTPUT_BASE_PATH/_control/switches.json` says that it is off.
+environment variable (docs/configure.md). Stop it with SIGTERM or Ctrl-C: it finishes its batches and exits with 0.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 if __package__ in (None, ""):  # spark-submit runs this file by its path, with a zip of PySpark's sources before it
     installed = [place for place in sys.path if not place.endswith(".zip")]
     sys.path[:] = [str(Path(__file__).resolve().parents[1]), *installed]
 
+import typer
+
 from spark_jobs.catalog import FEEDS
 from spark_jobs.ingestion.feed_stream import feed_stream
+from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests
-from spark_jobs.runtime import driver
+from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.driver import JobRun
 from spark_jobs.settings import Settings, in_words
+from spark_jobs.stream_jobs import INGESTION
 
 
-def streams(start: driver.Start) -> Sequence[driver.Stream]:
-    return [feed_stream(feed, start) for feed in FEEDS]
+def main(
+    follow_switches: Annotated[
+        bool, typer.Option(help="Stop where OUTPUT_BASE_PATH/_control/switches.json says that the job is off.")
+    ] = False,
+) -> None:
+    """Run the ingestion job until it is asked to stop."""
+    run = JobRun.begin(INGESTION, os.environ, follow_switches)
+    with run.starting():
+        start = run.start_spark(banner(run.settings))
+        streams = [feed_stream(feed, start) for feed in FEEDS]
+        datasets = [stream.dataset for stream in streams]
+        checkpoints = INGESTION.checkpoints(run.settings)
+        clean_up = CleanUp(run.settings, run.layout, checkpoints, datasets, start.writer, utc_now)
+        requests = ingestion_requests(run.settings, start.writer, datasets)
+        run.serve(start, streams, requests, flags={}, housekeep=clean_up.housekeep)
+    run.until_stopped()
 
 
 def banner(settings: Settings) -> Sequence[str]:
+    """What the console and the log say first."""
     return [
         f"Kafka {settings.KAFKA_BOOTSTRAP_SERVERS}, every {in_words(settings.BATCH_INTERVAL)}, "
         f"at most {settings.MAX_OFFSETS_PER_TRIGGER} messages a batch",
@@ -35,20 +54,5 @@ def banner(settings: Settings) -> Sequence[str]:
     ]
 
 
-def ingestion_job(follow_switches: bool) -> driver.Job:
-    return driver.Job(
-        name="ingestion",
-        root=lambda settings: settings.OUTPUT_BASE_PATH,
-        checkpoints=lambda settings: settings.CHECKPOINT_BASE_PATH,
-        ui_port=lambda settings: settings.INGESTION_UI_PORT,
-        streams=streams,
-        banner=banner,
-        follows_switches=follow_switches,
-        requests=ingestion_requests,
-    )
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--follow-switches", action="store_true", help="stop where switches.json says so")
-    driver.run(ingestion_job(parser.parse_args().follow_switches), os.environ)
+    typer.run(main)

@@ -1,17 +1,16 @@
-"""Carry out what is asked of a job that is off: its pending requests, without Spark, and then end.
+"""Do what is asked of a job that is off: its pending requests, without Spark.
 
-`python -m spark_jobs.run_requests <ingestion|analytics>`, with the job's own settings in the environment. Where the job
-runs, or another one of these, nothing is done: it carries its requests out itself. A job that starts meanwhile takes
-over, and the rest of the requests with it.
-
-Exit codes: 0 nothing is left to do here, 2 wrong settings, 3 the job took over.
+`python -m spark_jobs.run_requests <ingestion|analytics>`, with the job's own settings in the environment.
 """
 
-import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.documents.lease import newest_token, take_token_numbered, token_after_exists, token_driver
@@ -20,7 +19,8 @@ from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.ingestion_requests import feeds_at_rest, ingestion_requests
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_process
-from spark_jobs.runtime.driver import LEASE_LOST, STOPPED, WRONG_SETTINGS, utc_now
+from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.driver import LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError, settings_from
@@ -39,18 +39,26 @@ def ingestion_work(settings: Settings, writer: Writer) -> Mapping[str, Work]:
 WORK: dict[str, JobsWork] = {"ingestion": ingestion_work, "analytics": analytics_requests_at_rest}
 
 
+class JobName(StrEnum):
+    """The jobs that take requests."""
+
+    INGESTION = "ingestion"
+    ANALYTICS = "analytics"
+
+
 def run_requests(name: str, settings: Settings) -> int:
+    """Take the lease and do all that is pending; the exit code."""
     layout = STREAM_JOBS[name].layout(settings)
     writer = writer_where_job_is_off(layout, settings)
     if writer is None:
-        log.info("the %s job runs, or is just starting: it carries its requests out itself", name)
+        log.info("the %s job runs, or is just starting: it does its requests itself", name)
         return STOPPED
-    desk = RequestQueue(layout, WORK[name](settings, writer), writer, utc_now)
+    queue = RequestQueue(layout, WORK[name](settings, writer), writer, utc_now)
     try:
-        while desk.serve_next():
+        while queue.serve_next():
             pass
-    except LeaseLost as sentence:
-        log.info("%s; it carries out what is left", sentence)
+    except LeaseLost as lost:
+        log.info("%s; it does what is left", lost)
         return LEASE_LOST
     return STOPPED
 
@@ -77,18 +85,22 @@ def writer_where_job_is_off(layout: Layout, settings: Settings) -> Writer | None
     return Writer(me, mine, check)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("job", choices=sorted(WORK))
-    job = parser.parse_args(arguments).job
+def main(job: Annotated[JobName, typer.Argument(help="Whose requests.")]) -> None:
+    """Do what is asked of a job that is off, without Spark, and end.
+
+    Where the job runs, or another one of these, nothing is done: it does its requests itself. A job that starts
+    meanwhile takes over, and the rest of the requests with it.
+
+    Exit codes: 0 nothing is left to do here, 2 wrong settings, 3 the job took over.
+    """
     logging.basicConfig(level="INFO", stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings = settings_from(os.environ)
     except SettingsError as faults:
         print(f"settings that are not allowed:\n{faults}", file=sys.stderr)
-        return WRONG_SETTINGS
-    return run_requests(job, settings)
+        raise typer.Exit(WRONG_SETTINGS) from faults
+    raise typer.Exit(run_requests(job, settings))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

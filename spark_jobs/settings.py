@@ -160,10 +160,10 @@ class Settings(BaseModel):
     )
     COMPACTION_FROM_FILES: int = Field(2, ge=2, description="fewest files of a closed hour that are made one")
     KEEP_LOG: Duration = Field(
-        timedelta(days=7), description="how long log entries, applied markers and answers to requests are kept"
+        timedelta(hours=3), description="how long log entries are kept one by one; older ones are folded by the hour"
     )
-    KEEP_LOG_ENTRIES: int = Field(
-        1000, ge=200, description="fewest newest log entries that are kept, however old they are"
+    KEEP_FOLDED_LOG: Duration = Field(
+        timedelta(days=30), description="how long folded log entries and answers to requests are kept"
     )
     KEEP_DEAD_LETTERS: Duration = Field(timedelta(days=30), description="how long refused messages are kept")
     KEEP_CHECKPOINTS: Duration = Field(

@@ -28,6 +28,8 @@ class StreamJob:
     import_path: str
     """where this object is found again by its name (`pkgutil.resolve_name`): a trigger keeps nothing but text"""
     root_setting: str
+    checkpoints_setting: str
+    ui_port_setting: str
     flag: str
     others: tuple[str, ...]
     """beginnings of the settings that only another job reads"""
@@ -38,6 +40,22 @@ class StreamJob:
     def reads(self, setting: str) -> bool:
         """Return whether the setting is this job's."""
         return not setting.startswith(self.others)
+
+    def root(self, settings: Settings) -> Path:
+        """Where the job's outputs are."""
+        return Path(getattr(settings, self.root_setting))
+
+    def layout(self, settings: Settings) -> Layout:
+        """What is where below the root."""
+        return Layout(self.root(settings))
+
+    def checkpoints(self, settings: Settings) -> Path:
+        """Where Spark's checkpoints are."""
+        return Path(getattr(settings, self.checkpoints_setting))
+
+    def ui_port(self, settings: Settings) -> int:
+        """The port of the Spark UI."""
+        return int(getattr(settings, self.ui_port_setting))
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -52,9 +70,6 @@ class StreamJob:
         """
         return settings_from({name: text for name, text in env.items() if self.reads(name)})
 
-    def layout(self, settings: Settings) -> Layout:
-        """Return where the job's outputs are."""
-        return Layout(Path(getattr(settings, self.root_setting)))
 
     def is_enabled(self, settings: Settings) -> bool:
         """Return whether the job is to run at all."""
@@ -76,6 +91,8 @@ INGESTION = StreamJob(
     "ingestion",
     import_path="spark_jobs.stream_jobs:INGESTION",
     root_setting="OUTPUT_BASE_PATH",
+    checkpoints_setting="CHECKPOINT_BASE_PATH",
+    ui_port_setting="INGESTION_UI_PORT",
     flag="ENABLE_INGESTION",
     others=("ANALYTICS_", "WINDOW_", "SLIDE_", "ENABLE_ANALYTICS", *(analytic.flag for analytic in ANALYTICS)),
     streams=tuple(feed.name for feed in FEEDS),
@@ -84,6 +101,8 @@ ANALYTICS_JOB = StreamJob(
     "analytics",
     import_path="spark_jobs.stream_jobs:ANALYTICS_JOB",
     root_setting="ANALYTICS_OUTPUT_PATH",
+    checkpoints_setting="ANALYTICS_CHECKPOINT_PATH",
+    ui_port_setting="ANALYTICS_UI_PORT",
     flag="ENABLE_ANALYTICS",
     # It follows what ingestion wrote, so of ingestion's settings it needs the output path alone.
     others=(

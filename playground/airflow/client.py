@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as the launcher needs it."""
+"""The part of Airflow's REST API that the launcher and the tests need."""
 
 import json
 from collections.abc import Mapping
@@ -18,17 +18,18 @@ SERVER_ERROR = 500
 
 
 class AirflowClient:
-    """Logged in as the playground's own user."""
+    """A client that logs in as the playground's own user. Its calls raise AirflowError where Airflow refuses."""
 
     def __init__(self, home: AirflowHome) -> None:
         self._home = home
         self._token: str | None = None
 
     def answers(self) -> bool:
+        """Whether API server and database respond."""
         return self._are_healthy("metadatabase")
 
     def is_healthy(self) -> bool:
-        """Whether all components have said something lately."""
+        """Whether the heartbeats of all components are recent."""
         return self._are_healthy("metadatabase", "scheduler", "dag_processor", "triggerer")
 
     def _are_healthy(self, *components: str) -> bool:
@@ -39,8 +40,8 @@ class AirflowClient:
         return all((health.get(name) or {}).get("status") == "healthy" for name in components)
 
     def variables(self) -> dict[str, str]:
-        found = self._call("GET", "/api/v2/variables?limit=1000")["variables"]
-        return {variable["key"]: variable["value"] for variable in found}
+        variables = self._call("GET", "/api/v2/variables?limit=1000")["variables"]
+        return {variable["key"]: variable["value"] for variable in variables}
 
     def set_variables(self, values: Mapping[str, str], descriptions: Mapping[str, str] = MappingProxyType({})) -> None:
         entities = [
@@ -51,17 +52,17 @@ class AirflowClient:
             self._call("PATCH", "/api/v2/variables", {"actions": [action]})
 
     def has_connection(self, name: str) -> bool:
-        return self._found(f"/api/v2/connections/{quote(name, safe='')}") is not None
+        return self._exists(f"/api/v2/connections/{quote(name, safe='')}")
 
     def add_connection(self, name: str, kind: str, host: str) -> None:
         self._call("POST", "/api/v2/connections", {"connection_id": name, "conn_type": kind, "host": host})
 
     def has_dag(self, dag_id: str) -> bool:
-        return self._found(f"/api/v2/dags/{dag_id}") is not None
+        return self._exists(f"/api/v2/dags/{dag_id}")
 
     def import_errors(self) -> list[str]:
-        found = self._call("GET", "/api/v2/importErrors")["import_errors"]
-        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in found]
+        errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
 
     def unpause(self, dag_id: str) -> None:
         self._call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
@@ -71,17 +72,18 @@ class AirflowClient:
         return [run["dag_run_id"] for run in runs]
 
     def trigger(self, dag_id: str, params: Mapping[str, object] = MappingProxyType({})) -> str:
-        """The new run's id."""
-        asked = {"logical_date": None, "conf": dict(params)}
-        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", asked)["dag_run_id"])
+        """Trigger the DAG; return the new run's id."""
+        run = {"logical_date": None, "conf": dict(params)}
+        return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", run)["dag_run_id"])
 
-    def _found(self, path: str) -> dict[str, Any] | None:
+    def _exists(self, path: str) -> bool:
         try:
-            return self._call("GET", path)
+            self._call("GET", path)
         except AirflowError as failed:
             if isinstance(failed.__cause__, HTTPError) and failed.__cause__.code == NOT_FOUND:
-                return None
+                return False
             raise
+        return True
 
     def _call(self, method: str, path: str, body: object = None, authorised: bool = True) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
@@ -90,11 +92,11 @@ class AirflowClient:
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._home.url + path, data, headers, method=method)  # noqa: S310 - our own loopback URL
         try:
-            return _answer(request)
+            return _send(request)
         except HTTPError as refused:
-            said = refused.read().decode(errors="replace")[:300]
+            reason, log = refused.read().decode(errors="replace")[:300], self._home.log / "api-server.log"
             raise AirflowError(
-                f"Airflow refused {method} {path} with {refused.code}: {said}. See {self._home.log / 'api-server.log'}."
+                f"Airflow refused {method} {path} with {refused.code}: {reason}. See {log}."
             ) from refused
 
     def _log_in(self) -> str:
@@ -104,13 +106,13 @@ class AirflowClient:
         return self._token
 
 
-# SQLite answers one writer at a time: while the components come up, a call may find it locked.
+# SQLite takes one writer at a time: while the components start, a call may find it locked.
 @retry(
     retry=retry_if_exception(lambda failed: isinstance(failed, HTTPError) and failed.code == SERVER_ERROR),
     stop=stop_after_attempt(5),
     wait=wait_fixed(2),
     reraise=True,
 )
-def _answer(request: Request) -> dict[str, Any]:
-    with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-        return dict(json.loads(answer.read() or b"{}"))
+def _send(request: Request) -> dict[str, Any]:
+    with urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+        return dict(json.loads(response.read() or b"{}"))

@@ -15,7 +15,7 @@ from playground.run.processes import Service, start_service
 from playground.run.settings import CHECKOUT, PlaygroundSettings
 
 USER = "admin"
-# Airflow opens its log servers on every address of the machine; here logs are read from the files.
+# component -> options. Log servers would listen on every address of the machine; logs are read from the files.
 COMPONENTS = {
     "api-server": (),
     "scheduler": ("--skip-serve-logs",),
@@ -27,11 +27,11 @@ ACTIVE_STATES = ("running", "queued", "scheduled", "restarting", "deferred", "up
 
 
 class AirflowError(RuntimeError):
-    """Airflow cannot do what was asked: what, why, and the next step."""
+    """Airflow failed or refused a call: what, why, and the next step."""
 
 
 class AirflowHome:
-    """AIRFLOW_HOME of one playground; configuration is written at every start, secrets and database are kept."""
+    """AIRFLOW_HOME of one playground: the configuration is written at every start, secrets and database are kept."""
 
     def __init__(self, folder: Path, port: int, parallelism: int, environments: Path = CHECKOUT / ".venv") -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class AirflowHome:
 
     @property
     def password(self) -> str:
-        return kept_secret(self.folder / "secrets" / "password", lambda: secrets.token_urlsafe(9))
+        return read_or_create_secret(self.folder / "secrets" / "password", lambda: secrets.token_urlsafe(9))
 
     @property
     def log(self) -> Path:
@@ -57,9 +57,9 @@ class AirflowHome:
         _write_private(passwords, f'{{"{USER}": "{self.password}"}}\n')
         configuration = ConfigParser(interpolation=None)
         configuration.read_dict(self._configuration(passwords))
-        configured = self.folder / "airflow.cfg"
-        _write_private(configured, "")
-        with configured.open("w") as file:
+        path = self.folder / "airflow.cfg"
+        _write_private(path, "")
+        with path.open("w") as file:
             configuration.write(file)
 
     def _configuration(self, passwords: Path) -> dict[str, dict[str, str]]:
@@ -74,7 +74,7 @@ class AirflowHome:
                 "execution_api_server_url": f"{self.url}/execution/",
                 "simple_auth_manager_users": f"{USER}:admin",
                 "simple_auth_manager_passwords_file": str(passwords),
-                "fernet_key": kept_secret(kept / "fernet_key", fernet_key),
+                "fernet_key": read_or_create_secret(kept / "fernet_key", fernet_key),
             },
             "database": {"sql_alchemy_conn": f"sqlite:///{self._database}"},
             "api": {
@@ -82,20 +82,20 @@ class AirflowHome:
                 "port": str(self.port),
                 "base_url": self.url,
                 "workers": "1",
-                "secret_key": kept_secret(kept / "api_secret_key", long_secret),
+                "secret_key": read_or_create_secret(kept / "api_secret_key", long_secret),
             },
-            # Kept over restarts, so that running tasks and open pages stay logged in.
-            "api_auth": {"jwt_secret": kept_secret(kept / "jwt_secret", long_secret)},
+            # Kept over restarts, so that running tasks and browsers stay logged in.
+            "api_auth": {"jwt_secret": read_or_create_secret(kept / "jwt_secret", long_secret)},
             "logging": {"base_log_folder": str(self.log / "tasks")},
-            # A task whose API server is away for a minute would be killed; the timeout of a dead task is 300 s.
+            # By default a task is killed after a minute without API server; a dead task times out after 300 s.
             "workers": {"max_failed_heartbeats": "20"},
-            # Parsing every DAG file costs seconds of a core: once a minute is enough.
+            # Parsing all DAG files takes CPU-seconds: once a minute is enough.
             "dag_processor": {"min_file_process_interval": "60"},
             "usage_data_collection": {"enabled": "False"},
         }
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
-        """`env` without the settings of any other Airflow, pointing at this one."""
+        """Return `env` for this Airflow, without the settings of any other."""
         own = {name: value for name, value in env.items() if not name.startswith("AIRFLOW")}
         return own | {
             "AIRFLOW_HOME": str(self.folder),
@@ -105,7 +105,7 @@ class AirflowHome:
         }
 
     def start_migration(self, env: Mapping[str, str]) -> Service | None:
-        """Brings the database to this Airflow's version; None when it is there already (a look costs 5 s)."""
+        """Migrate the database to this Airflow's version; None where it has that (asking Airflow takes 5 s)."""
         if self._migrated.is_file() and self._migrated.read_text() == _airflow_lock():
             return None
         return start_service(
@@ -113,19 +113,20 @@ class AirflowHome:
         )
 
     def finish_migration(self, migration: Service | None) -> None:
+        """Wait for the migration. Raises: AirflowError."""
         if migration is None:
             return
         if migration.process.wait():
             raise AirflowError(
                 f"Airflow's database could not be prepared; see {migration.log}. "
-                "If it does not matter what is in it, `make clean` starts over."
+                "If its content does not matter, `make clean` starts over."
             )
         self._migrated.write_text(_airflow_lock())
 
     def close_old_runs(self, now: datetime) -> int:
-        """Marks runs that a killed playground left active as failed, and says how many.
+        """Mark DAG runs that a killed playground left active as failed; return how many.
 
-        Before the components start: the scheduler would take them for its own and start or wait for their tasks.
+        To be called before the components start: the scheduler would adopt the runs and wait for their tasks.
         """
         ended = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         with closing(sqlite3.connect(self._database)) as database, database:
@@ -135,7 +136,7 @@ class AirflowHome:
                     f"WHERE state IN ({', '.join('?' * len(ACTIVE_STATES))})",
                     (ended, *ACTIVE_STATES),
                 )
-            # A triggerer that found them would take them for tasks that a person has just ended, and stop the drivers.
+            # A triggerer would take their triggers for tasks that a user has just failed, and stop the drivers.
             database.execute("UPDATE task_instance SET trigger_id = NULL")
             database.execute('DELETE FROM "trigger"')
         return closed.rowcount
@@ -163,10 +164,10 @@ def airflow_home_of(settings: PlaygroundSettings, port: int) -> AirflowHome:
     return AirflowHome(settings.folder("airflow"), port, settings.PLAYGROUND_AIRFLOW_PARALLELISM)
 
 
-def kept_secret(path: Path, fresh: Callable[[], str]) -> str:
-    """The secret in this file; made once, readable by this user only."""
+def read_or_create_secret(path: Path, create: Callable[[], str]) -> str:
+    """Return the secret in this file; create it once, readable by this user only."""
     if not path.is_file():
-        _write_private(path, fresh())
+        _write_private(path, create())
     return path.read_text()
 
 
@@ -186,6 +187,6 @@ def fernet_key() -> str:
 
 
 def _airflow_lock() -> str:
-    """What decides the database's version: the locked Airflow."""
+    """Return the locked version of Airflow, which decides the database's."""
     lock = (CHECKOUT / "requirements.txt").read_text()
     return next(line for line in lock.splitlines() if line.startswith("apache-airflow==")).split(" ")[0]

@@ -1,4 +1,4 @@
-"""`make broker`: the playground's Kafka in the foreground."""
+"""`make broker`: the playground's Kafka broker in the foreground."""
 
 import signal
 import sys
@@ -29,15 +29,15 @@ def broker_of(settings: PlaygroundSettings) -> Broker:
 
 
 def run(
-    port: int = typer.Option(None, help="Port on 127.0.0.1 [default: PLAYGROUND_KAFKA_PORT, 9092]"),
-    partitions: int = typer.Option(None, help="Partitions of new topics [default: PLAYGROUND_KAFKA_PARTITIONS, 2]"),
+    port: int = typer.Option(None, help="Port on 127.0.0.1. Default: PLAYGROUND_KAFKA_PORT, or 9092."),
+    partitions: int = typer.Option(None, help="Partitions of new topics. Default: PLAYGROUND_KAFKA_PARTITIONS, or 2."),
 ) -> None:
     """Run a real Kafka broker on 127.0.0.1 with the four topics until Ctrl-C. Its data are kept for the next start."""
-    # Before anything is started: Python's own SIGTERM would leave the broker behind.
+    # Before anything is started: Python's default SIGTERM handling would leave the broker running.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        given = {"PLAYGROUND_KAFKA_PORT": port, "PLAYGROUND_KAFKA_PARTITIONS": partitions}
-        env = merged_environment() | {name: str(value) for name, value in given.items() if value is not None}
+        options = {"PLAYGROUND_KAFKA_PORT": port, "PLAYGROUND_KAFKA_PARTITIONS": partitions}
+        env = merged_environment() | {name: str(value) for name, value in options.items() if value is not None}
         settings = read_settings(env)
         topics = tuple(settings_from(env).topic(feed) for feed in FEEDS)
         serve(broker_of(settings), topics, settings.PLAYGROUND_KAFKA_PARTITIONS)

@@ -14,10 +14,9 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,18 +25,20 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from playground.run.ports import HOST, free_port, is_taken, port_owner
 from playground.run.settings import playground_settings
+from playground.run.waiting import wait_until
 from playground.setup.fetch import BROKER_JARS, ensure_jars
 from playground.setup.java import usable_java
 
-# Seconds on a free machine; a minute and more has been seen on one that was overloaded six times.
+# Seconds on a free machine; more than a minute on one with six times as much work as cores.
 START_TIMEOUT_S = 180
-# After SIGTERM the broker flushes its logs; a longer wait means it hangs.
+PROGRESS_EVERY_S = 5
+# After SIGTERM the broker flushes its logs; one that needs longer hangs.
 STOP_TIMEOUT_S = 30
 DEFAULT_TOPICS = ("bike-trips", "taxi-trips", "weather-data", "accidents")
 
 
 class BrokerError(RuntimeError):
-    """The broker cannot do what was asked: what, why, and the next step."""
+    """The broker cannot be started or used: what, why, and the next step."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class BrokerConfig:
     """Data, logs and configuration of this broker; kept over restarts."""
     port: int
     controller_port: int = 0
-    """0: any free port. Nobody but the broker itself connects to it."""
+    """0: any free port. Only the broker itself connects to it."""
     heap: str = "512m"
     retention_ms: int = -1
     jars_home: Path = field(default_factory=lambda: playground_settings().PLAYGROUND_HOME)
 
 
 class Broker:
-    """The broker of one folder."""
+    """The broker whose data are in one folder."""
 
     def __init__(self, config: BrokerConfig) -> None:
         self.config = config
@@ -76,7 +77,7 @@ class Broker:
         return self._process is not None and self._process.poll() is None
 
     def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
-        """Starts the broker and returns once it answers. BrokerError says what is in the way."""
+        """Start the broker and return once it answers. Raises: BrokerError."""
         if self.is_running:
             return
         jars = ensure_jars(self.config.jars_home, BROKER_JARS)
@@ -95,7 +96,7 @@ class Broker:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=_plain_environment(os.environ),
-                    # Its own session: Ctrl-C in a terminal reaches only us, and we end it in order.
+                    # Its own session: Ctrl-C in a terminal reaches only this process, which stops the broker in order.
                     start_new_session=True,
                     # The broker inherits the lock, so the folder stays taken even when this process is killed.
                     pass_fds=[lock],
@@ -103,7 +104,7 @@ class Broker:
         self._wait_until_healthy(progress)
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL when that takes too long. Data are kept."""
+        """End the broker: SIGTERM, then SIGKILL after STOP_TIMEOUT_S. Data are kept."""
         if self._process is None:
             return
         self._process.terminate()
@@ -114,28 +115,27 @@ class Broker:
         self._process = None
 
     def kill(self) -> None:
-        """kill -9, as a crash does it."""
+        """SIGKILL, as in a crash."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def create_topics(self, topics: tuple[str, ...] = DEFAULT_TOPICS, partitions: int = 2) -> None:
-        """Creates those that do not exist yet; an existing topic stays as it is."""
+        """Create the topics that do not exist yet and wait for their leaders. Raises: BrokerError."""
         admin = self._admin()
         missing = sorted(set(topics) - set(admin.list_topics(timeout=10).topics))
-        wanted = [NewTopic(topic, num_partitions=partitions, replication_factor=1) for topic in missing]
-        for topic, created in (admin.create_topics(wanted) if wanted else {}).items():
+        new = [NewTopic(topic, num_partitions=partitions, replication_factor=1) for topic in missing]
+        for topic, created in (admin.create_topics(new) if new else {}).items():
             try:
                 created.result()
             except KafkaException as failed:
                 reason = failed.args[0].str()
                 raise BrokerError(f"topic {topic} could not be created: {reason}. See {self.log}.") from None
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not all(_is_usable(admin, topic) for topic in topics):
-            if time.monotonic() > deadline:
-                raise BrokerError(f"topics {', '.join(topics)} did not become usable. See {self.log}.")
-            time.sleep(0.1)
+        try:
+            wait_until(lambda: all(_has_leader(admin, topic) for topic in topics), "leaders", START_TIMEOUT_S)
+        except TimeoutError:
+            raise BrokerError(f"topics {', '.join(topics)} did not become usable. See {self.log}.") from None
 
     def _admin(self) -> AdminClient:
         # log_level 2: librdkafka would print every refused connection of a broker that is still starting.
@@ -185,43 +185,40 @@ class Broker:
         ]
 
     def _wait_until_healthy(self, progress: Callable[[str], None]) -> None:
-        started = told = time.monotonic()
-        while True:
-            if not self.is_running:
-                self._process = None
-                raise BrokerError(f"the broker ended while starting: {self._last_words()} See {self.log}.")
-            if _accepts_connections(self.config.port) and self._answers():
+        for waited_s in range(PROGRESS_EVERY_S, START_TIMEOUT_S + 1, PROGRESS_EVERY_S):
+            with suppress(TimeoutError):
+                wait_until(self._is_healthy, "the broker answers", PROGRESS_EVERY_S, poll_s=0.1)
                 return
-            now = time.monotonic()
-            if now - started > START_TIMEOUT_S:
-                self.kill()
-                raise BrokerError(f"the broker did not answer within {START_TIMEOUT_S} s. See {self.log}.")
-            if now - told > 5:
-                progress(f"... still starting ({now - started:.0f} s)")
-                told = now
-            time.sleep(0.1)
+            progress(f"... still starting ({waited_s} s)")
+        self.kill()
+        raise BrokerError(f"the broker did not answer within {START_TIMEOUT_S} s. See {self.log}.")
 
-    def _answers(self) -> bool:
+    def _is_healthy(self) -> bool:
+        if not self.is_running:
+            self._process = None
+            raise BrokerError(f"the broker ended while starting: {self._last_error()} See {self.log}.")
+        if not _accepts_connections(self.config.port):
+            return False
         try:
             return bool(self._admin().list_topics(timeout=5).brokers)
         except KafkaException:
             return False
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         for source in (self.log, self.config.folder / "logs" / "broker.out"):
             if source.is_file():
                 lines = source.read_text(errors="replace").splitlines()
                 errors = [line for line in lines if "ERROR" in line or "FATAL" in line or "Exception" in line]
                 if errors:
                     return errors[-1].strip()
-        return "it said nothing."
+        return "it logged no error."
 
 
 @contextmanager
 def temporary_broker(
     folder: Path, topics: tuple[str, ...] = DEFAULT_TOPICS, partitions: int = 2, heap: str = "256m"
 ) -> Iterator[Broker]:
-    """A broker on a free port with its data in `folder`, gone at the end of the block."""
+    """Run a broker on a free port with its data in `folder`, until the end of the block."""
     broker = Broker(BrokerConfig(folder / "broker", free_port(), heap=heap))
     try:
         broker.start()
@@ -263,7 +260,7 @@ def broker_properties(port: int, controller_port: int, data: Path, retention_ms:
     }
 
 
-# Kafka's own INFO lines tell its start and stop; everything rotates, so a playground left alone does not fill the disk.
+# INFO: Kafka's start and stop. The files rotate, so that a playground left running does not fill the disk.
 LOG_SETTINGS = """\
 status = error
 appender.file.type = RollingFile
@@ -309,7 +306,7 @@ def _locked(path: Path) -> Iterator[int]:
         yield held.fileno()
 
 
-def _is_usable(admin: AdminClient, topic: str) -> bool:
+def _has_leader(admin: AdminClient, topic: str) -> bool:
     found = admin.list_topics(topic, timeout=10).topics[topic]
     return found.error is None and all(partition.leader >= 0 for partition in found.partitions.values())
 

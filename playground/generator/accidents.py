@@ -33,7 +33,7 @@ def accident_record(rng: Random, epoch_s: int) -> dict[str, object]:
 
 
 def accidents_in(seed: int, quarter: int, count: int) -> list[tuple[int, dict[str, object]]]:
-    """(epoch second, record) of `count` accidents within the quarter hour, in time order."""
+    """Generate `count` accidents within the quarter hour as (epoch second, record), in time order."""
     rng = Random(f"{seed}/accidents/{quarter}")
     seconds = sorted(rng.randrange(QUARTER_S) for _ in range(count))
     return [(quarter * QUARTER_S + second, accident_record(rng, quarter * QUARTER_S + second)) for second in seconds]

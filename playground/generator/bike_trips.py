@@ -1,4 +1,4 @@
-"""Bike trips as messages. Most of the load: texts are joined from parts that are rendered once."""
+"""Bike trips as messages. They are most of the load, so texts are joined from parts that are rendered once."""
 
 import math
 from datetime import timedelta
@@ -8,7 +8,7 @@ from statistics import NormalDist
 from playground.generator.clock import (
     QUARTER_S,
     SECOND_TEXTS,
-    SENDING_TAKES,
+    SEND_DELAY,
     boston_offset_s,
     event_hour,
     local_text,
@@ -28,7 +28,7 @@ BARE = (
     b'"bikeid": %d, "usertype": "%b", "birth year": %d, "gender": %d}'
 )
 BARE_SHARE = 0.03
-"""How many come without envelope, in the publisher's own column names."""
+"""share of messages without envelope, in the publisher's own column names"""
 BIKE_IDS = 3200
 SUBSCRIBER_SHARE = {False: 0.86, True: 0.68}
 
@@ -47,8 +47,8 @@ def _flat_station(station: Place, end: str) -> bytes:
     ).encode()
 
 
-# Chosen by an index into a list in which each station stands as often as it is chosen.
-_DRAWN = [station for station in STATIONS for _ in range(station.pull)]
+# Weighted choice by index: each station is listed as often as its weight.
+_DRAWN = [station for station in STATIONS for _ in range(station.weight)]
 _DRAWN_NESTED = [_nested_station(station) for station in _DRAWN]
 _DRAWN_STARTS = [_flat_station(station, "start") for station in _DRAWN]
 _DRAWN_ENDS = [_flat_station(station, "end") for station in _DRAWN]
@@ -63,7 +63,7 @@ _AGES = [18 + int(-16 * math.log(1 - (rank + 0.5) / 200)) for rank in range(200)
 
 
 def bike_trips_in(seed: int, quarter: int, count: int) -> list[Message]:
-    """`count` trips that start within the quarter hour, in order of their start."""
+    """Generate `count` trips that start within the quarter hour, in order of their start."""
     rng = Random(f"{seed}/bikes/{quarter}")
     draw = rng.random
     begins = start_of(quarter)
@@ -73,7 +73,7 @@ def bike_trips_in(seed: int, quarter: int, count: int) -> list[Message]:
     subscribers = SUBSCRIBER_SHARE[(begins + timedelta(seconds=offset_s)).weekday() >= 5]
     year, places = begins.year, len(_DRAWN)
     trips = []
-    # The publisher writes four digits of the second: tenths of a millisecond are the unit here.
+    # Ticks are tenths of a millisecond: the publisher writes four decimal places of the second.
     for tick in sorted([int(draw() * QUARTER_S * 10_000) for _ in range(count)]):
         second, fraction = divmod(tick, 10_000)
         start_s = begin_s + second
@@ -99,5 +99,5 @@ def bike_trips_in(seed: int, quarter: int, count: int) -> list[Message]:
                 start_text, bike, duration_s, start_full, stop_text, _DRAWN_NESTED[origin], _DRAWN_NESTED[target],
                 bike, user, born, gender, sent, source,
             )  # fmt: skip
-        trips.append(Message(BIKES, key, value, event_time, event_time + SENDING_TAKES))
+        trips.append(Message(BIKES, key, value, event_time, event_time + SEND_DELAY))
     return trips

@@ -1,4 +1,4 @@
-"""Simulated time: quarter hours counted from the epoch, and the clocks the publishers write by."""
+"""Simulated time in quarter hours since the epoch, and the publishers' clocks."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -9,8 +9,8 @@ QUARTERS_PER_DAY = 96
 QUARTER = timedelta(seconds=QUARTER_S)
 BOSTON = ZoneInfo("America/New_York")
 
-SENDING_TAKES = timedelta(seconds=2)
-"""From the event to its producer's send time: never 0, so that the two are not mistaken for each other."""
+SEND_DELAY = timedelta(seconds=2)
+"""from the event to its producer's send time; not 0, so that the two cannot be mistaken for each other"""
 
 SECOND_TEXTS = tuple(b"%02d" % second for second in range(60))
 
@@ -30,7 +30,7 @@ def _hour_offset_s(hour: int) -> int:
 
 
 def boston_offset_s(epoch_s: int) -> int:
-    """Seconds to add to UTC for Boston's wall clock; it only changes on the full hour."""
+    """Return the seconds to add to UTC for Boston's wall clock; they change on the full hour only."""
     return _hour_offset_s(epoch_s // 3600)
 
 
@@ -45,7 +45,7 @@ def _hour_text(hour: int, separator: str) -> bytes:
 
 @lru_cache(maxsize=16384)
 def minute_text(minute: int, separator: str = " ") -> bytes:
-    """`YYYY-MM-DD HH:MM:` of a minute counted from the epoch: formatted once, not per event."""
+    """Format a minute since the epoch as `YYYY-MM-DD HH:MM:`, once per minute and not per event."""
     hour, in_hour = divmod(minute, 60)
     return b"%b%b:" % (_hour_text(hour, separator), SECOND_TEXTS[in_hour])
 
@@ -56,10 +56,10 @@ def second_text(epoch_s: int, separator: str = " ") -> bytes:
 
 
 def local_text(epoch_s: int) -> bytes:
-    """Boston's wall clock, no offset written."""
+    """Format Boston's wall clock, without offset."""
     return second_text(epoch_s + boston_offset_s(epoch_s))
 
 
 def event_hour(instant: datetime) -> bytes:
-    """The message key: `YYYY-MM-DD-HH`, UTC."""
+    """Format the message key: `YYYY-MM-DD-HH`, UTC."""
     return instant.strftime("%Y-%m-%d-%H").encode()

@@ -1,4 +1,4 @@
-"""What goes wrong on the way, on request: broken, incomplete, doubled, swapped and late messages."""
+"""Defective messages on request: malformed, incomplete, late, duplicated and out of order."""
 
 import json
 from collections import defaultdict
@@ -18,8 +18,8 @@ MALFORMED, MISSING_FIELD, LATE, DUPLICATED, OUT_OF_ORDER = (
 )
 KINDS = (MALFORMED, MISSING_FIELD, LATE, DUPLICATED, OUT_OF_ORDER)
 
-LATEST_QUARTERS = 192
-"""A late message comes at most two days late: as far back as a run that goes on has to look."""
+MAX_LATE_QUARTERS = 192
+"""a message is at most two days late: how far back a resumed run has to look"""
 
 REQUIRED = {
     BIKES: ("start_time", "starttime"),
@@ -38,37 +38,37 @@ def without_required_field(message: Message) -> bytes:
     return json.dumps(whole).encode()
 
 
-def _moved(message: Message, defect: str, by: timedelta) -> Message:
+def _delayed(message: Message, defect: str, by: timedelta) -> Message:
     sent_at = message.sent_at + by
     return message._replace(sent_at=sent_at, value=resent(message.value, sent_at), defect=defect)
 
 
-def _handed_over(message: Message, kind: str, rng: Random) -> list[Message]:
-    """The message as it will be sent: once or twice, changed or later."""
+def _defective(message: Message, kind: str, rng: Random) -> list[Message]:
+    """Return what is sent instead of the message: it changed, delayed or twice."""
     if kind == MALFORMED:
         cut = rng.randrange(1, len(message.value) - 1)
         return [message._replace(value=message.value[:cut], defect=kind)]
     if kind == MISSING_FIELD:
         return [message._replace(value=without_required_field(message), defect=kind)]
     if kind == LATE:
-        return [_moved(message, kind, QUARTER * rng.randrange(1, LATEST_QUARTERS - 1))]
+        return [_delayed(message, kind, QUARTER * rng.randrange(1, MAX_LATE_QUARTERS - 1))]
     if kind == DUPLICATED:
         return [message, message._replace(sent_at=message.sent_at + timedelta(seconds=rng.randrange(90)), defect=kind)]
-    return [_moved(message, kind, timedelta(seconds=rng.randrange(5, 600)))]
+    return [_delayed(message, kind, timedelta(seconds=rng.randrange(5, 600)))]
 
 
 def with_defects(seed: int, share: float, quarters: Iterable[Quarter]) -> Iterator[Quarter]:
-    """The same quarter hours in which `share` of the messages has a defect, each kind as often as the others.
+    """Give `share` of the messages a defect, each kind equally often.
 
-    A quarter hour then holds what is *sent* in it; whatever is still under way at the end is sent last.
+    A quarter hour then has the messages *sent* in it; delayed messages that are left at the end come last.
     """
     waiting: defaultdict[int, list[Message]] = defaultdict(list)
     last = None
     for quarter, sound in quarters:
         rng, last = Random(f"{seed}/defects/{quarter}"), quarter
         for message in sound:
-            faulty = rng.random() < share
-            for sent in _handed_over(message, rng.choice(KINDS), rng) if faulty else [message]:
+            has_defect = rng.random() < share
+            for sent in _defective(message, rng.choice(KINDS), rng) if has_defect else [message]:
                 waiting[max(quarter, quarter_of(sent.sent_at))].append(sent)
         yield quarter, _in_sending_order(waiting.pop(quarter, []))
     if last is not None:

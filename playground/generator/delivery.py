@@ -1,4 +1,4 @@
-"""Messages into Kafka: in order, each once, errors counted. Used by the generator and by the replay."""
+"""Produce messages to Kafka in order, each once, and count errors. Used by the generator and the replay."""
 
 import sys
 from collections import Counter
@@ -12,12 +12,12 @@ from playground.generator.message import Message
 from spark_jobs.catalog import FEEDS
 from spark_jobs.settings import Settings
 
-CONNECT_WITHIN_S = 8.0
-FLUSH_WITHIN_S = 60.0
+CONNECT_TIMEOUT_S = 8.0
+FLUSH_TIMEOUT_S = 60.0
 
 
 class DeliveryError(Exception):
-    """Why nothing can be sent: cause and next step in a sentence."""
+    """Nothing can be sent: why, and the next step."""
 
 
 def topics_of(settings: Settings) -> dict[str, str]:
@@ -30,7 +30,7 @@ def _producer(bootstrap_servers: str) -> Producer:
             "bootstrap.servers": bootstrap_servers,
             "enable.idempotence": True,
             "acks": "all",
-            # Only what failed calls back into Python: a callback per message would cost as much as making it.
+            # Call back into Python for failures only: a callback per message would cost as much as generating it.
             "delivery.report.only.error": True,
             "linger.ms": 20,
             "batch.num.messages": 10_000,
@@ -38,14 +38,14 @@ def _producer(bootstrap_servers: str) -> Producer:
             "queue.buffering.max.messages": 200_000,
             "compression.type": "lz4",
             "partitioner": "murmur2_random",  # as Java producers choose: a key keeps its partition
-            "log_level": 2,  # a broker that is away is told in a sentence, not in the client's log lines
+            "log_level": 2,  # an unreachable broker is reported by DeliveryError, not by the client's log lines
         }
     )
 
 
 def _missing_topics(producer: Producer, bootstrap_servers: str, topics: Mapping[str, str]) -> list[str]:
     try:
-        known = producer.list_topics(timeout=CONNECT_WITHIN_S).topics
+        known = producer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
     except KafkaException as failure:
         raise DeliveryError(
             f"No Kafka broker answers at {bootstrap_servers} ({failure.args[0].str()}). "
@@ -55,7 +55,7 @@ def _missing_topics(producer: Producer, bootstrap_servers: str, topics: Mapping[
 
 
 class Delivery:
-    """An open way to the broker. Leave with `finish`, which says whether everything arrived."""
+    """An idempotent producer for the four topics. Call `finish` last: it returns whether everything was delivered."""
 
     def __init__(self, bootstrap_servers: str, topics: Mapping[str, str]) -> None:
         self._topics = topics
@@ -68,19 +68,19 @@ class Delivery:
             )
         self.sent: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
-        """Reason -> messages that the broker did not take."""
+        """reason -> messages that were not delivered"""
 
     def send(self, message: Message) -> None:
         topic = self._topics[message.feed]
         while True:
             try:
-                self._producer.produce(topic, message.value, message.key, on_delivery=self._failed)
+                self._producer.produce(topic, message.value, message.key, on_delivery=self._count_failure)
                 break
-            except BufferError:  # the broker is slower than we are: wait for room
+            except BufferError:  # the queue is full: wait for the broker
                 self._producer.poll(0.05)
         self.sent[message.feed] += 1
 
-    def _failed(self, error: KafkaError | None, _: Delivered) -> None:
+    def _count_failure(self, error: KafkaError | None, _: Delivered) -> None:
         if error is not None:
             self.failures[error.str()] += 1
 
@@ -88,21 +88,22 @@ class Delivery:
         self._producer.poll(0)
 
     def flush(self) -> bool:
-        """Whether all that was sent has arrived."""
-        waiting: Any = self._producer.flush(FLUSH_WITHIN_S)
-        return waiting == 0 and not self.failures
+        """Wait for outstanding messages; return whether everything was delivered."""
+        outstanding: Any = self._producer.flush(FLUSH_TIMEOUT_S)
+        return outstanding == 0 and not self.failures
 
     def finish(self) -> bool:
-        waiting: Any = self._producer.flush(FLUSH_WITHIN_S)
-        if waiting:
+        """Flush, drop what the broker does not take, and print failures; return whether everything was delivered."""
+        outstanding: Any = self._producer.flush(FLUSH_TIMEOUT_S)
+        if outstanding:
             self._producer.purge()
-            self.failures[f"the broker did not answer for {FLUSH_WITHIN_S:.0f} s"] += waiting
+            self.failures[f"the broker did not answer for {FLUSH_TIMEOUT_S:.0f} s"] += outstanding
         for reason, count in self.failures.items():
             print(f"{count} messages were not delivered: {reason}.", file=sys.stderr)
         return not self.failures
 
 
 def summary(sent: Mapping[str, int], topics: Mapping[str, str]) -> str:
-    """One line per topic and the sum."""
+    """Format one line per topic and the total."""
     lines = [f"  {topics[feed]:<16}{sent.get(feed, 0):>12,}" for feed in topics]
-    return "\n".join([*lines, f"  {'together':<16}{sum(sent.values()):>12,}"])
+    return "\n".join([*lines, f"  {'total':<16}{sum(sent.values()):>12,}"])

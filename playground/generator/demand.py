@@ -1,5 +1,7 @@
-"""The ground truth: how many trips, rides and accidents a quarter hour brings. docs/playground-ground-truth.md
-states the same rules for readers."""
+"""The ground truth: how many trips, rides and accidents a quarter hour has.
+
+docs/playground-ground-truth.md states the same rules.
+"""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ BEST_TEMPERATURE_C = 17.5
 COLD_WIDTH_C = 6.5
 HOT_WIDTH_C = 3.5
 
-# Relative demand per local hour 0-23; each is brought to a mean of 1.
+# Relative demand per local hour 0-23; each is scaled to a mean of 1.
 BIKE_WEEKDAY = (3, 2, 1, 1, 2, 5, 10, 19, 25, 15, 11, 11, 12, 12, 12, 14, 18, 25, 21, 15, 11, 8, 6, 4)
 BIKE_WEEKEND = (5, 4, 3, 2, 1, 2, 3, 6, 9, 12, 15, 17, 17, 17, 17, 17, 16, 15, 13, 10, 8, 7, 6, 5)
 TAXI_WEEKDAY = (6, 4, 3, 3, 4, 6, 9, 13, 14, 11, 10, 10, 11, 11, 11, 12, 14, 16, 16, 14, 13, 12, 11, 9)
@@ -33,7 +35,7 @@ class Counts(NamedTuple):
 
 
 def _at_hour(profile: Sequence[int], hour: float) -> float:
-    """The profile between its hours, relative to its mean."""
+    """Interpolate the profile between its hours, relative to its mean."""
     index = int(hour)
     along = hour - index
     here, following = profile[index], profile[(index + 1) % 24]
@@ -59,7 +61,7 @@ def bike_rain_factor(mm_per_h: float) -> float:
 
 
 def rain_pressure(mm_per_h: float) -> float:
-    """0 dry to 1 in heavy rain: how far people give up walking and cycling."""
+    """Return 0 (dry) to 1 (heavy rain): how many people avoid walking and cycling."""
     return 1.0 - math.exp(-mm_per_h / 0.7)
 
 
@@ -92,7 +94,7 @@ def accidents_expected(quarter: int, weather: Weather) -> float:
 
 
 def lyft_surge_chance(quarter: int, weather: Weather) -> float:
-    """Lyft surges with rain and in busy hours; Uber's quotes never do in this feed."""
+    """Return the chance of a surge price: more with rain and in busy hours. Uber's quotes never surge in this feed."""
     busy = _today(quarter, TAXI_WEEKDAY, TAXI_WEEKEND) > 1.3
     return 0.06 + 0.40 * rain_pressure(weather.rain_mm_per_h) + (0.06 if busy else 0.0)
 
@@ -108,7 +110,7 @@ def poisson(rng: Random, mean: float) -> int:
 
 
 def drawn_counts(seed: int, quarter: int, weather: Weather, volume: float) -> Counts:
-    """`volume` scales bikes and taxis; accidents stay a city's."""
+    """Draw the counts of a quarter hour; `volume` scales bikes and taxis, not accidents."""
     rng = Random(f"{seed}/counts/{quarter}")
     return Counts(
         bikes=poisson(rng, volume * bikes_expected(quarter, weather)),

@@ -1,7 +1,7 @@
-"""What the rules amount to over weeks: the figures a reader of the feeds should find again.
+"""The figures that the rules give over weeks, which a reader of the feeds should find again.
 
-Straight from the rules and the station's reports, window by window as analytics.md defines them; no message is made
-and none of the jobs' code is used.
+Computed from the rules and the station's reports, window by window as analytics.md defines them, without messages and
+without the jobs' code.
 """
 
 from collections import defaultdict
@@ -39,13 +39,13 @@ PROMISED = {
     "accident_rain_ratio": (1.43, 2.64),
     "lyft_rain_surge_lift": (0.11, 0.19),
 }
-"""For PROMISED_DAYS from PROMISED_START: what `ground_truth_figures` saw over 16 seeds, a third of the spread wider on
-either side, though never beyond a sign that every seed had."""
+"""ranges for PROMISED_DAYS from PROMISED_START: what `ground_truth_figures` found over 16 seeds, widened by a third of
+the spread on either side, but not across zero where every seed had the same sign"""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A quarter hour: what happened, and the weather a reader knows at its end."""
+    """A quarter hour: its counts, and the weather that was reported by its end."""
 
     quarter: int
     counts: Counts
@@ -65,28 +65,28 @@ class Window:
         return local.weekday() >= 5, local.hour
 
 
-def _told(report: Report) -> Iterable[tuple[str, tuple[float, ...]]]:
+def _readings(report: Report) -> Iterable[tuple[str, tuple[float, ...]]]:
     weather, rain = report.weather, report.rainfall
     if weather is None:
         return
-    if report.tells("temperature"):
+    if report.has("temperature"):
         yield "temperature", (round(weather.temperature_c * 10) / 10,)
-    if report.tells("wind"):
+    if report.has("wind"):
         yield "wind", (round(weather.wind_ms * 10) / 10 if round(weather.wind_ms * 10) >= 5 else 0.0,)
-    if report.tells("visibility"):
+    if report.has("visibility"):
         yield "visibility", (float(reported_visibility_m(weather.visibility_m)),)
-    if rain is not None and rain.hours <= 3 and report.tells("rainfall"):
+    if rain is not None and rain.hours <= 3 and report.has("rainfall"):
         yield "rain", (rain.tenths_mm / 10 / rain.hours, float(rain.trace))
 
 
 class Readings:
-    """The latest reading of each element, for three hours."""
+    """Keeps the latest reading of each element, for three hours."""
 
     def __init__(self) -> None:
         self._latest: dict[str, tuple[int, int, tuple[float, ...]]] = {}
 
     def add(self, report: Report) -> None:
-        for element, value in _told(report):
+        for element, value in _readings(report):
             reading = (report.epoch_s, RANK.get(report.report_type, 1), value)
             self._latest[element] = max(self._latest.get(element, reading), reading)
 
@@ -105,7 +105,7 @@ def windows_of(run: Run) -> list[Window]:
         ends_s = (quarter + 1) * QUARTER_S
         for report in reports_in(sky, quarter):
             readings.add(report)
-        # A report of the very end of the window is known at its end; it stands first in the next quarter hour.
+        # A report at the end of the window counts in it; it comes first in the next quarter hour.
         for report in reports_in(sky, quarter + 1)[:1]:
             if report.epoch_s == ends_s and quarter + 1 != run.end_quarter:
                 readings.add(report)
@@ -138,7 +138,7 @@ def bike_correlation(windows: Iterable[Window], element: str) -> float:
 
 
 def mean_bikes_by_temperature(windows: Iterable[Window]) -> dict[int, tuple[int, float]]:
-    """Lower bound of the bin -> (windows, mean bikes); -15 stands for everything below -10."""
+    """Return lower bound of the bin -> (windows, mean bikes); -15 is the bin below -10."""
     found: defaultdict[int, list[int]] = defaultdict(list)
     for window in windows:
         if window.temperature_c is not None:
@@ -148,9 +148,9 @@ def mean_bikes_by_temperature(windows: Iterable[Window]) -> dict[int, tuple[int,
 
 
 def peak_lead_pct(windows: Sequence[Window]) -> float:
-    """How far the 15-20 C bin lies above the best of the others; negative: it is not the peak.
+    """Return by how much the 15-20 C bin exceeds the best other bin; negative where it is not the peak.
 
-    Only bins with at least a twentieth of the windows: the warmest few are all afternoons, which are busy anyway.
+    Only bins with at least a twentieth of the windows count: the warmest few windows are all busy afternoons.
     """
     curve = mean_bikes_by_temperature(windows)
     means = {lower: mean for lower, (count, mean) in curve.items() if count >= len(windows) / 20}
@@ -159,7 +159,7 @@ def peak_lead_pct(windows: Sequence[Window]) -> float:
 
 
 def rain_effect_pct(windows: Iterable[Window], mode: str) -> float:
-    """Wet against dry windows of the same hours of the week, as section 10 of analytics.md weighs them."""
+    """Compare wet with dry windows of the same hours of the week, weighted as in section 10 of analytics.md."""
     wet: defaultdict[tuple[bool, int], list[int]] = defaultdict(list)
     dry: defaultdict[tuple[bool, int], list[int]] = defaultdict(list)
     for window in windows:
@@ -171,15 +171,15 @@ def rain_effect_pct(windows: Iterable[Window], mode: str) -> float:
 
 
 def accident_rain_ratio(windows: Iterable[Window]) -> float:
-    """Accidents per quarter hour when it is wet over those when it is dry."""
-    told = [window for window in windows if window.is_wet is not None]
-    wet = [window.counts.accidents for window in told if window.is_wet]
-    dry = [window.counts.accidents for window in told if not window.is_wet]
+    """Divide accidents per wet quarter hour by accidents per dry one."""
+    known = [window for window in windows if window.is_wet is not None]
+    wet = [window.counts.accidents for window in known if window.is_wet]
+    dry = [window.counts.accidents for window in known if not window.is_wet]
     return (sum(wet) / len(wet)) / (sum(dry) / len(dry)) if wet and sum(dry) else 0.0
 
 
 def lyft_rain_surge_lift(windows: Iterable[Window], sky: Sky) -> float:
-    """Mean surge in rain minus mean surge when dry, by the weather the quotes themselves carry."""
+    """Return mean surge in rain minus mean surge when dry, by the weather in the quotes themselves."""
     surge: dict[bool, list[float]] = {True: [0.0, 0.0], False: [0.0, 0.0]}
     for window in windows:
         weather = sky(window.quarter)
@@ -190,7 +190,7 @@ def lyft_rain_surge_lift(windows: Iterable[Window], sky: Sky) -> float:
 
 
 def _weekly(windows: list[Window]) -> list[list[Window]]:
-    """The last seven days at every midnight (UTC) from the seventh on."""
+    """Return the last seven days at every midnight (UTC), from the seventh day on."""
     return [windows[end - WEEK : end] for end in range(WEEK, len(windows) + 1, 96)]
 
 
@@ -199,7 +199,7 @@ def _median(values: list[float]) -> float:
 
 
 def measured(seed: int, start: datetime, days: int, volume: float = 1.0) -> dict[str, float]:
-    """Every figure of the ground truth for one run."""
+    """Compute every figure of the ground truth for one run."""
     run = Run(seed, start, days, volume)
     windows = windows_of(run)
     weeks = _weekly(windows)

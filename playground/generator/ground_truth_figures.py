@@ -1,4 +1,4 @@
-"""Compute the table of docs/playground-ground-truth.md again and print it."""
+"""Compute and print the table of docs/playground-ground-truth.md."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,7 +9,7 @@ from playground.generator.ground_truth import measured
 
 
 def promised_range(values: list[float]) -> tuple[float, float]:
-    """What was seen over the seeds, a third of the spread wider on either side: a new seed may lie outside."""
+    """Widen the range over the seeds by a third of the spread on either side, for seeds not tried."""
     spread = max(values) - min(values)
     return min(values) - spread / 3, max(values) + spread / 3
 
@@ -17,10 +17,10 @@ def promised_range(values: list[float]) -> tuple[float, float]:
 def ground_truth(
     start: Annotated[str, typer.Option(help="Simulated start, UTC.")] = "2018-09-20",
     days: Annotated[int, typer.Option(min=8, help="Simulated days.")] = 60,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds 1 to so many.")] = 16,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 1.")] = 16,
     volume: Annotated[float, typer.Option(min=0.001, help="Factor on bike trips and taxi rides.")] = 1.0,
 ) -> None:
-    """Simulate the generator's rules over several seeds and print what each figure comes to, as a table."""
+    """Simulate the generator's rules over several seeds and print each figure's range, as a table."""
     begins = datetime.fromisoformat(start).replace(tzinfo=UTC)
     runs = [measured(seed, begins, days, volume) for seed in range(1, seeds + 1)]
     print(f"{days} days from {start}, seeds 1 to {seeds}\n")

@@ -1,4 +1,4 @@
-"""One message on its way to Kafka, and the envelope around its record."""
+"""A generated message, and the envelope around its record."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -20,11 +20,11 @@ class Message(NamedTuple):
     key: bytes
     value: bytes
     event_time: datetime
-    """When it happened (UTC)."""
+    """when it happened (UTC)"""
     sent_at: datetime
-    """When its producer hands it over (UTC, simulated): later than others of its time if it is a late one."""
+    """when its producer sends it (UTC, simulated); much later than `event_time` for a late message"""
     defect: str = ""
-    """What was done to it on purpose; empty for a sound message."""
+    """kind of its injected defect; empty for a valid message"""
 
 
 def enveloped(record: bytes, sent_at: bytes, source: bytes) -> bytes:
@@ -32,7 +32,7 @@ def enveloped(record: bytes, sent_at: bytes, source: bytes) -> bytes:
 
 
 def resent(value: bytes, sent_at: datetime) -> bytes:
-    """The same message with another send time in its envelope; a bare one stays as it is."""
+    """Replace the send time in the envelope; a message without envelope stays as it is."""
     head, mark, tail = value.rpartition(b', "timestamp": "')
     if not (mark and value.startswith(b'{"data": ')):
         return value

@@ -1,4 +1,4 @@
-"""How fast simulated time passes, how many messages a second may carry, and when to end."""
+"""How fast simulated time passes, the most messages per second, and stopping on signals."""
 
 import re
 import signal
@@ -8,12 +8,12 @@ from threading import Event
 
 MAX = "max"
 _FACTOR = re.compile(r"\d+(\.\d+)?")
-LONGEST_NAP_S = 0.2
-"""Between two looks at whether to stop."""
+MAX_SLEEP_S = 0.2
+"""so that a stop is noticed soon"""
 
 
 def speed_factor(text: str) -> float | None:
-    """Simulated seconds per second; None: as fast as possible. ValueError says what is allowed."""
+    """Parse simulated seconds per second; None: as fast as possible. Raises: ValueError with what is allowed."""
     if text == MAX:
         return None
     if not _FACTOR.fullmatch(text) or float(text) == 0:
@@ -22,7 +22,7 @@ def speed_factor(text: str) -> float | None:
 
 
 def stop_on_signals() -> Event:
-    """Set by Ctrl-C or SIGTERM, so that the sending ends between two messages."""
+    """Return an event that Ctrl-C and SIGTERM set, so that sending ends between two messages."""
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -30,7 +30,7 @@ def stop_on_signals() -> Event:
 
 
 class Pace:
-    """Holds each message back until it is due."""
+    """Delays each message until it is due."""
 
     def __init__(
         self, speed: float | None, rate: float | None, stop: Event, clock: Callable[[], float], idle: Callable[[], None]
@@ -39,7 +39,7 @@ class Pace:
         self._began_s = clock()
         self._first: datetime | None = None
         self._sent = 0
-        self.is_free = speed is None and rate is None
+        self.is_unlimited = speed is None and rate is None
 
     def _due_s(self, sent_at: datetime) -> float:
         if self._first is None:
@@ -50,9 +50,9 @@ class Pace:
         return self._began_s + max(by_speed, by_rate)
 
     def wait(self, sent_at: datetime) -> None:
-        """Return when the message is due, or at once when the run shall stop."""
+        """Block until the message is due or the run is stopped."""
         due_s = self._due_s(sent_at)
         self._sent += 1
         while (left_s := due_s - self._clock()) > 0 and not self._stop.is_set():
             self._idle()
-            self._stop.wait(min(left_s, LONGEST_NAP_S))
+            self._stop.wait(min(left_s, MAX_SLEEP_S))

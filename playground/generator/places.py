@@ -9,8 +9,8 @@ class Place:
     name: str
     latitude: float
     longitude: float
-    pull: int
-    """How often it is chosen beside the others."""
+    weight: int
+    """how often it is chosen, relative to the others"""
 
 
 STATIONS = (

@@ -1,4 +1,4 @@
-"""Where an endless run stands, in a file: a restart goes on with the next message."""
+"""The position of a run, saved in a file, so that a restart resumes with the next message."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,30 +14,30 @@ class Position:
 
 
 class PositionError(Exception):
-    """A state file that does not belong to this run: a sentence."""
+    """The state file does not belong to this run: why, and the next step."""
 
 
 def _identity(run: Run) -> dict[str, object]:
-    """What must be the same for the messages to go on; `days` only where it shapes them."""
-    facts = asdict(run)
-    facts["start"] = run.start.isoformat()
+    """Return the arguments that the messages depend on; `days` only where it changes them."""
+    arguments = asdict(run)
+    arguments["start"] = run.start.isoformat()
     if run.events is None:
-        del facts["days"]
-    return facts
+        del arguments["days"]
+    return arguments
 
 
 def read_position(file: Path, run: Run) -> Position | None:
-    """None: nothing was sent yet."""
+    """Read the position; None where nothing was sent yet. Raises: PositionError."""
     if not file.exists():
         return None
     try:
         state = json.loads(file.read_text())
-        position, of_run = Position(state["quarter"], state["sent_in_quarter"]), state["run"]
+        position, saved_run = Position(state["quarter"], state["sent_in_quarter"]), state["run"]
     except (ValueError, KeyError, TypeError):
-        raise PositionError(f"{file} is no state file of the generator; remove it to start over.") from None
-    if of_run != _identity(run):
+        raise PositionError(f"{file} is not a state file of the generator; remove it to start over.") from None
+    if saved_run != _identity(run):
         raise PositionError(
-            f"{file} belongs to a run with other arguments ({json.dumps(of_run)}); "
+            f"{file} belongs to a run with other arguments ({json.dumps(saved_run)}); "
             "use those, name another file, or remove it to start over."
         )
     return position

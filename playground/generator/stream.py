@@ -1,4 +1,4 @@
-"""A run: the four feeds merged, quarter hour by quarter hour, from a start to an end or for ever."""
+"""A run: the four feeds merged, quarter hour by quarter hour, from a start to an end or without end."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,8 +11,8 @@ from operator import attrgetter
 
 from playground.generator.accidents import accidents_in
 from playground.generator.bike_trips import bike_trips_in
-from playground.generator.clock import QUARTERS_PER_DAY, SENDING_TAKES, event_hour, quarter_of
-from playground.generator.defects import LATEST_QUARTERS, Quarter, with_defects
+from playground.generator.clock import QUARTERS_PER_DAY, SEND_DELAY, event_hour, quarter_of
+from playground.generator.defects import MAX_LATE_QUARTERS, Quarter, with_defects
 from playground.generator.demand import Counts, drawn_counts
 from playground.generator.message import ACCIDENTS, SOURCES, WEATHER, Message, enveloped
 from playground.generator.taxi_rides import taxi_rides_in
@@ -28,20 +28,20 @@ class Scenario(StrEnum):
 
 
 class RunError(ValueError):
-    """Arguments that make no run: a sentence."""
+    """The arguments do not make a run: why."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Everything the messages depend on."""
+    """All arguments that the messages depend on."""
 
     seed: int = 1
     start: datetime = DEFAULT_START
     days: int | None = None
-    """None: for ever."""
+    """None: without end"""
     volume: float = 1.0
     events: int | None = None
-    """Exactly so many sound messages over `days`; bikes and taxis are scaled to make it."""
+    """exact number of messages without defects over `days`; bikes and taxis are scaled to reach it"""
     defects: float = 0.0
     scenario: Scenario = Scenario.ORDINARY
 
@@ -63,9 +63,9 @@ class Run:
 
     @property
     def sky(self) -> Sky:
-        parade = self.scenario is Scenario.ALL_WEATHER_SCORES
+        showcase = self.scenario is Scenario.ALL_WEATHER_SCORES
         # The first whole UTC day: 84 kinds of weather, one per quarter hour from midnight.
-        return Sky(self.seed, -(-self.first_quarter // QUARTERS_PER_DAY) * QUARTERS_PER_DAY if parade else None)
+        return Sky(self.seed, -(-self.first_quarter // QUARTERS_PER_DAY) * QUARTERS_PER_DAY if showcase else None)
 
     @cached_property
     def counts(self) -> Callable[[int], Counts]:
@@ -76,11 +76,11 @@ class Run:
 
 
 def _scaled(drawn: list[int], total: int) -> list[int]:
-    """The same shape with another sum: cumulative rounding loses and gains nothing."""
-    have = sum(drawn)
-    if have == 0:
+    """Scale the counts to another sum; cumulative rounding keeps it exact."""
+    drawn_total = sum(drawn)
+    if drawn_total == 0:
         raise RunError("so few events over so few days cannot be spread; ask for more of either")
-    marks = [total * upto // have for upto in accumulate(drawn, initial=0)]
+    marks = [total * upto // drawn_total for upto in accumulate(drawn, initial=0)]
     return [after - before for before, after in pairwise(marks)]
 
 
@@ -88,26 +88,28 @@ def _exact_counts(run: Run, events: int) -> list[Counts]:
     quarters = range(run.first_quarter, run.end_quarter or run.first_quarter)
     sky = run.sky
     drawn = [drawn_counts(run.seed, quarter, sky(quarter), run.volume) for quarter in quarters]
-    city = sum(counts.accidents for counts in drawn) + sum(len(reports_in(sky, quarter)) for quarter in quarters)
+    unscaled = sum(counts.accidents for counts in drawn) + sum(len(reports_in(sky, quarter)) for quarter in quarters)
     bikes, taxis = [counts.bikes for counts in drawn], [counts.taxis for counts in drawn]
-    rides = events - city
+    rides = events - unscaled
     if rides < 0:
-        raise RunError(f"{run.days} days have {city} weather reports and accidents alone; {events} events are too few")
-    bikes_wanted = rides * sum(bikes) // max(1, sum(bikes) + sum(taxis))
-    both = zip(_scaled(bikes, bikes_wanted), _scaled(taxis, rides - bikes_wanted), drawn, strict=True)
+        raise RunError(
+            f"{run.days} days have {unscaled} weather reports and accidents alone; {events} events are too few"
+        )
+    bike_total = rides * sum(bikes) // max(1, sum(bikes) + sum(taxis))
+    both = zip(_scaled(bikes, bike_total), _scaled(taxis, rides - bike_total), drawn, strict=True)
     return [Counts(bike, taxi, counts.accidents) for bike, taxi, counts in both]
 
 
 def _single(feed: str, epoch_s: int, record: dict[str, object]) -> Message:
     event_time = datetime.fromtimestamp(epoch_s, UTC)
-    sent_at = event_time + SENDING_TAKES
+    sent_at = event_time + SEND_DELAY
     sent_text = sent_at.strftime("%Y-%m-%dT%H:%M:%S").encode()
     value = enveloped(json.dumps(record).encode(), sent_text, SOURCES[feed])
     return Message(feed, event_hour(event_time), value, event_time, sent_at)
 
 
 def quarter_messages(run: Run, sky: Sky, quarter: int) -> list[Message]:
-    """All that happens in one quarter hour, in event-time order."""
+    """Generate the messages of one quarter hour, in event-time order."""
     counts = run.counts(quarter)
     merged = [
         *bike_trips_in(run.seed, quarter, counts.bikes),
@@ -118,19 +120,19 @@ def quarter_messages(run: Run, sky: Sky, quarter: int) -> list[Message]:
     return sorted(merged, key=attrgetter("event_time"))
 
 
-def _sound_quarters(run: Run, first: int) -> Iterator[Quarter]:
+def _valid_quarters(run: Run, first: int) -> Iterator[Quarter]:
     sky, end = run.sky, run.end_quarter
     for quarter in count(first) if end is None else range(first, end):
         yield quarter, quarter_messages(run, sky, quarter)
 
 
 def quarters(run: Run, first: int | None = None) -> Iterator[Quarter]:
-    """(quarter, messages sent in it) from `first` on: the same as a run from its start would give there."""
+    """Generate (quarter, messages sent in it) from `first` on, the same as in a run from its start."""
     first = run.first_quarter if first is None else first
     if not run.defects:
-        return _sound_quarters(run, first)
-    look_back = max(run.first_quarter, first - LATEST_QUARTERS)
-    sent = with_defects(run.seed, run.defects, _sound_quarters(run, look_back))
+        return _valid_quarters(run, first)
+    look_back = max(run.first_quarter, first - MAX_LATE_QUARTERS)
+    sent = with_defects(run.seed, run.defects, _valid_quarters(run, look_back))
     return ((quarter, messages) for quarter, messages in sent if quarter >= first)
 
 
@@ -144,7 +146,7 @@ def messages(
     defects: float = 0.0,
     scenario: Scenario = Scenario.ORDINARY,
 ) -> Iterator[Message]:
-    """The messages of a run in event-time order; with defects, in the order in which they are sent."""
+    """Generate the messages of a run in event-time order; with defects, in sending order."""
     run = Run(seed, start, days, volume, events, defects, scenario)
     for _, sent in quarters(run):
         yield from sent

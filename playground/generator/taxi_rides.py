@@ -1,10 +1,10 @@
-"""Price quotes of both ride services as messages: polled from their APIs, each with a snapshot of the weather."""
+"""Price quotes of both ride services as messages, each with a snapshot of the weather."""
 
 from datetime import timedelta
 from math import dist
 from random import Random
 
-from playground.generator.clock import QUARTER_S, SENDING_TAKES, event_hour, second_text, start_of
+from playground.generator.clock import QUARTER_S, SEND_DELAY, event_hour, second_text, start_of
 from playground.generator.demand import lyft_surge_chance
 from playground.generator.message import SOURCES, TAXIS, Message
 from playground.generator.places import NEIGHBOURHOODS
@@ -21,7 +21,7 @@ BARE_RIDE = (
     b'"cab_type": %b, "price": %b, "distance": %.2f, "surge_multiplier": %b, "latitude": %.4f, "longitude": %.4f, %b}'
 )
 BARE_SHARE = 0.03
-"""How many come without envelope, in the publisher's own column names."""
+"""share of messages without envelope, in the publisher's own column names"""
 
 # (cab type and product as JSON, base fare, fare per mile); a fare of 0 is Uber's "Taxi", which has no price.
 _PRODUCTS = tuple(
@@ -93,7 +93,7 @@ def _price(base: float, per_mile: float, miles: float, surge: float) -> bytes:
 
 
 def taxi_rides_in(seed: int, quarter: int, weather: Weather, count: int) -> list[Message]:
-    """`count` quotes of the quarter hour, in time order."""
+    """Generate `count` quotes of the quarter hour, in time order."""
     rng = Random(f"{seed}/taxis/{quarter}")
     draw, bits = rng.random, rng.getrandbits
     begins = start_of(quarter)
@@ -130,5 +130,5 @@ def taxi_rides_in(seed: int, quarter: int, weather: Weather, count: int) -> list
                 latitude, longitude,
             )  # fmt: skip
             value = ENVELOPED % (ride, nested, second_text(at_s + 2, "T"), source)
-        rides.append(Message(TAXIS, key, value, event_time, event_time + SENDING_TAKES))
+        rides.append(Message(TAXIS, key, value, event_time, event_time + SEND_DELAY))
     return rides

@@ -9,7 +9,7 @@ from playground.generator.clock import QUARTERS_PER_DAY, start_of
 from playground.generator.noise import smooth_noise
 
 CLEAR_M = 16093.0
-"""US automatic stations report no more than 10 miles."""
+"""10 miles: the most that US automatic stations report"""
 
 RAIN_BEGINS = 1.15
 FOG_BEGINS = 1.75
@@ -27,7 +27,7 @@ class Weather:
     rain_mm_per_h: float
     pressure_hpa: float
     cloud: float
-    """0 clear to 1 overcast."""
+    """0 clear to 1 overcast"""
 
     @property
     def humidity(self) -> float:
@@ -39,13 +39,13 @@ def _vapour(temperature_c: float) -> float:
 
 
 def season_c(quarter: int) -> float:
-    """Mean temperature of the time of year: -1.4 C in late January, 23 C in late July."""
+    """Return the mean temperature of the time of year: -1.4 C in late January, 23 C in late July."""
     day = start_of(quarter).timetuple().tm_yday
     return 10.8 + 12.2 * math.cos(2 * math.pi * (day - 203) / 365.25)
 
 
 def _daily_swing(quarter: int) -> float:
-    """-1 to 1, highest at 20 UTC: mid afternoon in Boston."""
+    """Return -1 to 1, highest at 20 UTC: mid afternoon in Boston."""
     hour = (quarter % QUARTERS_PER_DAY) / 4
     return math.cos(2 * math.pi * (hour - 20) / 24)
 
@@ -109,11 +109,11 @@ EVERY_KIND = tuple(
 )
 
 
-def score_parade(seed: int, quarter: int) -> Weather:
-    """A day that shows every weather score, a kind per quarter hour: no real day, a day for checks."""
+def showcase_weather(seed: int, quarter: int) -> Weather:
+    """Return the weather of an artificial day that has every weather score, one kind per quarter hour."""
     usual = weather_at(seed, quarter)
     temperature, wind, visibility = EVERY_KIND[quarter % QUARTERS_PER_DAY % len(EVERY_KIND)]
-    # Every storm lasts three quarter hours: enough for an hourly total of heavy rain.
+    # A storm lasts three quarter hours: enough for an hourly total of heavy rain.
     rain = 12.0 if wind > 10 else 0.6 if visibility < 10_000 else 0.0
     return Weather(
         temperature_c=temperature,
@@ -128,7 +128,7 @@ def score_parade(seed: int, quarter: int) -> Weather:
 
 
 def rain_over(weather: Callable[[int], Weather], quarter: int, hours: int) -> float:
-    """Millimetres in the `hours` that end with this quarter hour."""
+    """Sum the millimetres of the `hours` that end with this quarter hour."""
     return sum(weather(past).rain_mm_per_h for past in range(quarter - 4 * hours + 1, quarter + 1)) / 4
 
 
@@ -137,10 +137,10 @@ class Sky:
     """The weather of a run: quarter -> Weather."""
 
     seed: int
-    parade_from: int | None = None
-    """First quarter of the day of all weather scores, if the run has one."""
+    showcase_from: int | None = None
+    """first quarter of the day with all weather scores, if the run has one"""
 
     def __call__(self, quarter: int) -> Weather:
-        if self.parade_from is not None and 0 <= quarter - self.parade_from < QUARTERS_PER_DAY:
-            return score_parade(self.seed, quarter)
+        if self.showcase_from is not None and 0 <= quarter - self.showcase_from < QUARTERS_PER_DAY:
+            return showcase_weather(self.seed, quarter)
         return weather_at(self.seed, quarter)

@@ -1,4 +1,4 @@
-"""What the airport station reports of the weather: hourly, special and synoptic reports, summaries, and gaps."""
+"""The airport station's reports: hourly, special and synoptic reports, summaries, and gaps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from playground.generator.weather import Sky, Weather, rain_over
 HOURLY, SPECIAL, SYNOPTIC, DAY_SUMMARY, MONTH_SUMMARY = "FM-15", "FM-16", "FM-12", "SOD", "SOM"
 
 GAP_CHANCE = 0.12
-"""Per day: the station falls silent for two to seven hours."""
+"""per day: the station reports nothing for two to seven hours"""
 DROPOUT_CHANCE = 0.015
-"""Per element and report: the sensor gives nothing."""
+"""per element and report: the value is missing"""
 DOUBT_CHANCE = 0.005
-"""Per element and report: a value that NOAA marks as suspect or erroneous."""
+"""per element and report: NOAA marks the value as suspect or erroneous"""
 
 # Visibility is reported in these steps (statute miles).
 MILES = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 6, 7, 8, 9, 10)
@@ -38,13 +38,13 @@ class Report:
     epoch_s: int
     report_type: str
     weather: Weather | None
-    """None: a summary, which has no elements of its own."""
+    """None: a summary, which has no elements"""
     rainfall: Rainfall | None
     missing: frozenset[str] = field(default_factory=frozenset)
     doubtful: frozenset[str] = field(default_factory=frozenset)
 
-    def tells(self, element: str) -> bool:
-        """Whether a reader gets a value of that element."""
+    def has(self, element: str) -> bool:
+        """Whether the report has a usable value of the element."""
         return self.weather is not None and element not in self.missing and element not in self.doubtful
 
 
@@ -54,16 +54,16 @@ def reported_visibility_m(visibility_m: float) -> int:
 
 
 def rainfall_of(sky: Sky, quarter: int, hours: int) -> Rainfall:
-    """A rain gauge counts hundredths of an inch; less than one is a trace."""
+    """Return what a rain gauge reports: hundredths of an inch; less than one is a trace."""
     millimetres = rain_over(sky, quarter, hours)
     hundredths = round(millimetres / 0.254)
     return Rainfall(hours, hundredths, trace=hundredths == 0 and millimetres > 0)
 
 
 def is_silent(sky: Sky, epoch_s: int) -> bool:
-    """Whether the station is in one of its gaps; never on the day of all weather scores."""
+    """Whether the station is in a gap; never on the day with all weather scores."""
     day = epoch_s // 86400
-    if sky.parade_from is not None and 0 <= day - sky.parade_from // QUARTERS_PER_DAY <= 1:
+    if sky.showcase_from is not None and 0 <= day - sky.showcase_from // QUARTERS_PER_DAY <= 1:
         return False
     rng = Random(f"{sky.seed}/gap/{day}")
     if rng.random() >= GAP_CHANCE:
@@ -74,8 +74,8 @@ def is_silent(sky: Sky, epoch_s: int) -> bool:
 
 def _is_special(before: Weather, now: Weather) -> bool:
     def marks(weather: Weather) -> tuple[bool, ...]:
-        seen = weather.visibility_m
-        return (seen < 1000, seen < 4000, seen < 10000, weather.wind_ms < 10.8, weather.rain_mm_per_h > 0.1)
+        sight_m = weather.visibility_m
+        return (sight_m < 1000, sight_m < 4000, sight_m < 10000, weather.wind_ms < 10.8, weather.rain_mm_per_h > 0.1)
 
     return marks(before) != marks(now)
 
@@ -86,7 +86,7 @@ def _is_last_of_month(quarter: int) -> bool:
 
 
 def _due(sky: Sky, quarter: int, rng: Random) -> Iterator[tuple[int, str]]:
-    """(second within the quarter hour, report type)"""
+    """Yield (second within the quarter hour, report type)."""
     in_hour, in_day = quarter % 4, quarter % QUARTERS_PER_DAY
     if in_hour == 0 and in_day % 12 == 0:
         yield 0, SYNOPTIC
@@ -110,7 +110,7 @@ def _rainfall_in(sky: Sky, quarter: int, report_type: str, rng: Random) -> Rainf
 
 
 def reports_in(sky: Sky, quarter: int) -> list[Report]:
-    """The reports of one quarter hour, in time order."""
+    """Generate the reports of one quarter hour, in time order."""
     rng = Random(f"{sky.seed}/reports/{quarter}")
     reports = []
     for second, report_type in _due(sky, quarter, rng):
@@ -118,26 +118,26 @@ def reports_in(sky: Sky, quarter: int) -> list[Report]:
         if report_type in (DAY_SUMMARY, MONTH_SUMMARY):
             reports.append(Report(epoch_s, report_type, None, None))
         elif not is_silent(sky, epoch_s):
-            fates = {element: rng.random() for element in ELEMENTS}
+            draws = {element: rng.random() for element in ELEMENTS}
             reports.append(
                 Report(
                     epoch_s,
                     report_type,
                     sky(quarter),
                     _rainfall_in(sky, quarter, report_type, rng),
-                    missing=frozenset(name for name, fate in fates.items() if fate < DROPOUT_CHANCE),
-                    doubtful=frozenset(name for name, fate in fates.items() if fate > 1 - DOUBT_CHANCE),
+                    missing=frozenset(name for name, draw in draws.items() if draw < DROPOUT_CHANCE),
+                    doubtful=frozenset(name for name, draw in draws.items() if draw > 1 - DOUBT_CHANCE),
                 )
             )
     return reports
 
 
-def _good(report: Report, element: str) -> str:
+def _quality(report: Report, element: str) -> str:
     return ("3" if report.epoch_s % 7 else "2") if element in report.doubtful else "5"
 
 
 def wind_code(report: Report) -> str:
-    flag = _good(report, "wind")
+    flag = _quality(report, "wind")
     if report.weather is None or "wind" in report.missing:
         return "999,9,9,9999,9"
     speed = round(report.weather.wind_ms * 10)
@@ -152,29 +152,29 @@ def ceiling_code(report: Report) -> str:
     if report.weather is None or "ceiling" in report.missing:
         return "99999,9,9,N"
     if report.weather.cloud < 0.55:
-        return f"22000,{_good(report, 'ceiling')},9,N"
+        return f"22000,{_quality(report, 'ceiling')},9,N"
     height = max(60, round((1 - report.weather.cloud) * 6000 * min(1.0, report.weather.visibility_m / 8000), -1))
-    return f"{height:05.0f},{_good(report, 'ceiling')},M,N"
+    return f"{height:05.0f},{_quality(report, 'ceiling')},M,N"
 
 
 def visibility_code(report: Report) -> str:
     if report.weather is None or "visibility" in report.missing:
         return "999999,9,9,9"
-    return f"{reported_visibility_m(report.weather.visibility_m):06d},{_good(report, 'visibility')},N,5"
+    return f"{reported_visibility_m(report.weather.visibility_m):06d},{_quality(report, 'visibility')},N,5"
 
 
 def degrees_code(report: Report, element: str) -> str:
     if report.weather is None or element in report.missing:
         return "+9999,9"
     celsius = report.weather.temperature_c if element == "temperature" else report.weather.dew_point_c
-    return f"{round(celsius * 10):+05d},{_good(report, element)}"
+    return f"{round(celsius * 10):+05d},{_quality(report, element)}"
 
 
 def pressure_code(report: Report) -> str:
-    # Specials are written in a hurry: they carry no sea level pressure.
+    # Special reports have no sea level pressure.
     if report.weather is None or report.report_type == SPECIAL or "pressure" in report.missing:
         return "99999,9"
-    return f"{round(report.weather.pressure_hpa * 10):05d},{_good(report, 'pressure')}"
+    return f"{round(report.weather.pressure_hpa * 10):05d},{_quality(report, 'pressure')}"
 
 
 def rainfall_code(report: Report) -> str | None:
@@ -184,7 +184,7 @@ def rainfall_code(report: Report) -> str | None:
         return None
     if "rainfall" in report.missing:
         return f"{rain.hours:02d},9999,9,9"
-    return f"{rain.hours:02d},{rain.tenths_mm:04d},{'2' if rain.trace else '9'},{_good(report, 'rainfall')}"
+    return f"{rain.hours:02d},{rain.tenths_mm:04d},{'2' if rain.trace else '9'},{_quality(report, 'rainfall')}"
 
 
 ELEMENTS = ("wind", "ceiling", "visibility", "temperature", "dew_point", "pressure", "rainfall")

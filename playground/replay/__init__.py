@@ -1,1 +1,1 @@
-"""The publishers' own CSV files as the messages their producers would have sent, in event-time order."""
+"""The publishers' own CSV files as messages, as their producers would have sent them, in event-time order."""

@@ -14,23 +14,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from playground.generator.delivery import Delivery, DeliveryError, summary, topics_of
-from playground.generator.pace import MAX, Pace, speed_factor, stop_on_signals
+from playground.generator.options import BootstrapServers, Rate, settings_for_brokers, speed_option
+from playground.generator.pace import MAX, Pace, stop_on_signals
 from playground.replay.csv_files import UnreadableFile, csv_paths, published_file
 from playground.replay.layouts import UnknownLayout
 from playground.replay.ordered_rows import Survey, merged, survey
 from playground.replay.row_messages import row_message
-from playground.run.settings import merged_environment
-from spark_jobs.settings import Settings, SettingsError, settings_from
+from spark_jobs.settings import SettingsError
 
-TELL_EVERY_S = 5.0
-LOOK_AROUND_EVERY = 256
+PROGRESS_EVERY_S = 5.0
+POLL_EVERY_ROWS = 256
 
 Advance = Callable[[int, datetime], None]
 
 
 @contextmanager
 def progress(total: int, is_terminal: bool) -> Iterator[Advance]:
-    """A bar on a terminal, a line now and then elsewhere."""
+    """Show a bar on a terminal, or print a line every few seconds elsewhere."""
     if not is_terminal:
         yield _lines(total)
         return
@@ -41,18 +41,18 @@ def progress(total: int, is_terminal: bool) -> Iterator[Advance]:
 
 
 def _lines(total: int) -> Advance:
-    told_s = time.monotonic()
+    printed_s = time.monotonic()
 
     def advance(sent: int, at: datetime) -> None:
-        nonlocal told_s
-        if time.monotonic() - told_s >= TELL_EVERY_S:
-            told_s = time.monotonic()
+        nonlocal printed_s
+        if time.monotonic() - printed_s >= PROGRESS_EVERY_S:
+            printed_s = time.monotonic()
             print(f"{sent:,} of {total:,} rows, {at:%Y-%m-%d %H:%M} UTC", flush=True)
 
     return advance
 
 
-def tell(surveyed: Survey) -> None:
+def print_survey(surveyed: Survey) -> None:
     remarks = [f"{surveyed.rows:,} rows"]
     if not surveyed.is_sorted:
         remarks.append("not in time order: sorted first")
@@ -68,7 +68,7 @@ def send_all(surveys: list[Survey], delivery: Delivery, pace: Pace, stop: Event,
         if stop.is_set():
             return
         delivery.send(message)
-        if sent % LOOK_AROUND_EVERY == 0 or not pace.is_free:
+        if sent % POLL_EVERY_ROWS == 0 or not pace.is_unlimited:
             delivery.poll()
             advance(sent + 1, message.event_time)
 
@@ -78,39 +78,26 @@ def surveyed_files(data: list[Path]) -> list[Survey]:
     surveys = []
     for file in files:
         surveys.append(survey(file))
-        tell(surveys[-1])
+        print_survey(surveys[-1])
     return surveys
-
-
-def _settings(bootstrap_servers: str | None) -> Settings:
-    given = {} if bootstrap_servers is None else {"KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}
-    return settings_from({**merged_environment(), **given})
-
-
-def _speed(text: str) -> float | None:
-    try:
-        return speed_factor(text)
-    except ValueError as wrong:
-        raise typer.BadParameter(str(wrong)) from None
 
 
 def replay(
     data: Annotated[list[Path], typer.Argument(help="CSV files, plain or gzip, or folders with such files.")],
-    bootstrap_servers: Annotated[
-        str | None, typer.Option(help="Kafka brokers, host:port. Default: KAFKA_BOOTSTRAP_SERVERS, or localhost:9092.")
-    ] = None,
+    bootstrap_servers: BootstrapServers = None,
     speed: Annotated[str, typer.Option(help="Seconds of the data per second (60: an hour a minute), or max.")] = MAX,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="At most so many messages per second.")] = None,
+    rate: Rate = None,
 ) -> None:
     """Send published CSV files to Kafka: every row becomes one message, all files merged in event-time order.
 
-    Known by their header: Bluebikes trips, cab_rides.csv, the wider rideshare file, NOAA global-hourly, Vision Zero.
+    Files are recognised by their header: Bluebikes, cab_rides.csv, the wider rideshare file, NOAA global-hourly, Vision
+    Zero.
     Topics are KAFKA_TOPIC_BIKE, KAFKA_TOPIC_TAXI, KAFKA_TOPIC_WEATHER and KAFKA_TOPIC_ACCIDENT of the environment.
-    Ctrl-C ends it: what was sent is delivered first.
+    Ctrl-C ends it, once what was sent is delivered.
     """
-    factor = _speed(speed)
+    factor = speed_option(speed)
     try:
-        settings = _settings(bootstrap_servers)
+        settings = settings_for_brokers(bootstrap_servers)
         topics = topics_of(settings)
         delivery = Delivery(settings.KAFKA_BOOTSTRAP_SERVERS, topics)
         stop = stop_on_signals()

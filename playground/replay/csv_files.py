@@ -1,4 +1,4 @@
-"""CSV files, plain or gzip, as rows; small or large, they are read a row at a time."""
+"""Read CSV files, plain or gzip, row by row."""
 
 import csv
 import gzip
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from playground.replay.layouts import Layout, layout_of
+from playground.replay.layouts import CsvLayout, layout_of
 
 SUFFIXES = (".csv", ".csv.gz")
-GZIP_BEGINS = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 class UnreadableFile(Exception):
-    """Why there is nothing to read: a sentence."""
+    """A file cannot be read: which, and why."""
 
 
 @dataclass(frozen=True)
 class PublishedFile:
     path: Path
     header: tuple[str, ...]
-    layout: Layout
+    layout: CsvLayout
 
     def rows(self) -> Iterator[dict[str, str]]:
-        """Every row by column name; blank lines are no rows."""
+        """Yield every row by column name, without blank lines. Raises: UnreadableFile."""
         with _opened(self.path) as text:
             reader = csv.reader(text)
             next(reader, None)
@@ -39,15 +39,16 @@ class PublishedFile:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
-    # A publisher's stray byte must not end the replay; utf-8-sig drops a spreadsheet's byte order mark.
+    # An invalid byte must not end the replay; utf-8-sig drops a spreadsheet's byte order mark.
     with path.open("rb") as start:
-        is_gzip = start.read(2) == GZIP_BEGINS
+        is_gzip = start.read(2) == GZIP_MAGIC
     open_text = gzip.open if is_gzip else open
     with open_text(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as text:
         yield text
 
 
 def published_file(path: Path) -> PublishedFile:
+    """Open the file and recognise its header. Raises: UnreadableFile, UnknownLayout."""
     try:
         with _opened(path) as text:
             header = [name.strip() for name in next(csv.reader(text), [])]
@@ -56,14 +57,14 @@ def published_file(path: Path) -> PublishedFile:
     return PublishedFile(path, tuple(header), layout_of(path, header))
 
 
-def csv_paths(given: list[Path]) -> list[Path]:
-    """The files named, and the CSV files in the folders named; each once."""
+def csv_paths(paths: list[Path]) -> list[Path]:
+    """Return the named files and the CSV files in the named folders, each once. Raises: UnreadableFile."""
     found: dict[Path, Path] = {}
-    for path in given:
+    for path in paths:
         if not path.exists():
             raise UnreadableFile(f"{path} does not exist. Give a folder with CSV files, or the files themselves.")
         inside = sorted(p for p in path.rglob("*") if p.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
         found.update((file.resolve(), file) for file in inside)
     if not found:
-        raise UnreadableFile(f"No .csv or .csv.gz file in {', '.join(map(str, given))}.")
+        raise UnreadableFile(f"No .csv or .csv.gz file in {', '.join(map(str, paths))}.")
     return list(found.values())

@@ -1,4 +1,4 @@
-"""When a CSV row happened, as seconds since the epoch: each publisher's clock as feeds.md section 2 reads it."""
+"""Event times of CSV rows in seconds since the epoch, by each publisher's clock as in section 2 of feeds.md."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def _written(text: str) -> datetime:
 
 
 def instant_s(text: str, zone: tzinfo) -> float | None:
-    """`zone` holds where no offset is written; None: unreadable."""
+    """Parse a time; `zone` applies where it has no offset. None: unreadable."""
     try:
         written = _written(text.strip())
         return (written if written.tzinfo else written.replace(tzinfo=zone)).timestamp()
@@ -55,5 +55,5 @@ def report_s(row: Row) -> float | None:
 
 
 def dispatch_s(row: Row) -> float | None:
-    """Written with `+00`, meant as Boston's wall clock."""
+    """Parse a time that is written with `+00` and is Boston's wall clock."""
     return instant_s(re.sub(r"(Z|\+00(:?00)?)$", "", row["dispatch_ts"].strip()), BOSTON)

@@ -1,4 +1,4 @@
-"""Which publisher's file this is, told by its header."""
+"""Recognise a publisher's file by its header."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,38 +9,41 @@ from playground.replay.event_times import Row, bike_start_s, cab_ride_s, dispatc
 
 
 @dataclass(frozen=True)
-class Layout:
+class CsvLayout:
     name: str
     feed: str
     columns: tuple[str, ...]
-    """Those that tell it apart; the file may have more, in any order."""
+    """those that identify it; the file may have more, in any order"""
     event_time_s: Callable[[Row], float | None]
 
 
 LAYOUTS = (
-    Layout(
+    CsvLayout(
         "Bluebikes trips",
         BIKES,
         ("tripduration", "starttime", "stoptime", "start station id", "end station id", "bikeid"),
         bike_start_s,
     ),
-    Layout("cab_rides.csv", TAXIS, ("time_stamp", "cab_type", "surge_multiplier", "source", "destination"), cab_ride_s),
-    Layout(
+    CsvLayout(
+        "cab_rides.csv", TAXIS, ("time_stamp", "cab_type", "surge_multiplier", "source", "destination"), cab_ride_s
+    ),
+    CsvLayout(
         "rideshare quotes with weather",
         TAXIS,
         ("timestamp", "datetime", "cab_type", "surge_multiplier", "source", "destination"),
         rideshare_s,
     ),
-    Layout("NOAA global-hourly", WEATHER, ("STATION", "DATE", "REPORT_TYPE"), report_s),
-    Layout("Vision Zero crashes", ACCIDENTS, ("dispatch_ts", "mode_type", "location_type"), dispatch_s),
+    CsvLayout("NOAA global-hourly", WEATHER, ("STATION", "DATE", "REPORT_TYPE"), report_s),
+    CsvLayout("Vision Zero crashes", ACCIDENTS, ("dispatch_ts", "mode_type", "location_type"), dispatch_s),
 )
 
 
 class UnknownLayout(Exception):
-    """A header nobody is known to publish: file, header and what is known, in a sentence."""
+    """No known publisher has this header: the file, its header and the known ones."""
 
 
-def layout_of(file: Path, header: list[str]) -> Layout:
+def layout_of(file: Path, header: list[str]) -> CsvLayout:
+    """Return the layout that has these columns. Raises: UnknownLayout."""
     for layout in LAYOUTS:
         if set(layout.columns) <= set(header):
             return layout

@@ -1,4 +1,4 @@
-"""Rows in event-time order, whatever the file's own order, in bounded memory."""
+"""Rows in event-time order, sorted in bounded memory where a file is not in order."""
 
 import heapq
 import pickle
@@ -11,8 +11,8 @@ from typing import IO, NamedTuple
 
 from playground.replay.csv_files import PublishedFile
 
-ROWS_AT_ONCE = 50_000
-"""An unsorted file is sorted in chunks of so many rows, which wait in temporary files."""
+CHUNK_ROWS = 50_000
+"""rows of a chunk in the external sort of an unsorted file"""
 
 
 class TimedRow(NamedTuple):
@@ -23,7 +23,7 @@ class TimedRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Survey:
-    """What a first look through the file found."""
+    """What reading the file once found."""
 
     file: PublishedFile
     rows: int
@@ -32,7 +32,7 @@ class Survey:
 
 
 def timed_rows(file: PublishedFile) -> Iterator[tuple[TimedRow, bool]]:
-    """(row, whether its time is readable); one without a time goes with the row before it."""
+    """Yield (row, whether its time is readable); a row without a time gets the time of the row before it."""
     latest_s = 0.0
     for row in file.rows():
         event_s = file.layout.event_time_s(row) if len(row) == len(file.header) else _time_of_short(file, row)
@@ -60,30 +60,30 @@ def survey(file: PublishedFile) -> Survey:
 
 def in_order(surveyed: Survey) -> Iterator[TimedRow]:
     rows = (timed for timed, _ in timed_rows(surveyed.file))
-    return rows if surveyed.is_sorted else sorted_in_chunks(rows, ROWS_AT_ONCE)
+    return rows if surveyed.is_sorted else sorted_in_chunks(rows, CHUNK_ROWS)
 
 
-def sorted_in_chunks(rows: Iterator[TimedRow], rows_at_once: int) -> Iterator[TimedRow]:
+def sorted_in_chunks(rows: Iterator[TimedRow], chunk_rows: int) -> Iterator[TimedRow]:
     by_time = itemgetter(0)
     chunks: list[Iterator[TimedRow]] = []
-    while chunk := sorted(islice(rows, rows_at_once), key=by_time):
-        if len(chunk) < rows_at_once:
+    while chunk := sorted(islice(rows, chunk_rows), key=by_time):
+        if len(chunk) < chunk_rows:
             chunks.append(iter(chunk))
             break
-        chunks.append(_set_aside(chunk))
+        chunks.append(_spilled(chunk))
     return heapq.merge(*chunks, key=by_time)
 
 
-def _set_aside(chunk: list[TimedRow]) -> Iterator[TimedRow]:
+def _spilled(chunk: list[TimedRow]) -> Iterator[TimedRow]:
     file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - it closes, and is gone, with the last row
     pickler = pickle.Pickler(file, pickle.HIGHEST_PROTOCOL)
     for timed in chunk:
         pickler.dump(tuple(timed))
         pickler.clear_memo()
-    return _taken_back(file, len(chunk))
+    return _read_back(file, len(chunk))
 
 
-def _taken_back(file: IO[bytes], rows: int) -> Iterator[TimedRow]:
+def _read_back(file: IO[bytes], rows: int) -> Iterator[TimedRow]:
     with file:
         file.seek(0)
         for _ in range(rows):
@@ -91,5 +91,5 @@ def _taken_back(file: IO[bytes], rows: int) -> Iterator[TimedRow]:
 
 
 def merged(surveys: list[Survey]) -> Iterator[TimedRow]:
-    """All files as one sequence in event-time order."""
+    """Merge all files into one sequence in event-time order."""
     return heapq.merge(*(in_order(surveyed) for surveyed in surveys), key=itemgetter(0))

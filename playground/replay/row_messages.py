@@ -1,4 +1,4 @@
-"""A CSV row as its producer's message: the publisher's column names and texts, enveloped."""
+"""A CSV row as its producer's message: the publisher's column names and texts, in an envelope."""
 
 import json
 from datetime import UTC, datetime, timedelta

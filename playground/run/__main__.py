@@ -1,4 +1,4 @@
-"""`make run`: broker, made-up feeds, Airflow and the jobs until Ctrl-C; the next start carries on from the data."""
+"""`make run`: broker, simulated feeds, Airflow and the jobs until Ctrl-C; the next start resumes from the data."""
 
 import fcntl
 import os
@@ -6,14 +6,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.text import Text
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from playground.airflow.client import AirflowClient
 from playground.airflow.database import (
@@ -21,9 +20,8 @@ from playground.airflow.database import (
     add_spark_connection,
     default_variables,
     import_variables,
-    jobs_here,
     start_job,
-    watch_of,
+    watch_dag,
 )
 from playground.airflow.home import USER, AirflowError, AirflowHome, airflow_home_of
 from playground.broker.__main__ import broker_of
@@ -38,7 +36,7 @@ from playground.run.processes import (
     marked_processes,
     start_service,
 )
-from playground.run.progress import Life, life_line, utc_now
+from playground.run.progress import Progress, progress_line, utc_now
 from playground.run.settings import (
     PlaygroundSettings,
     PlaygroundSettingsError,
@@ -46,6 +44,7 @@ from playground.run.settings import (
     merged_environment,
     playground_settings,
 )
+from playground.run.waiting import wait_until
 from playground.setup.class_archive import with_archive
 from playground.setup.fetch import FetchFailed
 from playground.setup.java import JavaMissing
@@ -56,29 +55,29 @@ from spark_jobs.settings import Settings, SettingsError, settings_from
 
 AIRFLOW_START_TIMEOUT_S = 180
 DAG_TIMEOUT_S = 120
-# The job finishes its batch on SIGTERM; it is crash-safe, so a longer wait buys nothing.
-JOB_PATIENCE_S = 40
+# The job finishes its batch on SIGTERM; it is crash-safe, so waiting longer gains nothing.
+JOB_STOP_TIMEOUT_S = 40
 # With its tasks gone the scheduler ends within 20 s.
-AIRFLOW_PATIENCE_S = 25
-GENERATOR_PATIENCE_S = 15
+AIRFLOW_STOP_TIMEOUT_S = 25
+GENERATOR_STOP_TIMEOUT_S = 15
 FIRST_JOB = "ingestion"
-LIFE_LINE_S = 5.0
-LIFE_LINE_TO_A_FILE_S = 15.0
+PROGRESS_EVERY_S = 5.0
+PROGRESS_TO_FILE_EVERY_S = 15.0
 
 console = Console(highlight=False, soft_wrap=True)
 
 
 class AlreadyRunning(RuntimeError):
-    """Another `make run` has this folder."""
+    """Another `make run` uses this folder."""
 
 
 class Playground:
-    """All parts of one `make run`, started and ended in order."""
+    """All parts of one `make run`, started and stopped in order."""
 
     def __init__(self, settings: PlaygroundSettings, env: Mapping[str, str]) -> None:
         self.settings = settings
         self.mark = str(settings.PLAYGROUND_HOME)
-        # SPT_NOENV: Airflow renames its processes, and would write over the environment that carries the mark.
+        # SPT_NOENV: Airflow sets process titles, which would overwrite the environment that carries the mark.
         own = {MARK: self.mark, "SPT_NOENV": "1", "SPARK_LOCAL_DIRS": str(settings.folder("spark"))}
         self.env = with_archive(settings.PLAYGROUND_HOME, {**env, **own})
         self.jobs: Settings = settings_from({**env, **job_environment(settings)})
@@ -86,15 +85,17 @@ class Playground:
         self.airflow: AirflowHome = airflow_home_of(settings, settings.AIRFLOW_PORT)
         self.services: list[Service] = []
         self.generator: Service | None = None
-        self.life = Life(Layout(Path(self.jobs.OUTPUT_BASE_PATH)), Layout(Path(self.jobs.ANALYTICS_OUTPUT_PATH)))
+        self.progress = Progress(
+            Layout(Path(self.jobs.OUTPUT_BASE_PATH)), Layout(Path(self.jobs.ANALYTICS_OUTPUT_PATH))
+        )
 
     def start(self) -> None:
         self.airflow.write_configuration()
         migration = self.airflow.start_migration(self.env)
-        # Airflow takes longest to come up: it does so beside the broker unless its database has to be made first.
+        # Airflow takes longest: start it beside the broker, unless its database has to be created first.
         if migration is None:
             self._start_airflow()
-        # The broker's process gets the mark through our environment.
+        # The broker inherits the mark from this process.
         os.environ[MARK] = self.mark
         self.broker.start(progress=say)
         self.broker.create_topics(
@@ -114,13 +115,13 @@ class Playground:
         self._wait_for("Airflow", client.is_healthy, AIRFLOW_START_TIMEOUT_S)
 
     def _start_jobs(self, client: AirflowClient) -> None:
-        """The first rows first: with two cores, two drivers that start at once take twice as long, each of them."""
+        """Trigger ingestion alone: on two cores, two drivers that start together each take twice as long."""
         is_held = held_because(Layout(Path(self.jobs.OUTPUT_BASE_PATH))) is not None
-        for job in jobs_here():
-            for dag in (job, watch_of(job)):
+        for job in JOBS:
+            for dag in (job, watch_dag(job)):
                 self._wait_for(f"the DAG {dag}", lambda dag=dag: self._has_dag(client, dag), DAG_TIMEOUT_S)  # type: ignore[misc]
-            start_job(client, job, at_once=job == FIRST_JOB and not is_held)
-        say(f"The DAGs {' and '.join(jobs_here())} are started, or adopt what runs.")
+            start_job(client, job, trigger_now=job == FIRST_JOB and not is_held)
+        say(f"The DAGs {' and '.join(JOBS)} are started, or adopt the drivers that run.")
 
     def _start_airflow(self) -> None:
         if closed := self.airflow.close_old_runs(utc_now()):
@@ -143,80 +144,78 @@ class Playground:
         return client.has_dag(dag_id)
 
     def _wait_for(self, what: str, is_there: Callable[[], bool], timeout_s: int) -> None:
-        def look() -> bool:
-            self._refuse_the_dead()
+        def is_there_and_all_run() -> bool:
+            self._check_services()
             return is_there()
 
         try:
-            Retrying(
-                stop=stop_after_delay(timeout_s), wait=wait_fixed(0.5), retry=retry_if_result(lambda there: not there)
-            )(look)
-        except RetryError:
+            wait_until(is_there_and_all_run, what, timeout_s, poll_s=0.5)
+        except TimeoutError:
             raise AirflowError(
                 f"{what} did not come up within {timeout_s} s. See the logs in {self.airflow.log}."
             ) from None
 
-    def _refuse_the_dead(self) -> None:
+    def _check_services(self) -> None:
+        """Raises: AirflowError or BrokerError where a part has ended by itself."""
         for service in [*self.services, *([self.generator] if self.generator else [])]:
             if not service.is_running:
                 raise AirflowError(
                     f"{service.name} ended by itself with exit code {service.process.returncode}. "
-                    f"Its last words are in {service.log}; then `make run` again: all data are kept."
+                    f"Its last lines are in {service.log}; then `make run` again: all data are kept."
                 )
         if not self.broker.is_running:
             raise BrokerError(f"the broker ended by itself. See {self.broker.log}; then `make run` again.")
 
-    def introduce(self) -> None:
+    def print_overview(self) -> None:
         trips = f"{self.jobs.OUTPUT_BASE_PATH}/bike_trips/**/*.parquet"
         topics = ", ".join(self.jobs.topic(feed) for feed in FEEDS)
         say(f"""
   Airflow    {self.airflow.url}   user {USER}   password {self.airflow.password}
-             the DAGs {" and ".join(jobs_here())} run the jobs, watch_... keep them running; Docs is each one's runbook
+             the DAGs {" and ".join(JOBS)} run the jobs, watch_... keep them running; Docs is each one's runbook
   Kafka      {self.broker.bootstrap_servers}   topics {topics}
   Parquet    {self.jobs.OUTPUT_BASE_PATH}/<feed>/year=/month=/date=/hour=/
   Read it    in DuckDB: FROM '{trips}' LIMIT 10;
   Logs       {self.settings.PLAYGROUND_HOME}/{{airflow,broker,generator}}
-  Stop       Ctrl-C ends everything; the data are kept and the next `make run` carries on
+  Stop       Ctrl-C ends everything; the data are kept and the next `make run` resumes
 """)
 
-    def live(self, started_s: float) -> None:
-        """Shows life until a part dies or Ctrl-C."""
-        told = None
-        interval = LIFE_LINE_S if console.is_terminal else LIFE_LINE_TO_A_FILE_S
+    def show_progress(self, started_s: float) -> None:
+        """Print rows and job states until a part ends or Ctrl-C."""
+        printed_s = float("-inf")
         stale_after = self.jobs.HEARTBEAT_STALE_AFTER + timedelta(seconds=1)
-        rows_before = sum(self.life.rows().values())
+        rows_before = sum(self.progress.rows().values())
         rows_seen = False
-        with console.status("waiting for the first rows") if console.is_terminal else nothing() as status:
+        with console.status("waiting for the first rows") if console.is_terminal else nullcontext() as status:
             while True:
-                self._refuse_the_dead()
-                rows, now = self.life.rows(), utc_now()
+                self._check_services()
+                rows, now = self.progress.rows(), utc_now()
                 if not rows_seen and sum(rows.values()) > rows_before:
                     rows_seen = True
                     took_s = time.monotonic() - started_s
                     say(f"{'New' if rows_before else 'First'} rows are readable, {took_s:.0f} s after the start.")
-                jobs = [self.life.job(job, now, stale_after) for job in jobs_here()]
-                line = life_line(rows, self.life.refused(), jobs, now)
+                jobs = [self.progress.job(job, now, stale_after) for job in JOBS]
+                line = progress_line(rows, self.progress.refused(), jobs, now)
                 if status is not None:
                     status.update(Text(line))
-                elif told is None or time.monotonic() - told >= interval:
+                elif time.monotonic() - printed_s >= PROGRESS_TO_FILE_EVERY_S:
                     say(line)
-                    told = time.monotonic()
-                time.sleep(LIFE_LINE_S if rows_seen else 1.0)
+                    printed_s = time.monotonic()
+                time.sleep(PROGRESS_EVERY_S if rows_seen else 1.0)
 
     def stop(self) -> None:
-        """First what would start the jobs again, then the jobs, then what feeds them."""
+        """Stop what would restart the jobs, then the jobs, then generator and broker."""
         say("Stopping Airflow ...")
         by_name = {service.name: service for service in self.services}
         # The API server last: the others report to it.
         for name in ("airflow scheduler", "airflow triggerer", "airflow dag-processor", "airflow api-server"):
             if name in by_name:
-                end_service(by_name[name], AIRFLOW_PATIENCE_S)
+                end_service(by_name[name], AIRFLOW_STOP_TIMEOUT_S)
         say("Stopping: the jobs finish their batches ...")
         drivers = [p for p in marked_processes(self.mark) if is_driver(command_line(p))]
-        end_processes(drivers, JOB_PATIENCE_S)
+        end_processes(drivers, JOB_STOP_TIMEOUT_S)
         say("Stopping generator and broker ...")
         if self.generator:
-            end_service(self.generator, GENERATOR_PATIENCE_S)
+            end_service(self.generator, GENERATOR_STOP_TIMEOUT_S)
         self.broker.stop()
         left = end_processes(list(marked_processes(self.mark)), patience_s=5)
         say(
@@ -225,7 +224,7 @@ class Playground:
 
 
 def is_driver(command: list[str]) -> bool:
-    """The Python process of a job (not the JVM, which ends with it)."""
+    """Whether this is the Python process of a job (not its JVM, which ends with it)."""
     return bool(command) and "python" in Path(command[0]).name and _names_a_job(command)
 
 
@@ -236,13 +235,8 @@ def _names_a_job(command: list[str]) -> bool:
 
 
 @contextmanager
-def nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Holds the folder for this process; AlreadyRunning names the one that has it."""
+def exclusive(home: Path) -> Iterator[None]:
+    """Lock the folder for this process. Raises: AlreadyRunning with the pid that holds it."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "run.lock").open("a+") as held:
         try:
@@ -260,8 +254,8 @@ def only_one(home: Path) -> Iterator[None]:
 
 
 def with_free_ports(settings: PlaygroundSettings, env: Mapping[str, str]) -> PlaygroundSettings:
-    """A default port that is taken becomes the next free one; one that was asked for is refused with a sentence."""
-    chosen: dict[str, str] = {}
+    """Replace a default port that is taken by the next free one. Raises: PlaygroundSettingsError for a chosen one."""
+    moved: dict[str, str] = {}
     for name in ("PLAYGROUND_KAFKA_PORT", "AIRFLOW_PORT"):
         port = getattr(settings, name)
         if not is_taken(port):
@@ -271,21 +265,21 @@ def with_free_ports(settings: PlaygroundSettings, env: Mapping[str, str]) -> Pla
                 f"{name} is {port}, and that port of {HOST} is already in use{port_owner(port)}. "
                 f"Stop that program, or set {name} to another port (environment or .env)."
             )
-        chosen[name] = str(next_free_port(port))
-        say(f"Port {port} is in use{port_owner(port)}: {name} is {chosen[name]} this time.")
-    return playground_settings({**env, **chosen})
+        moved[name] = str(next_free_port(port))
+        say(f"Port {port} is in use{port_owner(port)}: {name} is {moved[name]} this time.")
+    return playground_settings({**env, **moved})
 
 
 def end_leftovers(mark: str) -> None:
-    """What a killed launcher left behind would hold ports and locks."""
+    """End the processes that a killed launcher left behind: they hold ports and locks."""
     left = list(marked_processes(mark))
     if left:
-        say(f"DriverExit {len(left)} processes that an earlier run left behind ...")
+        say(f"Ending {len(left)} processes that an earlier run left behind ...")
         end_processes(left, patience_s=10)
 
 
-def interrupted_by_signals() -> None:
-    """Ctrl-C, SIGTERM and a closed terminal end it in order; any further one is ignored while it does."""
+def interrupt_on_signals() -> None:
+    """Raise KeyboardInterrupt on the first SIGINT, SIGTERM or SIGHUP; ignore further ones while stopping."""
 
     def interrupt(*_: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -301,20 +295,20 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    """Start broker, made-up feeds, Airflow and the jobs; show life; Ctrl-C ends everything and keeps the data."""
+    """Start broker, simulated feeds, Airflow and the jobs; show progress; Ctrl-C ends everything and keeps the data."""
     started_s = time.monotonic()
-    interrupted_by_signals()
+    interrupt_on_signals()
     try:
         with ExitStack() as stack:
             env = merged_environment()
             settings = playground_settings(env)
-            stack.enter_context(only_one(settings.PLAYGROUND_HOME))
+            stack.enter_context(exclusive(settings.PLAYGROUND_HOME))
             end_leftovers(str(settings.PLAYGROUND_HOME))
             playground = Playground(with_free_ports(settings, env), env)
             stack.callback(playground.stop)
             playground.start()
-            playground.introduce()
-            playground.live(started_s)
+            playground.print_overview()
+            playground.show_progress(started_s)
     except KeyboardInterrupt:
         return
     except (

@@ -1,4 +1,4 @@
-"""`make clean`: ends a running playground and removes what it wrote; jars are kept, as they never change."""
+"""`make clean`: end a running playground and remove what it wrote; the jars are kept, as they never change."""
 
 import shutil
 import sys
@@ -12,11 +12,11 @@ from playground.run.settings import PlaygroundSettingsError, playground_settings
 
 # Only what the playground makes: PLAYGROUND_HOME may be any folder.
 WRITTEN = ("airflow", "broker", "data", "generator", "spark")
-LAUNCHER_PATIENCE_S = 120
+LAUNCHER_STOP_TIMEOUT_S = 120
 
 
 def main() -> None:
-    """End what runs and remove the playground's data, Airflow and logs."""
+    """End a running playground and remove its data, Airflow and logs."""
     try:
         home = playground_settings().PLAYGROUND_HOME
     except PlaygroundSettingsError as wrong:
@@ -26,21 +26,21 @@ def main() -> None:
     for name in WRITTEN:
         shutil.rmtree(home / name, ignore_errors=True)
     (home / "run.lock").unlink(missing_ok=True)
-    for emptied in (home / "jars", home):
-        if emptied.is_dir() and not any(emptied.iterdir()):
-            emptied.rmdir()
+    for folder in (home / "jars", home):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def end_launcher(lock: Path) -> None:
-    """SIGTERM to a running `make run`, which ends its parts in order."""
+    """Send SIGTERM to a running `make run`, which stops its parts in order."""
     text = lock.read_text().strip() if lock.is_file() else ""
     if not text.isdigit() or not psutil.pid_exists(int(text)):
         return
     launcher = psutil.Process(int(text))
-    # A pid comes round again: only a launcher is ended.
+    # Pids are reused: end it only if it is a launcher.
     if "playground.run" in command_line(launcher):
-        print("DriverExit the running playground first ...", flush=True)
-        end_processes([launcher], LAUNCHER_PATIENCE_S)
+        print("Ending the running playground first ...", flush=True)
+        end_processes([launcher], LAUNCHER_STOP_TIMEOUT_S)
 
 
 if __name__ == "__main__":

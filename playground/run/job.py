@@ -1,10 +1,11 @@
 """`make ingestion`, `make analytics`, `make reprocess`: a job by hand, with the playground's paths and broker.
 
-Whatever the environment or .env says about a setting is used instead, so any other broker can be tried.
+A setting in the environment or .env overrides the playground's, so that any other broker can be tried.
 """
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -24,22 +25,22 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 @app.command()
 def ingestion() -> None:
     """Run the ingestion job until Ctrl-C."""
-    _become("spark_jobs.ingestion_job")
+    _exec("spark_jobs.ingestion_job")
 
 
 @app.command()
 def analytics() -> None:
     """Run the analytics job until Ctrl-C."""
-    _become("spark_jobs.analytics_job")
+    _exec("spark_jobs.analytics_job")
 
 
 @app.command()
-def reprocess(feed: str) -> None:
-    """Remove outputs, log and checkpoint of a feed (or all), after asking, so that the job reads it from the start."""
-    _become("spark_jobs.reprocess", feed)
+def reprocess(feed: Annotated[str, typer.Argument(help="A feed, or all.")]) -> None:
+    """Start a feed (or all) over, asking first: its outputs, log and checkpoint go, and it is read from the start."""
+    _exec("spark_jobs.reprocess", feed)
 
 
-def _become(module: str, *arguments: str) -> None:
+def _exec(module: str, *arguments: str) -> None:
     try:
         env = merged_environment()
         settings = playground_settings(env)

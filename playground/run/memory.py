@@ -1,4 +1,4 @@
-"""`make memory`: what each part of a running playground takes, as PSS (shared pages counted once in all)."""
+"""`make memory`: memory of each part of a running playground, as PSS (shared pages counted once in all)."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from playground.run.processes import command_line, marked_processes
 from playground.run.settings import playground_settings
 
 MIB = 1024 * 1024
-# The first that occurs in a command line names the part; jobs before Airflow, whose tasks name them too.
+# The first word found in a command line names the part; jobs before Airflow, whose tasks name them too.
 PARTS = {
     "ingestion_job": "ingestion job",
     "analytics_job": "analytics job",
@@ -36,7 +36,7 @@ def part_of(command: str) -> str | None:
 
 
 def part_of_process(process: psutil.Process) -> str:
-    """By its own command line, else by the nearest ancestor's: workers are forks that say little."""
+    """Name the part by the process's command line, else by the nearest ancestor's (forked workers)."""
     try:
         family = [process, *process.parents()]
     except psutil.Error:
@@ -54,17 +54,17 @@ def pss_bytes(process: psutil.Process) -> int:
 
 
 def pss_by_part(processes: Iterable[psutil.Process]) -> Counter[str]:
-    taken: Counter[str] = Counter()
+    pss: Counter[str] = Counter()
     for process in processes:
-        taken[part_of_process(process)] += pss_bytes(process)
-    return taken
+        pss[part_of_process(process)] += pss_bytes(process)
+    return pss
 
 
 def running_processes(home: str) -> list[psutil.Process]:
-    """Everything that `make run` started, and itself."""
+    """Return all processes that `make run` started, and its own."""
     marked = {process.pid: process for process in marked_processes(home)}
     for process in list(marked.values()):
-        with suppress(psutil.Error):  # it may end while it is looked at
+        with suppress(psutil.Error):  # it may end meanwhile
             for parent in process.parents():
                 if part_of(" ".join(command_line(parent))) == "launcher" and "python" in parent.name():
                     marked[parent.pid] = parent
@@ -72,14 +72,14 @@ def running_processes(home: str) -> list[psutil.Process]:
 
 
 def main() -> None:
-    """Memory (PSS) of each part of the running playground."""
-    taken = pss_by_part(running_processes(str(playground_settings().PLAYGROUND_HOME)))
+    """Print the memory (PSS) of each part of the running playground."""
+    pss = pss_by_part(running_processes(str(playground_settings().PLAYGROUND_HOME)))
     table = Table("part", "MiB")
-    for part, size in taken.most_common():
+    for part, size in pss.most_common():
         table.add_row(part, f"{size / MIB:,.0f}")
     table.add_section()
-    table.add_row("all", f"{taken.total() / MIB:,.0f}")
-    Console().print(table if taken else "Nothing is running: start it with `make run`.")
+    table.add_row("all", f"{pss.total() / MIB:,.0f}")
+    Console().print(table if pss else "Nothing is running: start it with `make run`.")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""Ports of 127.0.0.1: which are free, who has the others."""
+"""Ports of 127.0.0.1: which are free, and which process listens on the others."""
 
 import socket
 
 import psutil
 
 HOST = "127.0.0.1"
-_NEAREST = 50
+_SEARCHED = 50
 
 
 def is_taken(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: a port that only has closing connections left is not taken.
+        # As servers bind: a port with only closing connections is not taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -20,20 +20,22 @@ def is_taken(port: int) -> bool:
 
 
 def free_port(other_than: int = 0) -> int:
-    """A port that nobody listens on at this moment; not one that is meant for another listener, either."""
+    """Return a port that nothing listens on now and that is not `other_than`."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = int(probe.getsockname()[1])
-        return port if port != other_than else free_port(other_than)  # this one is held meanwhile
+        return port if port != other_than else free_port(other_than)  # while this one is still bound
 
 
 def next_free_port(port: int) -> int:
-    """The first free one after `port`, so that a second playground is found where one looks for it."""
-    return next((near for near in range(port + 1, min(port + _NEAREST, 65536)) if not is_taken(near)), 0) or free_port()
+    """Return the first free port after `port`, near the default where people look for it."""
+    return (
+        next((near for near in range(port + 1, min(port + _SEARCHED, 65536)) if not is_taken(near)), 0) or free_port()
+    )
 
 
 def port_owner(port: int) -> str:
-    """' by java (pid 123)' when it can be told, else ''."""
+    """Return ' by java (pid 123)', or '' where the owner is unknown."""
     try:
         for connection in psutil.net_connections("inet"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:

@@ -1,6 +1,6 @@
-"""Processes of one playground: started with a mark in their environment, found again by it, ended in order.
+"""Processes of one playground: started with a mark in their environment, found by it, ended in order.
 
-The mark finds what a process tree does not: drivers that were orphaned, and leftovers of a launcher that was killed.
+The mark finds what a process tree does not: orphaned drivers, and leftovers of a launcher that was killed.
 """
 
 import os
@@ -17,7 +17,7 @@ MARK = "PLAYGROUND_ID"
 
 @dataclass(frozen=True)
 class Service:
-    """A started process and where it writes."""
+    """A started process and its log file."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -33,7 +33,7 @@ def start_service(name: str, command: list[str], env: Mapping[str, str], log: Pa
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
     with log.open("wb") as output:
-        # Its own session: Ctrl-C in the terminal reaches the launcher only, which ends the others in order.
+        # Its own session: Ctrl-C in a terminal reaches only the launcher, which ends the others in order.
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True
         )
@@ -41,7 +41,7 @@ def start_service(name: str, command: list[str], env: Mapping[str, str], log: Pa
 
 
 def end_service(service: Service, patience_s: float) -> None:
-    """SIGTERM; after `patience_s`, SIGKILL for it and its children."""
+    """Send SIGTERM; after `patience_s` SIGKILL, to its children too."""
     if not service.is_running:
         return
     descendants = _descendants(service.process.pid)
@@ -55,24 +55,24 @@ def end_service(service: Service, patience_s: float) -> None:
 
 
 def marked_processes(mark: str) -> Iterator[psutil.Process]:
-    """Every process that carries this playground's mark, but not this one."""
+    """Find every process with this mark in its environment, except this one."""
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get(MARK) == mark:
                 yield process
         except (psutil.Error, OSError):
-            continue  # ended meanwhile, or another user's
+            continue  # it ended, or is another user's
 
 
 def end_processes(processes: list[psutil.Process], patience_s: float) -> int:
-    """SIGTERM, then SIGKILL for those still there; the number of processes that had to be ended."""
+    """Send SIGTERM, after `patience_s` SIGKILL (0: only SIGKILL); return how many processes were alive."""
     alive = [process for process in processes if process.is_running()]
     for process in alive if patience_s else ():
         _signal(process, "terminate")
-    _, stubborn = psutil.wait_procs(alive, timeout=patience_s)
-    for process in stubborn:
+    _, remaining = psutil.wait_procs(alive, timeout=patience_s)
+    for process in remaining:
         _signal(process, "kill")
-    psutil.wait_procs(stubborn, timeout=5)
+    psutil.wait_procs(remaining, timeout=5)
     return len(alive)
 
 

@@ -1,6 +1,5 @@
-"""What `make run` shows while it runs: rows per feed as any reader of the Parquet files sees them."""
+"""What `make run` prints while it runs: rows per feed, as a reader of the Parquet files counts them, and job states."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,35 +12,31 @@ from spark_jobs.paths import Layout
 
 
 class RowCounts:
-    """Rows below a folder; a file is opened once, as published files never change."""
+    """Counts rows below a folder; opens each file once, as published files never change."""
 
     def __init__(self) -> None:
         self._known: dict[Path, int] = {}
 
     def rows(self, folder: Path) -> int:
-        there = set(_published(folder))
-        for gone in [path for path in self._known if path not in there and path.is_relative_to(folder)]:
+        present = set(folder.rglob("*.parquet"))
+        for gone in [path for path in self._known if path not in present and path.is_relative_to(folder)]:
             del self._known[gone]
-        for path in there - self._known.keys():
+        for path in present - self._known.keys():
             rows = _rows_of(path)
             if rows is not None:
                 self._known[path] = rows
-        return sum(self._known.get(path, 0) for path in there)
-
-
-def _published(folder: Path) -> Iterator[Path]:
-    return folder.rglob("*.parquet")
+        return sum(self._known.get(path, 0) for path in present)
 
 
 def _rows_of(path: Path) -> int | None:
     try:
         return int(pq.read_metadata(path).num_rows)
     except (OSError, pa.ArrowException):
-        return None  # moved or replaced between the listing and the reading: counted the next time
+        return None  # moved or replaced since the listing: counted next time
 
 
-class Life:
-    """One line of life."""
+class Progress:
+    """Rows and job states of one playground."""
 
     def __init__(self, output: Layout, analytics: Layout) -> None:
         self._layouts = {"ingestion": output, "analytics": analytics}
@@ -55,17 +50,17 @@ class Life:
         return self._counts.rows(self._layouts["ingestion"].root / "_dead_letters")
 
     def job(self, name: str, now: datetime, stale_after: timedelta) -> str:
-        """'ingestion running', and what is wrong where something is."""
+        """Return 'ingestion running', with the first stream's error if there is one."""
         status = read_status(self._layouts[name])
         if status is None:
-            return f"{name} not there yet"
+            return f"{name} not started yet"
         if not status.is_live(now, stale_after):
             return f"{name} {status.state}, silent for {status.age(now).total_seconds():.0f} s"
-        ailing = [f"{s.name}: {s.last_error}" for s in status.streams if s.last_error and s.state != "healthy"]
-        return f"{name} {status.state}" + "".join(f" ({trouble})" for trouble in ailing[:1])
+        errors = [f"{s.name}: {s.last_error}" for s in status.streams if s.last_error and s.state != "healthy"]
+        return f"{name} {status.state}" + "".join(f" ({error})" for error in errors[:1])
 
 
-def life_line(rows: dict[str, int], refused: int, jobs: list[str], now: datetime) -> str:
+def progress_line(rows: dict[str, int], refused: int, jobs: list[str], now: datetime) -> str:
     counted = "  ".join(f"{name} {count:,}" for name, count in rows.items())
     return f"{now.astimezone():%H:%M:%S}  {counted}  refused {refused:,}  |  {', '.join(jobs)}"
 

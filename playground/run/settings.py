@@ -1,4 +1,4 @@
-"""What can be changed about the playground: ports, memory, paths. From the environment over `.env` over the default."""
+"""Settings of the playground: ports, memory, paths. From the environment, else `.env`, else the default."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ Heap = Annotated[str, Field(pattern=r"^[1-9]\d*[mMgG]$")]
 
 
 class PlaygroundSettings(BaseModel):
-    """Field descriptions are the docs' table."""
+    """Every setting; the field descriptions are the table in docs/configure.md."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
@@ -52,21 +52,21 @@ class PlaygroundSettings(BaseModel):
 
 
 class PlaygroundSettingsError(ValueError):
-    """Every setting that is wrong, one line each."""
+    """Every invalid setting, one line each."""
 
 
 def merged_environment(env: Mapping[str, str] | None = None, dotenv: Path = CHECKOUT / ".env") -> dict[str, str]:
-    """The environment over the `.env` file."""
-    given = os.environ if env is None else env
-    filed = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
-    return filed | {name: value for name, value in given.items() if value.strip()}
+    """Return the environment merged over the `.env` file; empty variables do not count."""
+    in_file = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
+    return in_file | {name: value for name, value in (os.environ if env is None else env).items() if value.strip()}
 
 
 def playground_settings(env: Mapping[str, str] | None = None) -> PlaygroundSettings:
+    """Read the settings from `env`, by default the merged environment. Raises: PlaygroundSettingsError."""
     merged = merged_environment() if env is None else env
-    given = {name: merged[name] for name in PlaygroundSettings.model_fields if merged.get(name, "").strip()}
+    values = {name: merged[name] for name in PlaygroundSettings.model_fields if merged.get(name, "").strip()}
     try:
-        return PlaygroundSettings.model_validate(given)
+        return PlaygroundSettings.model_validate(values)
     except ValidationError as invalid:
         raise PlaygroundSettingsError(
             "\n".join(f"{e['loc'][0]} is {e['input']!r}; {e['msg'][0].lower()}{e['msg'][1:]}" for e in invalid.errors())
@@ -74,7 +74,7 @@ def playground_settings(env: Mapping[str, str] | None = None) -> PlaygroundSetti
 
 
 def job_environment(settings: PlaygroundSettings) -> dict[str, str]:
-    """The job settings that differ from production's: this broker, and everything below PLAYGROUND_HOME."""
+    """Return the job settings that differ from production's: this broker, and all paths below PLAYGROUND_HOME."""
     data = settings.folder("data")
     return {
         "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{settings.PLAYGROUND_KAFKA_PORT}",

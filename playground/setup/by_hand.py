@@ -1,4 +1,4 @@
-"""What a job needs besides its settings when tests and benchmarks start it from this checkout, without a playground."""
+"""The environment of a job that tests or benchmarks start from this checkout, without a playground."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,12 @@ from playground.run.settings import CHECKOUT, playground_settings
 from playground.setup.class_archive import with_archive
 
 HOME = playground_settings().PLAYGROUND_HOME
-"""where `make setup` put the jars and the archive of classes"""
+"""where `make setup` put the jars and the class archive"""
 JARS = HOME / "jars" / "spark"
 
 
 def ready_to_run(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment with the project's code, Spark's connector and classes, and no fixed port."""
+    """Return `env` with the project's code, Spark's connector and class archive, and any free port for Spark's UI."""
     return {
         **with_archive(HOME, env),
         "PYTHONPATH": str(CHECKOUT),

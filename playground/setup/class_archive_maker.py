@@ -1,4 +1,4 @@
-"""Makes the archive of Spark's classes: a driver loads what every driver loads, and its JVM writes that down."""
+"""Create the class archive: run a small stream, and have the JVM dump the classes that it loaded."""
 
 import os
 import subprocess
@@ -14,11 +14,11 @@ from playground.setup.class_archive import OPTIONS, QUIET
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.settings import settings_from
 
-_ENDS_WITHIN_S = 180
+_JVM_STOP_TIMEOUT_S = 180
 
 
 def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
-    """`archive` in place of any other. `subprocess.TimeoutExpired`: the JVM did not end in time."""
+    """Write `archive` and remove outdated ones. Raises: subprocess.TimeoutExpired where the JVM did not end in time."""
     with tempfile.TemporaryDirectory(prefix=".classes-", dir=archive.parent) as work:
         written = Path(work) / archive.name
         os.environ[OPTIONS] = f"-XX:ArchiveClassesAtExit={written} {QUIET}"
@@ -27,9 +27,9 @@ def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
         _stream_once(spark, Path(work))
         jvm = spark.sparkContext._gateway.proc  # type: ignore[union-attr]
         spark.stop()
-        jvm.stdin.close()  # its sign to end
+        jvm.stdin.close()  # at end of input the JVM exits
         try:
-            jvm.wait(_ENDS_WITHIN_S)
+            jvm.wait(_JVM_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             jvm.kill()
             raise
@@ -39,13 +39,13 @@ def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
 
 
 def _stream_once(spark: SparkSession, work: Path) -> None:
-    """What both jobs do: a stream whose batches go through Python workers and come back to the driver."""
+    """Do what both jobs do: a stream whose batches pass through Python workers and are collected in the driver."""
 
-    def same(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def identity(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from batches
 
     def collect(batch: DataFrame, _: int) -> None:
-        batch.coalesce(1).mapInArrow(same, batch.schema).collect()
+        batch.coalesce(1).mapInArrow(identity, batch.schema).collect()
 
     (work / "lines").mkdir()
     (work / "lines" / "one").write_text("a line\n")

@@ -1,4 +1,4 @@
-"""`make compose-secrets`: the secrets that docker-compose.yaml asks for, into `.env`, where they are not there yet."""
+"""`make compose-secrets`: write the secrets that docker-compose.yaml needs into `.env`, where they are missing."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ SECRETS: Mapping[str, Callable[[], str]] = {
 
 
 def add_missing_secrets(file: Path) -> list[str]:
-    """The names that were added; the file is readable by its owner only."""
+    """Append what is missing; return the names. The file is readable by its owner only."""
     missing = [name for name in SECRETS if not (dotenv_values(file).get(name) or "")]
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as opened:
         opened.writelines(f"{name}={SECRETS[name]()}\n" for name in missing)

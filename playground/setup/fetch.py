@@ -1,6 +1,6 @@
-"""Fetches the jars that pip has not: a Kafka broker, and Spark's Kafka connector. Each set once, into a kept folder.
+"""Download the jars that are not on PyPI, a Kafka broker and Spark's Kafka connector, each set once, into a folder.
 
-Spark's own Ivy does the download, so that nothing but Java is needed.
+PySpark's own Ivy downloads them, so that only Java is needed.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from playground.setup.java import JavaMissing, usable_java
 
 @dataclass(frozen=True)
 class JarSet:
-    """Jars that are fetched, kept and replaced together."""
+    """Jars that are downloaded, kept and replaced together."""
 
     name: str
     coordinates: tuple[str, ...]
@@ -58,11 +58,11 @@ SPARK_KAFKA_JARS = JarSet(
 JAR_SETS = {jars.name: jars for jars in (BROKER_JARS, SPARK_KAFKA_JARS)}
 
 COMPLETE = "complete"
-"""A folder is whole only with this file in it, listing what was asked for."""
+"""name of the file that lists the coordinates of a completed download"""
 
 
 class FetchFailed(RuntimeError):
-    """The jars could not be had; the message names the log."""
+    """The jars could not be downloaded; the message names the log."""
 
 
 def jars_folder(home: Path, jars: JarSet) -> Path:
@@ -71,25 +71,28 @@ def jars_folder(home: Path, jars: JarSet) -> Path:
 
 def is_complete(home: Path, jars: JarSet) -> bool:
     marker = jars_folder(home, jars) / COMPLETE
-    return marker.is_file() and marker.read_text() == _asked_for(jars)
+    return marker.is_file() and marker.read_text() == _listed(jars)
 
 
 def ensure_jars(home: Path, jars: JarSet) -> Path:
-    """The folder with the jars, fetched first if it is missing, interrupted or of another version."""
+    """Return the folder with the jars; download them where they are missing, incomplete or of another version.
+
+    Raises: FetchFailed.
+    """
     if is_complete(home, jars):
         return jars_folder(home, jars)
-    with _only_one(home / "jars" / f".{jars.name}.lock"):
-        if not is_complete(home, jars):  # another process may have fetched them while we waited
+    with _locked(home / "jars" / f".{jars.name}.lock"):
+        if not is_complete(home, jars):  # another process may have downloaded them meanwhile
             _fetch(home, jars)
     return jars_folder(home, jars)
 
 
-def _asked_for(jars: JarSet) -> str:
+def _listed(jars: JarSet) -> str:
     return "\n".join(jars.coordinates) + "\n"
 
 
 @contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
+def _locked(lock: Path) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -100,29 +103,29 @@ def _fetch(home: Path, jars: JarSet) -> None:
     target = jars_folder(home, jars)
     work = Path(tempfile.mkdtemp(prefix=f".{jars.name}-", dir=target.parent))
     try:
-        arriving = work / "jars"
-        wanted = work / "ivy.xml"
-        wanted.write_text(_ivy_file(jars))
+        downloaded = work / "jars"
+        ivy_file = work / "ivy.xml"
+        ivy_file.write_text(_ivy_xml(jars))
         log = target.parent / f"{jars.name}.log"
-        command = [str(usable_java(os.environ)), "-jar", str(_ivy_jar()), "-ivy", str(wanted), "-confs", "default"]
-        # A cache of its own: one that another program left half written cannot spoil the download.
+        command = [str(usable_java(os.environ)), "-jar", str(_ivy_jar()), "-ivy", str(ivy_file), "-confs", "default"]
+        # A cache of its own: one that another program left corrupt cannot break the download.
         command += ["-cache", str(work / "cache")]
-        command += ["-retrieve", f"{arriving}/[artifact]-[revision].[ext]"]
+        command += ["-retrieve", f"{downloaded}/[artifact]-[revision].[ext]"]
         with log.open("w") as output:
-            answer = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
-        if answer.returncode or not any(arriving.glob("*.jar")):
+            ivy = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)
+        if ivy.returncode or not any(downloaded.glob("*.jar")):
             raise FetchFailed(
-                f"{jars.purpose} could not be fetched; Ivy's words are in {log}. Check that this machine reaches a "
+                f"{jars.purpose} could not be downloaded; Ivy's output is in {log}. Check that this machine reaches a "
                 f"Maven repository, or put the jars into {target} yourself (docs/troubleshoot.md)."
             )
-        (arriving / COMPLETE).write_text(_asked_for(jars))
+        (downloaded / COMPLETE).write_text(_listed(jars))
         shutil.rmtree(target, ignore_errors=True)
-        arriving.rename(target)
+        downloaded.rename(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _ivy_file(jars: JarSet) -> str:
+def _ivy_xml(jars: JarSet) -> str:
     dependencies = []
     for coordinate in jars.coordinates:
         group, artifact, version = coordinate.split(":")
@@ -144,14 +147,14 @@ def _ivy_jar() -> Path:
     return next((Path(pyspark.origin).parent / "jars").glob("ivy-2*.jar"))
 
 
-def main(name: str = typer.Argument(..., help=" or ".join(JAR_SETS))) -> None:
-    """Fetch one set of jars; nothing is done where they are there."""
+def main(name: str = typer.Argument(..., help=f"The set of jars: {' or '.join(JAR_SETS)}.")) -> None:
+    """Download one set of jars, where it is missing."""
     if name not in JAR_SETS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(JAR_SETS)}")
     try:
         home, jars = playground_settings().PLAYGROUND_HOME, JAR_SETS[name]
         if not is_complete(home, jars):
-            print(f"Fetching {jars.purpose} into {jars_folder(home, jars)} ...", flush=True)
+            print(f"Downloading {jars.purpose} into {jars_folder(home, jars)} ...", flush=True)
             ensure_jars(home, jars)
     except (FetchFailed, JavaMissing, PlaygroundSettingsError) as failed:
         sys.exit(str(failed))

@@ -1,4 +1,4 @@
-"""Finds a Java that Spark and Kafka run on, or says exactly what to install. Standard library only: it runs first."""
+"""Find a Java that Spark and Kafka run on, or say what to install. Standard library only: nothing is installed yet."""
 
 import os
 import re
@@ -10,15 +10,15 @@ from pathlib import Path
 
 OLDEST_JAVA = 17
 APT_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
-"""the first that the distribution has: each keeps one or two of them"""
+"""alternatives: a distribution has one or both, and the first that it has is installed"""
 
 
 class JavaMissing(RuntimeError):
-    """No usable Java; the message says what to install."""
+    """There is no usable Java; the message says what to install."""
 
 
 def java_binary(env: Mapping[str, str]) -> Path | None:
-    """JAVA_HOME's java, else the one on PATH: the order Spark itself uses."""
+    """Return JAVA_HOME's java, else the one on PATH, in the order that Spark uses."""
     home = env.get("JAVA_HOME", "").strip()
     if home:
         return Path(home) / "bin" / "java"
@@ -27,7 +27,7 @@ def java_binary(env: Mapping[str, str]) -> Path | None:
 
 
 def major_version(version_output: str) -> int | None:
-    """17 from 'openjdk version "17.0.15" 2025-04-15'; Java 8 calls itself 1.8."""
+    """Parse the major version: 17 from 'openjdk version "17.0.15" 2025-04-15', 8 from '1.8.0_402'."""
     match = re.search(r'version "(\d+)(?:\.(\d+))?', version_output)
     if match is None:
         return None
@@ -36,13 +36,13 @@ def major_version(version_output: str) -> int | None:
 
 
 def usable_java(env: Mapping[str, str]) -> Path:
-    """The java to run; JavaMissing says what was found and what to do."""
+    """Return the java to run. Raises: JavaMissing with what was found and what to do."""
     java = java_binary(env)
     if java is None or not java.exists():
         where = f"JAVA_HOME is {env['JAVA_HOME']}, which has no bin/java" if java else "no java on PATH"
         raise JavaMissing(f"Java {OLDEST_JAVA} or newer is needed, and there is none ({where}). {_next_step()}")
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-    version = major_version(answer.stderr + answer.stdout)
+    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    version = major_version(output.stderr + output.stdout)
     if version is None or version < OLDEST_JAVA:
         raise JavaMissing(f"Java {OLDEST_JAVA} or newer is needed, and {java} is version {version}. {_next_step()}")
     return java
@@ -63,13 +63,13 @@ def _can_install() -> bool:
 
 def _install() -> None:
     _apt("apt-get", "update", "-q")
-    there = [package for package in APT_PACKAGES if _can_be_had(package)]
-    _apt("apt-get", "install", "-y", "-q", *(there or APT_PACKAGES)[:1])
+    available = [package for package in APT_PACKAGES if _is_available(package)]
+    _apt("apt-get", "install", "-y", "-q", *(available or APT_PACKAGES)[:1])
 
 
-def _can_be_had(package: str) -> bool:
-    rehearsal = subprocess.run(["apt-get", "install", "-s", package], capture_output=True, check=False)
-    return rehearsal.returncode == 0
+def _is_available(package: str) -> bool:
+    dry_run = subprocess.run(["apt-get", "install", "-s", package], capture_output=True, check=False)
+    return dry_run.returncode == 0
 
 
 def _apt(*command: str) -> None:
@@ -78,7 +78,7 @@ def _apt(*command: str) -> None:
 
 
 def main() -> int:
-    """Exit 0 with a usable Java (installed here when root on Debian or Ubuntu), else 1 with a sentence."""
+    """Find or, as root on Debian or Ubuntu, install Java. Exit status 1 and a message where there is none."""
     try:
         usable_java(os.environ)
     except JavaMissing as missing:

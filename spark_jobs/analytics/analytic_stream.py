@@ -1,31 +1,33 @@
-"""One analytic as a stream: at every trigger it asks the rollup what changed and replaces the hours that it reaches."""
+"""One analytic as a stream: at every trigger it asks the rollup what changed and replaces the hours that it affects."""
 
-import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.analytics.affected_hours import every_hour, output_hours
 from spark_jobs.analytics.backlog import Backlog
-from spark_jobs.analytics.change_feed import Changes, changes_since, newest_applied, rollup_origin
 from spark_jobs.analytics.declaration import Declaration
-from spark_jobs.analytics.refresh import analytics_connection, declaration_of, refresh
+from spark_jobs.analytics.refresh import analytics_connection, declaration_of, definition_of, refresh
 from spark_jobs.catalog import Analytic
-from spark_jobs.kafka.query import clear_dead_staging, new_staging_folder, refuse_data_without_log
 from spark_jobs.paths import hour_folder
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import ANEW, CHANGED
+from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import DayFiles
-from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.rollup.rollup_stream import Upstream
+from spark_jobs.runtime.clock_query import clock_query
+from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
 from spark_jobs.runtime.driver import Start, Stream
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import Lag, StreamRecord
@@ -40,7 +42,10 @@ _DURATIONS: tuple[DurationName, ...] = ("medium", "long", "slide")
 _IDLE_ENTRIES = 100
 
 
-def analytic_stream(analytic: Analytic, start: Start, rollup: PublicationLog, tiles: DayFiles) -> Stream:
+def analytic_stream(
+    analytic: Analytic, start: Start, rollup: PublicationLog, tiles: DayFiles, upstream: Upstream
+) -> Stream:
+    """The query of one analytic, ready to begin."""
     record = StreamRecord(analytic.name, start.settings.analytics_interval, start.now())
     stream = AnalyticStream(
         declaration=declaration_of(analytic.name),
@@ -50,18 +55,19 @@ def analytic_stream(analytic: Analytic, start: Start, rollup: PublicationLog, ti
         tiles=tiles,
         log=PublicationLog(start.layout, analytic.name, step_listener(start.env, analytic.name)),
         record=record,
+        upstream=upstream,
     )
     supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.lease_lost)
     supervisor.switch(start.settings.enabled(analytic))
-    owned = Dataset(
+    dataset = Dataset(
         analytic.name,
         stream.log,
-        stream.checkpoint,
+        stream.checkpoints,
         supervisor.held,
         lambda: supervisor.is_on,
         stream.has_taken,
     )
-    return Stream(supervisor, stream.look_at_lag, owned)
+    return Stream(supervisor, stream.look_at_lag, dataset)
 
 
 @dataclass
@@ -75,6 +81,7 @@ class AnalyticStream:
     tiles: DayFiles
     log: PublicationLog
     record: StreamRecord
+    upstream: Upstream = field(default_factory=Upstream)
     _backlog: Backlog = field(default_factory=Backlog)
     _seen: int = _NOTHING_YET
     _basis: Mapping[str, Any] | None = None
@@ -82,93 +89,90 @@ class AnalyticStream:
 
     @property
     def name(self) -> str:
+        """The output's name."""
         return self.declaration.name
-
-    @property
-    def has_work(self) -> bool:
-        """Whether hours are left that could not be done in the last go."""
-        return bool(self._backlog)
 
     def has_taken(self, rollup_seq: int) -> bool:
         """Whether the rollup is in the output up to this entry, with all consequences."""
         return self._seen >= rollup_seq and not self._backlog
 
     @property
-    def checkpoint(self) -> Path:
+    def checkpoints(self) -> Path:
+        """Where each try has a checkpoint of its own."""
         return Path(self.start_of.settings.ANALYTICS_CHECKPOINT_PATH) / self.name
-
-    @property
-    def now(self) -> Callable[[], datetime]:
-        return self.start_of.now
 
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the output, take up what is not done yet, and tick from now on."""
         self.resume()
         connection = analytics_connection()
+        interval = self.start_of.settings.analytics_interval
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
+                # The rollup's trigger is the same moment: its news come within this tick, not after the next.
+                # Half an interval at the most: a longer tick would miss the next trigger.
+                if not self._backlog:
+                    gate.wait_for(self._has_news, interval.total_seconds() / 2)
                 self.catch_up(connection, batch_id)
 
-        # The source is a clock: what there is to do stands in the rollup's log, and how far we are in our own. A file
-        # source on the markers would keep every name for ever (docs/decisions/0003-a-clock-for-the-analytics.md).
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
-        return (
-            self.start_of.spark.readStream.format("rate")
-            .option("rowsPerSecond", 1)
-            .load()
-            .writeStream.queryName(self.name)
-            .option("checkpointLocation", str(self.checkpoint))
-            .trigger(processingTime=in_words(self.start_of.settings.analytics_interval))
-            .foreachBatch(tick)
-            .start()
-        )
+        return clock_query(self.start_of, self.name, interval, self.checkpoints, tick)
 
     def resume(self) -> None:
         """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
-        with self.log.lock:
-            if self.log.recover() is None:
-                self._first_entry()
-            clear_dead_staging(self.log, self.start_of.writer.driver)
+        if self.log.recover() is None:
+            self._first_entry()
+        clear_dead_staging(self.log, self.start_of.writer.driver)
         self._backlog, self._seen, self._basis = Backlog(), _NOTHING_YET, None
         self._take_up()
 
     def look_at_lag(self) -> None:
-        """Lag in rollup entries that are not in the output yet."""
-        head, newest = self.log.head(), newest_applied(self.rollup)
-        if head is None or newest is None:
+        """Note what of the rollup is not in the output yet: its entries, and the hours that are due."""
+        newest = self._newest()
+        if self.log.head() is None or newest is None:
             return
-        behind = newest - self._seen
-        self.record.lag_seen(Lag(behind, self._waiting_since(head) if behind > 0 else None), self.now())
+        due = max(0, newest - self._seen) + len(self._backlog)
+        self.record.lag_seen(Lag(due, self._waiting_since() if due else None), self.start_of.now())
+        self.record.waits(self.upstream.of(self.declaration.reads))
 
-    def _waiting_since(self, head: Entry) -> datetime:
+    def _waiting_since(self) -> datetime:
         try:
             return datetime.fromisoformat(self.rollup.entry(self._seen + 1).at)
-        except FileNotFoundError:  # cleaned up since: nothing was taken for longer than entries are kept
-            return datetime.fromisoformat(head.at)
+        except FileNotFoundError:  # folded since, or nothing but hours is left to do
+            return self.start_of.now()
 
-    def _first_entry(self) -> Entry:
-        refuse_data_without_log(self.name, [self.log.layout.dataset(self.name)], self.log)
+    def _has_news(self) -> bool:
+        newest = self._newest()
+        return newest is not None and newest != self._seen
+
+    def _newest(self) -> int | None:
+        """The newest entry of the rollup whose files are in place; None before it has begun."""
+        newest = self.rollup.applied_up_to()
+        return None if newest < 0 else newest
+
+    def _first_entry(self) -> None:
+        refuse_data_without_log(self.log, [self.log.layout.dataset(self.name)])
         self.log.reached("before the first entry")
         self.start_of.writer.check()
-        return self.log.declare_origin(self._entry("origin", _NOTHING_YET, _NOTHING_YET), self.now())
+        self.log.begin(self._entry("origin", _NOTHING_YET, _NOTHING_YET), self.start_of.now())
 
-    def _entry(self, kind: str, rollup_seq: int, settled_seq: int) -> Entry:
+    def _entry(self, kind: str, rollup_seq: int, settled_seq: int, **more: Any) -> Entry:
         """`rollup_seq`: new tiles are in up to here; `settled_seq`: so are all their later consequences."""
         return Entry(
             kind=kind,
             position={"rollup_seq": rollup_seq, "settled_seq": settled_seq},
             writer=self.start_of.writer.named(),
             details=self._basis or {},
+            **more,
         )
 
     def _take_up(self) -> None:
-        """Go on where the log stands, or from nothing where it counts on other durations or another rollup."""
-        origin, head = rollup_origin(self.rollup), self.log.head()
+        """Go on where the log stands, or from nothing where it counts on another rollup, durations or formula."""
+        origin, head = self.rollup.origin(), self.log.head()
         if origin is None or head is None:
             return
         lengths = {name: in_words(self.durations.named(name)) for name in _DURATIONS}
-        self._basis = {"durations": lengths, "rollup": origin}
+        definition = definition_of(self.declaration, self.durations)
+        self._basis = {"durations": lengths, "rollup": origin.id, "definition": definition}
         self._seen = head.position["settled_seq"] if self._rests_on_basis(head) else _NOTHING_YET
 
     def _rests_on_basis(self, head: Entry) -> bool:
@@ -178,8 +182,8 @@ class AnalyticStream:
         """One go: publish the hours that are due, if any."""
         if self._basis is None:
             self._take_up()
-        newest = newest_applied(self.rollup)
-        if newest is None:
+        newest = self._newest()
+        if newest is None or self._basis is None:
             return
         quiet = newest == self._seen
         if quiet and not self._backlog:
@@ -188,40 +192,34 @@ class AnalyticStream:
         if not quiet:
             self._look(newest)
         hours = self._backlog.next_hours(quiet, timedelta(seconds=began - self._settled_at))
-
-        def stage(head: Entry) -> Entry | None:
-            return self._staged(connection, head, newest, hours)
-
-        entry = self.log.publish(stage, self.start_of.writer.check, self.now)
+        with self.log.transaction(self.start_of.writer.check) as transaction:
+            entry = self._commit(transaction, connection, newest, hours)
         self._backlog = self._backlog.without(hours)
         if not self._backlog.later:
             self._settled_at = time.monotonic()
         written = entry.rows["written"] if entry else 0
-        self.record.batch_finished(batch_id, time.monotonic() - began, written, 0, self.now())
+        self.record.batch_finished(batch_id, time.monotonic() - began, written, 0, self.start_of.now())
 
     def _look(self, newest: int) -> None:
         """Add what changed since the last look to the backlog."""
-        changes = (
-            changes_since(self.rollup.layout.applied(self.rollup.dataset), self._seen, newest)
-            if _NOTHING_YET < self._seen <= newest
-            else None
-        )
-        if changes is None:
+        entries = self.rollup.since(self._seen, newest) if _NOTHING_YET < self._seen <= newest else None
+        if entries is None or any(set(entry.details.get(ANEW, ())) & set(self.declaration.reads) for entry in entries):
             self._backlog = Backlog(later=frozenset(self._every_hour()))
-        for change in changes or ():
-            self._add(change)
+        else:
+            for entry in entries:
+                self._add(changed_tiles_of(entry))
         self._seen = newest
 
-    def _add(self, change: Changes) -> None:
+    def _add(self, change: Mapping[str, list[datetime]]) -> None:
         changed = [tile for feed in self.declaration.reads for tile in change.get(feed, ())]
         newest_tile = self.tiles.newest_tile(self.declaration.reads)
         # A rebuild may have taken tiles away: what was computed from later ones than there are now goes too.
         last = max([*changed, *([] if newest_tile is None else [newest_tile])], default=None)
         if last is None:
             return
-        reached = output_hours(change, self.declaration, self.durations, last)
+        affected = output_hours(change, self.declaration, self.durations, last)
         window = self.durations.named(self.declaration.window)
-        self._backlog = self._backlog.with_more(reached, changed, window)
+        self._backlog = self._backlog.with_more(affected, changed, window)
 
     def _every_hour(self) -> Iterable[datetime]:
         """All hours that may have an output, and those that have one: it may be one too many now."""
@@ -237,34 +235,64 @@ class AnalyticStream:
         settled: int = head.position["settled_seq"]
         return settled if self._rests_on_basis(head) and settled <= newest else _NOTHING_YET
 
-    def _staged(
-        self, connection: duckdb.DuckDBPyConnection, head: Entry, newest: int, hours: Sequence[datetime]
+    def _commit(
+        self,
+        transaction: Transaction,
+        connection: duckdb.DuckDBPyConnection,
+        newest: int,
+        hours: Sequence[datetime],
     ) -> Entry | None:
-        left = self._backlog.without(hours)
+        head, left = transaction.head, self._backlog.without(hours)
         settled = newest if not left else self._settled(head, newest)
-        if not hours and newest - head.position["rollup_seq"] < _IDLE_ENTRIES:
-            return None
-        seq = head.seq + 1
-        staging = new_staging_folder(self.log, self.start_of.writer.driver, seq)
         moves, deletes, rows = [], [], 0
-        for hour, table in refresh(connection, self.tiles, self.declaration, self.durations, hours):
-            target = f"{self.name}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
+        staging: Path | None = None
+        for hour, table in self._changed_hours(connection, hours):
+            target = self._place(hour)
             if table.num_rows:
-                name = f"{hour:%Y%m%dT%H}.parquet"
-                # A few rows of 75 columns: zstd and dictionaries would cost three times the time and save nothing.
-                pq.write_table(table, staging / name, compression="snappy", use_dictionary=False)
-                durable_files.sync_file(staging / name)
-                moves.append((str((staging / name).relative_to(self.log.layout.root)), target))
+                staging = staging or transaction.new_staging(self.start_of.writer.driver.instance)
+                path = staging / f"{hour:%Y%m%dT%H}.parquet"
+                # A few rows of 109 columns: zstd and dictionaries would cost three times the time and save nothing.
+                pq.write_table(table, path, compression="snappy", use_dictionary=False)
+                durable_files.sync_file(path)
+                moves.append((str(path.relative_to(self.log.layout.root)), target))
                 rows += table.num_rows
-            elif (self.log.layout.root / target).exists():
+            else:
                 deletes.append(target)
-        entry = self._entry("refresh", newest, settled)
-        return Entry(
-            kind=entry.kind,
-            position=entry.position,
-            writer=entry.writer,
-            details=entry.details,
-            moves=tuple(moves),
-            deletes=tuple(deletes),
-            rows={"written": rows},
+        has_moved_on = newest - head.position["rollup_seq"] >= _IDLE_ENTRIES
+        is_made_anew = not left and not self._rests_on_basis(head)
+        if not (moves or deletes or has_moved_on or is_made_anew):
+            return None
+        draft = self._entry(
+            "refresh", newest, settled, moves=tuple(moves), deletes=tuple(deletes), rows={"written": rows}
         )
+        return transaction.commit(draft, self.start_of.now())
+
+    def _changed_hours(
+        self, connection: duckdb.DuckDBPyConnection, hours: Sequence[datetime]
+    ) -> Iterator[tuple[datetime, pa.Table]]:
+        """The hours whose rows are other than those in their file; without rows: the file has to go."""
+        for hour, table in refresh(connection, self.tiles, self.declaration, self.durations, hours):
+            path = self.log.layout.root / self._place(hour)
+            known = _read(path)
+            if known is None and not table.num_rows and not path.exists():
+                continue
+            if known is None or not table.equals(known):
+                yield hour, table
+
+    def _place(self, hour: datetime) -> str:
+        return f"{self.name}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
+
+
+def _read(path: Path) -> pa.Table | None:
+    """An output file; None where there is none that can be read."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(use_threads=False)
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
+def changed_tiles_of(entry: Entry) -> dict[str, list[datetime]]:
+    """feed -> starts of the tiles that an entry of the rollup changed."""
+    changed: Mapping[str, list[str]] = entry.details.get(CHANGED, {})
+    return {feed: [datetime.fromisoformat(start) for start in starts] for feed, starts in changed.items()}

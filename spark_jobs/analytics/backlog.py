@@ -28,6 +28,9 @@ class Backlog:
     def __bool__(self) -> bool:
         return bool(self.current or self.later)
 
+    def __len__(self) -> int:
+        return len(self.current) + len(self.later)
+
     def with_more(self, reached: Iterable[datetime], changed: Iterable[datetime], window: timedelta) -> "Backlog":
         """`reached`: the hours that changed; `changed`: the starts of the tiles that changed them."""
         direct = set(_hours_of(changed, window))

@@ -106,11 +106,15 @@ def demand_model(durations: Durations) -> str:
         100 * sqrt((1 - r_squared) * models.n * models.vy / (models.n - 4))
             AS model_residual_std_index,
         100 * (b0 + b1 * x1 + b2 * x2 + b3 * x3) AS predicted_bike_demand_index,
-        100 * y AS actual_bike_demand_index,
-        actual_bike_demand_index - predicted_bike_demand_index AS demand_prediction_error
+        100 * outputs.y AS actual_bike_demand_index,
+        actual_bike_demand_index - predicted_bike_demand_index AS demand_prediction_error,
+        100 * a_week_ago.y AS naive_bike_demand_index,
+        actual_bike_demand_index - naive_bike_demand_index AS naive_prediction_error
     FROM outputs
     JOIN moments USING (window_start)
     LEFT JOIN models USING (window_start)
+    LEFT JOIN (SELECT window_start + {interval(LOOKBACK)} AS window_start, y FROM normalized) AS a_week_ago
+        USING (window_start)
     ORDER BY window_start
     """
 
@@ -144,5 +148,7 @@ DECLARATION = Declaration(
         "predicted_bike_demand_index": DOUBLE,
         "actual_bike_demand_index": DOUBLE,
         "demand_prediction_error": DOUBLE,
+        "naive_bike_demand_index": DOUBLE,
+        "naive_prediction_error": DOUBLE,
     },
 )

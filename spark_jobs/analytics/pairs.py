@@ -1,9 +1,12 @@
 # ruff: noqa: S608 - the SQL is made of constants and durations; values are parameters
-"""Demand against weather, pair by pair (analytics.md section 3.5): r, n, 95 % interval and strength, in SQL.
+"""Demand against weather, pair by pair (analytics.md section 3.5): r, n, strength, and 95 % intervals by n and by the
+effective n, in SQL.
 
 The statistics are computed in long form, one row per output row and pair, and laid out as columns at the end: one
 formula to read, and to plan, instead of one per pair.
 """
+
+import pyarrow as pa
 
 from spark_jobs.analytics.declaration import BIGINT, DOUBLE, Columns
 
@@ -22,63 +25,93 @@ def pair_names(demands: tuple[str, ...]) -> list[str]:
 
 def weather_samples(windows: str, *kept: str) -> str:
     """`weather_samples`: each window once per weather element, with its name as `weather`, its value as `x` and the
-    demands, all null where the element is not known."""
-    readings = ", ".join(f"{{weather: '{name}', x: {column}}}" for name, column in WEATHERS.items())
-    known_demands = ", ".join(f"CASE WHEN x IS NOT NULL THEN {y} END AS {demand}" for demand, y in DEMANDS.items())
-    columns = ", ".join(("window_start", *kept))
+    demands, all null where the element is not known.
+
+    `this_x`, `next_x`, `this_bike` and so on are these values of the window and of its successor: the one that starts
+    at its end and has the same `kept`. They are null where there is none or the element is not known in both.
+    """
+    own = ("window_start", *kept)
+    readings = ", ".join(
+        f"{{weather: '{name}', x: w.{column}, x_after: after.{column}}}" for name, column in WEATHERS.items()
+    )
+    # doubles here already: each is added up in the lookbacks of hundreds of windows
+    demands = ", ".join(
+        f"w.{column}::DOUBLE AS {name}, after.{column}::DOUBLE AS {name}_after" for name, column in DEMANDS.items()
+    )
+    known = ", ".join(f"CASE WHEN x IS NOT NULL THEN {name} END AS {name}" for name in DEMANDS)
+    in_both = "CASE WHEN x IS NOT NULL AND x_after IS NOT NULL THEN"
+    known_in_both = ", ".join(
+        f"{in_both} {name} END AS this_{name}, {in_both} {name}_after END AS next_{name}" for name in ("x", *DEMANDS)
+    )
     return f"""
     weather_samples AS (
-        SELECT {columns}, weather, x, {known_demands}
-        FROM (SELECT *, unnest([{readings}], recursive := true) FROM {windows})
+        SELECT {", ".join(own)}, weather, x, {known}, {known_in_both}
+        FROM (
+            SELECT {", ".join(f"w.{name}" for name in own)}, {demands}, unnest([{readings}], recursive := true)
+            FROM {windows} AS w
+            LEFT JOIN {windows} AS after
+                ON after.window_start = w.window_end{"".join(f" AND after.{name} = w.{name}" for name in kept)}
+        )
     )"""
 
 
 def pair_statistics(keys: tuple[str, ...], samples: str, demands: tuple[str, ...]) -> str:
     """`pair_statistics`: per key, a map `pairs` from the pair's name to its statistics.
 
-    `samples` is FROM <outputs> AS o JOIN weather_samples AS w ON <it lies in the output's lookback>.
+    `samples` is FROM <outputs> AS o JOIN weather_samples AS w ON <it is not older than the output's lookback>.
     """
     key = ", ".join(keys)
     output_key = ", ".join(f"o.{name}" for name in keys)
-    # var_pop and covar_pop update mean and centred sum row by row: nothing large is subtracted from something large.
-    aggregates = ", ".join(
-        f"covar_pop({demand}, x) AS {demand}_cov, var_pop({demand}) AS {demand}_var, avg({demand}) AS {demand}_mean"
-        for demand in demands
-    )
-    moments = ", ".join(f"{{demand: '{d}', cov: {d}_cov, var_y: {d}_var, mean_y: {d}_mean}}" for d in demands)
+    series = ("x", *demands)
+    values = ", ".join(series)
+    successions = ", ".join(f"this_{name}, next_{name}" for name in series)
+    correlations = ", ".join(f"r_of({demand}, x) AS {demand}_r" for demand in demands)
+    lagged = ", ".join(f"r_of(next_{name}, this_{name}) AS {name}_lagged_r" for name in series)
+    of_pairs = ", ".join(f"{{demand: '{d}', r: {d}_r, k: x_lagged_r * {d}_lagged_r}}" for d in demands)
     return f"""
-    weather_moments AS (
-        SELECT {output_key}, weather, count(x) AS n, var_pop(x) AS var_x, avg(x) AS mean_x, {aggregates}
-        {samples}
+    samples_looked_back_on AS (
+        SELECT {output_key}, weather, {values}, {successions} {samples} AND w.window_start < o.window_start
+        UNION ALL BY NAME -- the output's own window: its successor is not in the lookback
+        SELECT {output_key}, weather, {values} {samples} AND w.window_start = o.window_start
+    ),
+    weather_correlations AS (
+        SELECT {key}, weather, count(x) AS n, {correlations}, {lagged}
+        FROM samples_looked_back_on
         GROUP BY ALL
     ),
-    pair_moments AS (
-        SELECT *, unnest([{moments}], recursive := true) FROM weather_moments
-    ),
     pair_correlations AS (
-        SELECT {key}, demand || '_' || weather AS pair, n, pearson_r(n, cov, var_x, var_y, mean_x, mean_y) AS r
-        FROM pair_moments
+        SELECT *, demand || '_' || weather AS pair, effective_n(r, n, k) AS effective_n
+        FROM (SELECT {key}, weather, n, unnest([{of_pairs}], recursive := true) FROM weather_correlations)
     ),
     pair_statistics AS (
         SELECT {key}, map(list(pair), list({{
-            r: r, n: n, low: r_ci_low(r, n), high: r_ci_high(r, n), strength: r_strength(r)
+            r: r, n: n, low: r_ci_low(r, n), high: r_ci_high(r, n), strength: r_strength(r),
+            effective_n: effective_n, eff_low: r_ci_low(r, effective_n), eff_high: r_ci_high(r, effective_n)
         }})) AS pairs
         FROM pair_correlations
         GROUP BY ALL
     )"""
 
 
+STATISTICS: dict[str, tuple[str, pa.DataType]] = {
+    "correlation": ("r", DOUBLE),
+    "n": ("n", BIGINT),
+    "ci_low": ("low", DOUBLE),
+    "ci_high": ("high", DOUBLE),
+    "effective_n": ("effective_n", DOUBLE),
+    "eff_ci_low": ("eff_low", DOUBLE),
+    "eff_ci_high": ("eff_high", DOUBLE),
+}
+"""what an output shows of each pair: end of the column's name -> name in `pairs`, type"""
+
+
 def pair_columns(demands: tuple[str, ...]) -> str:
     """The output columns of each pair."""
     return ",\n".join(
-        f"pairs['{p}'].r AS {p}_correlation, pairs['{p}'].n AS {p}_n, "
-        f"pairs['{p}'].low AS {p}_ci_low, pairs['{p}'].high AS {p}_ci_high"
+        ", ".join(f"pairs['{p}'].{field} AS {p}_{ending}" for ending, (field, _) in STATISTICS.items())
         for p in pair_names(demands)
     )
 
 
 def pair_schema(demands: tuple[str, ...]) -> Columns:
-    columns: Columns = {}
-    for p in pair_names(demands):
-        columns |= {f"{p}_correlation": DOUBLE, f"{p}_n": BIGINT, f"{p}_ci_low": DOUBLE, f"{p}_ci_high": DOUBLE}
-    return columns
+    return {f"{p}_{ending}": kind for p in pair_names(demands) for ending, (_, kind) in STATISTICS.items()}

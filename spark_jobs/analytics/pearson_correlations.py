@@ -13,8 +13,7 @@ LOOKBACK_HOURS = (24, 168)
 
 SAMPLES = """
     FROM looking_back AS o
-    JOIN weather_samples AS w
-        ON w.window_start > o.window_start - to_hours(o.lookback_hours) AND w.window_start <= o.window_start
+    JOIN weather_samples AS w ON w.window_start > o.window_start - to_hours(o.lookback_hours)
 """
 
 

@@ -8,6 +8,8 @@ from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, STRIN
 from spark_jobs.rollup.combined_windows import Durations, combined_windows, interval, with_local_calendar
 
 LOOKBACK = timedelta(days=7)
+LONGEST_BREAK_IN_RAIN = timedelta(hours=3)
+"""rain after a longer one is another episode"""
 FEWEST_WET_WINDOWS = 3
 SUBSTITUTION_FROM_TAXI_SHARE_PCT = 60
 
@@ -24,6 +26,13 @@ def rain_against_dry(durations: Durations) -> str:
     WITH {combined_windows(durations)},
     {with_local_calendar("combined_windows")},
     {outputs_of("combined_windows")},
+    windows_since_rain AS (
+        SELECT
+            *,
+            max(window_end) FILTER (has_precipitation)
+                OVER (ORDER BY window_start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS rained_until
+        FROM combined_windows_with_calendar
+    ),
     classes AS ( -- hours of the week
         SELECT
             o.window_start,
@@ -31,12 +40,18 @@ def rain_against_dry(durations: Durations) -> str:
             w.hour_of_day,
             count(*) FILTER (w.has_precipitation) AS wet_n,
             count(*) FILTER (NOT w.has_precipitation) AS dry_n,
+            -- wet windows in which no earlier rain of the lookback goes on
+            count(*) FILTER (w.has_precipitation AND NOT coalesce(
+                w.window_start - rained_until <= {interval(LONGEST_BREAK_IN_RAIN)}
+                    AND rained_until > o.window_end - {interval(LOOKBACK)},
+                false
+            )) AS episodes,
             sum(w.total_bike_rentals) FILTER (w.has_precipitation) AS wet_bikes,
             sum(w.total_bike_rentals) FILTER (NOT w.has_precipitation) AS dry_bikes,
             sum(w.total_taxi_rides) FILTER (w.has_precipitation) AS wet_taxis,
             sum(w.total_taxi_rides) FILTER (NOT w.has_precipitation) AS dry_taxis
         FROM outputs AS o
-        JOIN combined_windows_with_calendar AS w
+        JOIN windows_since_rain AS w
             ON w.window_start > o.window_start - {interval(LOOKBACK)} AND w.window_start <= o.window_start
         GROUP BY ALL
     ),
@@ -46,6 +61,7 @@ def rain_against_dry(durations: Durations) -> str:
             sum(wet_n)::BIGINT AS wet_window_count,
             sum(dry_n)::BIGINT AS dry_window_count,
             coalesce(sum(wet_n) FILTER (dry_n > 0), 0)::BIGINT AS matched_wet_window_count,
+            sum(episodes)::BIGINT AS wet_episode_count,
             sum(wet_bikes) FILTER (dry_n > 0) AS bikes_when_wet,
             sum(wet_n * dry_bikes / nullif(dry_n, 0)) FILTER (wet_n > 0) AS bikes_if_dry,
             sum(wet_taxis) FILTER (dry_n > 0) AS taxis_when_wet,
@@ -71,6 +87,7 @@ def rain_against_dry(durations: Durations) -> str:
         wet_window_count,
         dry_window_count,
         matched_wet_window_count,
+        wet_episode_count,
         {impact("bikes")} AS precip_bike_impact_score,
         {impact("taxis")} AS precip_taxi_boost_score,
         has_precipitation AND taxi_mode_share_pct > {SUBSTITUTION_FROM_TAXI_SHARE_PCT}
@@ -99,6 +116,7 @@ DECLARATION = Declaration(
         "wet_window_count": BIGINT,
         "dry_window_count": BIGINT,
         "matched_wet_window_count": BIGINT,
+        "wet_episode_count": BIGINT,
         "precip_bike_impact_score": DOUBLE,
         "precip_taxi_boost_score": DOUBLE,
         "weather_driven_mode_substitution": BOOLEAN,

@@ -1,5 +1,6 @@
 """The one entrance to the analytics, for live queries, rebuild and tests: output hours in, their tables out."""
 
+import hashlib
 import importlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from spark_jobs.settings import TILE
 from spark_jobs.task_database import query_result
 
 HOUR = timedelta(hours=1)
+_MACROS = {**WEATHER_MACROS, **STATISTICS_MACROS}
 LONGEST_CHUNK = timedelta(days=7)
 """hours computed in one go: as many as the usual lookback, so that a refresh of everything reads each tile twice"""
 LARGEST_GAP = timedelta(hours=3)
@@ -29,11 +31,17 @@ def declaration_of(name: str) -> Declaration:
     return declaration
 
 
+def definition_of(declaration: Declaration, durations: Durations) -> str:
+    """Changes exactly when columns, query or durations do: an output made by another definition is made anew."""
+    told = (str(declaration.schema), declaration.query(durations), sorted(_MACROS.items()), repr(durations))
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
 def analytics_connection() -> duckdb.DuckDBPyConnection:
     """A private in-process database for one query: one thread, bounded memory, nothing on disk."""
     connection = duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "temp_directory": ""})
     connection.execute("SET TimeZone = 'UTC'")
-    for signature, formula in {**WEATHER_MACROS, **STATISTICS_MACROS}.items():
+    for signature, formula in _MACROS.items():
         connection.execute(f"CREATE MACRO {signature} AS {formula}")
     return connection
 

@@ -14,8 +14,7 @@ DEMANDS = ("bike", "taxi")
 SAMPLES = f"""
     FROM outputs AS o
     JOIN weather_samples AS w
-        ON w.temporal_segment = o.temporal_segment
-        AND w.window_start > o.window_start - {interval(LOOKBACK)} AND w.window_start <= o.window_start
+        ON w.temporal_segment = o.temporal_segment AND w.window_start > o.window_start - {interval(LOOKBACK)}
 """
 
 

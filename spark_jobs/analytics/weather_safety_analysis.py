@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from spark_jobs.analytics.combined_columns import outputs_of
 from spark_jobs.analytics.declaration import BIGINT, DOUBLE, INT, STRING, Declaration
+from spark_jobs.analytics.statistics import Z_95_PERCENT
 from spark_jobs.rollup.combined_windows import Durations, floored, interval, live_hours, weather_at_end_of
 
 LOOKBACK = timedelta(days=28)
@@ -59,7 +60,11 @@ def accidents_and_weather(durations: Durations) -> str:
             avg(w.accident_count) AS per_hour,
             count(*) FILTER (w.weather_risk_multiplier = o.weather_risk_multiplier) AS same_weather_hours,
             avg(w.accident_count) FILTER (w.weather_risk_multiplier = o.weather_risk_multiplier)
-                AS per_hour_same_weather
+                AS per_hour_same_weather,
+            sum(w.accident_count) FILTER (w.weather_risk_multiplier = o.weather_risk_multiplier)::BIGINT
+                AS accidents_same_weather,
+            -- of the ratio's logarithm; less than for two separate counts, as the one is part of the other
+            {Z_95_PERCENT} * sqrt(1 / nullif(accidents_same_weather, 0) - 1 / sum(w.accident_count)) AS margin
         FROM outputs AS o
         JOIN mode_hours AS w
             ON w.mode_type = o.mode_type
@@ -98,7 +103,10 @@ def accidents_and_weather(durations: Durations) -> str:
         CASE WHEN weather_risk_multiplier IS NOT NULL THEN same_weather_hours END AS same_weather_hours_28d,
         per_hour_same_weather AS accidents_per_hour_same_weather_28d,
         CASE WHEN same_weather_hours_28d >= {FEWEST_HOURS} THEN per_hour_same_weather / nullif(per_hour, 0) END
-            AS observed_weather_risk_ratio
+            AS observed_weather_risk_ratio,
+        accidents_same_weather AS same_weather_accidents_28d,
+        observed_weather_risk_ratio * exp(-margin) AS observed_weather_risk_ratio_ci_low,
+        observed_weather_risk_ratio * exp(margin) AS observed_weather_risk_ratio_ci_high
     FROM outputs
     JOIN observed USING (window_start, mode_type)
     ORDER BY window_start, mode_type
@@ -135,5 +143,8 @@ DECLARATION = Declaration(
         "same_weather_hours_28d": BIGINT,
         "accidents_per_hour_same_weather_28d": DOUBLE,
         "observed_weather_risk_ratio": DOUBLE,
+        "same_weather_accidents_28d": BIGINT,
+        "observed_weather_risk_ratio_ci_low": DOUBLE,
+        "observed_weather_risk_ratio_ci_high": DOUBLE,
     },
 )

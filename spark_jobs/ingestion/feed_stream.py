@@ -1,64 +1,227 @@
-"""One feed: its messages parsed, valid rows into its dataset, refused ones into its dead letters."""
+"""One feed as a query: its messages parsed, valid rows into its dataset, refused ones into its dead letters.
 
-from collections.abc import Iterator
+Each batch is published once, whatever crashes in between: the publication log says what is there, the query always
+starts where the log stands, and a batch that another writer was faster with is dropped.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
+from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame
+from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import DEAD_LETTERS, Feed
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.ingestion.staging_writer import MANIFEST_SCHEMA, StagedFile, staging_task
-from spark_jobs.kafka.checkpoint import Offsets
-from spark_jobs.kafka.offsets import broker_client, kafka_messages
-from spark_jobs.kafka.query import KafkaStream, Staged, Unread
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.kafka import offsets
+from spark_jobs.kafka.checkpoint import planned_offsets
+from spark_jobs.kafka.lag import OldestUnread, lag_of
+from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker
+from spark_jobs.kafka.query import kafka_messages
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import LOST
+from spark_jobs.publication.log import CommitConflict, PublicationLog, Transaction
+from spark_jobs.publication.reader import DatasetReader
+from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
+from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
 from spark_jobs.runtime.driver import Start, Stream
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import StreamSupervisor
+from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
+from spark_jobs.settings import in_words
 
+log = logging.getLogger(__name__)
+
+LOSS_IS_NEWS_FOR = timedelta(days=1)
 # Below this a batch is one task and so one file per hour: a second task would cost more than it saves.
 _ONE_TASK_UP_TO_ROWS = 20_000
 
 
 def feed_stream(feed: Feed, start: Start) -> Stream:
-    settings, layout = start.settings, start.layout
-
-    def frame(offsets: Offsets) -> DataFrame:
-        return kafka_messages(start.spark, settings.KAFKA_BOOTSTRAP_SERVERS, offsets, settings.MAX_OFFSETS_PER_TRIGGER)
-
-    def stage(unread: Unread) -> Staged:
-        rows = unread.rows.coalesce(1) if unread.most_rows <= _ONE_TASK_UP_TO_ROWS else unread.rows
-        task = staging_task(unread.staging, feed, settings.ACCIDENT_TIME_ZONE, start.now())
-        manifest = rows.mapInArrow(task, MANIFEST_SCHEMA)
-        files = [StagedFile(*file) for file in manifest.collect()]
-        return Staged(
-            moves=list(moves_of(feed, files, unread.staging.relative_to(layout.root), unread.seq)),
-            written=sum(file.rows for file in files if not file.refused),
-            refused=sum(file.rows for file in files if file.refused),
-        )
-
-    record = StreamRecord(feed.name, settings.BATCH_INTERVAL, start.now())
-    stream = KafkaStream(
-        name=feed.name,
-        topics=(settings.topic(feed),),
-        output_dirs=(layout.dataset(feed.name), layout.dead_letters(feed.name)),
-        frame=frame,
-        stage=stage,
-        settings=settings,
-        spark=start.spark,
-        broker=broker_client(settings.KAFKA_BOOTSTRAP_SERVERS),
-        log=PublicationLog(layout, feed.name, step_listener(start.env, feed.name)),
-        checkpoint=Path(settings.CHECKPOINT_BASE_PATH) / feed.name,
-        trigger=settings.BATCH_INTERVAL,
+    """The feed's query, ready to begin."""
+    record = StreamRecord(feed.name, start.settings.BATCH_INTERVAL, start.now())
+    topic = start.settings.topic(feed)
+    stream = FeedStream(
+        feed=feed,
+        topic=topic,
+        start_of=start,
+        log=PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name)),
         record=record,
-        writer=start.writer,
-        now=start.now,
+        broker=offsets.broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
+        oldest_unread=OldestUnread(start.settings.KAFKA_BOOTSTRAP_SERVERS, topic, start.now),
     )
     supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.lease_lost)
-    return Stream(supervisor, stream.lag_watch(), stream.owned_by(supervisor))
+    dataset = Dataset(feed.name, stream.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)
+    return Stream(supervisor, stream.look_at_lag, dataset)
 
 
-def moves_of(feed: Feed, files: list[StagedFile], staging: Path, seq: int) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True)
+class FeedStream:
+    """The query of one feed; `start` is what its supervisor calls for every try."""
+
+    feed: Feed
+    topic: str
+    start_of: Start
+    log: PublicationLog
+    record: StreamRecord
+    broker: AdminClient
+    oldest_unread: OldestUnread
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where each try has a checkpoint of its own."""
+        return Path(self.start_of.settings.CHECKPOINT_BASE_PATH) / self.feed.name
+
+    def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
+        """Recover the dataset, agree with the broker where to read on, and start a query there."""
+        settings = self.start_of.settings
+        start = self._position_to_read_from()[self.topic]["next_offset"]
+        checkpoint = fresh_checkpoint(self.checkpoints, self.start_of.writer.driver.instance)
+
+        def publish(batch: DataFrame, batch_id: int) -> None:
+            with failures.noted(), gate.batch():
+                self._publish(batch, batch_id, checkpoint, start)
+
+        query = (
+            kafka_messages(
+                self.start_of.spark,
+                settings.KAFKA_BOOTSTRAP_SERVERS,
+                {self.topic: start},
+                settings.MAX_OFFSETS_PER_TRIGGER,
+            )
+            .writeStream.queryName(self.feed.name)
+            .option("checkpointLocation", str(checkpoint))
+            .trigger(processingTime=in_words(settings.BATCH_INTERVAL))
+            .foreachBatch(publish)
+            .start()
+        )
+        remove_older(self.checkpoints, kept=checkpoint)
+        return query
+
+    def look_at_lag(self) -> None:
+        """Note how far the log is behind the broker."""
+        head = self.log.head()
+        if head is not None:
+            lag = lag_of(head.position[self.topic]["next_offset"], self._on_broker(), self.oldest_unread)
+            self.record.lag_seen(lag, self.start_of.now())
+
+    def _on_broker(self) -> TopicOnBroker:
+        return offsets.topic_on_broker(self.broker, self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS, self.topic)
+
+    # -- where to start -----------------------------------------------------------------------------------------
+
+    def _position_to_read_from(self) -> Position:
+        topic = self._on_broker()
+        if self.log.recover() is None:
+            self._first_entry(topic)
+        clear_dead_staging(self.log, self.start_of.writer.driver)
+        with self.log.transaction(self.start_of.writer.check) as transaction:
+            head = transaction.head
+            position, lost = offsets.checked_position(head.position, topic, self.start_of.settings.ON_LOST_MESSAGES)
+            if lost:
+                log.warning("%s goes on without %s", self.feed.name, "; ".join(map(str, lost)))
+            if lost or "total" not in head.rows:
+                # A log of v0.1 does not say how many rows it has: who follows it wants to know.
+                head = transaction.commit(self._skip(head, position, lost), self.start_of.now())
+        self.record.lost(self._recently_lost(head.seq))
+        return position
+
+    def _first_entry(self, topic: TopicOnBroker) -> None:
+        layout = self.log.layout
+        refuse_data_without_log(self.log, (layout.dataset(self.feed.name), layout.dead_letters(self.feed.name)))
+        self.log.reached("before the first entry")
+        self.start_of.writer.check()
+        draft = Entry("origin", offsets.origin(topic), rows={"total": 0}, writer=self.start_of.writer.named())
+        end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
+        self.log.begin(draft, self.start_of.now(), end_offsets=end_offsets)
+
+    def _skip(self, head: Entry, position: Position, lost: list[Lost]) -> Entry:
+        total = head.rows["total"] if "total" in head.rows else rows_in(self.log)
+        return Entry(
+            "skip",
+            position,
+            rows={"written": 0, "refused": 0, "total": total},
+            writer=self.start_of.writer.named(),
+            details={LOST: [asdict(one) for one in lost]},
+        )
+
+    def _recently_lost(self, head: int) -> str | None:
+        since = self.start_of.now() - LOSS_IS_NEWS_FOR
+        entries = self.log.since(self.log.oldest_kept() - 1, head) or ()
+        lost = [
+            Lost(**one)
+            for entry in entries
+            if datetime.fromisoformat(entry.at) >= since
+            for one in entry.details.get(LOST, ())
+        ]
+        return "; ".join(map(str, lost)) or None
+
+    # -- a batch ------------------------------------------------------------------------------------------------
+
+    def _publish(self, batch: DataFrame, batch_id: int, checkpoint: Path, query_start: Mapping[str, int]) -> None:
+        began = time.monotonic()
+        end = planned_offsets(checkpoint, batch_id)
+        if end is None:
+            raise StreamFault(
+                f"the checkpoint {checkpoint} was removed while the query runs",
+                "nothing is lost; the query starts again from the log",
+            )
+        planned = planned_offsets(checkpoint, batch_id - 1)
+        start = planned[self.topic] if planned else query_start
+        with self.log.transaction(self.start_of.writer.check) as transaction:
+            known = transaction.head.position[self.topic]["next_offset"]
+            if any(start.get(partition) != offset for partition, offset in known.items()):
+                raise CommitConflict(f"the log of {self.feed.name} is at {known}, this batch starts at {dict(start)}")
+            entry = self._commit(transaction, batch, batch_id, end[self.topic]) if end[self.topic] != known else None
+        rows = entry.rows if entry else {}
+        seconds = time.monotonic() - began
+        self.record.batch_finished(
+            batch_id, seconds, rows.get("written", 0), rows.get("refused", 0), self.start_of.now()
+        )
+        self.log.reached("before Spark's commit")
+
+    def _commit(self, transaction: Transaction, batch: DataFrame, batch_id: int, end: Mapping[str, int]) -> Entry:
+        """Stage the batch, which begins just where the head ends, and bring it in."""
+        settings, head = self.start_of.settings, transaction.head
+        known = head.position[self.topic]
+        most_rows = sum(end.values()) - sum(known["next_offset"].values())
+        staging = transaction.new_staging(self.start_of.writer.driver.instance)
+        rows = batch.coalesce(1) if most_rows <= _ONE_TASK_UP_TO_ROWS else batch
+        task = staging_task(staging, self.feed, settings.ACCIDENT_TIME_ZONE, self.start_of.now())
+        files = [StagedFile(*file) for file in rows.mapInArrow(task, MANIFEST_SCHEMA).collect()]
+        self._refuse_recreated_topic(known["topic_id"])
+        written = sum(file.rows for file in files if not file.refused)
+        draft = Entry(
+            "batch",
+            {self.topic: {**known, "next_offset": dict(sorted(end.items(), key=lambda one: int(one[0])))}},
+            moves=tuple(moves_of(self.feed, files, staging.relative_to(self.log.layout.root), transaction)),
+            rows={
+                "written": written,
+                "refused": sum(file.rows for file in files if file.refused),
+                "total": head.rows["total"] + written,
+            },
+            writer=self.start_of.writer.named(),
+            details={"spark": {"batch_id": batch_id}},
+        )
+        return transaction.commit(draft, self.start_of.now())
+
+    def _refuse_recreated_topic(self, topic_id: str) -> None:
+        """Ask once the rows are read: Spark knows topics by name only, and would go on in a new one's history."""
+        servers = self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS
+        offsets.refuse_other_topic_id(
+            self.topic, topic_id, offsets.topic_id_on_broker(self.broker, servers, self.topic)
+        )
+
+
+def moves_of(
+    feed: Feed, files: Iterable[StagedFile], staging: Path, transaction: Transaction
+) -> Iterator[tuple[str, str]]:
     """Staged file -> its place; the files of one hour are numbered within the entry."""
     count: dict[str, int] = {}
     for file in sorted(files, key=lambda file: file.name):
@@ -66,4 +229,10 @@ def moves_of(feed: Feed, files: list[StagedFile], staging: Path, seq: int) -> It
         folder = f"{home}/{file.folder}"
         number = count.setdefault(folder, 0)
         count[folder] += 1
-        yield str(staging / file.name), f"{folder}/{seq}-{number}.parquet"
+        yield str(staging / file.name), f"{folder}/{transaction.file_name(number)}"
+
+
+def rows_in(dataset_log: PublicationLog) -> int:
+    """Count the rows of a dataset by its files' footers."""
+    increment = DatasetReader(dataset_log.layout.root, dataset_log.dataset).since(None)
+    return 0 if increment is None else sum(pq.read_metadata(file).num_rows for file in increment.files)

@@ -1,14 +1,11 @@
-"""Where a stream stands in Kafka, and where it starts: the log decides, the broker is asked, Spark is told."""
+"""Where a feed stands in Kafka, and where it starts: the log decides, the broker is asked."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription  # type: ignore[attr-defined]
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from spark_jobs.diagnosis import START_OVER, StreamFault
 
@@ -67,7 +64,7 @@ def _described(client: AdminClient, topic: str) -> TopicDescription:
 def _offsets(client: AdminClient, partitions: Sequence[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
     asked = client.list_offsets(
         dict.fromkeys(partitions, spec),
-        isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=_REQUEST_TIMEOUT_S,
     )
     return {partition.partition: future.result().offset for partition, future in asked.items()}
@@ -88,31 +85,38 @@ def _explained(failure: KafkaException, bootstrap_servers: str, topic: str) -> S
     )
 
 
-def origin(topics: Sequence[TopicOnBroker]) -> Position:
+@dataclass(frozen=True)
+class Lost:
+    """Messages that Kafka no longer had when they were to be read: offsets [first, end) of one partition."""
+
+    topic: str
+    partition: str
+    first: int
+    end: int
+
+    def __str__(self) -> str:
+        count, last = self.end - self.first, self.end - 1
+        return f"{count} messages of {self.topic} {self.partition} (offsets {self.first} to {last})"
+
+
+def origin(topic: TopicOnBroker) -> Position:
     """The position of a stream that has read nothing: the first message that each partition keeps."""
-    return position_of(topics, {topic.name: topic.first for topic in topics})
+    return position_of(topic, {str(partition): first for partition, first in sorted(topic.first.items())})
 
 
-def position_of(topics: Sequence[TopicOnBroker], next_offset: Mapping[str, Mapping[int, int]]) -> Position:
-    return {
-        topic.name: {
-            "topic_id": topic.topic_id,
-            "next_offset": {str(partition): next_offset[topic.name][partition] for partition in sorted(topic.first)},
-        }
-        for topic in topics
-    }
+def position_of(topic: TopicOnBroker, next_offset: Mapping[str, int]) -> Position:
+    """A position in the form the log keeps."""
+    return {topic.name: {"topic_id": topic.topic_id, "next_offset": dict(next_offset)}}
 
 
 def checked_position(
-    head: Position, topics: Sequence[TopicOnBroker], on_lost_messages: Literal["stop", "skip"]
-) -> Position:
-    """Where to read on: the log's position, new partitions from their start. StreamFault where Kafka cannot give it."""
-    return {topic.name: _checked_topic(head.get(topic.name), topic, on_lost_messages) for topic in topics}
+    head: Position, topic: TopicOnBroker, on_lost_messages: Literal["stop", "skip"]
+) -> tuple[Position, list[Lost]]:
+    """Where to read on, new partitions from their start, and what is skipped for it.
 
-
-def _checked_topic(
-    known: Mapping[str, Any] | None, topic: TopicOnBroker, on_lost_messages: Literal["stop", "skip"]
-) -> Mapping[str, Any]:
+    Raises: StreamFault where Kafka cannot give it: another topic, a recreated one, or messages that are lost.
+    """
+    known = head.get(topic.name)
     if known is None:
         raise StreamFault(
             f"the log was written from another topic than {topic.name}",
@@ -120,7 +124,7 @@ def _checked_topic(
             retryable=False,
         )
     refuse_other_topic_id(topic.name, known["topic_id"], topic.topic_id)
-    next_offset = {}
+    next_offset, lost = {}, []
     for partition, first in sorted(topic.first.items()):
         reached = known["next_offset"].get(str(partition), first)
         if reached > topic.end[partition]:
@@ -131,12 +135,12 @@ def _checked_topic(
         if reached < first:
             if on_lost_messages == "stop":
                 raise _lost(topic, partition, reached, first)
-            reached = first
-        next_offset[str(partition)] = reached
+            lost.append(Lost(topic.name, str(partition), reached, first))
+        next_offset[str(partition)] = max(reached, first)
     missing = sorted(set(known["next_offset"]) - set(next_offset))
     if missing:
         raise _recreated(topic.name, f"partition {missing[0]}, which was read before, does not exist any more")
-    return {"topic_id": topic.topic_id, "next_offset": next_offset}
+    return position_of(topic, next_offset), lost
 
 
 def refuse_other_topic_id(topic: str, known: str, now: str) -> None:
@@ -159,38 +163,4 @@ def _lost(topic: TopicOnBroker, partition: int, reached: int, first: int) -> Str
         f"{partition} was read to {reached}, the broker keeps {first} and later (its retention was too short)",
         "set ON_LOST_MESSAGES=skip to go on with what is kept, and raise the topic's retention",
         retryable=False,
-    )
-
-
-def end_offsets(position: Position) -> dict[str, dict[str, int]]:
-    """The position in the form of Spark's offsets: topic -> partition -> next offset."""
-    return {topic: dict(state["next_offset"]) for topic, state in position.items()}
-
-
-def kafka_messages(
-    spark: SparkSession, bootstrap_servers: str, start: Mapping[str, Mapping[str, int]], most_per_trigger: int
-) -> DataFrame:
-    """The stream of messages of all topics in `start`, from there on, with the columns that the parsing takes."""
-    messages = (
-        spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap_servers)
-        .option("subscribe", ",".join(sorted(start)))
-        .option("startingOffsets", json.dumps(start))
-        .option("maxOffsetsPerTrigger", most_per_trigger)
-        .option("failOnDataLoss", "true")  # a loss is found and explained by checked_position at the restart
-        .option("kafka.default.api.timeout.ms", 20_000)
-        .option("fetchOffset.numRetries", 1)  # the client itself tries for so long; then the status is to say why
-        .option("kafka.request.timeout.ms", 15_000)
-        .option("kafkaConsumer.pollTimeoutMs", 30_000)
-        # Spark asks the broker for both ends of the partition at every poll. Of 500 records, as by default, that was a
-        # tenth of all CPU in a backlog.
-        .option("kafka.max.poll.records", 5_000)
-        .load()
-    )
-    return messages.select(
-        "value",
-        "topic",
-        F.col("timestamp").alias("kafka_timestamp"),
-        F.col("partition").alias("kafka_partition"),
-        F.col("offset").alias("kafka_offset"),
     )

@@ -12,72 +12,73 @@ from spark_jobs.analytics.refresh import analytics_connection, declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP, Analytic
 from spark_jobs.documents.requests import REBUILD
 from spark_jobs.maintenance.cleanup import CleanUp
-from spark_jobs.maintenance.common_requests import upkeep
+from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.rebuild import Followers, rebuild
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.day_files import DayFiles
+from spark_jobs.rollup.rollup import Rollup
+from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
-from spark_jobs.runtime.driver import Start, utc_now
+from spark_jobs.runtime.driver import Start
 from spark_jobs.runtime.request_queue import Work
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 
 
-def analytics_requests(settings: Settings, writer: Writer, streams: Sequence[Dataset]) -> Mapping[str, Work]:
+def analytics_requests(
+    settings: Settings, writer: Writer, rollup: Rollup, streams: Sequence[Dataset]
+) -> Mapping[str, Work]:
     """In the live job: the analytics that are on follow a rebuild by themselves."""
-    return _requests(settings, writer, streams, lambda: [stream for stream in streams if stream.is_on()])
+    return _requests(settings, writer, rollup, streams, lambda: [stream for stream in streams if stream.is_on()])
 
 
 def analytics_requests_at_rest(settings: Settings, writer: Writer) -> Mapping[str, Work]:
     """Where the job is off: the analytics that are enabled are made to follow here."""
     layout = Layout(Path(settings.ANALYTICS_OUTPUT_PATH))
-    log, tiles = PublicationLog(layout, ROLLUP), DayFiles(layout.dataset(ROLLUP))
-    rollup = Dataset(ROLLUP, log, Path(settings.ANALYTICS_CHECKPOINT_PATH) / ROLLUP)
-    analytics = {analytic: _at_rest(analytic, settings, writer, log, tiles) for analytic in ANALYTICS}
+    log = PublicationLog(layout, ROLLUP)
+    rollup = Rollup.below(log, Path(settings.OUTPUT_BASE_PATH), None, writer, utc_now)
+    dataset = Dataset(ROLLUP, log, Path(settings.ANALYTICS_CHECKPOINT_PATH) / ROLLUP)
+    analytics = {analytic: _at_rest(analytic, settings, writer, rollup) for analytic in ANALYTICS}
     enabled = [stream for analytic, stream in analytics.items() if settings.enabled(analytic)]
-    return _requests(settings, writer, [rollup, *analytics.values()], lambda: enabled)
+    return _requests(settings, writer, rollup, [dataset, *analytics.values()], lambda: enabled)
 
 
 def _requests(
-    settings: Settings, writer: Writer, streams: Sequence[Dataset], followers: Followers
+    settings: Settings, writer: Writer, rollup: Rollup, streams: Sequence[Dataset], followers: Followers
 ) -> Mapping[str, Work]:
     layout, checkpoints = Layout(Path(settings.ANALYTICS_OUTPUT_PATH)), Path(settings.ANALYTICS_CHECKPOINT_PATH)
-    (rollup,) = (stream for stream in streams if stream.name == ROLLUP)
     return {
-        REBUILD: rebuild(settings, writer, rollup, followers, utc_now),
-        **upkeep(CleanUp(settings, layout, checkpoints, streams, writer, utc_now)),
+        REBUILD: rebuild(rollup, followers),
+        **common_requests(CleanUp(settings, layout, checkpoints, streams, writer, utc_now)),
     }
 
 
-def _at_rest(
-    analytic: Analytic, settings: Settings, writer: Writer, rollup: PublicationLog, tiles: DayFiles
-) -> Dataset:
-    layout = Layout(Path(settings.ANALYTICS_OUTPUT_PATH))
+def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rollup) -> Dataset:
+    layout = rollup.log.layout
     no_spark = cast(SparkSession, None)  # only a query needs it, and none is started here
     stream = AnalyticStream(
         declaration=declaration_of(analytic.name),
         durations=Durations.of(settings),
-        start_of=Start(settings, no_spark, layout, writer, utc_now, {}, lambda _sentence: None),
-        rollup=rollup,
-        tiles=tiles,
+        start_of=Start(settings, no_spark, layout, writer, utc_now, {}, lambda _message: None),
+        rollup=rollup.log,
+        tiles=rollup.tiles,
         log=PublicationLog(layout, analytic.name),
         record=StreamRecord(analytic.name, settings.analytics_interval, utc_now()),
     )
-    return Dataset(analytic.name, stream.log, stream.checkpoint, follow=_going_through(stream))
+    return Dataset(analytic.name, stream.log, stream.checkpoints, catch_up_to=_going_through(stream))
 
 
 def _going_through(stream: AnalyticStream) -> Callable[[int], bool]:
     """What the query does at each of its triggers, one go at a time."""
     connections: list[duckdb.DuckDBPyConnection] = []
 
-    def follow(rollup_seq: int) -> bool:
+    def catch_up_to(rollup_seq: int) -> bool:
         if not connections:
             stream.resume()
             connections.append(analytics_connection())
         stream.catch_up(connections[0], 0)
         return stream.has_taken(rollup_seq)
 
-    return follow
+    return catch_up_to

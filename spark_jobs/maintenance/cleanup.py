@@ -2,25 +2,26 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.catalog import ANALYTICS, DEAD_LETTERS, FEEDS, ROLLUP
+from spark_jobs.catalog import DEAD_LETTERS
 from spark_jobs.documents.lease import token_driver
-from spark_jobs.maintenance.cleanup_plan import Checkpoint, Files, Found, Removal, Staging, Token, last_old_entry, plan
+from spark_jobs.maintenance.cleanup_plan import Checkpoint, Files, Found, Removal, Staging, Token, plan
 from spark_jobs.maintenance.start_over import trash_dirs
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.log import Entry
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import Folded, fold
+from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.dataset import Dataset, driver_of_staging
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 from spark_jobs.supervision import driver_processes
 
-_STREAMS = {ROLLUP, *(feed.name for feed in FEEDS), *(analytic.name for analytic in ANALYTICS)}
 _SET_ASIDE = ".set-aside-"
 
 
@@ -37,15 +38,32 @@ class CleanUp:
 
     def work(self, arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         tell("looking at what there is")
+        dry_run = bool(arguments.get("dry_run"))
+        folded = sum(self._folded(stream, dry_run).entries for stream in self.streams)
         removals = plan(self.found(), self.settings, self.now())
         total = sum(removal.found.bytes for removal in removals)
         report = [_line(removal) for removal in removals]
-        if arguments.get("dry_run"):
-            return Outcome(f"dry run: {len(removals)} things would be removed, {total} bytes", report)
+        if dry_run:
+            return Outcome(
+                f"dry run: {len(removals)} things would be removed, {total} bytes, and {folded} log entries folded",
+                report,
+            )
         for number, removal in enumerate(removals):
             tell(f"removing {removal.what} {removal.found.path}", number, len(removals))
             self._remove(removal)
-        return Outcome(f"{len(removals)} things removed, {total} bytes", report)
+        return Outcome(f"{len(removals)} things removed, {total} bytes, and {folded} log entries folded", report)
+
+    def housekeep(self) -> None:
+        """What the job does by itself every hour: fold its logs, and remove what dead drivers left."""
+        for stream in self.streams:
+            self._folded(stream, dry_run=False)
+        found = self.found()
+        for removal in plan(replace(found, checkpoints=(), dead_letters=()), self.settings, self.now()):
+            self._remove(removal)
+
+    def _folded(self, stream: Dataset, dry_run: bool) -> Folded:
+        keep = self.settings
+        return fold(stream.log, keep.KEEP_LOG, keep.KEEP_FOLDED_LOG, self.now(), dry_run)
 
     # -- removing -----------------------------------------------------------------------------------------------
 
@@ -56,16 +74,20 @@ class CleanUp:
                 if not stream.is_on():
                     shutil.rmtree(removal.found.path, ignore_errors=True)
         elif removal.what == "dead letters" and stream is not None:
-            stream.log.publish(self._without(removal.found.files), self.writer.check, self.now)
+            self._publish_without(stream.log, removal.found.files)
         elif removal.found.files:
             for path in removal.found.files:
                 path.unlink(missing_ok=True)
         else:
             shutil.rmtree(removal.found.path, ignore_errors=True)
 
-    def _without(self, files: Iterable[Path]) -> Callable[[Entry], Entry | None]:
+    def _publish_without(self, log: PublicationLog, files: Iterable[Path]) -> None:
         deletes = tuple(str(path.relative_to(self.layout.root)) for path in files)
-        return lambda head: Entry("cleanup", head.position, deletes=deletes, writer=self.writer.named())
+        with log.transaction(self.writer.check) as transaction:
+            head = transaction.head
+            rows = {name: total for name, total in head.rows.items() if name == "total"}
+            draft = Entry("cleanup", head.position, deletes=deletes, rows=rows, writer=self.writer.named())
+            transaction.commit(draft, self.now())
 
     def _stream(self, name: str) -> Dataset | None:
         return next((stream for stream in self.streams if stream.name == name), None)
@@ -81,25 +103,17 @@ class CleanUp:
             answers=[_file(path) for path in _there(self.layout.answers.glob("*.json"))],
             written_aside=[_file(path) for path in _there(self.write_temp())],
             dead_letters=list(self._dead_letters()),
-            old_entries=[(stream.name, self._old_entries(stream)) for stream in self.streams],
+            markers=[_folder(folder) for folder in _folders(self.layout.root / "_applied")],
             half_removed=[_folder(folder) for folder in trash_dirs(self.layout, self.checkpoints)],
         )
 
     def _found_checkpoints(self) -> Iterator[Checkpoint]:
+        """Those of our own streams, by the names of their folders: nothing else there is ours to remove."""
         for folder in _folders(self.checkpoints):
             name, aside, _ = folder.name.partition(_SET_ASIDE)
-            is_ours_aside = bool(aside) and name in _STREAMS
-            if not is_ours_aside and not (folder / "metadata").is_file() and not (folder / "offsets").is_dir():
-                continue  # not Spark's: whatever it is, it is not ours to remove
             stream = self._stream(name)
-            yield Checkpoint(
-                _folder(folder),
-                name,
-                is_known=name in _STREAMS,
-                is_on=stream is not None and stream.is_on(),
-                is_ours=stream is not None,
-                is_set_aside=is_ours_aside,
-            )
+            if stream is not None:
+                yield Checkpoint(_folder(folder), name, is_on=stream.is_on(), is_set_aside=bool(aside))
 
     def _staging(self) -> Iterator[Staging]:
         tokens = self._token_instances()
@@ -124,7 +138,7 @@ class CleanUp:
 
     def write_temp(self) -> Iterator[Path]:
         """What a kill between writing a document aside and putting it in its place has left."""
-        for folder in (self.layout.control, self.layout.root / "_log", self.layout.root / "_applied"):
+        for folder in (self.layout.control, self.layout.root / "_log"):
             yield from folder.rglob(".*.tmp")
 
     def _dead_letters(self) -> Iterator[tuple[str, datetime, Files]]:
@@ -132,16 +146,6 @@ class CleanUp:
             day = _day(folder.name.removeprefix("date="))
             if self._stream(folder.parent.name) is not None and day is not None:
                 yield folder.parent.name, day, _files(folder, folder.glob("*.parquet"))
-
-    def _old_entries(self, stream: Dataset) -> Files:
-        folder, seqs = self.layout.log(stream.name), sorted(stream.log.seqs())
-        keep = self.settings
-
-        def at(seq: int) -> datetime:
-            return datetime.fromisoformat(stream.log.entry(seq).at)
-
-        last = last_old_entry(seqs, at, keep.KEEP_LOG, keep.KEEP_LOG_ENTRIES, self.now())
-        return _files(folder, stream.log.old_documents(last) if last else [])
 
 
 def _line(removal: Removal) -> dict[str, Any]:

@@ -4,7 +4,7 @@ The rule behind all rules: the publication logs say where each stream stands, an
 person may still need goes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,8 +12,6 @@ from pathlib import Path
 from spark_jobs.settings import Settings, in_words
 
 NEWEST_TOKENS = 20
-UNKNOWN_AT_REST = timedelta(hours=1)
-"""a checkpoint without a stream may be somebody else's: only one that nobody writes to goes"""
 WRITTEN_ASIDE_AT_REST = timedelta(days=1)
 
 
@@ -33,11 +31,11 @@ class Checkpoint:
     found: Files
     stream: str
     """as the folder's name says"""
-    is_known: bool
     is_on: bool = False
     is_ours: bool = True
     """a stream of this job"""
     is_set_aside: bool = False
+    """by v0.1"""
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,8 @@ class Found:
     written_aside: Sequence[Files] = ()
     dead_letters: Sequence[tuple[str, datetime, Files]] = ()
     """feed, day refused, the files of that day"""
-    old_entries: Sequence[tuple[str, Files]] = ()
-    """stream, its entries and markers before the first that is kept"""
+    markers: Sequence[Files] = ()
+    """what v0.1 noted of applied entries, and nobody reads any more"""
     half_removed: Sequence[Files] = ()
 
 
@@ -86,9 +84,9 @@ def plan(found: Found, settings: Settings, now: datetime) -> list[Removal]:
         *_checkpoints(found.checkpoints, settings.KEEP_CHECKPOINTS, now),
         *_staging(found.staging, settings.KEEP_LOG, now),
         *_dead_letters(found.dead_letters, settings.KEEP_DEAD_LETTERS, now),
-        *_old_entries(found.old_entries, settings),
+        *(Removal("markers of v0.1", files, "nobody reads them any more") for files in found.markers),
         *_tokens(found.tokens),
-        *_older("answer", found.answers, settings.KEEP_LOG, now),
+        *_older("answer", found.answers, settings.KEEP_FOLDED_LOG, now),
         *_older("half-written document", found.written_aside, WRITTEN_ASIDE_AT_REST, now),
         *(Removal("rest of a removal", files, "a removal was cut short") for files in found.half_removed),
     ]
@@ -99,9 +97,7 @@ def _checkpoints(checkpoints: Sequence[Checkpoint], kept: timedelta, now: dateti
         at_rest = now - one.found.touched
         if one.is_set_aside:
             yield Removal("checkpoint", one.found, f"set aside: {one.stream} went on from its log without it")
-        elif not one.is_known and at_rest >= UNKNOWN_AT_REST:
-            yield Removal("checkpoint", one.found, f"no stream is called {one.stream}")
-        elif one.is_known and one.is_ours and not one.is_on and at_rest >= kept:
+        elif one.is_ours and not one.is_on and at_rest >= kept:
             why = f"{one.stream} is off, and was last at work {at_rest.days} days ago"
             yield Removal("checkpoint", one.found, why, one.stream)
 
@@ -124,11 +120,6 @@ def _dead_letters(
             yield Removal("dead letters", files, f"refused more than {in_words(kept)} ago", feed)
 
 
-def _old_entries(old: Sequence[tuple[str, Files]], settings: Settings) -> Iterator[Removal]:
-    why = f"older than {in_words(settings.KEEP_LOG)} and not of the newest {settings.KEEP_LOG_ENTRIES}"
-    yield from (Removal("log entries", files, why, stream) for stream, files in old if files.files)
-
-
 def _tokens(tokens: Sequence[Token]) -> Iterator[Removal]:
     newest = max((token.number for token in tokens), default=0)
     for token in tokens:
@@ -139,21 +130,3 @@ def _tokens(tokens: Sequence[Token]) -> Iterator[Removal]:
 
 def _older(what: str, files: Sequence[Files], kept: timedelta, now: datetime) -> Iterator[Removal]:
     yield from (Removal(what, one, f"older than {in_words(kept)}") for one in files if now - one.touched >= kept)
-
-
-def last_old_entry(
-    seqs: Sequence[int], at: Callable[[int], datetime], kept: timedelta, newest_kept: int, now: datetime
-) -> int:
-    """The last entry that need not be kept, 0 where there is none; `seqs` are the log's, sorted.
-
-    Entries are numbered in time, so a few looks find the first young one.
-    """
-    old = [seq for seq in seqs if 0 < seq <= seqs[-1] - newest_kept]
-    first, end = 0, len(old)
-    while first < end:
-        middle = (first + end) // 2
-        if now - at(old[middle]) >= kept:
-            first = middle + 1
-        else:
-            end = middle
-    return old[first - 1] if first else 0

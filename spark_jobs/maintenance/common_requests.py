@@ -8,6 +8,7 @@ from spark_jobs.maintenance.start_over import reset, start_over
 from spark_jobs.runtime.request_queue import Work
 
 
-def upkeep(clean_up: CleanUp) -> Mapping[str, Work]:
+def common_requests(clean_up: CleanUp) -> Mapping[str, Work]:
+    """Request kind -> what does it."""
     streams = clean_up.streams
     return {CLEANUP: clean_up.work, RESET: reset(streams), START_OVER: start_over(streams)}

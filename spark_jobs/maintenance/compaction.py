@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.log import Entry
-from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.log import Transaction
+from spark_jobs.runtime.dataset import Dataset, request_instance
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
@@ -147,10 +149,17 @@ def _coming(name: str) -> tuple[tuple[int, str], ...]:
 
 def compact(feed: Dataset, folder: ClosedFolder, writer: Writer, now: Callable[[], datetime]) -> Compacted | None:
     """Make the folder's files one; None where the folder is left as it is."""
-    staging = feed.request_staging(writer)
-    feed.log.recover()  # an entry that promises what lies in staging is applied before that is removed
-    shutil.rmtree(staging, ignore_errors=True)
+    staging = feed.log.layout.staging(feed.name) / request_instance(writer) / f"merged-{token_hex(4)}"
     staging.mkdir(parents=True)
+    try:
+        return _compacted_in(staging, feed, folder, writer, now)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _compacted_in(
+    staging: Path, feed: Dataset, folder: ClosedFolder, writer: Writer, now: Callable[[], datetime]
+) -> Compacted | None:
     staged = staging / "merged.parquet"
     try:
         before = sum(file.stat().st_size for file in folder.files)
@@ -161,34 +170,29 @@ def compact(feed: Dataset, folder: ClosedFolder, writer: Writer, now: Callable[[
         log.warning("%s is not compacted: its files have different columns", folder.path)
         return None
     after = staged.stat().st_size
-    entry = feed.log.publish(_swap(feed, folder, staged, rows, writer), writer.check, now)
-    shutil.rmtree(staging, ignore_errors=True)
-    return None if entry is None else Compacted(feed.name, len(folder.files), rows, before - after)
-
-
-def _swap(
-    feed: Dataset, folder: ClosedFolder, staged: Path, rows: int, writer: Writer
-) -> Callable[[Entry], Entry | None]:
-    root = feed.log.layout.root
-
-    def stage(head: Entry) -> Entry | None:
-        """Called under the lock: the entry, if the folder still holds just what was merged."""
+    with feed.log.transaction(writer.check) as transaction:
         names = {path.name for path in folder.files}
         if {path.name for path in folder.path.glob("*.parquet")} != names:
-            return None
-        # No other entry has this number, but files may have been brought along by hand.
-        free = next(name for n in count() if (name := f"{head.seq + 1}-{n}.parquet") not in names)
-        target = folder.path.relative_to(root) / free
-        return Entry(
-            kind="compaction",
-            position=head.position,
-            moves=((str(staged.relative_to(root)), str(target)),),
-            deletes=tuple(str(path.relative_to(root)) for path in folder.files),
-            writer=writer.named(),
-            details={"compacted": {"files": len(folder.files), "rows": rows}},
-        )
+            return None  # a file came meanwhile: the next run merges it too
+        transaction.commit(_swap(transaction, folder, staged, rows, writer), now())
+    return Compacted(feed.name, len(folder.files), rows, before - after)
 
-    return stage
+
+def _swap(transaction: Transaction, folder: ClosedFolder, staged: Path, rows: int, writer: Writer) -> Entry:
+    root, head = transaction.log.layout.root, transaction.head
+    # No other entry has this number, but files may have been brought along by hand.
+    names = {path.name for path in folder.files}
+    free = next(name for number in count() if (name := transaction.file_name(number)) not in names)
+    target = folder.path.relative_to(root) / free
+    return Entry(
+        kind="compaction",
+        position=head.position,
+        moves=((str(staged.relative_to(root)), str(target)),),
+        deletes=tuple(str(path.relative_to(root)) for path in folder.files),
+        rows={name: total for name, total in head.rows.items() if name == "total"},
+        writer=writer.named(),
+        details={"compacted": {"files": len(folder.files), "rows": rows}},
+    )
 
 
 def merged(files: Sequence[Path], target: Path) -> int | None:

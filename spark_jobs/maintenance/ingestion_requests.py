@@ -6,22 +6,23 @@ from pathlib import Path
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.requests import COMPACTION
 from spark_jobs.maintenance.cleanup import CleanUp
-from spark_jobs.maintenance.common_requests import upkeep
+from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.compaction import compaction
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
+from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
-from spark_jobs.runtime.driver import utc_now
 from spark_jobs.runtime.request_queue import Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 
 
 def ingestion_requests(settings: Settings, writer: Writer, feeds: Sequence[Dataset]) -> Mapping[str, Work]:
+    """Request kind -> what does it."""
     layout, checkpoints = Layout(Path(settings.OUTPUT_BASE_PATH)), Path(settings.CHECKPOINT_BASE_PATH)
     return {
         COMPACTION: compaction(settings, writer, feeds, utc_now),
-        **upkeep(CleanUp(settings, layout, checkpoints, feeds, writer, utc_now)),
+        **common_requests(CleanUp(settings, layout, checkpoints, feeds, writer, utc_now)),
     }
 
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from spark_jobs.catalog import ROLLUP
@@ -21,13 +22,13 @@ def reset(streams: Sequence[Dataset]) -> Work:
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         stream = named(streams, arguments.get("stream"))
-        report = sizes([stream.checkpoint], "checkpoint", "asked for: it starts again from its log")
+        report = sizes([stream.checkpoints], "checkpoint", "asked for: it starts again from its log")
         if arguments.get("dry_run"):
             return Outcome(f"dry run: {stream.name} would be stopped, lose its checkpoint and start again", report)
         tell(f"waiting for {stream.name} to finish its batch")
         with stream.paused():
             tell(f"removing the checkpoint of {stream.name}")
-            remove(stream.log.layout.root, [stream.checkpoint])
+            remove(stream.log.layout.root, [stream.checkpoints])
         return Outcome(f"the checkpoint of {stream.name} was removed; it goes on where its log stands", report)
 
     return work
@@ -50,7 +51,7 @@ def start_over(streams: Sequence[Dataset]) -> Work:
                 at_rest.enter_context(other.paused())
             tell(f"removing all of {stream.name}")
             remove(stream.log.layout.root, all_paths(stream))
-            stream.log.look_again()
+            stream.log.forget()
         return Outcome(f"{stream.name} starts over: {_what_now(stream.name)}", report)
 
     return work
@@ -58,8 +59,8 @@ def start_over(streams: Sequence[Dataset]) -> Work:
 
 def _what_now(name: str) -> str:
     if name == ROLLUP:
-        return "it reads what Kafka still keeps; an analytics_rebuild brings back what was ingested before"
-    return "it makes again what Kafka, or for an analytic the rollup, still keeps"
+        return "it is made again from all that was ingested"
+    return "a feed reads what Kafka still keeps, an analytic is made again from the rollup"
 
 
 def named(streams: Sequence[Dataset], name: object) -> Dataset:
@@ -78,25 +79,27 @@ def all_paths(stream: Dataset) -> list[Path]:
     layout = stream.log.layout
     return [
         layout.log(stream.name),
-        layout.applied(stream.name),
+        layout.applied(stream.name),  # v0.1 kept its markers there
         *stream.output_dirs,
         layout.staging(stream.name),
-        stream.checkpoint,
+        stream.checkpoints,
     ]
 
 
 def remove(root: Path, folders: Iterable[Path]) -> list[Path]:
-    """Remove each folder that is there, each as a whole: first renamed away, then taken apart."""
+    """Remove each folder that is there: first all are renamed away, in their order, then they are taken apart."""
     removed = [folder for folder in folders if folder.exists()]
+    trash = []
     for folder in removed:
         # A checkpoint may lie on another file system than the outputs: it is renamed where it is.
-        grave = (root if folder.is_relative_to(root) else folder.parent) / REMOVED / folder.name
-        shutil.rmtree(grave, ignore_errors=True)
-        grave.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(grave)
-        shutil.rmtree(grave)
-        if not any(grave.parent.iterdir()):
-            grave.parent.rmdir()
+        away = (root if folder.is_relative_to(root) else folder.parent) / REMOVED / f"{folder.name}-{token_hex(4)}"
+        away.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(away)
+        trash.append(away)
+    for away in trash:
+        shutil.rmtree(away)
+        if not any(away.parent.iterdir()):
+            away.parent.rmdir()
     return removed
 
 

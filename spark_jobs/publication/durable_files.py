@@ -52,12 +52,21 @@ def write_temp(path: Path, content: bytes, durable: bool = True) -> Path:
 
 def move(source: Path, target: Path) -> bool:
     """Move a file within the file system; False where the source is gone, so that repeating it is harmless."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     try:
         source.rename(target)
     except FileNotFoundError:
         return False
     return True
+
+
+def make_folder(folder: Path) -> None:
+    """Create the folder and its parents, each durably in the one above."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def link(path: Path, second: Path) -> None:

@@ -2,61 +2,47 @@
 
 An entry is the commit point. It names the staged files to move in, the files to delete and the new position; whoever
 finds it unapplied applies it, so a crash, a second driver or a woken one all lead to the same content
-(`docs/decisions/0001-publication-log.md`). Readers need none of this: `<dataset>/**/*.parquet` holds each row once.
+(docs/decisions/0001-publication-log.md). Readers need none of this: `<dataset>/**/*.parquet` holds each row once, and
+who wants only what is new follows the log (`reader`).
 """
 
 import json
+import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
+from spark_jobs.publication.entry import SCHEMA_VERSION, Entry, decode_entry, encode_entry, origin_id
 
-SCHEMA_VERSION = 1
 _NAME_DIGITS = 20
 _HOLDING = ".going-"
+_FOLDED_MEANWHILE = 5
+"""tries to list entries while the owner folds some of them"""
 
 
 class LogDamaged(RuntimeError):
     """The log and the files below its root contradict each other; a person has to look."""
 
 
+class CommitConflict(RuntimeError):
+    """Another writer was faster: what was staged is dropped, and the log says where to go on. No failure."""
+
+
 @dataclass(frozen=True)
-class Entry:
-    """One step of a dataset: files in, files out, and the position reached. Paths are relative to the root."""
+class Origin:
+    """The log as such: one that was started over has another."""
 
-    kind: str
-    """origin, batch, refresh; compaction, cleanup, rebuild: what a request did"""
-    position: Mapping[str, Any]
-    """feeds and rollup: topic -> {topic_id, next_offset: {partition: offset}}; analytics: {rollup_seq}"""
-    moves: tuple[tuple[str, str], ...] = ()
-    deletes: tuple[str, ...] = ()
-    rows: Mapping[str, int] = field(default_factory=dict)
-    writer: Mapping[str, Any] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """what else the kind records: spark, changed, durations"""
-    seq: int = -1
-    at: str = ""
-
-
-def entry_json(entry: Entry) -> bytes:
-    document = {"schema_version": SCHEMA_VERSION, **asdict(entry)}
-    document.update(document.pop("details"))
-    return json.dumps(document).encode()
-
-
-def entry_from_json(content: bytes) -> Entry:
-    document = json.loads(content)
-    known = {name: document.pop(name) for name in Entry.__dataclass_fields__ if name in document}
-    document.pop("schema_version")
-    known["moves"] = tuple((source, target) for source, target in known["moves"])
-    known["deletes"] = tuple(known["deletes"])
-    return Entry(**known, details=document)
+    id: str
+    entry: Entry
+    identity: tuple[int, int, int]
+    """of the file, so that a look is one `stat`"""
 
 
 class PublicationLog:
@@ -66,63 +52,171 @@ class PublicationLog:
         self.layout = layout
         self.dataset = dataset
         self.lock = threading.RLock()
-        """held while publishing: batches and requests of one process take turns"""
+        """held by a transaction: batches and requests of one process take turns. No reader takes it."""
         self.reached = reached
-        self._head: Entry | None = None
+        self._known: tuple[Origin, Entry] | None = None
+
+    # -- reading: no lock, a few `stat`s ------------------------------------------------------------------------
+
+    def origin(self) -> Origin | None:
+        """The log's first entry and id; None before it, or where the log was removed."""
+        path = self.path(0)
+        known = self._known[0] if self._known else None
+        try:
+            found = path.stat()
+            identity = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if known is not None and known.identity == identity:
+                return known
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        entry = self._decoded(path, content)
+        return Origin(origin_id(content), entry, identity)
 
     def head(self) -> Entry | None:
-        """The newest entry, or None before the origin. Costs one look-up per new entry, not a listing."""
-        with self.lock:
-            if self._head is None:
-                newest = max(self.seqs(), default=None)
-                self._head = None if newest is None else self.entry(newest)
-            elif not self._path(self._head.seq).exists():
-                gone = self._path(self._head.seq)
-                self._head = None  # what is there by the next try counts: it may be restored
+        """The newest entry, or None before the origin. LogDamaged where it was there and is gone."""
+        origin = self.origin()
+        known = self._known if self._known and origin and self._known[0].id == origin.id else None
+        if known is not None and self.path(known[1].seq).exists():
+            newest = known[1]
+        else:
+            seq = max(self.seqs(), default=None)
+            if seq is None and self._known is not None:
+                gone = self.path(self._known[1].seq)
+                self._known = None  # what is there by the next try counts: it may be restored
                 raise LogDamaged(f"{gone} is gone: the log was removed while the job runs")
-            while self._head is not None and self._path(self._head.seq + 1).exists():
-                self._head = self.entry(self._head.seq + 1)
-            return self._head
+            if seq is None:
+                return None
+            newest = self.entry(seq)
+        while self.path(newest.seq + 1).exists():
+            newest = self.entry(newest.seq + 1)
+        if origin is None:
+            raise LogDamaged(f"{self.path(0)} is gone: the log has lost its first entry")
+        self._known = (origin, newest)
+        return newest
 
     def seqs(self) -> Iterator[int]:
+        """The numbers of the entries that are there, in no order. Lists the folder."""
         folder = self.layout.log(self.dataset)
         if folder.is_dir():
             yield from (int(path.stem) for path in folder.glob("[0-9]*.json"))
 
     def entry(self, seq: int) -> Entry:
-        path = self._path(seq)
+        """One entry. FileNotFoundError where it is not kept, LogDamaged where it is none."""
+        return self._decoded(self.path(seq), self.path(seq).read_bytes())
+
+    def since(self, after: int, up_to: int) -> list[Entry] | None:
+        """The entries after `after` up to `up_to`, in order, older ones folded; None where they are not kept any more.
+
+        The first may be folded and begin before: what it tells of is then told once more.
+        """
+        for _ in range(_FOLDED_MEANWHILE):
+            folded = sorted(seq for seq in self._folded_seqs() if seq > after)
+            floor = max([after, *folded])
+            try:
+                entries = [self.folded(seq) for seq in folded if seq <= up_to]
+                entries += [self.entry(seq) for seq in range(floor + 1, up_to + 1)]
+            except FileNotFoundError:
+                continue  # folded just now
+            is_complete = not entries or entries[0].first_seq <= after + 1
+            return entries if is_complete else None
+        return None
+
+    def oldest_kept(self) -> int:
+        """The first entry after the origin that is kept, folded or not."""
+        folded = min(self._folded_seqs(), default=None)
+        if folded is not None:
+            return self.folded(folded).first_seq
+        return min((seq for seq in self.seqs() if seq > 0), default=1)
+
+    def folded(self, last: int) -> Entry:
+        """The entry that stands for all of an hour, by the last of them."""
+        path = self.folded_path(last)
+        return self._decoded(path, path.read_bytes())
+
+    def folded_up_to(self) -> int:
+        """The newest entry that was folded, and may have been removed; 0 where none was."""
+        return max(self._folded_seqs(), default=0)
+
+    def _folded_seqs(self) -> Iterator[int]:
+        folder = self.folded_path(0).parent
+        if folder.is_dir():
+            yield from (int(path.stem) for path in folder.glob("[0-9]*.json"))
+
+    def applied_up_to(self) -> int:
+        """The newest entry whose files are in place; -1 before the origin.
+
+        Only the head can wait to be applied, since it is declared once all before it are. A document that is lost,
+        older or not readable therefore means the entry before the head.
+        """
+        head = self.head()
+        if head is None:
+            return -1
         try:
-            return entry_from_json(path.read_bytes())
-        except (ValueError, KeyError, TypeError, AttributeError) as odd:
-            raise LogDamaged(f"{path} is no log entry ({odd}): it was changed by hand, or the disk lost it") from odd
+            document = json.loads(self.applied_path.read_bytes())
+            is_ours = document["log"] == self.origin_of(head).id
+            return head.seq if is_ours and document["up_to"] == head.seq else head.seq - 1
+        except (OSError, ValueError, KeyError, TypeError):
+            return head.seq - 1
+
+    def origin_of(self, _head: Entry) -> Origin:
+        """The origin of a log that has a head."""
+        origin = self.origin()
+        if origin is None:
+            raise LogDamaged(f"{self.path(0)} is gone: the log has lost its first entry")
+        return origin
+
+    # -- writing ------------------------------------------------------------------------------------------------
 
     def recover(self) -> Entry | None:
         """The newest entry, applied: what a crash left half done is finished here."""
-        head = self.head()
-        if head is not None and not self.is_applied(head.seq):
-            self.apply(head)
-        return head
+        with self.lock:
+            head = self.head()
+            if head is not None and self.applied_up_to() < head.seq:
+                self._apply(head)
+            return head
 
-    def declare(self, entry: Entry, after: Entry | None, now: datetime) -> Entry | None:
-        """Make `entry` the next one after `after`; None where another writer was faster."""
-        seq = 0 if after is None else after.seq + 1
-        numbered = replace(entry, seq=seq, at=now.astimezone(UTC).isoformat())
-        if not durable_files.create_if_absent(self._path(numbered.seq), entry_json(numbered)):
+    @contextmanager
+    def transaction(self, check_writer: Callable[[], None]) -> Iterator["Transaction"]:
+        """Lock, recover, and hand out the head to commit after. `check_writer` raises where we may not write any more.
+
+        Raises: LogDamaged where there is no log.
+        """
+        with self.lock:
+            head = self.recover()
+            if head is None:
+                raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
+            self.reached("staging")
+            yield Transaction(self, head, check_writer)
+
+    def begin(self, draft: Entry, now: datetime, **origin: Any) -> Entry:
+        """Declare the first entry, or find the one that another writer declared first; the head, applied."""
+        with self.lock:
+            details = {**draft.details, "origin": {"id": secrets.token_hex(8), **origin}}
+            declared = self._declare(replace(draft, details=details), 0, now)
+            if declared is not None:
+                self._apply(declared)
+            head = self.recover()
+            assert head is not None
+            return head
+
+    def forget(self) -> None:
+        """Begin with what is on disk: the log was started over."""
+        self._known = None
+
+    def _declare(self, draft: Entry, seq: int, now: datetime) -> Entry | None:
+        """Make `draft` the entry of that number; None where another writer was faster."""
+        entry = replace(draft, seq=seq, at=now.astimezone(UTC).isoformat())
+        if not durable_files.create_if_absent(self.path(seq), encode_entry(entry)):
             return None
-        self._head = numbered
+        if 0 < seq <= self.folded_up_to():
+            # We slept for so long that this number was used, folded and removed: it is never free again.
+            self.path(seq).unlink(missing_ok=True)
+            return None
         self.reached("declared")
-        return numbered
+        return entry
 
-    def declare_origin(self, entry: Entry, now: datetime) -> Entry:
-        """The dataset's first entry: `entry`, or the one that another writer made first."""
-        declared = self.declare(entry, None, now)
-        if declared is not None:
-            self.apply(declared)
-        origin = declared or self.recover()
-        assert origin is not None
-        return origin
-
-    def apply(self, entry: Entry) -> None:
+    def _apply(self, entry: Entry) -> None:
         """Move and delete what the entry says. Safe to repeat, and to run in two processes at once."""
         going = [self.layout.root / path for path in entry.deletes]
         holding = self._hold(entry)
@@ -134,7 +228,7 @@ class PublicationLog:
                 self._check_moved_before(entry, target)
             folders.add((self.layout.root / target).parent)
         self.reached("moved")
-        if self.is_applied(entry.seq):
+        if not self._is_head(entry):
             shutil.rmtree(holding, ignore_errors=True)
             return  # applied by another process while we slept: a path deleted then may hold newer data now
         # Nothing but the removals until the last of them: after a compaction rows are there twice meanwhile.
@@ -144,9 +238,17 @@ class PublicationLog:
         shutil.rmtree(holding, ignore_errors=True)
         for folder in folders:
             durable_files.sync_folder(folder)
-        marker = {"schema_version": SCHEMA_VERSION, "seq": entry.seq, "at": entry.at, **entry.details}
-        durable_files.create_if_absent(self.applied_path(entry.seq), json.dumps(marker).encode())
+        self._note_applied(entry)
         self.reached("applied")
+
+    def _note_applied(self, entry: Entry) -> None:
+        """Not synced: a power cut that loses it has the head applied once more."""
+        origin = self.origin()
+        document = {"schema_version": SCHEMA_VERSION, "log": origin.id if origin else "", "up_to": entry.seq}
+        durable_files.replace(self.applied_path, json.dumps(document).encode(), durable=False)
+
+    def _is_head(self, entry: Entry) -> bool:
+        return not self.path(entry.seq + 1).exists() and self.path(entry.seq).exists()
 
     def _hold(self, entry: Entry) -> Path:
         """Give the files that go a second name, where new ones come in their place.
@@ -160,66 +262,74 @@ class PublicationLog:
                 durable_files.link(self.layout.root / path, holding / str(number))
         return holding
 
-    def publish(
-        self,
-        stage: Callable[[Entry], Entry | None],
-        check_writer: Callable[[], None],
-        now: Callable[[], datetime],
-    ) -> Entry | None:
-        """Bring staged files in, exactly once.
-
-        `stage` gets the head and returns the entry to declare after it, or None where the head holds it all. It is
-        called again where another writer was faster. `check_writer` raises where this process may not write any more.
-        """
-        with self.lock:
-            while True:
-                head = self.recover()
-                if head is None:
-                    raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
-                self.reached("staging")
-                draft = stage(head)
-                if draft is None:
-                    return None
-                check_writer()
-                self.reached("staged")
-                declared = self.declare(draft, head, now())
-                if declared is not None:
-                    self.apply(declared)
-                    return declared
-
-    def is_applied(self, seq: int) -> bool:
-        """Whether the entry's files are in place. One that was cleaned up is: only the head can wait to be applied."""
-        return self.applied_path(seq).exists() or not self._path(seq).exists()
-
-    def old_documents(self, up_to: int) -> list[Path]:
-        """Entries and markers 1 to `up_to`, in the order in which they may be removed.
-
-        Entry 0 stays, it names the log, and so does the head. An entry goes before its marker: what has neither counts
-        as applied, what has an entry only does not.
-        """
-        with self.lock:
-            head = self.recover()
-        last = -1 if head is None else min(up_to, head.seq - 1)
-        folders = (self.layout.log(self.dataset), self.layout.applied(self.dataset))
-        return [path for folder in folders for path in folder.glob("[0-9]*.json") if 0 < int(path.stem) <= last]
-
-    def look_again(self) -> None:
-        """Begin with what is on disk: the log was started over."""
-        with self.lock:
-            self._head = None
-
     def _check_moved_before(self, entry: Entry, target: str) -> None:
         # Another process may have applied the entry, and later ones may have replaced its files, while we slept.
-        if (self.layout.root / target).exists() or self.is_applied(entry.seq):
+        if (self.layout.root / target).exists() or not self._is_head(entry):
             return
         raise LogDamaged(
-            f"{self._path(entry.seq)} promises {target}, but neither that file nor its staged copy exists: "
+            f"{self.path(entry.seq)} promises {target}, but neither that file nor its staged copy exists: "
             "it was removed by hand"
         )
 
-    def _path(self, seq: int) -> Path:
+    # -- names --------------------------------------------------------------------------------------------------
+
+    def path(self, seq: int) -> Path:
+        """Where an entry is."""
         return self.layout.log(self.dataset) / f"{seq:0{_NAME_DIGITS}}.json"
 
-    def applied_path(self, seq: int) -> Path:
-        """The marker that is there once the entry's files are in place."""
-        return self.layout.applied(self.dataset) / f"{seq:0{_NAME_DIGITS}}.json"
+    def folded_path(self, last: int) -> Path:
+        """Where the entry is that stands for those of an hour."""
+        return self.layout.log(self.dataset) / "_folded" / f"{last:0{_NAME_DIGITS}}.json"
+
+    @property
+    def applied_path(self) -> Path:
+        """The document that says up to where entries are applied."""
+        return self.layout.log(self.dataset) / "_applied.json"
+
+    def _decoded(self, path: Path, content: bytes) -> Entry:
+        try:
+            return decode_entry(content)
+        except (ValueError, KeyError, TypeError, AttributeError) as odd:
+            raise LogDamaged(f"{path} is no log entry ({odd}): it was changed by hand, or the disk lost it") from odd
+
+
+@dataclass
+class Transaction:
+    """One step from a head to the next entry. What is staged and not committed is dropped."""
+
+    log: PublicationLog
+    head: Entry
+    check_writer: Callable[[], None]
+
+    @property
+    def seq(self) -> int:
+        """The number of the entry that this transaction commits."""
+        return self.head.seq + 1
+
+    def new_staging(self, instance: str) -> Path:
+        """An empty folder for this try's files, never used again: a task of an older try may still write there."""
+        folder = self.log.layout.staging(self.log.dataset) / instance / f"{self.seq}-{secrets.token_hex(4)}"
+        durable_files.make_folder(folder)
+        return folder
+
+    def file_name(self, number: int) -> str:
+        """A name for one of this entry's files: another log of the dataset begins its numbers again."""
+        return f"{self.seq}-{number}-{self.log.origin_of(self.head).id[:8]}.parquet"
+
+    def commit(self, draft: Entry, now: datetime) -> Entry:
+        """Declare the draft as the next entry and apply it.
+
+        Raises: CommitConflict where another writer was faster; whatever `check_writer` raises.
+        """
+        self.check_writer()
+        self.log.reached("staged")
+        staged = {(self.log.layout.root / source).parent for source, _ in draft.moves}
+        for folder in staged:
+            durable_files.sync_folder(folder)
+        entry = self.log._declare(draft, self.seq, now)
+        if entry is None:
+            raise CommitConflict(f"another writer of {self.log.dataset} was faster with entry {self.seq}")
+        self.log._apply(entry)
+        for folder in staged:
+            shutil.rmtree(folder, ignore_errors=True)
+        return entry

@@ -64,6 +64,10 @@ class DayFiles:
                 self._kept.popitem(last=False)
             return kept[1]
 
+    def days(self, feed: str) -> list[date]:
+        """The days that have a file, sorted. Lists the folder."""
+        return sorted(date.fromisoformat(path.stem) for path in (self._root / feed).glob("*.parquet"))
+
     def oldest_tile(self, feeds: Iterable[str]) -> datetime | None:
         """The start of the first tile of these feeds. Lists the folders: for a refresh, not for a read."""
         return self._outermost(feeds, min, pc.min)
@@ -109,7 +113,7 @@ def day_tables(old: DayReader, new_tiles: Mapping[str, pa.Table]) -> dict[tuple[
     """What the day files that a batch touches must hold afterwards: old tiles merged with the new ones."""
     tables: dict[tuple[str, date], pa.Table] = {}
     for feed, tiles in new_tiles.items():
-        for day, of_day in _by_day(tiles).items():
+        for day, of_day in days_of(tiles).items():
             known = old(feed, day)
             tables[feed, day] = merged([of_day] if known is None else [known, of_day], feed)
     return tables
@@ -121,7 +125,8 @@ def changed_tiles(new_tiles: Mapping[str, pa.Table]) -> dict[str, list[datetime]
     return {feed: changed for feed, changed in starts.items() if changed}
 
 
-def _by_day(tiles: pa.Table) -> dict[date, pa.Table]:
+def days_of(tiles: pa.Table) -> dict[date, pa.Table]:
+    """UTC day -> the tiles that start in it."""
     # days since the epoch: a bucket lies in the UTC day it starts in
     days = pc.floor_temporal(tiles[BUCKET_START], unit="day")
     return {midnight.date(): tiles.filter(pc.equal(days, midnight)) for midnight in pc.unique(days).to_pylist()}

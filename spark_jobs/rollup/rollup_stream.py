@@ -1,130 +1,109 @@
-"""The rollup as a stream: four topics parsed once, summed up to 5-minute tiles, day files replaced through the log."""
+"""The rollup as a query: at every trigger it looks whether the feeds have news, and brings it in."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
+from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import FEEDS, ROLLUP
-from spark_jobs.diagnosis import StreamFault
-from spark_jobs.documents.codec import iso
-from spark_jobs.kafka.checkpoint import Offsets
-from spark_jobs.kafka.offsets import broker_client, kafka_messages
-from spark_jobs.kafka.query import KafkaStream, Staged, Unread
+from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
-from spark_jobs.publication import durable_files
-from spark_jobs.publication.log import PublicationLog
-from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_tables
-from spark_jobs.rollup.tile_schemas import merged
-from spark_jobs.rollup.tiles import TASK_COLUMNS, TASK_SCHEMA, rollup_task, tiles_from_stream
+from spark_jobs.rollup.feed_position import messages_behind
+from spark_jobs.rollup.rollup import Rollup
+from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
+from spark_jobs.runtime.clock_query import clock_query
+from spark_jobs.runtime.dataset import Dataset, clear_dead_staging
 from spark_jobs.runtime.driver import Start, Stream
-from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import StreamSupervisor
+from spark_jobs.runtime.stream_record import Lag, StreamRecord
+from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 
-# The measure that counts a tile's events.
-_EVENTS = {
-    "bike_trips": "rental_count",
-    "taxi_trips": "ride_count",
-    "weather_data": "observation_count",
-    "accidents": "accident_count",
-}
-_ONE_TASK_UP_TO_ROWS = 20_000
+SETTLE_S = 0.7
+"""after the first feed's news: the others' triggers fire at the same moment, and one entry for all is cheaper"""
 
 
-def rollup_stream(start: Start, log: PublicationLog, tiles: DayFiles) -> Stream:
-    settings, layout = start.settings, start.layout
-    feed_of_topic = {settings.topic(feed): feed for feed in FEEDS}
+@dataclass
+class Upstream:
+    """What the rollup waits for, feed by feed; read by the analytics that stand on it."""
 
-    def frame(offsets: Offsets) -> DataFrame:
-        return kafka_messages(start.spark, settings.KAFKA_BOOTSTRAP_SERVERS, offsets, settings.MAX_OFFSETS_PER_TRIGGER)
+    missing: dict[str, str] = field(default_factory=dict)
+    """feed -> what is missing, and why"""
 
-    def stage(unread: Unread) -> Staged:
-        refuse_lost_days(log)
-        rows = unread.rows.coalesce(1) if unread.most_rows <= _ONE_TASK_UP_TO_ROWS else unread.rows
-        task = rollup_task(feed_of_topic, settings.ACCIDENT_TIME_ZONE)
-        new = _tiles(rows.select(*TASK_COLUMNS).mapInArrow(task, TASK_SCHEMA))
-        events = events_in(new)
-        return Staged(
-            moves=staged_days(new, tiles, layout, unread.staging),
-            written=events,
-            refused=unread.most_rows - events,
-            details={"changed": changes(new)},
-        )
+    def of(self, feeds: tuple[str, ...]) -> str | None:
+        """In one sentence, for those feeds; None where nothing is missing."""
+        told = dict.fromkeys(self.missing[feed] for feed in feeds if feed in self.missing)
+        return "waits for " + "; ".join(told) if told else None
 
-    record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL, start.now())
-    stream = KafkaStream(
-        name=ROLLUP,
-        topics=tuple(settings.topic(feed) for feed in FEEDS),
-        output_dirs=(layout.dataset(ROLLUP),),
-        frame=frame,
-        stage=stage,
-        settings=settings,
-        spark=start.spark,
-        broker=broker_client(settings.KAFKA_BOOTSTRAP_SERVERS),
-        log=log,
-        checkpoint=Path(settings.ANALYTICS_CHECKPOINT_PATH) / ROLLUP,
-        trigger=settings.BATCH_INTERVAL,
-        record=record,
-        writer=start.writer,
-        now=start.now,
-    )
+
+def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
+    """The rollup's query, ready to begin."""
+    record = StreamRecord(ROLLUP, start.settings.BATCH_INTERVAL, start.now())
+    stream = RollupStream(start, rollup, upstream, record)
     supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.lease_lost)
-    return Stream(supervisor, stream.lag_watch(), stream.owned_by(supervisor))
+    dataset = Dataset(ROLLUP, rollup.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)
+    return Stream(supervisor, stream.look_at_lag, dataset)
 
 
-def _tiles(parts: DataFrame) -> dict[str, pa.Table]:
-    """feed -> the tiles of the batch, from those of its tasks."""
-    of_feed: dict[str, list[pa.Table]] = {}
-    for feed, stream in parts.collect():
-        of_feed.setdefault(feed, []).append(tiles_from_stream(bytes(stream)))
-    return {feed: merged(tables, feed) for feed, tables in of_feed.items()}
+@dataclass
+class RollupStream:
+    """The query of the rollup."""
 
+    start_of: Start
+    rollup: Rollup
+    upstream: Upstream
+    record: StreamRecord
+    _behind_since: datetime | None = None
 
-def events_in(new: Mapping[str, pa.Table]) -> int:
-    """How many messages the tiles were made of. A feed whose messages were all refused has none."""
-    return sum(pc.sum(of_feed[_EVENTS[feed]], min_count=0).as_py() for feed, of_feed in new.items())
+    @property
+    def checkpoints(self) -> Path:
+        """Where each try has a checkpoint of its own."""
+        return Path(self.start_of.settings.ANALYTICS_CHECKPOINT_PATH) / ROLLUP
 
+    def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
+        """Recover the rollup and tick from now on."""
+        self.rollup.begin()
+        clear_dead_staging(self.rollup.log, self.start_of.writer.driver)
+        interval = self.start_of.settings.BATCH_INTERVAL
 
-def refuse_lost_days(rollup: PublicationLog) -> None:
-    """A day file that the newest entry brought in and that is gone: adding to nothing would lose all it held."""
-    head = rollup.head()
-    for _, target in head.moves if head else ():
-        if not (rollup.layout.root / target).exists():
-            raise StreamFault(
-                f"{rollup.layout.root / target} is gone, though the log says that it is there: the rollup was removed",
-                "see docs/troubleshoot.md, 'The rollup is lost'",
-                retryable=False,
-            )
+        def tick(_batch: DataFrame, batch_id: int) -> None:
+            with failures.noted(), gate.batch():
+                # Half an interval at the most: a longer tick would miss the next trigger.
+                if gate.wait_for(self.rollup.has_news, interval.total_seconds() / 2):
+                    gate.wait_for(lambda: False, min(SETTLE_S, interval.total_seconds() / 10))
+                self._update(batch_id)
 
+        return clock_query(self.start_of, ROLLUP, interval, self.checkpoints, tick)
 
-def staged_days(new: Mapping[str, pa.Table], tiles: DayFiles, layout: Layout, staging: Path) -> list[tuple[str, str]]:
-    """Stage what the day files that the new tiles touch must hold; the moves that bring them in."""
-    source = staging.relative_to(layout.root)
-    target = layout.dataset(ROLLUP).relative_to(layout.root)
-    written = _written(day_tables(tiles.day, new), staging)
-    return [(str(source / name), str(target / place)) for name, place in written]
+    def _update(self, batch_id: int) -> None:
+        began = time.monotonic()
+        if self.rollup.has_news() or self.rollup.has_retries_due():
+            entry = self.rollup.update()
+            written = entry.rows["written"] if entry else 0
+            self.record.batch_finished(batch_id, time.monotonic() - began, written, 0, self.start_of.now())
+        self._look_upstream()
 
+    def look_at_lag(self) -> None:
+        """Note how many ingested messages are not in the rollup. A feed that waits is no lag of ours."""
+        head = self.rollup.log.head()
+        if head is None:
+            return
+        feeds = [feed for feed in FEEDS if feed.name not in self.rollup.waits]
+        behind = sum(messages_behind(self.rollup.readers[feed.name], head.position, feed) for feed in feeds)
+        self._behind_since = None if not behind else self._behind_since or self.start_of.now()
+        self.record.lag_seen(Lag(behind, self._behind_since), self.start_of.now())
+        self._look_upstream()
 
-def _written(tables: Mapping[tuple[str, date], pa.Table], staging: Path) -> Iterator[tuple[str, str]]:
-    """Staged name -> place below the rollup's folder."""
-    for (feed, day), tiles in tables.items():
-        name = f"{feed}-{day}.parquet"
-        pq.write_table(tiles, staging / name, compression="zstd")
-        durable_files.sync_file(staging / name)
-        yield name, f"{feed}/{day}.parquet"
-
-
-def changes(new: Mapping[str, pa.Table]) -> dict[str, list[str]]:
-    """feed -> starts of the tiles that an entry changes, as the log keeps them: the change feed of the analytics."""
-    return {feed: [iso(start) for start in starts] for feed, starts in changed_tiles(new).items()}
-
-
-def read_changes(entry: Mapping[str, object]) -> dict[str, list[datetime]]:
-    """The same, read back from an applied marker."""
-    changed = entry.get("changed", {})
-    assert isinstance(changed, dict)
-    return {feed: [datetime.fromisoformat(start) for start in starts] for feed, starts in changed.items()}
+    def _look_upstream(self) -> None:
+        settings, now = self.start_of.settings, self.start_of.now()
+        status = read_status(Layout(Path(settings.OUTPUT_BASE_PATH)))
+        nothing = ingestion_missing(status, now, settings.HEARTBEAT_STALE_AFTER)
+        missing = {}
+        for feed in FEEDS:
+            waits = self.rollup.waits.get(feed.name)
+            what = waits.message if waits is not None else nothing or feed_missing(status, feed.name)
+            if what is not None:
+                missing[feed.name] = what
+        self.upstream.missing = missing
+        self.record.waits(self.upstream.of(tuple(feed.name for feed in FEEDS)))

@@ -1,25 +1,19 @@
 # ruff: noqa: S608 - the SQL is made of constants
 """Events -> 5-minute tiles (analytics.md section 2): what is measured of each event, and the sums per tile.
 
-Spark reads; each task parses and sums up its own messages, so that tiles leave it, not events. The same queries serve
-a rebuild from the ingested Parquet.
+The events are the ingested rows; the same queries serve an increment, the first start and a rebuild.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.catalog import Feed
-from spark_jobs.feeds.parsed_messages import parsed
-from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS, merged
+from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
 from spark_jobs.settings import TILE
 from spark_jobs.task_database import result_over
-
-TASK_COLUMNS = ("value", "topic", "kafka_timestamp")
-"""what a task needs of a message: the tiles do not say where it stood"""
-TASK_SCHEMA = "feed string, tiles binary"
-"""what a task gives back: per feed the tiles of its rows, as an Arrow stream"""
 
 MEASURED: Mapping[str, tuple[str, ...]] = {
     "bike_trips": ("duration_seconds", "user_type"),
@@ -45,52 +39,31 @@ MEASURED: Mapping[str, tuple[str, ...]] = {
 }
 """feed -> the columns of its dataset that a tile is made of, besides the event time"""
 
-_MOST_PARTS = 32
-"""batches whose tiles a task keeps apart before it merges them"""
+EVENTS = {
+    "bike_trips": "rental_count",
+    "taxi_trips": "ride_count",
+    "weather_data": "observation_count",
+    "accidents": "accident_count",
+}
+"""feed -> the measure that counts a tile's events"""
 
 _TILE_US = int(TILE.total_seconds()) * 1_000_000
 
 
-def rollup_task(
-    feed_of_topic: Mapping[str, Feed], accident_time_zone: str
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What each task of a batch runs: messages of several topics in, per feed the tiles of the valid ones out."""
-
-    def roll_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        parts: dict[str, list[pa.Table]] = {}
-        for feed, events in _measured_batches(batches, feed_of_topic, accident_time_zone):
-            tiles = parts.setdefault(feed.name, [])
-            tiles.append(tiles_of(events, feed))
-            if len(tiles) >= _MOST_PARTS:
-                parts[feed.name] = [merged(tiles, feed.name)]
-        feeds = list(parts)
-        streams = [_stream_of(merged(parts[feed], feed)) for feed in feeds]
-        yield pa.RecordBatch.from_arrays(
-            [pa.array(feeds, pa.string()), pa.array(streams, pa.binary())], ["feed", "tiles"]
-        )
-
-    return roll_up
+def events_in(tiles: pa.Table, feed: str) -> int:
+    """How many events the tiles were made of."""
+    events: int = pc.sum(tiles[EVENTS[feed]], min_count=0).as_py()
+    return events
 
 
-def _measured_batches(
-    batches: Iterable[pa.RecordBatch], feed_of_topic: Mapping[str, Feed], accident_time_zone: str
-) -> Iterator[tuple[Feed, pa.Table]]:
-    """Batch by batch, so that memory is bounded whatever a task reads."""
-    for batch in batches:
-        messages = pa.Table.from_batches([batch])
-        for topic in pc.unique(messages["topic"]).to_pylist():
-            feed = feed_of_topic[topic]
-            of_topic = messages.filter(pc.equal(messages["topic"], topic))
-            yield feed, measured(of_topic, feed, accident_time_zone)
+def formula() -> str:
+    """Changes exactly when the tiles of the same events would: those made by another are made anew."""
+    told = repr(sorted(_QUERIES.items())) + repr([(feed, str(schema)) for feed, schema in TILE_SCHEMAS.items()])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def measured(messages: pa.Table, feed: Feed, accident_time_zone: str) -> pa.Table:
-    """The valid messages of one feed, parsed as far as its tiles need."""
-    rows = parsed(messages, feed, accident_time_zone, only=(*MEASURED[feed.name], feed.event_time))
-    return rows.filter(pc.is_null(rows["refusal"]))
-
-
-def _stream_of(tiles: pa.Table) -> bytes:
+def tiles_to_stream(tiles: pa.Table) -> bytes:
+    """Tiles as an Arrow stream, to leave a task in."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, tiles.schema) as writer:
         writer.write_table(tiles)
@@ -99,6 +72,7 @@ def _stream_of(tiles: pa.Table) -> bytes:
 
 
 def tiles_from_stream(content: bytes) -> pa.Table:
+    """The tiles that `tiles_to_stream` wrote."""
     return pa.ipc.open_stream(content).read_all()
 
 
@@ -181,7 +155,12 @@ _QUERIES = {
         WITH reports AS (
             SELECT
                 {_bucket(moved_back_us=1)},
-                *,
+                -- A special tells the amount since the last hourly report, which is no rate; rows that were ingested
+                -- before this was known have one.
+                * REPLACE (
+                    CASE WHEN report_type IS DISTINCT FROM 'FM-16' THEN precipitation_mm_per_h END
+                        AS precipitation_mm_per_h
+                ),
                 (CASE report_type WHEN 'FM-15' THEN 3 WHEN 'FM-16' THEN 2 ELSE 1 END)::INTEGER AS rank
             FROM events
         )

@@ -1,25 +1,31 @@
-"""One stream as requests see it: its log, its folders, and how to have it rest, whether its job runs or not."""
+"""One stream's dataset as requests see it: its log, its folders, and how to pause its query."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.catalog import FEEDS
+from spark_jobs.diagnosis import START_OVER, StreamFault
+from spark_jobs.documents.status import Driver
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.writer import Writer
+from spark_jobs.supervision import driver_processes
+
+_OF_REQUESTS = ".requests"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Its query may be running: whoever removes what it stands on has it rest meanwhile."""
+    """Its query may be running: pause it before deleting what it stands on."""
 
     name: str
     log: PublicationLog
-    checkpoint: Path
+    checkpoints: Path
     paused: Callable[[], AbstractContextManager[None]] = nullcontext
     is_on: Callable[[], bool] = lambda: False
-    follow: Callable[[int], bool] = lambda _seq: True
+    catch_up_to: Callable[[int], bool] = lambda _seq: True
     """analytics: whether the rollup is in the output up to this entry; where no query does that, this does its part"""
 
     @property
@@ -30,15 +36,31 @@ class Dataset:
             return dataset, self.log.layout.dead_letters(self.name)
         return (dataset,)
 
-    def request_staging(self, writer: Writer) -> Path:
-        """The staging folder of requests: a batch empties that of its driver, and must not meet theirs."""
-        return self.log.layout.staging(self.name) / request_instance(writer.driver.instance)
 
-
-def request_instance(instance: str) -> str:
-    return f"{instance}.requests"
+def request_instance(writer: Writer) -> str:
+    """Whose staging folder the files of requests are in: apart from those of the same driver's batches."""
+    return f"{writer.driver.instance}{_OF_REQUESTS}"
 
 
 def driver_of_staging(folder: str) -> str:
     """The driver that a staging folder belongs to."""
-    return folder.removesuffix(".requests")
+    return folder.removesuffix(_OF_REQUESTS)
+
+
+def refuse_data_without_log(log: PublicationLog, output_dirs: Sequence[Path]) -> None:
+    """Raise StreamFault where there are files that no log tells of."""
+    for folder in output_dirs:
+        if next(folder.glob("**/*.parquet"), None) is not None:
+            raise StreamFault(
+                f"{folder} holds data but {log.layout.log(log.dataset)} has no log: nobody knows what was read",
+                f"choose an empty output path, move these data away, or {START_OVER}",
+                retryable=False,
+            )
+
+
+def clear_dead_staging(log: PublicationLog, driver: Driver) -> None:
+    """Remove what dead drivers left in staging: all of it that was promised has been moved by now."""
+    for folder in log.layout.staging(log.dataset).glob("*"):
+        own = folder.name == driver.instance  # not that of its requests: one may be at work just now
+        if own or driver_processes.instance_is_certainly_dead(log.layout, driver_of_staging(folder.name)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -52,10 +52,12 @@ def spark_session(
     env: MutableMapping[str, str],
     java_options: str = JAVA_OPTIONS,
     lean_checkpoints: bool = True,
+    kafka: bool = True,
 ) -> SparkSession:
     """Start Spark. Under `python -m` this also starts the JVM, with our memory, connector and loopback address.
 
-    Benchmarks give their plain contenders Java's own options and Spark's own way with checkpoints.
+    `kafka`: whether the job reads Kafka and needs Spark's connector. Benchmarks give their plain contenders Java's own
+    options and Spark's own way with checkpoints.
     """
     submitted = "PYSPARK_GATEWAY_PORT" in env
     env.setdefault("PYSPARK_PYTHON", sys.executable)  # tasks run where the driver's packages are
@@ -63,7 +65,7 @@ def spark_session(
     if not submitted:
         env.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # where the Spark UI listens
         master = env.get("SPARK_MASTER", _DEFAULT_MASTER)
-        builder = builder.master(master).config(map=_launch_options(settings, java_options))
+        builder = builder.master(master).config(map=_launch_options(settings, java_options, kafka))
         if master.startswith("local"):
             builder = builder.config(map=_LOCAL_ONLY)
     # Without SPARK_LOCAL_IP a submitted driver's UI would listen on every address of the machine.
@@ -79,17 +81,19 @@ def spark_session(
     return spark
 
 
-def _launch_options(settings: Settings, java_options: str) -> _Options:
-    connector: _Options = (
-        {"spark.jars": ",".join(str(jar) for jar in sorted(Path(settings.KAFKA_CONNECTOR_JARS).glob("*.jar")))}
-        if settings.KAFKA_CONNECTOR_JARS
-        else {"spark.jars.packages": KAFKA_CONNECTOR}
-    )
+def _launch_options(settings: Settings, java_options: str, kafka: bool) -> _Options:
+    connector = _connector(settings) if kafka else {}
     return {
         "spark.driver.memory": settings.SPARK_DRIVER_MEMORY,
         "spark.driver.extraJavaOptions": java_options,
         **connector,
     }
+
+
+def _connector(settings: Settings) -> _Options:
+    if not settings.KAFKA_CONNECTOR_JARS:
+        return {"spark.jars.packages": KAFKA_CONNECTOR}
+    return {"spark.jars": ",".join(str(jar) for jar in sorted(Path(settings.KAFKA_CONNECTOR_JARS).glob("*.jar")))}
 
 
 def _leave_checksums_out(spark: SparkSession) -> None:

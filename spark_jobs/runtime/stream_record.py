@@ -53,6 +53,8 @@ class StreamRecord:
         self._failures = 0
         self._next_retry_at: datetime | None = None
         self._diagnosis: Diagnosis | None = None
+        self._waits_for: str | None = None
+        self._lost: str | None = None
 
     def starting(self, now: datetime) -> None:
         with self._lock:
@@ -85,6 +87,16 @@ class StreamRecord:
                 self._unread_since = now
             self._lag, self._lag_at = lag, now
 
+    def waits(self, waits_for: str | None) -> None:
+        """Note whose rows are missing, and why; None where nobody's are."""
+        with self._lock:
+            self._waits_for = waits_for
+
+    def lost(self, messages: str | None) -> None:
+        """Note which messages Kafka no longer had lately."""
+        with self._lock:
+            self._lost = messages
+
     def failed(self, why: Diagnosis, failures: int, broken: bool, next_retry_at: datetime) -> None:
         with self._lock:
             self._phase = StreamState.BROKEN if broken else StreamState.RESTARTING
@@ -115,6 +127,8 @@ class StreamRecord:
                 last_error=self._diagnosis.message if self._diagnosis else None,
                 next_step=self._diagnosis.next_step if self._diagnosis else None,
                 stuck_after_s=self._stuck_after().total_seconds(),
+                waits_for=None if self._phase == StreamState.OFF else self._waits_for,
+                lost_messages=self._lost,
             )
 
     def _lag_s(self, now: datetime) -> float | None:
@@ -123,13 +137,17 @@ class StreamRecord:
         return 0.0 if self._lag.oldest is None else round(max(0.0, (now - self._lag.oldest).total_seconds()), 1)
 
     def _state(self, now: datetime) -> StreamState:
-        if self._phase != StreamState.HEALTHY or self._lag is None:
+        """The first state that applies; docs/operate.md says what each means."""
+        if self._phase != StreamState.HEALTHY:
             return self._phase
-        if not self._lag.records:
-            return StreamState.IDLE
+        has_work = self._lag is not None and self._lag.records > 0
         # A message that comes after a quiet hour is not late for the hour.
         is_late = now - max(self._progress_at, self._unread_since) > self._stuck_after()
-        return StreamState.STUCK if is_late and now - self._lag_at <= _LAG_IS_NEWS_FOR else StreamState.HEALTHY
+        if has_work and is_late and now - self._lag_at <= _LAG_IS_NEWS_FOR:
+            return StreamState.STUCK
+        if self._waits_for:
+            return StreamState.WAITING
+        return StreamState.HEALTHY if has_work or self._lag is None else StreamState.IDLE
 
     def _stuck_after(self) -> timedelta:
         return stuck_after(self._trigger, list(self._seconds))

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
+from spark_jobs.publication.log import CommitConflict
 from spark_jobs.runtime.stream_record import StreamRecord
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ RESET_AFTER = timedelta(minutes=10)
 """after so long without a failure the earlier ones are forgotten"""
 BREAKER_OPENS_AFTER = 5
 _COMMIT_TIMEOUT_S = 5.0
+_LOOK_EVERY_S = 0.2
 
 
 def pause_after(failures: int) -> timedelta:
@@ -44,6 +46,16 @@ class BatchGate:
             if self._closed:
                 raise GateClosed
             yield
+
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Inside a batch: wait until the condition holds, the gate is closed or time is up; whether it holds.
+
+        It is no part of the batch's work, so whoever times that begins afterwards.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not (holds := condition()) and not self._closed and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY_S)
+        return holds
 
     def close(self) -> None:
         self._closed = True
@@ -176,6 +188,9 @@ class StreamSupervisor:
         if isinstance(failure, LeaseLost):
             self._lease_lost(str(failure))
             return LONGEST_PAUSE
+        if isinstance(failure, CommitConflict):
+            log.warning("%s starts again from its log: %s", self.name, failure)
+            return FIRST_PAUSE
         why = diagnose(failure)
         self.is_given_up = not why.retryable
         self._failures += 1

@@ -135,6 +135,18 @@ def test_a_late_tile_reaches_as_far_as_its_lookback() -> None:
     assert reached("weather_safety_analysis", "accidents", late, far) == hours_from(NOON, NOON + 28 * DAY)
 
 
+def test_a_late_ride_is_the_naive_prediction_of_the_hour_a_week_later() -> None:
+    declaration = declaration_of("multi_variable_summary")
+    week_later = NOON + timedelta(hours=168)
+    tiles = TilesInMemory(bike_trips=[bikes(NOON + 45 * MINUTE, 3), bikes(week_later + 30 * MINUTE, 5)])
+    batch = {"bike_trips": tile_table("bike_trips", [bikes(NOON + 40 * MINUTE, 4)])}
+    tiles.add("bike_trips", batch["bike_trips"])
+    hours = output_hours(changed_tiles(batch), declaration, Durations(), week_later + 30 * MINUTE)
+    assert hours[-1] == week_later
+    *_, (hour, table) = refresh(connection(), tiles, declaration, Durations(), hours)
+    assert (hour, table["naive_bike_demand_index"].to_pylist()) == (week_later, [4.0])
+
+
 def test_a_late_report_reaches_three_hours_and_a_lookback_further() -> None:
     far = NOON + 90 * DAY
     first, *_, last = reached("pearson_correlations", "weather_data", NOON + 30 * MINUTE, far)

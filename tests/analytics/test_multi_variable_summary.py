@@ -106,6 +106,28 @@ def test_the_current_window_is_not_in_the_fit() -> None:
     assert [row["model_intercept"] is None for row in rows] == [True] * 8 + [False]
 
 
+NAIVE = ("actual_bike_demand_index", "naive_bike_demand_index", "naive_prediction_error")
+
+
+def test_the_naive_prediction_is_the_window_168_hours_earlier() -> None:
+    week = timedelta(hours=168)
+    quarter = 15 * MINUTE
+    counts = {NOON - week: 30, NOON - week + quarter: 25, NOON: 50, NOON + quarter: 4, NOON + 2 * quarter: 9}
+    rows = outputs(NAME, TilesInMemory(bike_trips=[bikes(at, count) for at, count in counts.items()]))
+    assert [tuple(row[name] for name in NAIVE) for row in rows] == [
+        (30.0, None, None),
+        (25.0, None, None),
+        (50.0, 30.0, 20.0),
+        (4.0, 25.0, -21.0),
+        (9.0, None, None),  # no ride a week earlier is no window, and no zero
+    ]
+
+
+def test_a_week_ago_without_rentals_was_zero_where_a_cab_went() -> None:
+    row = the_last(NAME, TilesInMemory(bike_trips=[bikes(NOON, 5)], taxi_trips=[ride(NOON - timedelta(hours=168))]))
+    assert [row[name] for name in NAIVE] == [5.0, 0.0, 5.0]
+
+
 def test_a_window_without_weather_has_a_model_and_no_prediction() -> None:
     tiles = cube([0] * 8, (8.0, 3.0, 12_000.0))
     tiles.add("bike_trips", tile_table("bike_trips", [bikes(NOON + timedelta(hours=8), 10)]))

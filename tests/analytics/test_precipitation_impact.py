@@ -88,7 +88,31 @@ def test_nothing_when_dry_is_no_divisor() -> None:
     assert row["precip_taxi_boost_score"] == pytest.approx(-50.0)
 
 
+QUARTER = 15 * MINUTE
+EPISODES = {  # the wet windows of a week (from noon), how many episodes
+    "one window": ([timedelta(0)], 1),
+    "neighbours": ([timedelta(0), QUARTER, 2 * QUARTER], 1),
+    "exactly three hours between end and start": ([timedelta(0), QUARTER + 3 * HOUR], 1),
+    "a window more between them": ([timedelta(0), 2 * QUARTER + 3 * HOUR], 2),
+    "each break counts on its own": ([timedelta(0), 3 * HOUR, 6 * HOUR, 12 * HOUR, 13 * HOUR], 2),
+    "the rain that it went on from is a week old": ([timedelta(0), HOUR, 7 * DAY], 2),
+    "rain within the week joins": ([QUARTER, HOUR, 7 * DAY], 2),
+    "exactly a week is out, and joins nothing": ([timedelta(0), 2 * HOUR, 4 * HOUR, 7 * DAY], 2),
+}
+
+
+@pytest.mark.parametrize(("wet", "episodes"), EPISODES.values(), ids=EPISODES)
+def test_rain_comes_in_episodes(wet: list[timedelta], episodes: int) -> None:
+    """Dry windows between them change nothing, nor do such of which nothing is known."""
+    dry = {NOON + at + QUARTER: 0.0 for at in wet}
+    unknown = {NOON + at + 2 * QUARTER: None for at in wet[:1]}
+    rain = unknown | dry | {NOON + at: 0.3 for at in wet}
+    last = NOON + wet[-1]
+    row = the_last(NAME, week([(at, 10, 1, rain[at]) for at in sorted(rain) if at <= last]))
+    assert (row["window_start"], row["wet_episode_count"]) == (last, episodes)
+
+
 def test_without_any_known_rain_counts_are_zero() -> None:
     rows = outputs(NAME, TilesInMemory(bike_trips=[bikes(NOON, 1)]))
-    columns = ("wet_window_count", "dry_window_count", "matched_wet_window_count", "precip_bike_impact_score")
-    assert tuple(shown(rows[0], *columns).values()) == (0, 0, 0, None)
+    counts = ("wet_window_count", "dry_window_count", "matched_wet_window_count", "wet_episode_count")
+    assert tuple(shown(rows[0], *counts, "precip_bike_impact_score").values()) == (0, 0, 0, 0, None)

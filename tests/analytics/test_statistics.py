@@ -43,13 +43,34 @@ def test_interval(r: float | None, n: int, interval: tuple[float, float] | None)
         assert (low, high) == pytest.approx(interval, rel=1e-6)
 
 
+EFFECTIVE_CASES = {  # r, n, k -> effective n
+    "samples that say nothing of the next": (0.5, 10, 0.0, 10.0),
+    "nor more if neighbours differ": (0.5, 10, -0.4, 10.0),
+    "a third as many": (0.5, 12, 0.5, 4.0),
+    "one sample, again and again": (0.5, 12, 1.0, 0.0),
+    "nothing known of the neighbours": (0.5, 12, None, None),
+    "no r": (None, 12, 0.5, None),
+}
+
+
+@pytest.mark.parametrize(("r", "n", "k", "effective"), EFFECTIVE_CASES.values(), ids=EFFECTIVE_CASES)
+def test_effective_n(r: float | None, n: int, k: float | None, effective: float | None) -> None:
+    query = "SELECT effective_n($1::DOUBLE, $2::BIGINT, $3::DOUBLE)"
+    assert connection().execute(query, [r, n, k]).fetchall() == [(effective,)]
+
+
+@pytest.mark.parametrize(("effective", "is_known"), [(3 + 4e-7, False), (3 + 1e-6, True), (None, False)])
+def test_rounding_lifts_no_effective_n_above_three(effective: float | None, is_known: bool) -> None:
+    bounds = connection().execute("SELECT r_ci_low(0.5, $1::DOUBLE), r_ci_high(0.5, $1::DOUBLE)", [effective])
+    assert [bound is not None for bound in bounds.fetchall()[0]] == [is_known, is_known]
+
+
 def r_of(*samples: tuple[float | None, float | None]) -> float | None:
     rows = ", ".join(f"({x}, {y})".replace("None", "NULL") for x, y in samples)
     r: float | None = (
         connection()
         .execute(
-            f"""SELECT pearson_r(count(x), covar_pop(y, x), var_pop(x), var_pop(y), avg(x), avg(y))
-            FROM (SELECT x::DOUBLE AS x, y::DOUBLE AS y FROM (VALUES {rows}) AS samples (x, y))"""
+            f"SELECT r_of(y, x) FROM (SELECT x::DOUBLE AS x, y::DOUBLE AS y FROM (VALUES {rows}) AS samples (x, y))"
         )
         .fetchall()[0][0]
     )

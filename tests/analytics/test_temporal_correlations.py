@@ -35,6 +35,23 @@ def test_only_windows_of_the_same_segment_count() -> None:
     assert (row["taxi_temp_correlation"], row["taxi_temp_n"]) == (None, 3)
 
 
+def test_successors_lie_in_the_same_segment() -> None:
+    # 16:00 to 16:45 and 20:00 are off peak, 17:00 is rush hour and no successor of 16:45. Three are left, 1 3, 3 2, 2 5
+    # (and ten times as many rentals): products of deviations (1 - 4 + 0) / 3, squares 2 and 14 / 3, k = 3 / 28.
+    tiles = windows(
+        (RUSH - 60 * MINUTE, 10, 1.0),
+        (RUSH - 45 * MINUTE, 30, 3.0),
+        (RUSH - 30 * MINUTE, 20, 2.0),
+        (RUSH - 15 * MINUTE, 50, 5.0),
+        (RUSH, 999, 40.0),
+        (RUSH + 3 * HOUR, 44, 4.0),
+    )
+    row = the_last(NAME, tiles)
+    assert (row["temporal_segment"], row["bike_temp_n"]) == ("weekday_off_peak", 5)
+    assert row["bike_temp_effective_n"] == pytest.approx(5 * 25 / 31, rel=1e-9)
+    assert row["bike_temp_eff_ci_low"] < row["bike_temp_ci_low"] < row["bike_temp_correlation"]
+
+
 def test_a_week_back_is_just_outside() -> None:
     tiles = windows(
         (NOON - timedelta(days=7), 1, 1.0), (NOON - timedelta(days=7) + 15 * MINUTE, 1, 1.0), (NOON, 1, 1.0)

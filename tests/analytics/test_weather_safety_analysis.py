@@ -1,3 +1,4 @@
+import math
 from datetime import timedelta
 
 import pytest
@@ -77,26 +78,51 @@ def test_the_measured_ratio_compares_like_weather_with_all() -> None:
         weather_data=[report(NOON + n * HOUR + MINUTE, *weather) for n, (weather, _) in enumerate(hours)],
     )
     rows = [row for row in outputs(NAME, tiles) if row["mode_type"] == "ped"]
+    margin = 1.959963984540054 * (1 / 9 - 1 / 10) ** 0.5
     columns = (
         "accidents_per_hour_28d",
         "same_weather_hours_28d",
         "accidents_per_hour_same_weather_28d",
         "observed_weather_risk_ratio",
+        "same_weather_accidents_28d",
+        "observed_weather_risk_ratio_ci_low",
+        "observed_weather_risk_ratio_ci_high",
     )
     assert shown(rows[-1], *columns) == {
         "accidents_per_hour_28d": pytest.approx(10 / 6, rel=1e-12),
         "same_weather_hours_28d": 3,
         "accidents_per_hour_same_weather_28d": 3.0,
         "observed_weather_risk_ratio": pytest.approx(3 / (10 / 6), rel=1e-12),
+        "same_weather_accidents_28d": 9,
+        "observed_weather_risk_ratio_ci_low": pytest.approx(1.8 * math.exp(-margin), rel=1e-12),
+        "observed_weather_risk_ratio_ci_high": pytest.approx(1.8 * math.exp(margin), rel=1e-12),
     }
-    assert rows[-2]["observed_weather_risk_ratio"] is None  # two hours are too few
+    two_hours_are_too_few = shown(rows[-2], *columns[-4:])
+    assert tuple(two_hours_are_too_few.values()) == (None, 5, None, None)
+
+
+def test_a_ratio_of_no_accidents_has_no_interval() -> None:
+    hours = [(FINE, 2), (WORST, 0), (WORST, 0), (WORST, 0)]
+    tiles = TilesInMemory(
+        accidents=[accidents(NOON, "ped", 2)],
+        weather_data=[report(NOON + n * HOUR + MINUTE, *weather) for n, (weather, _) in enumerate(hours)],
+    )
+    rows = outputs(NAME, tiles)[-3:]
+    ratio = "observed_weather_risk_ratio"
+    columns = (ratio, "same_weather_accidents_28d", f"{ratio}_ci_low", f"{ratio}_ci_high")
+    assert {mode: tuple(shown(row, *columns).values()) for mode, row in modes(rows).items()} == {
+        "ped": (0.0, 0, None, None),
+        "bike": (None, 0, None, None),  # no accident at all
+        "mv": (None, 0, None, None),
+    }
 
 
 def test_unknown_weather_is_compared_with_nothing() -> None:
     tiles = TilesInMemory(accidents=[accidents(NOON, "mv")])
     row = modes(outputs(NAME, tiles))["mv"]
     assert row["accidents_per_hour_28d"] == 1.0
-    assert [row[name] for name in ("same_weather_hours_28d", "accidents_per_hour_same_weather_28d")] == [None, None]
+    columns = ("same_weather_hours_28d", "accidents_per_hour_same_weather_28d", "same_weather_accidents_28d")
+    assert [row[name] for name in columns] == [None] * 3
 
 
 def test_28_days_back_is_just_outside() -> None:

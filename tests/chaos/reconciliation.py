@@ -1,31 +1,28 @@
-"""The books of a running system: what the logs say was read, against what a reader finds."""
+"""What the logs of a running system say was read, compared with what a reader finds."""
 
 import time
 from dataclasses import dataclass
 
-from bench.analytics import is_rolled_up, is_settled
-from bench.ingest import positions
-from spark_jobs.catalog import FEEDS, ROLLUP
+from bench.backlog import TOPICS, Offsets, end_offsets, message_count
+from bench.publications import ingested, is_analysed
+from playground.run.waiting import wait_until
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
 from tests.analytics.reference.check import check
 from tests.analytics.reference.comparison import KEYS
 from tests.chaos.system import SystemUnderTest
-from tests.chaos.watching import newest_applied
 from tests.flow.outcome import read_messages
-from tests.flow.produced import end_offsets
 
-_LOOKS = 5
-_READ_WITHIN_S = 600
+_ATTEMPTS = 5
+_READ_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)
-class Closing:
-    """What the books say in the end."""
+class FinalState:
+    """The whole system after its last message."""
 
     messages: int
     is_read: bool
-    """whether all of them came as far as the last analytic"""
+    """whether the last analytic has the last message"""
     lost: int
     doubled: int
     different: int
@@ -36,7 +33,7 @@ class Closing:
         return self.is_read and self.lost == self.doubled == self.different == 0
 
     def __str__(self) -> str:
-        unread = "" if self.is_read else f"NOT KEPT: not everything was read within {_READ_WITHIN_S} s. "
+        unread = "" if self.is_read else f"NOT KEPT: not everything was read within {_READ_TIMEOUT_S} s. "
         return (
             f"{unread}In the end, of {self.messages:,} messages: **{self.lost} lost, {self.doubled} doubled**; the "
             f"nine analytics differ from the independent reference in **{self.different}** cells or rows."
@@ -44,51 +41,41 @@ class Closing:
 
 
 class Reconciliation:
-    def __init__(self, town: SystemUnderTest) -> None:
-        self._town = town
+    """Counts the lost and the doubled messages of a running system."""
 
-    def now(self) -> tuple[int, int]:
-        """(lost, doubled) of all that was read so far. Looked at again where a batch comes in between."""
-        for _ in range(_LOOKS):
-            lost, doubled = self._look()
+    def __init__(self, system: SystemUnderTest) -> None:
+        self._system = system
+        self._feeds, self._analytics = (Layout(system.roots[job]) for job in ("ingestion", "analytics"))
+
+    def lost_and_doubled(self) -> tuple[int, int]:
+        """Compare what is published so far; again where a batch was published in between."""
+        for _ in range(_ATTEMPTS):
+            lost, doubled = self._compare()
             if lost == doubled == 0:
                 break
             time.sleep(3)
         return lost, doubled
 
-    def _look(self) -> tuple[int, int]:
-        output = self._town.roots["ingestion"]
-        reached = {feed.name: self._next_offsets(feed.name) for feed in FEEDS}
+    def _compare(self) -> tuple[int, int]:
+        reached = ingested(self._feeds)
         found = [
-            (feed, partition, offset)
-            for feed, partition, offset in read_messages(output)
-            if offset < reached[feed].get(str(partition), 0)
+            message
+            for message in read_messages(self._feeds.root)
+            if message[2] < reached[TOPICS[message[0]]].get(str(message[1]), 0)
         ]
-        expected = sum(sum(offsets.values()) for offsets in reached.values())
-        return expected - len(set(found)), len(found) - len(set(found))
+        return message_count(reached) - len(set(found)), len(found) - len(set(found))
 
-    def _next_offsets(self, feed: str) -> dict[str, int]:
-        """Of the newest entry whose files are in place."""
-        newest = newest_applied(PublicationLog(Layout(self._town.roots["ingestion"]), feed))
-        assert newest is not None, f"{feed} has no log"
-        (position,) = newest.position.values()
-        return dict(position["next_offset"])
+    def final(self) -> FinalState:
+        """Stop the feeds, wait until everything is read, and compare the analytics with the independent reference."""
+        self._system.stop_feeds()
+        ends = end_offsets(self._system.playground.broker.bootstrap_servers)
+        is_read = True
+        try:
+            wait_until(lambda: self._is_read(ends), "everything is read", _READ_TIMEOUT_S, poll_s=1)
+        except TimeoutError:
+            is_read = False
+        different = check(self._feeds.root, self._analytics.root, list(KEYS))
+        return FinalState(message_count(ends), is_read, *self.lost_and_doubled(), different)
 
-    def closed(self) -> Closing:
-        """No more feeds; everything is read; the nine analytics against the independent reference."""
-        self._town.stop_feeds()
-        ends = end_offsets(self._town.playground.broker.bootstrap_servers)
-        layout = Layout(self._town.roots["analytics"])
-        deadline = time.monotonic() + _READ_WITHIN_S
-        while not (is_read := self._is_read(ends)) and time.monotonic() < deadline:
-            time.sleep(1)
-        different = check(self._town.roots["ingestion"], layout.root, list(KEYS))
-        return Closing(sum(sum(offsets.values()) for offsets in ends.values()), is_read, *self.now(), different)
-
-    def _is_read(self, ends: dict[str, dict[str, int]]) -> bool:
-        layout = Layout(self._town.roots["analytics"])
-        return (
-            positions(self._town.roots["ingestion"]) == ends
-            and is_rolled_up(layout, ends)
-            and is_settled(layout, max(PublicationLog(layout, ROLLUP).seqs()))
-        )
+    def _is_read(self, ends: Offsets) -> bool:
+        return ingested(self._feeds) == ends and is_analysed(self._analytics, ends)

@@ -1,4 +1,4 @@
-"""A whole playground to be mistreated: its own folder on a small disk, real broker, real Airflow, both real jobs."""
+"""A whole playground that faults are injected into: on a small disk, with real broker, Airflow and jobs."""
 
 import os
 import signal
@@ -18,18 +18,18 @@ from playground.setup.by_hand import HOME
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
-from tests.chaos.watching import JOBS, Watching
+from tests.chaos.observer import JOBS, Observer
 from tests.flow.airflow_place import AirflowUser
 
 DISK = "1g"
-"""of the data: small enough to be filled in a second"""
-ORDINARY_SPEED = 60
+"""of the data; small enough to fill in a second"""
+DEFAULT_SPEED = 60
 
 
 class SystemUnderTest:
-    """One playground and what faults do to it."""
+    """One playground, and what the faults do to it."""
 
-    def __init__(self, home: Path, speed: int = ORDINARY_SPEED) -> None:
+    def __init__(self, home: Path, speed: int = DEFAULT_SPEED) -> None:
         self.home = home
         self.env = merged_environment() | {
             "PLAYGROUND_HOME": str(home),
@@ -46,7 +46,7 @@ class SystemUnderTest:
             "ingestion": Path(jobs.CHECKPOINT_BASE_PATH),
             "analytics": Path(jobs.ANALYTICS_CHECKPOINT_PATH),
         }
-        self.watching = Watching(self.playground.mark, self.roots)
+        self.observer = Observer(self.playground.mark, self.roots)
 
     @property
     def airflow(self) -> AirflowUser:
@@ -56,23 +56,23 @@ class SystemUnderTest:
         return read_status(Layout(self.roots[job]))
 
     def open_incidents(self, job: str) -> list[str]:
-        """What the watch has told people of and not yet called over; each stays for a minute at least."""
+        """Return the messages of the incidents that the watch has open; each is open for at least a minute."""
         return [incident.sentence for incident in watch_memory.read_memory(Layout(self.roots[job])).incidents.values()]
 
     def processes(self, job: str) -> dict[str, psutil.Process]:
-        """role -> process, of the driver that writes the heartbeat."""
+        """Return role -> process of the driver that writes the heartbeat."""
         status = self.status(job)
         assert status is not None, f"{job} has no status"
         return {process.role: psutil.Process(process.pid) for process in status.driver.processes}
 
     def submitted(self, job: str) -> list[psutil.Process]:
-        """spark-submit's own processes, JVM and driver of the job, its start included."""
+        """Return spark-submit, JVM and Python driver of the job, while it starts too."""
         script = f"{job}_job.py"
         marked = marked_processes(self.playground.mark)
         return [process for process in marked if any(part.endswith(script) for part in command_line(process))]
 
     def launching_task(self, job: str) -> psutil.Process | None:
-        """The task's process that has just started the job's spark-submit, while it waits for a sign of life."""
+        """Return the Airflow task that has started the job's spark-submit and waits for its first heartbeat."""
         for process in self.submitted(job):
             with suppress(psutil.NoSuchProcess):
                 parent = process.parent()
@@ -81,12 +81,12 @@ class SystemUnderTest:
         return None
 
     def parts_of(self, job: str) -> list[psutil.Process]:
-        """What there is to kill of a job at any moment: the task that launches it, and all that it submitted."""
+        """Return all that can be killed of a job: the task that launches it, and what it submitted."""
         task = self.launching_task(job)
         return [*([] if task is None else [task]), *self.submitted(job)]
 
     def kill(self, job: str, role: str) -> None:
-        """kill -9 of the Python driver, its JVM, or (role `group`) of the whole process group."""
+        """Send SIGKILL to the Python driver, its JVM, or (role `group`) the whole process group."""
         processes = self.processes(job)
         if role == "group":
             os.killpg(os.getpgid(processes["python"].pid), signal.SIGKILL)
@@ -94,7 +94,7 @@ class SystemUnderTest:
             processes[role].kill()
 
     def signal_driver(self, job: str, number: signal.Signals) -> list[psutil.Process]:
-        """The signal to both halves; the processes that got it."""
+        """Send the signal to the Python driver and its JVM; return both."""
         processes = list(self.processes(job).values())
         for process in processes:
             process.send_signal(number)
@@ -104,7 +104,7 @@ class SystemUnderTest:
         return next(service for service in self.playground.services if service.name == f"airflow {name}")
 
     def kill_component(self, name: str) -> None:
-        """kill -9 of an Airflow component and of its own children; drivers live in sessions of their own."""
+        """Send SIGKILL to an Airflow component and its children, not to drivers, which have sessions of their own."""
         process = self.component(name).process
         children = psutil.Process(process.pid).children(recursive=True)
         session = os.getsid(process.pid)
@@ -115,10 +115,10 @@ class SystemUnderTest:
                 if os.getsid(child.pid) == session:
                     child.kill()
 
-    def stop_component(self, name: str, at_most_s: float) -> float:
-        """SIGTERM, and how long it took to end."""
+    def stop_component(self, name: str, timeout_s: float) -> float:
+        """Send SIGTERM; return the seconds until it ended."""
         service, began = self.component(name), time.monotonic()
-        end_service(service, at_most_s)
+        end_service(service, timeout_s)
         return time.monotonic() - began
 
     def restart_component(self, name: str) -> None:
@@ -130,7 +130,7 @@ class SystemUnderTest:
         self.airflow.set_variables({name: value})
 
     def start_by_hand(self, job: str) -> None:
-        """A second driver beside the one that runs, as a mistaken person starts it."""
+        """Start a second driver beside the running one, as a user may by mistake."""
         env = self.playground.env | job_environment(self.playground.settings) | {"PYTHONPATH": str(CHECKOUT)}
         python = str(CHECKOUT / ".venv" / "spark" / "bin" / "python")
         with (self.home / f"{job}-by-hand.log").open("ab") as output:
@@ -152,8 +152,8 @@ class SystemUnderTest:
     def start_feeds(self) -> None:
         self.playground.generator = self.playground.start_generator()
 
-    def die(self) -> None:
-        """As a power cut does it: everything at once."""
+    def kill_everything(self) -> None:
+        """Send SIGKILL to all processes at once, as in a power cut."""
         for process in marked_processes(self.playground.mark):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -161,15 +161,15 @@ class SystemUnderTest:
         for service in self.playground.services:
             service.process.wait()
 
-    def come_back(self) -> None:
-        """As `make run` does it after such a night."""
+    def start_again(self) -> None:
+        """Start the playground as `make run` does after a power cut."""
         end_processes(list(marked_processes(self.playground.mark)), patience_s=5)
         self.playground = Playground(playground_settings(self.env), self.env)
         self.playground.start()
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """Not a byte is free below the data while the block runs."""
+        """Fill the disk of the data until the end of the block."""
         filler = self.home / "data" / "filler"
         with filler.open("wb", buffering=0) as file, suppress(OSError):
             while file.write(b"\0" * 65536):
@@ -181,21 +181,21 @@ class SystemUnderTest:
 
 
 @contextmanager
-def town(home: Path, speed: int = ORDINARY_SPEED) -> Iterator[SystemUnderTest]:
-    """A running playground whose data lie on a disk of their own, ended and unmounted afterwards. Needs root."""
+def system_under_test(home: Path, speed: int = DEFAULT_SPEED) -> Iterator[SystemUnderTest]:
+    """Run a playground with its data on a disk of their own until the end of the block. Needs root."""
     data = home / "data"
     data.mkdir(parents=True)
     (home / "jars").symlink_to(HOME / "jars")
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(data)], check=True)
     try:
-        made = SystemUnderTest(home, speed)
+        system = SystemUnderTest(home, speed)
         try:
-            made.playground.start()
+            system.playground.start()
             for job in JOBS:
-                made.watching.wait_for(job, lambda seen: seen.batch > 0, "the first batch", 300)
-            yield made
+                system.observer.wait_for(job, lambda sample: sample.batch > 0, "the first batch", 300)
+            yield system
         finally:
-            made.playground.stop()
-            made.watching.close()
+            system.playground.stop()
+            system.observer.close()
     finally:
         subprocess.run(["umount", str(data)], check=True)

@@ -1,4 +1,4 @@
-"""The table of RELIABILITY.md: one row per fault, as last done. A run replaces the rows of its own faults."""
+"""The table of RELIABILITY.md: one row per fault, of its last run. A run replaces the rows of its own faults."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,22 +21,17 @@ HEAD = [
 Row = list[str]
 
 
-def recorded(page: Path) -> Iterator[Row]:
-    """The rows that stand in the page."""
+def read_rows(page: Path) -> Iterator[Row]:
+    """Yield the rows that the page has."""
     for line in read_between_markers(page, SECTION).splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("| ") else []
         if len(cells) == len(HEAD) and cells != HEAD and set(cells[0]) != {"-"}:
             yield cells
 
 
-def together(before: Iterable[Row], now: Iterable[Row], order: list[str]) -> list[Row]:
-    """By the fault's name, in the order of the faults; one that is not there any more goes."""
-    rows = {row[0]: row for row in [*before, *now]}
-    return [rows[name] for name in order if name in rows]
-
-
-def record(page: Path, now: Iterable[Row], order: list[str]) -> None:
-    rows = together(recorded(page), now, order)
-    missing = [name for name in order if name not in {row[0] for row in rows}]
+def write_rows(page: Path, new: Iterable[Row], faults: list[str]) -> None:
+    """Replace the rows of the same faults; the order is that of `faults`, and rows of other faults are removed."""
+    rows = {row[0]: row for row in [*read_rows(page), *new]}
+    missing = [name for name in faults if name not in rows]
     note = f"\n\nNot done yet: {', '.join(missing)}." if missing else ""
-    write_between_markers(page, SECTION, table(HEAD, rows) + note)
+    write_between_markers(page, SECTION, table(HEAD, [rows[name] for name in faults if name in rows]) + note)

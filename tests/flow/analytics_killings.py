@@ -21,9 +21,9 @@ from bench.record import RELIABILITY, write_between_markers
 from playground.broker.process import temporary_broker
 from playground.generator.stream import Scenario, messages
 from tests.analytics.flow.against_reference import assert_equals, reference
-from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace, Ends
-from tests.flow.driver import Driver, Place
-from tests.flow.killings import VICTIMS
+from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
+from tests.flow.driver import Place
+from tests.flow.killings import VICTIMS, read_to_the_end
 from tests.flow.produced import TOPICS, end_offsets, produce
 
 STEPS = ("staging", "staged", "declared", "half moved", "moved", "applied")
@@ -32,11 +32,11 @@ START = datetime(2018, 11, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class SystemUnderTest:
-    """Generated days in Kafka, ingested, and what the nine analytics must hold."""
+class IngestedDays:
+    """Generated days, ingested by the real job, and what the nine analytics must hold."""
 
-    bootstrap_servers: str
-    ends: Ends
+    root: Path
+    messages: int
     expected: dict[str, pa.Table]
 
 
@@ -52,25 +52,14 @@ class Killing:
         return f"{self.victim} killed, {moment}"
 
 
-def town_in(folder: Path, bootstrap_servers: str, days: int = 2, volume: float = 0.04) -> SystemUnderTest:
+def ingested_days(folder: Path, bootstrap_servers: str, days: int = 2, volume: float = 0.04) -> IngestedDays:
     """A day of every weather score, the end of daylight saving time, and 5 % of all messages with a defect."""
     sent = messages(seed=7, start=START, days=days, volume=volume, defects=0.05, scenario=Scenario.ALL_WEATHER_SCORES)
     produce(bootstrap_servers, ((TOPICS[message.feed], message.value) for message in sent))
     ends = end_offsets(bootstrap_servers)
-    return SystemUnderTest(
-        bootstrap_servers, ends, ingested_reference(Place(folder / "ingested", bootstrap_servers), ends)
-    )
-
-
-def ingested_reference(place: Place, ends: Ends) -> dict[str, pa.Table]:
-    """Run the real ingestion job to the end; the reference over its Parquet."""
-    driver = Driver(place)
-    try:
-        driver.wait_until_all_is_read(ends)
-        assert driver.stop() == 0, driver.said()
-    finally:
-        driver.end()
-    return reference(place.output)
+    place = Place(folder / "ingested", bootstrap_servers, {"MAX_OFFSETS_PER_TRIGGER": "400"})
+    read_to_the_end(place, ends)
+    return IngestedDays(place.output, sum(sum(of.values()) for of in ends.values()), reference(place.output))
 
 
 def killings(seed: int) -> Iterator[Killing]:
@@ -97,24 +86,24 @@ def suffer(place: AnalyticsPlace, killing: Killing) -> None:
         driver.end()
 
 
-def compute_to_the_end(place: AnalyticsPlace, town: SystemUnderTest) -> None:
+def compute_to_the_end(place: AnalyticsPlace, days: IngestedDays) -> None:
     driver = AnalyticsDriver(place)
     try:
-        driver.wait_until_settled(town.ends)
+        driver.wait_until_settled()
         assert driver.stop() == 0, driver.said()
     finally:
         driver.end()
-    assert_equals(place.output, town.expected)
+    assert_equals(place.output, days.expected)
 
 
-def one_round(folder: Path, town: SystemUnderTest, chosen: list[Killing]) -> None:
+def one_round(folder: Path, days: IngestedDays, chosen: list[Killing]) -> None:
     """Kill again and again, lose all checkpoints, finish, compare."""
-    place = AnalyticsPlace(folder, town.bootstrap_servers, {"MAX_OFFSETS_PER_TRIGGER": "400"})
+    place = AnalyticsPlace(folder, ingested=days.root)
     for killing in chosen:
         print(killing, flush=True)
         suffer(place, killing)
     rmtree(place.checkpoints)
-    compute_to_the_end(place, town)
+    compute_to_the_end(place, days)
 
 
 def main() -> None:
@@ -124,17 +113,17 @@ def main() -> None:
     given = parser.parse_args()
     began, chosen = time.monotonic(), killings(seed=1)
     with tempfile.TemporaryDirectory(prefix="kill-matrix-") as name, temporary_broker(Path(name)) as broker:
-        town = town_in(Path(name), broker.bootstrap_servers, days=4, volume=0.1)
+        days = ingested_days(Path(name), broker.bootstrap_servers, days=4, volume=0.1)
         done = 0
         while done < given.count:
             batch = list(islice(chosen, min(10, given.count - done)))
-            one_round(Path(name) / f"from-{done}", town, batch)
+            one_round(Path(name) / f"from-{done}", days, batch)
             done += len(batch)
             print(f"{done} of {given.count} killings: nine outputs equal to the reference", flush=True)
     result = (
         f"{given.count} killings of the analytics job with SIGKILL (Python driver, JVM, both in turn; the "
         f"{len(STEPS)} named steps of the rollup and of an analytic, a third at random moments), all checkpoints "
-        f"deleted after every 10, {sum(sum(ends.values()) for ends in town.ends.values()):,} messages with 5 % "
+        f"deleted after every 10, {days.messages:,} messages with 5 % "
         f"defects: **all rows and columns of the {len(NAMES)} outputs equal to the reference**. "
         f"{(time.monotonic() - began) / 60:.0f} minutes, {datetime.now(UTC):%Y-%m-%d}. "
         f"Command: `make kill-matrix-analytics COUNT={given.count}`."

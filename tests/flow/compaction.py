@@ -13,6 +13,7 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Answer, Request
 from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
+from spark_jobs.publication.log import PublicationLog
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import produce
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
@@ -85,13 +86,13 @@ def _read(feed: LiveFeed, rows: int, readings: Readings) -> None:
         readings.bad_undisturbed.append(found)
 
 
-def _newest_entry(feed: LiveFeed) -> str:
-    return max(path.name for path in feed.layout.log(BIKES.name).iterdir())
+def _newest_entry(feed: LiveFeed) -> int:
+    return max(PublicationLog(feed.layout, BIKES.name).seqs())
 
 
-def _newest_applied(feed: LiveFeed) -> str | None:
+def _newest_applied(feed: LiveFeed) -> int | None:
     newest = _newest_entry(feed)
-    return newest if (feed.layout.applied(BIKES.name) / newest).exists() else None
+    return newest if PublicationLog(feed.layout, BIKES.name).applied_up_to() == newest else None
 
 
 def mixed_ms(folder: Path) -> float:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,8 @@ import psutil
 
 from playground.run.settings import CHECKOUT
 from playground.setup.by_hand import JARS, ready_to_run
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
 
 
 @dataclass
@@ -57,6 +59,7 @@ class Driver:
         pause_at: str | None = None,
         module: str = "spark_jobs.ingestion_job",
         is_submitted: bool = False,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.place = place
         place.folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,7 @@ class Driver:
             env |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                spark_submit(module) if is_submitted else [sys.executable, "-m", module],
+                [*(spark_submit(module) if is_submitted else [sys.executable, "-m", module]), *arguments],
                 cwd=CHECKOUT,
                 env=env,
                 stdout=output,
@@ -170,9 +173,9 @@ def spark_submit(module: str) -> list[str]:
 def log_positions(output: Path) -> dict[str, dict[str, int]]:
     """The position of every dataset whose newest entry is applied."""
     positions: dict[str, dict[str, int]] = {}
-    for log in (output / "_log").glob("*"):
-        newest = max(log.glob("[0-9]*.json"), default=None)
-        if newest is not None and (output / "_applied" / log.name / newest.name).exists():
-            for topic, state in json.loads(newest.read_text())["position"].items():
-                positions[topic] = state["next_offset"]
+    for folder in (output / "_log").glob("*"):
+        log = PublicationLog(Layout(output), folder.name)
+        head = log.head()
+        if head is not None and log.applied_up_to() == head.seq:
+            positions |= {topic: dict(state["next_offset"]) for topic, state in head.position.items()}
     return positions

@@ -79,8 +79,8 @@ def test_a_path_that_cannot_be_written_is_refused_with_a_sentence(nowhere: Place
 def test_help_says_what_the_job_is(nowhere: Place, started_as: tuple[str, ...]) -> None:
     helped = ran(nowhere, *started_as, "--help")
     assert helped.returncode == 0, helped.stderr
-    assert "usage:" in helped.stdout
-    assert "SIGTERM" in helped.stdout
+    assert "Usage:" in helped.stdout
+    assert "until it is asked to stop" in helped.stdout
 
 
 def test_data_without_a_log_or_with_a_damaged_one_are_left_alone_and_sigterm_lets_the_batch_finish(

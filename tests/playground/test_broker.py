@@ -1,4 +1,4 @@
-"""The real broker: comes up, keeps its data over a crash and a restart, refuses what it cannot do with a sentence."""
+"""The real broker: starts, keeps its data over a crash and a restart, explains why it cannot start."""
 
 import socket
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield running
 
 
-def produced(broker: Broker, *messages: bytes) -> None:
+def produce(broker: Broker, *messages: bytes) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 2})
     for message in messages:
         producer.produce("trips", message)
     assert producer.flush(30) == 0
 
 
-def kept(broker: Broker, expected: int) -> set[bytes]:
+def consume(broker: Broker, expected: int) -> set[bytes]:
     consumer = Consumer(
         {
             "bootstrap.servers": broker.bootstrap_servers,
@@ -41,13 +41,13 @@ def kept(broker: Broker, expected: int) -> set[bytes]:
 
 
 def test_messages_survive_kill_9_and_restart(broker: Broker) -> None:
-    produced(broker, b"before")
+    produce(broker, b"before")
     broker.kill()
     assert not broker.is_running
     broker.start()
     broker.create_topics(("trips",))  # idempotent
-    produced(broker, b"after")
-    assert kept(broker, 2) == {b"before", b"after"}
+    produce(broker, b"after")
+    assert consume(broker, 2) == {b"before", b"after"}
 
 
 def test_listens_on_the_loopback_address_only(broker: Broker) -> None:
@@ -69,5 +69,5 @@ def test_taken_port_is_refused_with_the_setting_to_change(tmp_path: Path) -> Non
             Broker(BrokerConfig(tmp_path / "broker", port)).start()
 
 
-def test_nothing_is_deleted_unless_asked(tmp_path: Path) -> None:
+def test_a_retention_of_minus_one_keeps_messages_for_ever(tmp_path: Path) -> None:
     assert broker_properties(9092, 9093, tmp_path, retention_ms=-1)["log.retention.ms"] == "-1"

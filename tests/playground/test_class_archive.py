@@ -1,15 +1,15 @@
-"""A driver's JVM maps the archive where there is one, and starts without it where there is none."""
+"""A driver's JVM maps the class archive where there is one."""
 
 from pathlib import Path
 
 from playground.setup.class_archive import OPTIONS, archive_of, with_archive
 
 
-def test_without_an_archive_nothing_is_said_to_the_jvm(tmp_path: Path) -> None:
+def test_without_an_archive_the_environment_stays_as_it_is(tmp_path: Path) -> None:
     assert with_archive(tmp_path, {"A": "b"}) == {"A": "b"}
 
 
-def test_the_archive_is_added_to_what_somebody_asked_of_the_jvm(tmp_path: Path) -> None:
+def test_the_archive_is_added_to_the_users_jvm_options(tmp_path: Path) -> None:
     archive = archive_of(tmp_path)
     archive.parent.mkdir()
     archive.touch()

@@ -151,14 +151,14 @@ def test_the_volume_scales_bikes_and_taxis_only() -> None:
 
 
 def test_the_share_of_defects_is_met_with_every_kind_and_nothing_else_is_lost() -> None:
-    sound = list(messages(4, START, 2))
+    valid = list(messages(4, START, 2))
     sent = list(messages(4, START, 2, defects=0.1))
     kinds = Counter(message.defect for message in sent if message.defect)
-    assert sum(kinds.values()) == pytest.approx(0.1 * len(sound), rel=0.1)
+    assert sum(kinds.values()) == pytest.approx(0.1 * len(valid), rel=0.1)
     assert set(kinds) == {"malformed", "missing field", "late", "duplicated", "out of order"}
-    assert len(sent) == len(sound) + kinds["duplicated"]
+    assert len(sent) == len(valid) + kinds["duplicated"]
     assert all(before.sent_at <= after.sent_at for before, after in pairwise(sent))
-    untouched = {message.value for message in sound}
+    untouched = {message.value for message in valid}
     assert all(message.value in untouched for message in sent if not message.defect)
 
 
@@ -171,7 +171,7 @@ def test_malformed_messages_are_no_json_and_late_ones_up_to_two_days_late() -> N
             assert timedelta(minutes=15) <= message.sent_at - message.event_time <= timedelta(days=2)
 
 
-def test_a_run_that_goes_on_continues_with_the_next_message(tmp_path: Path) -> None:
+def test_a_resumed_run_continues_with_the_next_message(tmp_path: Path) -> None:
     run, file = Run(seed=4, start=START, defects=0.1), tmp_path / "state.json"
     whole = [(quarter, message) for quarter, sent in islice(quarters(run), 240) for message in sent]
     quarter = run.first_quarter + 200
@@ -182,7 +182,7 @@ def test_a_run_that_goes_on_continues_with_the_next_message(tmp_path: Path) -> N
     assert again == [message for of, message in whole if of >= quarter][17:]
 
 
-def test_a_place_of_another_run_is_refused(tmp_path: Path) -> None:
+def test_a_position_of_another_run_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     write_position(file, Run(seed=1), Position(5, 0))
     with pytest.raises(PositionError, match="other arguments"):
@@ -191,11 +191,11 @@ def test_a_place_of_another_run_is_refused(tmp_path: Path) -> None:
 
 def test_the_day_of_all_weather_scores_has_every_kind_of_weather() -> None:
     run = Run(seed=9, start=START, days=1, scenario=Scenario.ALL_WEATHER_SCORES)
-    shown = {
+    kinds = {
         (weather.temperature_c, weather.wind_ms, weather.visibility_m)
         for weather in (run.sky(run.first_quarter + step) for step in range(96))
     }
-    assert shown == set(EVERY_KIND)
+    assert kinds == set(EVERY_KIND)
     reports = [record(m) for m in messages(9, START, 1, volume=0.001, scenario=Scenario.ALL_WEATHER_SCORES)
                if m.feed == WEATHER]  # fmt: skip
     assert sum(report["station_info"]["report_type"] == "FM-16" for report in reports) >= 90  # type: ignore[index]

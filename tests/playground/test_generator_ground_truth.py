@@ -1,4 +1,4 @@
-"""The figures that docs/playground-ground-truth.md promises come out of the rules."""
+"""The rules give the figures that docs/playground-ground-truth.md promises."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from playground.generator.demand import bike_rain_factor, bike_temperature_facto
 from playground.generator.ground_truth import PROMISED, PROMISED_DAYS, PROMISED_START, measured
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "playground-ground-truth.md"
-A_SEED_NOT_USED_FOR_THE_RANGES = 1001
+UNUSED_SEED = 1001
 
 
 def test_a_new_seed_lies_in_every_promised_range() -> None:
-    figures = measured(A_SEED_NOT_USED_FOR_THE_RANGES, PROMISED_START, PROMISED_DAYS)
+    figures = measured(UNUSED_SEED, PROMISED_START, PROMISED_DAYS)
     outside = {name: figures[name] for name, (low, high) in PROMISED.items() if not low <= figures[name] <= high}
     assert outside == {}
 

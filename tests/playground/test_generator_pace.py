@@ -10,8 +10,8 @@ from playground.generator.pace import Pace, speed_factor
 BEGIN = datetime(2018, 1, 1, tzinfo=UTC)
 
 
-class StillClock(Event):
-    """A clock that moves only by waiting on it."""
+class ManualClock(Event):
+    """A clock that advances only by waiting on it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class StillClock(Event):
 
 
 def waited_s(speed: float | None, rate: float | None, offsets_s: list[float]) -> float:
-    clock = StillClock()
+    clock = ManualClock()
     pace = Pace(speed, rate, clock, lambda: clock.now_s, lambda: None)
     for offset_s in offsets_s:
         pace.wait(BEGIN + timedelta(seconds=offset_s))

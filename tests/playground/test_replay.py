@@ -125,13 +125,13 @@ def test_a_row_without_a_readable_time_is_sent_with_the_row_before_it(tmp_path: 
     assert [row.event_s - 1530446400 for row in rows_of(file)] == [0, 0, 0, 3600]
 
 
-def test_an_unknown_header_is_a_sentence_with_file_header_and_what_is_known(tmp_path: Path) -> None:
+def test_an_unknown_header_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     file = written(tmp_path / "cats.csv", "name,colour", "Tom,grey")
     with pytest.raises(UnknownLayout, match=r"cats\.csv has an unknown header: name, colour\. Known are: Bluebikes"):
         published_file(file)
 
 
-def test_a_path_that_is_not_there_and_a_folder_without_csv_are_sentences(tmp_path: Path) -> None:
+def test_a_missing_path_and_a_folder_without_csv_are_reported(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="does not exist"):
         csv_paths([tmp_path / "nowhere"])
     with pytest.raises(UnreadableFile, match=r"No \.csv"):
@@ -143,7 +143,7 @@ def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
     assert csv_paths([tmp_path, file]) == [file]
 
 
-def test_a_gzip_file_cut_short_is_a_sentence(tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_is_reported(tmp_path: Path) -> None:
     whole = gzip.compress(
         "\n".join([BIKE_HEADER, *(bike_row(f"2018-07-01 08:00:{s:02d}") for s in range(60))]).encode()
     )
@@ -155,7 +155,7 @@ def test_a_gzip_file_cut_short_is_a_sentence(tmp_path: Path) -> None:
 
 CLOCKS = {
     "a spreadsheet's date": (instant_s("7/1/2018 8:00", UTC), datetime(2018, 7, 1, 8, tzinfo=UTC)),
-    "an offset is obeyed": (instant_s("2018-07-01 08:00:00-04:00", UTC), datetime(2018, 7, 1, 12, tzinfo=UTC)),
+    "an offset wins over the zone": (instant_s("2018-07-01 08:00:00-04:00", UTC), datetime(2018, 7, 1, 12, tzinfo=UTC)),
     "+00 of a dispatch means Boston's clock": (
         dispatch_s({"dispatch_ts": "2018-12-01 00:24:27+00"}),
         datetime(2018, 12, 1, 5, 24, 27, tzinfo=UTC),
@@ -164,7 +164,7 @@ CLOCKS = {
 
 
 @pytest.mark.parametrize("case", CLOCKS)
-def test_publishers_clocks_are_read_as_they_are_meant(case: str) -> None:
+def test_each_publishers_clock_is_read_in_its_own_zone(case: str) -> None:
     found_s, expected = CLOCKS[case]
     assert found_s == expected.timestamp()
 

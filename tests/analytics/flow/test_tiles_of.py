@@ -117,6 +117,16 @@ def test_elements_are_independent_and_a_trace_decides_last() -> None:
     assert tile["precip_latest"]["trace"] is True
 
 
+def test_a_special_report_says_nothing_about_the_rate_of_rain() -> None:
+    special = weather(report_type="FM-16", precipitation_mm_per_h=9.0, temperature_celsius=1.0)
+    untold = weather(TWELVE - MICROSECOND, report_type=None, precipitation_mm_per_h=2.0, temperature_celsius=3.0)
+    (tile,) = tiles("weather_data", untold, special)
+    assert (tile["precip_latest"]["value"], tile["precip_latest"]["rank"]) == (2.0, 1)
+    assert (tile["temp_latest"]["ts"], tile["temp_latest"]["rank"]) == (TWELVE, 2)
+    (alone,) = tiles("weather_data", special)
+    assert alone["precip_latest"] is None
+
+
 def test_accidents_count_by_mode_and_place() -> None:
     found = tiles(
         "accidents",

@@ -25,7 +25,7 @@ KEYS = {
 """What names one row of each output; at most one of the three bins is not null."""
 
 PARTITION_COLUMNS = {"year": "INTEGER", "month": "INTEGER", "date": "VARCHAR", "hour": "INTEGER"}
-REGRESSION_ENDINGS = ("_correlation", "_ci_low", "_ci_high", "_elasticity")
+REGRESSION_ENDINGS = ("_correlation", "_ci_low", "_ci_high", "_effective_n", "_elasticity")
 REGRESSION_BEGINNINGS = ("model_", "coef_", "predicted_")
 EXAMPLES = 3
 

@@ -73,7 +73,8 @@ def load_events(connection: duckdb.DuckDBPyConnection, feeds_root: Path) -> None
             CASE report_type WHEN 'FM-15' THEN 3 WHEN 'FM-16' THEN 2 ELSE 1 END AS rank,
             station,
             temperature_celsius AS temp, wind_speed_ms AS wind, visibility_m AS visibility,
-            precipitation_mm_per_h AS precip, precipitation_trace AS trace
+            CASE WHEN report_type = 'FM-16' THEN NULL ELSE precipitation_mm_per_h END AS precip,
+            precipitation_trace AS trace
         FROM {_rows(feeds_root, "weather_data")}
     """)
     connection.execute(f"""

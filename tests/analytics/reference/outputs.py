@@ -1,4 +1,4 @@
-"""The nine outputs, one SQL statement each, straight from the formulas of the analytics specification."""
+"""The nine outputs, one SQL statement each, straight from the formulas of analytics.md."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from tests.analytics.reference.events import DAY, load_events
+from tests.analytics.reference.events import DAY, HOUR, load_events
 from tests.analytics.reference.regression import Sample, rolling_fits
 from tests.analytics.reference.windows import LONG, MEDIUM, SLIDE, derive_windows, earlier, lookback
 
@@ -81,7 +81,7 @@ def weather_transport_correlation(_: duckdb.DuckDBPyConnection) -> str:
             FROM combined
             WINDOW
                 usual AS (PARTITION BY is_weekend, hour_of_day {earlier(7)}),
-                week AS ({lookback(7)})
+                week AS ({lookback(7 * DAY)})
         ),
         judged AS (
             SELECT
@@ -152,11 +152,21 @@ def weather_safety_analysis(_: duckdb.DuckDBPyConnection) -> str:
                     END AS normalized,
                 avg(accident_count) OVER month AS usual,
                 CASE WHEN multiplier IS NOT NULL THEN count(*) OVER alike END AS alike_hours,
-                CASE WHEN multiplier IS NOT NULL THEN avg(accident_count) OVER alike END AS usual_alike
+                CASE WHEN multiplier IS NOT NULL THEN avg(accident_count) OVER alike END AS usual_alike,
+                (sum(accident_count) OVER month)::BIGINT AS all_accidents,
+                CASE WHEN multiplier IS NOT NULL THEN (sum(accident_count) OVER alike)::BIGINT END AS accidents_alike
             FROM live
             WINDOW
-                month AS (PARTITION BY mode_type {lookback(28)}),
-                alike AS (PARTITION BY mode_type, multiplier {lookback(28)})
+                month AS (PARTITION BY mode_type {lookback(28 * DAY)}),
+                alike AS (PARTITION BY mode_type, multiplier {lookback(28 * DAY)})
+        ),
+        compared AS (
+            SELECT
+                *,
+                CASE WHEN alike_hours >= 3 AND usual <> 0 THEN usual_alike / usual END AS ratio,
+                CASE WHEN accidents_alike > 0
+                    THEN 1.959963984540054::DOUBLE * sqrt(1 / accidents_alike - 1 / all_accidents) END AS half_width
+            FROM measured
         )
         SELECT
             window_start, window_start + {LONG} AS window_end, mode_type,
@@ -178,8 +188,11 @@ def weather_safety_analysis(_: duckdb.DuckDBPyConnection) -> str:
             usual AS accidents_per_hour_28d,
             alike_hours AS same_weather_hours_28d,
             usual_alike AS accidents_per_hour_same_weather_28d,
-            CASE WHEN alike_hours >= 3 AND usual <> 0 THEN usual_alike / usual END AS observed_weather_risk_ratio
-        FROM measured
+            ratio AS observed_weather_risk_ratio,
+            accidents_alike AS same_weather_accidents_28d,
+            ratio * exp(-half_width) AS observed_weather_risk_ratio_ci_low,
+            ratio * exp(half_width) AS observed_weather_risk_ratio_ci_high
+        FROM compared
         ORDER BY window_start, mode_type
     """
 
@@ -361,29 +374,55 @@ def _pairs(demands: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     return {f"{y}_{x}": (DEMAND[y], WEATHER[x]) for y in demands for x in WEATHER}
 
 
-def _pair_statistics(pairs: dict[str, tuple[str, str]], frame: str) -> str:
-    """All columns of combined with n and r of every pair over the frame, as <pair>_n and <pair>_r."""
-    # Demand is always known, so the samples of a pair are the windows where x is.
-    moments = ", ".join(
-        f"""count({x}) OVER past AS {pair}_n,
-        avg({x}) OVER past AS {pair}_mean_x, var_pop({x}) OVER past AS {pair}_var_x,
-        avg({y}) FILTER ({x} IS NOT NULL) OVER past AS {pair}_mean_y,
-        var_pop({y}) FILTER ({x} IS NOT NULL) OVER past AS {pair}_var_y,
-        covar_pop({y}, {x}) OVER past AS {pair}_cov"""
-        for pair, (y, x) in pairs.items()
+def _pair_statistics(pairs: dict[str, tuple[str, str]], span: int, group: str = "") -> str:
+    """All columns of combined with r, n and effective n of every pair over the lookback, within the group."""
+    own_group = f"PARTITION BY {group}" if group else ""
+    columns = dict.fromkeys(name for pair in pairs.values() for name in pair)
+    predecessors = ", ".join(
+        f"CASE WHEN lag(window_start) OVER one = window_start - {MEDIUM} THEN lag({name}) OVER one END AS last_{name}"
+        for name in columns
     )
-    pearsons = ", ".join(
-        f"""pearson({pair}_n, {pair}_mean_x, {pair}_mean_y, {pair}_var_x, {pair}_var_y, {pair}_cov) AS {pair}_r"""
-        for pair in pairs
+    statistics = []
+    for pair, (y, x) in pairs.items():
+        # Demand is always known, so the samples of a pair are the windows where x is.
+        known, both_known = f"{x} IS NOT NULL", f"{x} IS NOT NULL AND last_{x} IS NOT NULL"
+        statistics += [
+            f"count({x}) OVER past AS {pair}_n",
+            f"{_pearson('past', known, y, x)} AS {pair}_r",
+            f"{_pearson('past_steps', both_known, y, f'last_{y}')} AS {pair}_a_y",
+            f"{_pearson('past_steps', both_known, x, f'last_{x}')} AS {pair}_a_x",
+        ]
+    effective = ", ".join(
+        f"effective_n({pair}_r, {pair}_n, {pair}_a_x, {pair}_a_y) AS {pair}_effective_n" for pair in pairs
     )
-    return f"SELECT *, {pearsons} FROM (SELECT *, {moments} FROM combined WINDOW past AS ({frame}))"
+    return f"""
+        SELECT *, {effective}
+        FROM (
+            SELECT *, {", ".join(statistics)}
+            FROM (SELECT *, {predecessors} FROM combined WINDOW one AS ({own_group} ORDER BY window_start))
+            -- the earlier one of two windows in a row lies in the lookback, too
+            WINDOW past AS ({own_group} {lookback(span)}), past_steps AS ({own_group} {lookback(span - MEDIUM)})
+        )
+    """
+
+
+def _pearson(frame: str, known: str, y: str, x: str) -> str:
+    """r of y and x over those windows of the frame where both are known."""
+    over = f"FILTER ({known}) OVER {frame}"
+    return f"""pearson(
+        count(*) {over}, avg({x}) {over}, avg({y}) {over}, var_pop({x}) {over}, var_pop({y}) {over},
+        covar_pop({y}, {x}) {over}
+    )"""
 
 
 def _pair_columns(pairs: dict[str, tuple[str, str]]) -> str:
     return ", ".join(
         f"""{pair}_r AS {pair}_correlation, {pair}_n,
         confidence_bound({pair}_r, {pair}_n, -1) AS {pair}_ci_low,
-        confidence_bound({pair}_r, {pair}_n, 1) AS {pair}_ci_high"""
+        confidence_bound({pair}_r, {pair}_n, 1) AS {pair}_ci_high,
+        {pair}_effective_n,
+        effective_bound({pair}_r, {pair}_effective_n, -1) AS {pair}_eff_ci_low,
+        effective_bound({pair}_r, {pair}_effective_n, 1) AS {pair}_eff_ci_high"""
         for pair in pairs
     )
 
@@ -392,7 +431,7 @@ def pearson_correlations(_: duckdb.DuckDBPyConnection) -> str:
     pairs = _pairs(("bike", "taxi", "total"))
     strengths = ", ".join(f"strength({pair}_r) AS {pair}_correlation_strength" for pair in pairs)
     lookbacks = " UNION ALL ".join(
-        f"SELECT {hours}::INTEGER AS lookback_hours, * FROM ({_pair_statistics(pairs, lookback(hours // 24))})"
+        f"SELECT {hours}::INTEGER AS lookback_hours, * FROM ({_pair_statistics(pairs, hours * HOUR)})"
         for hours in (24, 168)
     )
     return f"""
@@ -506,6 +545,22 @@ def precipitation_impact(_: duckdb.DuckDBPyConnection) -> str:
             FROM (SELECT *, wet_n > 0 AND dry_n > 0 AS matched FROM classes)
             GROUP BY window_start
         ),
+        wet AS (
+            SELECT now.window_start AS now_start, past.window_start, past.window_end
+            FROM combined AS now
+            JOIN combined AS past
+                ON past.window_start > now.window_start - {7 * DAY} AND past.window_start <= now.window_start
+            WHERE past.has_precipitation
+        ),
+        episodes AS (
+            SELECT now_start AS window_start, count(*) AS episode_count
+            FROM wet AS w
+            WHERE NOT EXISTS (
+                FROM wet AS u
+                WHERE u.now_start = w.now_start AND w.window_start - u.window_end BETWEEN 0 AND {3 * HOUR}
+            )
+            GROUP BY now_start
+        ),
         shares AS (
             SELECT
                 *,
@@ -526,12 +581,15 @@ def precipitation_impact(_: duckdb.DuckDBPyConnection) -> str:
             coalesce(wet_n, 0) AS wet_window_count,
             coalesce(dry_n, 0) AS dry_window_count,
             coalesce(matched_wet_n, 0) AS matched_wet_window_count,
+            coalesce(episode_count, 0) AS wet_episode_count,
             CASE WHEN matched_wet_n >= 3 AND dry_bikes_expected <> 0
                 THEN 100 * (wet_bikes / dry_bikes_expected - 1) END AS precip_bike_impact_score,
             CASE WHEN matched_wet_n >= 3 AND dry_taxis_expected <> 0
                 THEN 100 * (wet_taxis / dry_taxis_expected - 1) END AS precip_taxi_boost_score,
             has_precipitation AND taxi_mode_share_pct > 60 AS weather_driven_mode_substitution
-        FROM shares LEFT JOIN totals ON totals.window_start = shares.window_start
+        FROM shares
+        LEFT JOIN totals ON totals.window_start = shares.window_start
+        LEFT JOIN episodes ON episodes.window_start = shares.window_start
     """
 
 
@@ -551,7 +609,7 @@ def temporal_correlations(_: duckdb.DuckDBPyConnection) -> str:
                 WHEN round(abs(bike_temp_r), 9) < 0.5::DOUBLE THEN 'medium'
                 WHEN round(abs(bike_temp_r), 9) < 0.7::DOUBLE THEN 'high'
                 ELSE 'very_high' END AS segment_weather_sensitivity
-        FROM ({_pair_statistics(pairs, f"PARTITION BY temporal_segment {lookback(7)}")})
+        FROM ({_pair_statistics(pairs, 7 * DAY, "temporal_segment")})
     """
 
 
@@ -572,7 +630,7 @@ def multi_variable_summary(connection: duckdb.DuckDBPyConnection) -> str:
         SELECT
             normalized.window_start, window_end,
             {READINGS},
-            bike_usage_normalized, taxi_usage_normalized,
+            normalized.bike_usage_normalized, taxi_usage_normalized,
             temperature_normalized, wind_normalized, weather_score_normalized,
             avg_temperature_c * avg_temperature_c AS temperature_squared,
             avg_temperature_c * avg_wind_speed_ms AS temp_wind_interaction,
@@ -583,9 +641,14 @@ def multi_variable_summary(connection: duckdb.DuckDBPyConnection) -> str:
             model_sample_count, model_intercept, coef_temperature, coef_wind, coef_weather_score,
             model_r_squared, model_adjusted_r_squared, 100 * residual_std AS model_residual_std_index,
             100 * prediction AS predicted_bike_demand_index,
-            100 * bike_usage_normalized AS actual_bike_demand_index,
-            100 * bike_usage_normalized - 100 * prediction AS demand_prediction_error
-        FROM normalized JOIN models ON models.window_start = normalized.window_start
+            100 * normalized.bike_usage_normalized AS actual_bike_demand_index,
+            100 * normalized.bike_usage_normalized - 100 * prediction AS demand_prediction_error,
+            100 * earlier.bike_usage_normalized AS naive_bike_demand_index,
+            100 * normalized.bike_usage_normalized - 100 * earlier.bike_usage_normalized AS naive_prediction_error
+        FROM normalized
+        JOIN models ON models.window_start = normalized.window_start
+        LEFT JOIN (SELECT window_start, bike_usage_normalized FROM normalized) AS earlier
+            ON earlier.window_start = normalized.window_start - {168 * HOUR}
     """
 
 

@@ -1,4 +1,4 @@
-"""Section 12's least squares, solved exactly: every number is a fraction, so nothing is lost on the way."""
+"""The least squares of analytics.md section 12, solved exactly: every number is a fraction, so nothing is lost."""
 
 from collections.abc import Sequence
 from fractions import Fraction

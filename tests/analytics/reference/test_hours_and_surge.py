@@ -1,6 +1,6 @@
 """The hourly summary, the safety analysis and the sliding surge windows, by hand."""
 
-from math import atanh, sqrt, tanh
+from math import atanh, exp, sqrt, tanh
 
 import duckdb
 import pytest
@@ -119,6 +119,30 @@ def test_the_observed_ratio(feeds: HandmadeFeeds) -> None:
     assert last["accidents_per_hour_28d"] == 1.0  # 7 in 7 live hours
     assert (vehicles["same_weather_hours_28d"], vehicles["accidents_per_hour_28d"]) == (3, 0.0)
     assert vehicles["observed_weather_risk_ratio"] is None  # divisor 0
+    assert [row["same_weather_accidents_28d"] for row in rows] == [1, 1, 1, 1, 3, 6, None]
+    # 6 of 7 accidents; before the bad hours all of the one accident, so that nothing is left to vary
+    assert sixth["observed_weather_risk_ratio_ci_low"] == pytest.approx(
+        12 / 7 * exp(-1.959963984540054 * sqrt(1 / 6 - 1 / 7))
+    )
+    assert sixth["observed_weather_risk_ratio_ci_high"] == pytest.approx(
+        12 / 7 * exp(1.959963984540054 * sqrt(1 / 6 - 1 / 7))
+    )
+    assert third["observed_weather_risk_ratio_ci_low"] == third["observed_weather_risk_ratio_ci_high"] == 1.0
+    for row in (rows[4], last, vehicles):
+        assert row["observed_weather_risk_ratio_ci_low"] is None
+        assert row["observed_weather_risk_ratio_ci_high"] is None
+
+
+def test_weather_without_an_accident_has_a_ratio_and_no_interval(feeds: HandmadeFeeds) -> None:
+    feeds.weather("2018-12-03 00:30", t=-5.0, w=3.0, v=15000.0)
+    feeds.accident("2018-12-03 00:30", "bike")
+    for hour in (1, 2, 3):
+        feeds.weather(f"2018-12-03 {hour:02}:30", t=-5.0, w=8.0, v=100.0)
+
+    row = feeds.window(SAFETY, "2018-12-03 03:00", mode_type="bike")
+
+    assert (row["observed_weather_risk_ratio"], row["same_weather_accidents_28d"]) == (0.0, 0)
+    assert (row["observed_weather_risk_ratio_ci_low"], row["observed_weather_risk_ratio_ci_high"]) == (None, None)
 
 
 def test_safety_looks_back_672_hours(feeds: HandmadeFeeds) -> None:

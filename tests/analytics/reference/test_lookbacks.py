@@ -1,6 +1,7 @@
 """Baselines, correlations, bins, rain classes and the model: what counts as the past, and the numbers it gives."""
 
 from math import atanh, sqrt, tanh
+from statistics import correlation
 
 import pytest
 
@@ -137,6 +138,49 @@ def test_the_window_one_lookback_before_is_out_and_the_current_one_in(feeds: Han
     assert week["bike_temp_n"] == 4  # all but 12-03 12:00
 
 
+def test_effective_n_of_neighbours_alike(feeds: HandmadeFeeds) -> None:
+    temperatures = (1.0, 3.0, 2.0, 5.0, 4.0, 7.0, 6.0)
+    bikes = (3, 4, 2, 6, 5, 7, 8)
+    quarter_hours(feeds, list(zip(bikes, temperatures, strict=True)))
+    a_x = correlation(temperatures[:-1], temperatures[1:])
+    a_y = correlation(bikes[:-1], bikes[1:])
+    r = correlation(temperatures, bikes)
+    assert a_x * a_y > 0
+    effective = 7 * (1 - a_x * a_y) / (1 + a_x * a_y)
+
+    row = feeds.window(PEARSON, "2018-12-03 13:30", lookback_hours=24)
+
+    assert row["bike_temp_effective_n"] == pytest.approx(effective)
+    assert row["bike_temp_eff_ci_low"] == pytest.approx(tanh(atanh(r) - 1.959963984540054 / sqrt(effective - 3)))
+    assert row["bike_temp_eff_ci_high"] == pytest.approx(tanh(atanh(r) + 1.959963984540054 / sqrt(effective - 3)))
+    assert (row["taxi_temp_effective_n"], row["bike_wind_effective_n"]) == (None, None)
+    third = feeds.window(PEARSON, "2018-12-03 12:30", lookback_hours=24)
+    assert third["bike_temp_correlation"] is not None
+    assert third["bike_temp_effective_n"] is None  # two pairs
+
+
+def test_opposite_neighbours_leave_n_and_a_hole_parts_them(feeds: HandmadeFeeds) -> None:
+    quarter_hours(feeds, [(2, 1.0), (1, 2.0), (2, 3.0), (1, 4.0), (3, 5.0)])
+    feeds.weather("2018-12-04 12:30", t=9.0)
+    for start in ("2018-12-04 12:30", "2018-12-04 13:00"):
+        feeds.bike(start, count=2)
+
+    row = feeds.window(PEARSON, "2018-12-03 13:00", lookback_hours=168)
+    assert row["bike_temp_effective_n"] == 5.0  # a_x = 1, a_y < 0
+    assert (row["bike_temp_eff_ci_low"], row["bike_temp_eff_ci_high"]) == (
+        row["bike_temp_ci_low"],
+        row["bike_temp_ci_high"],
+    )
+    # A day later the first pair of those left begins at 12:15 or later, and 12:30 and 13:00 are no neighbours.
+    counts = {
+        start: feeds.window(PEARSON, f"2018-12-04 {start}", lookback_hours=24)["bike_temp_n"]
+        for start in ("12:30", "13:00")
+    }
+    assert counts == {"12:30": 3, "13:00": 2}
+    late = feeds.window(PEARSON, "2018-12-04 12:30", lookback_hours=24)
+    assert (late["bike_temp_correlation"] is not None, late["bike_temp_effective_n"]) == (True, None)
+
+
 def test_temporal_correlations_look_at_their_own_segment(feeds: HandmadeFeeds) -> None:
     quarter_hours(feeds, [(1, 1.0), (3, 2.0), (2, 3.0), (4, 4.0)])  # 07:00-07:59 in Boston: rush hour
     feeds.weather("2018-12-03 15:00", t=9.0)
@@ -224,6 +268,7 @@ def test_rain_is_compared_within_the_hour_of_the_week(feeds: HandmadeFeeds) -> N
     assert (row["precip_category"], row["precipitation_binary"]) == ("moderate", 1)
     assert row["precipitation_indicator"] == "likely_precipitating"
 
+    assert row["wet_episode_count"] == 3
     before = feeds.window("precipitation_impact", "2018-12-06 13:00")
     assert (before["matched_wet_window_count"], before["precip_bike_impact_score"]) == (2, None)
 
@@ -237,6 +282,29 @@ def test_rain_impact_without_dry_demand_is_null(feeds: HandmadeFeeds) -> None:
 
     assert row["precip_bike_impact_score"] == pytest.approx(0.0)
     assert row["precip_taxi_boost_score"] is None
+
+
+def test_rain_three_hours_apart_is_one_episode_and_rain_before_the_lookback_joins_nothing(
+    feeds: HandmadeFeeds,
+) -> None:
+    for start in ("03 12:00", "03 12:15", "03 15:30", "03 18:45", "03 22:15", "10 12:00", "10 12:15"):
+        feeds.weather(just_after(f"2018-12-{start}"), p=0.3)
+        feeds.bike(f"2018-12-{start}")
+
+    episodes = {
+        f"{row['window_start']:%d %H:%M}": (row["wet_window_count"], row["wet_episode_count"])
+        for row in feeds.output("precipitation_impact")
+    }
+
+    assert episodes == {
+        "03 12:00": (1, 1),
+        "03 12:15": (2, 1),
+        "03 15:30": (3, 1),  # starts three hours after the end of 12:15
+        "03 18:45": (4, 1),
+        "03 22:15": (5, 2),  # three hours and a quarter after 19:00
+        "10 12:00": (5, 3),  # without 12:00 of the first day
+        "10 12:15": (5, 3),  # and without 12:15: 15:30 begins its episode now
+    }
 
 
 RAIN_LABELS = [
@@ -258,6 +326,19 @@ def test_rain_labels(feeds: HandmadeFeeds) -> None:
 
     labels = [(row["precipitation_indicator"], row["precip_category"], row["precipitation_binary"]) for row in rows]
     assert labels == [(indicator, category, binary) for _, _, indicator, category, binary in RAIN_LABELS]
+
+
+def test_the_naive_prediction_is_of_168_hours_earlier_or_none(feeds: HandmadeFeeds) -> None:
+    feeds.bike("2018-10-30 12:00", count=3)  # 08:00 in Boston
+    feeds.taxi("2018-10-30 12:30")
+    feeds.bike("2018-11-06 12:00", count=8)  # 07:00 since the clock change: the same instant of the week counts
+    feeds.bike("2018-11-06 12:15", count=8)
+    feeds.bike("2018-11-06 12:30", count=8)
+
+    rows = feeds.output("multi_variable_summary")
+
+    naive = [(row["naive_bike_demand_index"], row["naive_prediction_error"]) for row in rows]
+    assert naive == [(None, None), (None, None), (3.0, 5.0), (None, None), (0.0, 8.0)]
 
 
 PLANE = ((2, 1), (12, 3), (16, 2), (22, 7), (7, 12), (-3, 4), (27, 9), (33, 1), (11, 0), (3, 6))

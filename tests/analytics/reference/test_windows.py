@@ -131,6 +131,23 @@ def test_among_reports_of_one_instant_kind_then_station_then_value_decide(feeds:
     assert row["precipitation_trace"] is True
 
 
+def test_a_special_report_tells_no_rate_of_rain(feeds: HandmadeFeeds) -> None:
+    feeds.bike("2018-12-03 12:00")
+    feeds.weather("2018-12-03 11:54", t=1.0, p=0.5)
+    feeds.weather("2018-12-03 12:10", t=2.0, p=9.0, trace=True, report_type="FM-16")
+    feeds.bike("2018-12-03 12:45")
+    feeds.weather("2018-12-03 12:54", p=0.0, report_type=None)
+
+    first, second = feeds.output(TRANSPORT)
+
+    assert (first["avg_temperature_c"], first["precipitation_mm_per_h"], first["precipitation_trace"]) == (
+        2.0,
+        0.5,
+        False,
+    )
+    assert second["precipitation_mm_per_h"] == 0.0  # a kind that is not known is no special
+
+
 CALENDAR = [
     ("2018-12-03 12:00", 7, 2, "weekday_rush_hour"),
     ("2018-12-03 14:45", 9, 2, "weekday_rush_hour"),

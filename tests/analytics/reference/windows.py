@@ -1,4 +1,5 @@
-"""What several outputs share: local calendar, weather as of an instant, combined windows, correlation macros."""
+"""What several outputs share (analytics.md section 3): local calendar, weather as of an instant, combined windows,
+correlation macros."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -23,6 +24,14 @@ MACROS = (
     """confidence_bound(r, n, side) AS
         CASE WHEN n > 3 AND round(abs(r), 9) <> 1
         THEN tanh(atanh(r) + side * 1.959963984540054::DOUBLE / sqrt(n - 3)) END""",
+    # k = a_x * a_y above 0, else 0; the same interval with effective_n in place of n
+    """effective_n(r, n, a_x, a_y) AS
+        CASE WHEN r IS NULL OR a_x IS NULL OR a_y IS NULL THEN NULL
+        WHEN a_x * a_y < 0 THEN n::DOUBLE
+        ELSE n * (1 - a_x * a_y) / (1 + a_x * a_y) END""",
+    """effective_bound(r, effective, side) AS
+        CASE WHEN round(effective, 6) <= 3 OR round(abs(r), 9) = 1 THEN NULL
+        ELSE tanh(atanh(r) + side * 1.959963984540054::DOUBLE / sqrt(effective - 3)) END""",
     """strength(r) AS CASE
         WHEN r IS NULL THEN 'unknown'
         WHEN round(abs(r), 9) < 0.1::DOUBLE THEN 'neutral'
@@ -222,9 +231,9 @@ def _create_combined(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def lookback(days: int) -> str:
-    """A window frame over BIGINT window starts: window_start - days < w.window_start <= window_start."""
-    return f"ORDER BY window_start RANGE BETWEEN {days * DAY - 1} PRECEDING AND CURRENT ROW"
+def lookback(span: int) -> str:
+    """A window frame over BIGINT window starts: window_start - span < w.window_start <= window_start."""
+    return f"ORDER BY window_start RANGE BETWEEN {span - 1} PRECEDING AND CURRENT ROW"
 
 
 def earlier(days: int) -> str:

@@ -1,0 +1,127 @@
+"""Keep a log small: entries older than KEEP_LOG become one for each hour, and those go after KEEP_FOLDED_LOG.
+
+A follower that comes once a night, or after a weekend, then still goes on where it was, and reads a few hundred
+documents instead of tens of thousands. Only the owner of the log folds it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from spark_jobs.publication import durable_files
+from spark_jobs.publication.entry import FOLDED, Entry, encode_entry
+from spark_jobs.publication.log import PublicationLog
+
+ANEW = "anew"
+CHANGED = "changed"
+FOLDERS = "folders"
+LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What one run did, or would do."""
+
+    entries: int
+    hours: int
+    dropped: Sequence[Path]
+    """folded entries that nobody needs any more"""
+
+
+def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: datetime, dry_run: bool = False) -> Folded:
+    """Fold the entries of every whole hour older than `kept`, and drop folded ones older than `folded_kept`.
+
+    Entry 0 stays, it names the log, and so does the head. A crash between writing a folded entry and removing those it
+    stands for leaves both; they are removed the next time.
+    """
+    head = log.head()
+    if head is None:
+        return Folded(0, 0, ())
+    floor = log.folded_up_to()
+    if not dry_run:
+        _remove(log, (seq for seq in log.seqs() if 0 < seq <= floor))
+    hours = _whole_old_hours(log, floor, head.seq, now - kept)
+    if not dry_run:
+        for entries in hours:
+            path = log.folded_path(entries[-1].seq)
+            durable_files.create_if_absent(path, encode_entry(folded_entry(entries)))
+            _remove(log, (entry.seq for entry in entries))
+    dropped = _old_folded(log, now - folded_kept)
+    if not dry_run:
+        durable_files.unlink_all(dropped)
+    return Folded(sum(map(len, hours)), len(hours), dropped)
+
+
+def folded_entry(entries: Sequence[Entry]) -> Entry:
+    """One entry for several that follow each other: where they begin and end, and all that a follower needs of them."""
+    last = entries[-1]
+    sums = {name: sum(entry.rows.get(name, 0) for entry in entries) for name in ("written", "refused")}
+    total = {"total": last.rows["total"]} if "total" in last.rows else {}
+    details: dict[str, Any] = {
+        "first": entries[0].first_seq,
+        FOLDERS: sorted({folder for entry in entries for folder in touched_folders(entry)}),
+        CHANGED: _union(entry.details.get(CHANGED, {}) for entry in entries),
+        ANEW: sorted({name for entry in entries for name in entry.details.get(ANEW, ())}),
+        LOST: [lost for entry in entries for lost in entry.details.get(LOST, ())],
+    }
+    return Entry(
+        FOLDED,
+        last.position,
+        rows={**sums, **total},
+        writer=last.writer,
+        details={name: value for name, value in details.items() if value},
+        seq=last.seq,
+        at=last.at,
+    )
+
+
+def touched_folders(entry: Entry) -> set[str]:
+    """The folders, relative to the root, that got or lost a file."""
+    if entry.kind == FOLDED:
+        return set(entry.details.get(FOLDERS, ()))
+    return {str(PurePosixPath(path).parent) for path in (*(target for _, target in entry.moves), *entry.deletes)}
+
+
+def _union(changes: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
+    together: dict[str, set[str]] = {}
+    for change in changes:
+        for name, starts in change.items():
+            together.setdefault(name, set()).update(starts)
+    return {name: sorted(starts) for name, starts in together.items()}
+
+
+def _whole_old_hours(log: PublicationLog, floor: int, head: int, before: datetime) -> list[list[Entry]]:
+    """The entries after `floor` and before the head, by hour, of the hours that lie wholly before that instant."""
+    old = []
+    for seq in range(max(1, floor + 1), head):
+        try:
+            entry = log.entry(seq)
+        except FileNotFoundError:  # v0.1 removed it: its clean-up left no trace
+            continue
+        if _hour_end(entry.at) > before:
+            break
+        old.append(entry)
+    return [list(entries) for _, entries in groupby(old, key=lambda entry: _hour_end(entry.at))]
+
+
+def _hour_end(at: str) -> datetime:
+    return datetime.fromisoformat(at).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _old_folded(log: PublicationLog, before: datetime) -> list[Path]:
+    """Folded entries whose last is older; never the newest, it says which numbers were used."""
+    folder = log.folded_path(0).parent
+    last = sorted(int(path.stem) for path in folder.glob("[0-9]*.json")) if folder.is_dir() else []
+    dropped = []
+    for seq in last[:-1]:
+        if datetime.fromisoformat(log.folded(seq).at) > before:
+            break
+        dropped.append(log.folded_path(seq))
+    return dropped
+
+
+def _remove(log: PublicationLog, seqs: Iterable[int]) -> None:
+    durable_files.unlink_all(log.path(seq) for seq in seqs)

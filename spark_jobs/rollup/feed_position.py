@@ -1,0 +1,101 @@
+"""Where the rollup stands in each feed, and what it has to read next. Pure but for looks at the feeds' logs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spark_jobs.catalog import Feed
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.publication.reader import DatasetReader, Increment, Offsets, Position
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be read of one feed."""
+
+    increment: Increment
+    anew: bool = False
+    """all of it, in place of every tile there is"""
+    may_shrink: bool = True
+    """whether fewer events than the tiles hold are believed without a confirmation"""
+
+
+def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], formula: str) -> Plan | None:
+    """What there is to read; None where nothing is new.
+
+    Raises: StreamFault where it has to wait for ingestion, LogDamaged where the feed's log is none.
+    """
+    known = known_position(rollup_position, feed)
+    newest = reader.position()
+    if newest is None:
+        gone = "its log is gone" if known else "nothing of it was ingested yet"
+        raise _waiting(feed, f"{gone} (below {reader.log.layout.root})", "let the ingestion job run")
+    if known is None:
+        of_v01 = rollup_position.get(topic_of(reader))
+        return _all(reader) if of_v01 is None else _take_over(feed, reader, newest, of_v01["next_offset"])
+    position = Position.from_document(known)
+    if not reader.holds(position):
+        is_other = newest.log != position.log
+        _wait_until(feed, newest, reader.end_offsets_at_origin() if is_other else position.next_offset)
+        return _all(reader)
+    if known["formula"] != formula:
+        return _all(reader)
+    increment = reader.since(position)
+    return Plan(increment) if increment is not None and increment.bounds else None
+
+
+def _all(reader: DatasetReader, may_shrink: bool = True) -> Plan:
+    increment = reader.since(None)
+    assert increment is not None
+    return Plan(increment, anew=True, may_shrink=may_shrink)
+
+
+def _take_over(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
+    """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested."""
+    behind = _messages_behind(newest, counted)
+    if behind:
+        raise _waiting(feed, f"ingestion has still to bring {behind} messages that the rollup counted before")
+    return _all(reader, may_shrink=False)
+
+
+def _wait_until(feed: Feed, newest: Position, offsets: Offsets) -> None:
+    behind = _messages_behind(newest, offsets)
+    if behind:
+        raise _waiting(feed, f"it was started over, {behind} messages are still to be read; until then its tiles stay")
+
+
+def _messages_behind(newest: Position, offsets: Offsets) -> int:
+    return sum(max(0, end - newest.next_offset.get(partition, 0)) for partition, end in offsets.items())
+
+
+def _waiting(feed: Feed, why: str, next_step: str = "none: it goes on once ingestion has them") -> StreamFault:
+    return StreamFault(f"{feed.name}: {why}", next_step, external=True)
+
+
+def known_position(rollup_position: Mapping[str, Any], feed: Feed) -> Mapping[str, Any] | None:
+    """What the rollup's entries keep of the feed; None where it was never read from its log.
+
+    v0.1 kept topics instead of feeds, and one feed is called like its topic.
+    """
+    known: Mapping[str, Any] | None = rollup_position.get(feed.name)
+    return known if known is not None and "log" in known else None
+
+
+def topic_of(reader: DatasetReader) -> str:
+    """The topic that the feed's log was written from."""
+    head = reader.log.head()
+    return "" if head is None else next(iter(head.position), "")
+
+
+def document_of(position: Position, formula: str) -> dict[str, Any]:
+    """A position as the rollup's entries keep it."""
+    return {**position.as_document(), "formula": formula}
+
+
+def messages_behind(reader: DatasetReader, rollup_position: Mapping[str, Any], feed: Feed) -> int:
+    """How many messages of the feed, refused ones among them, are ingested and not in the rollup."""
+    newest, known = reader.position(), known_position(rollup_position, feed)
+    if newest is None:
+        return 0
+    ours = known["next_offset"] if known and known["log"] == newest.log else {}
+    return sum(max(0, end - ours.get(partition, 0)) for partition, end in newest.next_offset.items())

@@ -1,0 +1,166 @@
+"""The rows of an increment as tiles: read in the driver where there are few, in Spark's tasks where there are many.
+
+Files are compacted while they are read. A folder that lost a file meanwhile is read again, whole and by offset; the
+rows are counted in the end, and tiles that are not made of just the rows that the log tells of are refused.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from spark_jobs.bounded_tables import bounded_tables
+from spark_jobs.catalog import Feed, feed_named
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.publication.reader import DatasetReader, Increment
+from spark_jobs.rollup.tile_schemas import merged, no_tiles
+from spark_jobs.rollup.tiles import MEASURED, tiles_from_stream, tiles_of, tiles_to_stream
+
+Bounds = Mapping[int, tuple[int, int]]
+"""partition -> (first offset, next offset)"""
+
+TRIES = 3
+_FEW_ROWS = 20_000
+_FEW_FILES = 400
+_FILES_OF_A_TASK = 64
+_TASK_SCHEMA = "folder string, rows bigint, tiles binary"
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read of one folder: tiles, or, where they are few, the events themselves."""
+
+    rows: int
+    tiles: pa.Table | None = None
+    events: pa.Table | None = None
+
+
+def read_increment(reader: DatasetReader, feed: Feed, increment: Increment, spark: SparkSession | None) -> pa.Table:
+    """The tiles of the increment's rows, one row per key.
+
+    Raises: StreamFault where they cannot be read as the log tells of them.
+    """
+    done: dict[str, Read] = {}
+    left = increment
+    for _ in range(TRIES):
+        done |= _read(left, feed, spark)
+        again = {folder for folder in left.by_folder if folder not in done} | reader.disturbed(left)
+        rows = sum(one.rows for one in done.values())
+        if not again and increment.rows in (None, rows):
+            return _tiles(done.values(), feed)
+        # Where nothing shows which folder it was, all are read once more, whole.
+        left = reader.again(increment, again or increment.by_folder)
+        done = {folder: one for folder, one in done.items() if folder not in left.by_folder}
+    raise StreamFault(
+        f"{feed.name} holds other rows than its log says: {increment.rows} were published between two positions, "
+        f"{rows} are in its files",
+        f"look at the files below {reader.log.layout.dataset(feed.name)}: were some removed or added by hand? "
+        "Bring them back, or start the feed over (docs/troubleshoot.md, 'To start a dataset over')",
+        retryable=False,
+    )
+
+
+def _tiles(done: Iterable[Read], feed: Feed) -> pa.Table:
+    parts = [one.tiles for one in done if one.tiles is not None]
+    events = [one.events for one in done if one.events is not None]
+    if events:
+        parts.append(tiles_of(pa.concat_tables(events), feed))
+    return merged([no_tiles(feed.name), *parts], feed.name)
+
+
+def _read(increment: Increment, feed: Feed, spark: SparkSession | None) -> dict[str, Read]:
+    """Folder -> what was read; a folder that changed under us is missing."""
+    files = sum(len(paths) for paths in increment.by_folder.values())
+    is_little = increment.rows is not None and increment.rows <= _FEW_ROWS and files <= _FEW_FILES
+    if spark is not None and not is_little:
+        return _read_in_tasks(increment, feed, spark)
+    read = _events_of if is_little else _tiles_of
+    found = ((folder, read(paths, feed, increment.bounds)) for folder, paths in increment.by_folder.items())
+    return {folder: one for folder, one in found if one is not None}
+
+
+def _events_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
+    """A folder's rows within the bounds; None where a file is gone."""
+    try:
+        batches = list(rows_of(paths, feed, bounds))
+    except FileNotFoundError:
+        return None
+    events = pa.Table.from_batches(batches) if batches else None
+    return Read(events.num_rows if events else 0, events=events)
+
+
+def _tiles_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
+    """The tiles of a folder's rows within the bounds; None where a file is gone."""
+    rows, parts = 0, [no_tiles(feed.name)]
+    try:
+        for table in bounded_tables(rows_of(paths, feed, bounds)):
+            rows += table.num_rows
+            parts.append(tiles_of(table, feed))
+    except FileNotFoundError:
+        return None
+    return Read(rows, tiles=merged(parts, feed.name))
+
+
+def rows_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:
+    """The event times and measured columns of the rows within the bounds."""
+    wanted = [feed.event_time, *MEASURED[feed.name]]
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for number in range(file.num_row_groups):
+                if _may_hold(file.metadata.row_group(number), bounds):
+                    columns = [*wanted, "kafka_partition", "kafka_offset"]
+                    rows = file.read_row_group(number, columns=columns, use_threads=False)
+                    yield from rows.filter(_within(rows, bounds)).select(wanted).combine_chunks().to_batches()
+
+
+def _may_hold(group: pq.RowGroupMetaData, bounds: Bounds) -> bool:
+    """Whether the group's statistics allow a row within the bounds."""
+    for number in range(group.num_columns):
+        column = group.column(number)
+        if column.path_in_schema == "kafka_offset" and column.statistics is not None and column.statistics.has_min_max:
+            lowest, highest = column.statistics.min, column.statistics.max
+            return any(lowest < end and highest >= first for first, end in bounds.values())
+    return True
+
+
+def _within(rows: pa.Table, bounds: Bounds) -> pa.Array:
+    known = pa.repeat(pa.scalar(False), len(rows))
+    for partition, (first, end) in bounds.items():
+        of_partition = pc.equal(rows["kafka_partition"], partition)
+        offset = rows["kafka_offset"]
+        inside = pc.and_(pc.greater_equal(offset, first), pc.less(offset, end))
+        known = pc.or_(known, pc.and_(of_partition, inside))
+    return known
+
+
+# -- in Spark's tasks -------------------------------------------------------------------------------------------
+
+
+def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession) -> dict[str, Read]:
+    folders = [(folder, [str(path) for path in paths]) for folder, paths in increment.by_folder.items()]
+    files = sum(len(paths) for _, paths in folders)
+    parts = max(2 * spark.sparkContext.defaultParallelism, -(-files // _FILES_OF_A_TASK))
+    name, bounds = feed.name, dict(increment.bounds)
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield _read_folders(batch, feed_named(name), bounds)
+
+    listed = spark.createDataFrame(folders, "folder string, paths array<string>")
+    read_parts = listed.repartition(min(parts, len(folders))).mapInArrow(read, _TASK_SCHEMA).collect()
+    return {folder: Read(rows, tiles_from_stream(bytes(stream))) for folder, rows, stream in read_parts}
+
+
+def _read_folders(batch: pa.RecordBatch, feed: Feed, bounds: Bounds) -> pa.RecordBatch:
+    """Each folder's tiles, as an Arrow stream; one that changed under us is left out."""
+    found: list[tuple[str, int, bytes]] = []
+    for folder, paths in zip(batch["folder"].to_pylist(), batch["paths"].to_pylist(), strict=True):
+        read = _tiles_of(map(Path, paths), feed, bounds)
+        if read is not None and read.tiles is not None:
+            found.append((folder, read.rows, tiles_to_stream(read.tiles)))
+    schema = pa.schema([("folder", pa.string()), ("rows", pa.int64()), ("tiles", pa.binary())])
+    return pa.RecordBatch.from_pylist([dict(zip(schema.names, one, strict=True)) for one in found], schema)

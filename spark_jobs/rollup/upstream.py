@@ -1,0 +1,33 @@
+"""Whether ingestion brings what the analytics wait for, from its heartbeat. Pure."""
+
+from datetime import datetime, timedelta
+
+from spark_jobs.documents.status import JobState, Status, StreamState
+
+BEHIND_AFTER = timedelta(minutes=1)
+_AILING = (StreamState.BROKEN, StreamState.RESTARTING, StreamState.STUCK)
+
+
+def ingestion_missing(status: Status | None, now: datetime, stale_after: timedelta) -> str | None:
+    """Why ingestion brings nothing at all; None where it runs."""
+    if status is None:
+        return "ingestion, which has never run here"
+    if status.state == JobState.STOPPED:
+        return "ingestion, which is off"
+    if status.state == JobState.FAILED:
+        return f"ingestion, which failed: {status.last_error}"
+    if not status.is_live(now, stale_after):
+        return f"ingestion, which has given no sign of life for {status.age(now).total_seconds():.0f} s"
+    return None
+
+
+def feed_missing(status: Status | None, feed: str) -> str | None:
+    """Why a running ingestion may not have all of this feed; None where it keeps up."""
+    stream = next((one for one in status.streams if one.name == feed), None) if status else None
+    if stream is None:
+        return None
+    if stream.state in _AILING:
+        return f"{feed}, whose ingestion is {stream.state}: {stream.last_error}"
+    if stream.lag_s is not None and stream.lag_records and stream.lag_s > BEHIND_AFTER.total_seconds():
+        return f"{feed}, whose ingestion is {stream.lag_records} messages behind Kafka"
+    return None

@@ -1,0 +1,8 @@
+"""The one place that asks what time it is; everything else is told."""
+
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)

@@ -1,0 +1,46 @@
+"""docs/follow-a-feed.md, done: both programs see each row once, before and after a compaction."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.maintenance.live_feed import LiveFeed, trip
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "follow-a-feed.md"
+PROGRAMS = dict(zip(("DuckDB", "Spark"), re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL), strict=True))
+
+
+def ran(program: str, root: Path) -> str:
+    """The page's program on this root; what it prints."""
+    script = root / "follow.py"
+    script.write_text(program.replace("/data/processed_simple", str(root / "out")))
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=root,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "SPARK_LOCAL_IP": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_programs_of_the_page_see_each_row_once(name: str, tmp_path: Path) -> None:
+    feed = LiveFeed(tmp_path / "out")
+    feed.take_in_pieces([trip(f"2018-01-15 12:00:{second:02}") for second in range(20)], 4)
+    assert ran(PROGRAMS[name], tmp_path) == "20 new trips"
+    feed.take_in_pieces([trip(f"2018-01-15 12:01:{second:02}") for second in range(10)], 2)
+    feed.compact()
+    assert ran(PROGRAMS[name], tmp_path) == "10 new trips"
+    assert ran(PROGRAMS[name], tmp_path) == ""
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_programs_are_as_short_as_promised(name: str) -> None:
+    assert len([line for line in PROGRAMS[name].splitlines() if line.strip()]) <= 20

@@ -96,7 +96,7 @@ def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
     behind = f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})"
     if stream.state == StreamState.WAITING:
         step = stream.next_step or "see to what it waits for; it then goes on by itself"
-        diagnosis = Diagnosis(f"{behind}: it waits for {stream.waits_for}", step, external=True)
+        diagnosis = Diagnosis(f"{behind}: {stream.waits_for}", step, external=True)
         yield Problem(f"waiting:{stream.name}", diagnosis)
     else:
         cores = "give the job more cores or, where it reads Kafka, raise MAX_OFFSETS_PER_TRIGGER"

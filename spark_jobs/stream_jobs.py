@@ -46,7 +46,7 @@ class StreamJob:
         return Path(getattr(settings, self.root_setting))
 
     def layout(self, settings: Settings) -> Layout:
-        """Return where what is below that folder."""
+        """Return the names of what is below that folder."""
         return Layout(self.root(settings))
 
     def checkpoints(self, settings: Settings) -> Path:

@@ -10,8 +10,10 @@ was lost: from the day before the first ingested one to today. A report at midni
 
 **Stop** Mark the run as failed: the job stops after the day at hand. What is done stays done.
 
-**How far is it?** The task's log. It waits until the ingestion job has read as far as the rollup: start that job if it
-is off. Where the analytics job itself is off, it is done here, without Spark.
+**Fewer events than before?** It then refuses and says how many, as files may be missing for a while. Where they are
+lost for good, trigger it again with `confirm` on.
+
+**How far is it?** The task's log. Where the analytics job is off, it is done here, without Spark.
 
 **What it did** The task's log and its XCom: tiles and seconds of each day.
 
@@ -42,6 +44,7 @@ with DAG(
     params={
         "from": Param(FIRST, type="string", format="date", description="first UTC day to make again"),
         "to": Param(LAST, type="string", format="date", description="last UTC day to make again"),
+        "confirm": Param(False, type="boolean", description="events that are no longer among the files are lost"),
     },
     tags=["upkeep"],
 ):

@@ -44,7 +44,7 @@ def compaction(_job: StreamJob, params: Mapping[str, Any], _is_manual: bool) -> 
 
 
 def rebuild(_job: StreamJob, params: Mapping[str, Any], _is_manual: bool) -> RequestedWork:
-    """Request a rebuild of the UTC days from `from` to `to`, both included.
+    """Request a rebuild of the UTC days from `from` to `to`, both included; `confirm`: events that are gone are lost.
 
     Raises:
         ValueError: one of them is no day, or they are the wrong way round.
@@ -52,7 +52,8 @@ def rebuild(_job: StreamJob, params: Mapping[str, Any], _is_manual: bool) -> Req
     first, last = _day(params, "from"), _day(params, "to")
     if last < first:
         raise ValueError(f"'from' ({first}) is after 'to' ({last})")
-    return RequestedWork(REBUILD, {"from": first.to_date_string(), "to": last.to_date_string()})
+    days = {"from": first.to_date_string(), "to": last.to_date_string()}
+    return RequestedWork(REBUILD, {**days, "confirm": bool(params["confirm"])})
 
 
 def last_days(count: int) -> tuple[str, str]:

@@ -42,19 +42,19 @@ class StreamJob:
         return not setting.startswith(self.others)
 
     def root(self, settings: Settings) -> Path:
-        """Where the job's outputs are."""
+        """Return the folder of the job's outputs."""
         return Path(getattr(settings, self.root_setting))
 
     def layout(self, settings: Settings) -> Layout:
-        """What is where below the root."""
+        """Return the names of what is below that folder."""
         return Layout(self.root(settings))
 
     def checkpoints(self, settings: Settings) -> Path:
-        """Where Spark's checkpoints are."""
+        """Return the folder of Spark's checkpoints."""
         return Path(getattr(settings, self.checkpoints_setting))
 
     def ui_port(self, settings: Settings) -> int:
-        """The port of the Spark UI."""
+        """Return the first port to try for the Spark UI."""
         return int(getattr(settings, self.ui_port_setting))
 
     @property

@@ -113,7 +113,7 @@ def _running(job: str, streams: list[StreamStatus]) -> Health:
         )
         return Health(HealthState.STUCK, diagnosis)
     failing = [f"{stream.name} {stream.state}: {stream.last_error}" for stream in streams if stream.last_error]
-    waiting = _who_waits_for_what(streams)
+    waiting = _waiting(streams)
     step = next((stream.next_step for stream in streams if stream.next_step), "")
     is_at_rest = all(stream.state in (StreamState.IDLE, StreamState.WAITING) for stream in streams)
     if failing or (waiting and not is_at_rest):
@@ -127,13 +127,13 @@ def _running(job: str, streams: list[StreamStatus]) -> Health:
     return Health(HealthState.HEALTHY, Diagnosis(f"{job} runs"))
 
 
-def _who_waits_for_what(streams: list[StreamStatus]) -> list[str]:
-    """One sentence for each thing that is waited for: nine analytics that wait for one rollup are one sentence."""
-    waiting: dict[str, list[str]] = {}
+def _waiting(streams: list[StreamStatus]) -> list[str]:
+    """Who waits, and for what: nine analytics that wait for the same are one sentence."""
+    names: dict[str, list[str]] = {}
     for stream in streams:
         if stream.state == StreamState.WAITING:
-            waiting.setdefault(stream.waits_for or "what comes before it", []).append(stream.name)
-    return [f"{', '.join(names)} wait{'' if names[1:] else 's'} for {what}" for what, names in waiting.items()]
+            names.setdefault(stream.waits_for or "waits", []).append(stream.name)
+    return [f"{', '.join(who)}: {what}" for what, who in names.items()]
 
 
 def _unread(stream: StreamStatus) -> str:

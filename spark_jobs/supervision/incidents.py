@@ -96,11 +96,11 @@ def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
     behind = f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})"
     if stream.state == StreamState.WAITING:
         step = stream.next_step or "see to what it waits for; it then goes on by itself"
-        diagnosis = Diagnosis(f"{behind}: it waits for {stream.waits_for}", step, external=True)
+        diagnosis = Diagnosis(f"{behind}: {stream.waits_for}", step, external=True)
         yield Problem(f"waiting:{stream.name}", diagnosis)
     else:
-        step = "see whether it catches up; if not, give the job more cores or, where it reads Kafka, raise "
-        yield Problem(f"lag:{stream.name}", Diagnosis(behind, f"{step}MAX_OFFSETS_PER_TRIGGER"))
+        cores = "give the job more cores or, where it reads Kafka, raise MAX_OFFSETS_PER_TRIGGER"
+        yield Problem(f"lag:{stream.name}", Diagnosis(behind, f"see whether it catches up; if not, {cores}"))
 
 
 def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[Problem]:

@@ -74,10 +74,10 @@ def test_reset_and_start_over_at_once_is_refused() -> None:
 
 
 def test_a_rebuild_requests_days() -> None:
-    days = {"from": "2018-11-28", "to": "2018-12-02"}
-    assert rebuild(ANALYTICS_JOB, days, True) == RequestedWork("rebuild", days)
-    same = {"from": "2018-12-02", "to": "2018-12-02"}
-    assert rebuild(ANALYTICS_JOB, same, True).arguments == same
+    for first in ("2018-11-28", "2018-12-02"):
+        days = {"from": first, "to": "2018-12-02", "confirm": False}
+        assert rebuild(ANALYTICS_JOB, days, True) == RequestedWork("rebuild", days)
+    assert rebuild(ANALYTICS_JOB, {**days, "confirm": True}, True).arguments["confirm"] is True
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, mon
     for name, params in {
         "parquet_compaction": {"feed"},
         "checkpoint_cleanup": {"dry_run", "reset", "start_over", "confirm"},
-        "analytics_rebuild": {"from", "to"},
+        "analytics_rebuild": {"from", "to", "confirm"},
     }.items():
         dag = dags[name]
         assert set(dag.params) == params

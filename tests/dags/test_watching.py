@@ -113,12 +113,13 @@ def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> N
 
 
 def test_a_job_that_waits_for_another_says_so_and_is_left_alone(place: Place) -> None:
-    waiting = StreamStatus("rollup", state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=10.0)
+    why = "waits for ingestion, which is off"
+    waiting = StreamStatus("rollup", state=StreamState.WAITING, waits_for=why, lag_s=10.0)
     place.driver(streams=(waiting,))
     watch = place.watch()
     assert watch.look() is None
     memory = watch_memory.read_memory(place.layout)
-    assert (memory.health, "rollup waits for ingestion, which is off" in memory.sentence) == ("waiting", True)
+    assert (memory.health, f"rollup: {why}" in memory.sentence) == ("waiting", True)
     place.driver(streams=(replace(waiting, lag_s=3600.0),))
     found = watch.look()
     assert found

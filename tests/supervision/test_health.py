@@ -26,7 +26,7 @@ STUCK = StreamStatus("accidents", state=StreamState.STUCK, lag_records=7, stuck_
 BROKEN = StreamStatus(
     "weather_data", state=StreamState.BROKEN, last_error="the topic was recreated", next_step="start over"
 )
-WAITING = StreamStatus("rollup", state=StreamState.WAITING, waits_for="ingestion, which is off")
+WAITING = StreamStatus("rollup", state=StreamState.WAITING, waits_for="waits for ingestion, which is off")
 SWITCHED_OFF = StreamStatus("weather_data", state=StreamState.OFF)
 
 
@@ -113,18 +113,18 @@ def test_a_diagnosis_says_what_and_what_next() -> None:
     assert failing.next_step == "start over"
 
 
-def test_who_waits_for_what_is_said_once_for_each_what() -> None:
+def test_streams_that_wait_for_the_same_are_one_sentence() -> None:
     pearson = replace(WAITING, name="pearson_correlations")
-    topic = replace(WAITING, name="taxi_trips", waits_for="its topic")
+    topic = replace(WAITING, name="taxi_trips", waits_for="waits for its topic")
     waiting = judged(seen(status(WAITING, pearson, topic, IDLE))).diagnosis
     assert str(waiting) == (
-        "ingestion has nothing to do for now: rollup, pearson_correlations wait for ingestion, which is off; "
-        "taxi_trips waits for its topic."
+        "ingestion has nothing to do for now: rollup, pearson_correlations: waits for ingestion, which is off; "
+        "taxi_trips: waits for its topic."
     )
     partly = judged(seen(status(WAITING, HEALTHY, BROKEN))).diagnosis
     assert partly.message == (
         "ingestion runs, but not all of it: weather_data broken: the topic was recreated; "
-        "rollup waits for ingestion, which is off"
+        "rollup: waits for ingestion, which is off"
     )
 
 

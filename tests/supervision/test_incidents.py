@@ -91,9 +91,12 @@ STREAM_CASES = {
     "few messages say nothing": (replace(CALM, rows_today=0, refused_today=99), []),
     "lag unknown": (replace(CALM, lag_s=None), []),
     "messages lost": (replace(CALM, lost_messages="218 of offsets 10 to 227"), ["lost:taxi_trips"]),
-    "waiting for a moment": (replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off"), []),
+    "waiting for a moment": (
+        replace(CALM, state=StreamState.WAITING, waits_for="waits for ingestion, which is off"),
+        [],
+    ),
     "waiting for longer than a lag may last": (
-        replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=301.0),
+        replace(CALM, state=StreamState.WAITING, waits_for="waits for ingestion, which is off", lag_s=301.0),
         ["waiting:taxi_trips"],
     ),
 }
@@ -114,10 +117,10 @@ def test_lost_messages_say_how_many_and_where_it_is_explained() -> None:
 
 
 def test_a_wait_says_for_what_and_is_no_fault_of_ours() -> None:
-    waiting = replace(CALM, state=StreamState.WAITING, waits_for="ingestion, which is off", lag_s=600.0)
+    waiting = replace(CALM, state=StreamState.WAITING, waits_for="waits for ingestion, which is off", lag_s=600.0)
     (problem,), (known,) = problems_of(waiting), problems_of(replace(waiting, next_step="switch it on"))
     behind = "taxi_trips is 10 minutes behind (more than 5 minutes)"
-    assert problem.diagnosis.message == f"{behind}: it waits for ingestion, which is off"
+    assert problem.diagnosis.message == f"{behind}: waits for ingestion, which is off"
     assert problem.diagnosis.external
     assert known.diagnosis.next_step == "switch it on"
 

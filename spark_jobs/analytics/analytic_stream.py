@@ -259,8 +259,9 @@ class AnalyticStream:
             else:
                 deletes.append(target)
         has_moved_on = newest - head.position["rollup_seq"] >= _IDLE_ENTRIES
-        is_made_anew = not left and not self._rests_on_basis(head)
-        if not (moves or deletes or has_moved_on or is_made_anew):
+        # Others read from the position what the output rests on, also where no row of it had to change.
+        is_caught_up = not left and (hours or not self._rests_on_basis(head))
+        if not (moves or deletes or has_moved_on or is_caught_up):
             return None
         draft = self._entry(
             "refresh", newest, settled, moves=tuple(moves), deletes=tuple(deletes), rows={"written": rows}

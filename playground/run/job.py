@@ -4,6 +4,7 @@ A setting in the environment or .env overrides the playground's, so that any oth
 """
 
 import os
+import subprocess
 import sys
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from playground.run.settings import (
 )
 from playground.setup.class_archive import with_archive
 from playground.setup.java import JavaMissing
+from spark_jobs.catalog import FEEDS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -36,18 +38,41 @@ def analytics() -> None:
 
 @app.command()
 def reprocess(feed: Annotated[str, typer.Argument(help="A feed, or all.")]) -> None:
-    """Start a feed (or all) over, asking first: its outputs, log and checkpoint go, and it is read from the start."""
-    _exec("spark_jobs.reprocess", feed)
+    """Start a feed (or all) over, asking first: its outputs, log and checkpoint go, and it is read from the start.
+
+    A request to the ingestion job, which does it between two batches; where the job is off, it is done here.
+    """
+    feeds = [known.name for known in FEEDS] if feed == "all" else [feed]
+    print(f"This removes all data, dead letters, log and checkpoints of {', '.join(feeds)}.")
+    print("The ingestion job then reads again what Kafka still keeps; what Kafka no longer keeps is gone.")
+    typer.confirm("Go on?", abort=True)
+    env = _environment()
+    for name in feeds:
+        command = [
+            sys.executable,
+            "-m",
+            "spark_jobs.request",
+            "ingestion",
+            "start_over",
+            f"stream={name}",
+            f"confirm={name}",
+        ]
+        if code := subprocess.run(command, env=env, check=False).returncode:
+            raise typer.Exit(code)
 
 
-def _exec(module: str, *arguments: str) -> None:
+def _exec(module: str) -> None:
+    os.execve(sys.executable, [sys.executable, "-m", module], _environment())  # noqa: S606 - our own module
+
+
+def _environment() -> dict[str, str]:
+    """The playground's settings, and over them those of the environment and .env."""
     try:
         env = merged_environment()
         settings = playground_settings(env)
-        env = with_archive(settings.PLAYGROUND_HOME, {**job_environment(settings), **env, "PYTHONPATH": str(CHECKOUT)})
+        return with_archive(settings.PLAYGROUND_HOME, {**job_environment(settings), **env, "PYTHONPATH": str(CHECKOUT)})
     except (JavaMissing, PlaygroundSettingsError) as wrong:
         sys.exit(str(wrong))
-    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], env)  # noqa: S606 - our own module
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Messages -> looked-up values: those of a known form all at once, the odd ones one by one, both the same."""
+"""Messages -> looked-up values: those of a known shape all at once, the odd ones one by one, both the same."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -10,13 +10,13 @@ from spark_jobs.feeds.fast_path import ENVELOPE, fast_path, wanted_by
 from spark_jobs.feeds.message_shapes import MessageShape
 from spark_jobs.feeds.messages import records
 from spark_jobs.feeds.rules import FeedRules
-from spark_jobs.feeds.shape_cache import KnownForms
+from spark_jobs.feeds.shape_cache import ShapeCache
 from spark_jobs.feeds.slow_path import GivenValues, trimmed
 
 # Planning a query costs as much as reading so many messages one by one.
 MIN_BATCH_FOR_SQL = 600
 
-_known_forms: dict[str, KnownForms] = {}
+_shape_caches: dict[str, ShapeCache] = {}
 
 
 def extract(messages: pa.ChunkedArray, feed: str, rules: FeedRules, needed: Collection[str]) -> pa.Table:
@@ -24,11 +24,11 @@ def extract(messages: pa.ChunkedArray, feed: str, rules: FeedRules, needed: Coll
     if len(messages) < MIN_BATCH_FOR_SQL:
         return irregular_values(messages, rules, needed)
     values = messages.combine_chunks()
-    forms = _known_forms.setdefault(feed, KnownForms(wanted_by(rules)))
+    shapes = _shape_caches.setdefault(feed, ShapeCache(wanted_by(rules)))
     parts, places = [], []
-    for form, at in _worthwhile(forms.sorted_out(values)):
-        of_form = values if len(at) == len(values) else values.take(at)
-        read = irregular_values(of_form, rules, needed) if form is None else fast_path(of_form, form, rules, needed)
+    for shape, at in _worthwhile(shapes.sorted_out(values)):
+        of_shape = values if len(at) == len(values) else values.take(at)
+        read = irregular_values(of_shape, rules, needed) if shape is None else fast_path(of_shape, shape, rules, needed)
         parts.append(read)
         places.append(at)
     together = pa.concat_tables(parts)
@@ -38,9 +38,9 @@ def extract(messages: pa.ChunkedArray, feed: str, rules: FeedRules, needed: Coll
 def _worthwhile(
     sorted_out: list[tuple[MessageShape | None, pa.Array]],
 ) -> Iterator[tuple[MessageShape | None, pa.Array]]:
-    """The forms that many messages have, then all the others."""
-    many = [(form, at) for form, at in sorted_out if form is not None and len(at) >= MIN_BATCH_FOR_SQL]
-    few = [at for form, at in sorted_out if form is None or len(at) < MIN_BATCH_FOR_SQL]
+    """The shapes that many messages have, then all the others."""
+    many = [(shape, at) for shape, at in sorted_out if shape is not None and len(at) >= MIN_BATCH_FOR_SQL]
+    few = [at for shape, at in sorted_out if shape is None or len(at) < MIN_BATCH_FOR_SQL]
     yield from many
     if few:
         yield None, pa.concat_arrays(few)

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the SQL is made of names that the feeds' rules declare
-"""Messages of one form -> the looked-up values, by DuckDB's JSON reader: all rows of a batch in one go."""
+"""Messages of one shape -> the looked-up values, by DuckDB's JSON reader: all rows of a batch in one go."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_jobs.feeds.message_shapes import DesiredRun, MessageShape, Path, paths_of
+from spark_jobs.feeds.message_shapes import MessageShape, Path, WantedPaths, paths_of
 from spark_jobs.feeds.rules import FeedRules, Lookups
 from spark_jobs.feeds.slow_path import EMPTY_VALUES, spellings
 from spark_jobs.task_database import result_over
@@ -18,16 +18,16 @@ _EMPTY = ", ".join(f"'{value}'" for value in EMPTY_VALUES)
 _LONGEST_EMPTY = max(map(len, EMPTY_VALUES))
 
 
-def wanted_by(rules: FeedRules) -> DesiredRun:
+def wanted_by(rules: FeedRules) -> WantedPaths:
     def paths(*lookups: Lookups) -> frozenset[Path]:
         return frozenset().union(*(paths_of(spellings(names)) for of in lookups for names in of.values()))
 
-    return DesiredRun(as_text=paths(rules.texts, rules.as_written), as_number=paths(rules.numbers))
+    return WantedPaths(as_text=paths(rules.texts, rules.as_written), as_number=paths(rules.numbers))
 
 
-def fast_path(messages: pa.Array, form: MessageShape, rules: FeedRules, needed: Collection[str]) -> pa.Table:
-    """What `GivenValues` finds, of messages that all have this form."""
-    reading = _Reading(form)
+def fast_path(messages: pa.Array, shape: MessageShape, rules: FeedRules, needed: Collection[str]) -> pa.Table:
+    """What `GivenValues` finds, of messages that all have this shape."""
+    reading = _Reading(shape)
     lookups = {
         **{name: reading.text(names) for name, names in rules.texts.items() if name in needed},
         **{name: reading.number(names) for name, names in rules.numbers.items() if name in needed},
@@ -43,9 +43,9 @@ def fast_path(messages: pa.Array, form: MessageShape, rules: FeedRules, needed: 
 class _Reading:
     """The SQL of lookups, and of the values that they look at."""
 
-    def __init__(self, form: MessageShape) -> None:
-        self._form = form
-        self._root: Path = ("data",) if form.is_enveloped else ()
+    def __init__(self, shape: MessageShape) -> None:
+        self._form = shape
+        self._root: Path = ("data",) if shape.is_enveloped else ()
         self._named: dict[Path, str] = {}
 
     def text(self, names: Iterable[str]) -> str:
@@ -101,7 +101,7 @@ def _first(values: Iterable[str], kind: str) -> str:
 
 
 def _trimmed(text: str) -> str:
-    # No other blank can stand in a message that has a form, and few values begin or end with one: trim is slow.
+    # No other blank can stand in a message that has a shape, and few values begin or end with one: trim is slow.
     return f"CASE WHEN prefix({text}, ' ') OR suffix({text}, ' ') THEN trim({text}, ' ') ELSE {text} END"
 
 

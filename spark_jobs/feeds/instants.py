@@ -1,6 +1,6 @@
 """Times as text -> UTC instants (feeds.md section 2).
 
-Nearly all texts have the plain form and are read by DuckDB in one go; the odd ones one by one.
+Nearly all texts have the plain shape and are read by DuckDB in one go; the odd ones one by one.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""The form of a message: everything of it but its values.
+"""The shape of a message: everything of it but its values.
 
-A producer writes a few forms only. Whether a message has a known one is a single match of a regular expression that
+A producer writes a few shapes only. Whether a message has a known one is a single match of a regular expression that
 leaves nothing open: strict JSON in plain ASCII, no escapes, no arrays, no key twice, and values that every reader takes
 for the same. What does not match is no worse, only slower to read (messages.py).
 """
@@ -27,7 +27,7 @@ _TEXT_FOR_NUMBER = rf'"(?:-?[0-9]{{1,15}}(?:{_FRACTION})?)?"'
 
 
 @dataclass(frozen=True)
-class DesiredRun:
+class WantedPaths:
     """The paths a feed looks values up by, the envelope left out."""
 
     as_text: frozenset[Path]
@@ -37,14 +37,14 @@ class DesiredRun:
 @dataclass(frozen=True)
 class MessageShape:
     pattern: str
-    """RE2; a message has the form where the whole of it matches"""
+    """RE2; a message has the shape where the whole of it matches"""
     is_enveloped: bool
     is_text: Mapping[Path, bool]
     """path of each single value from the top -> whether it is to be read as text (else as a double)"""
 
 
-def form_of(message: bytes | None, wanted: DesiredRun) -> MessageShape | None:
-    """The form of a message; None where it is too odd to have one."""
+def shape_of(message: bytes | None, wanted: WantedPaths) -> MessageShape | None:
+    """The shape of a message; None where it is too odd to have one."""
     try:
         record = orjson.loads(message)  # type: ignore[arg-type]  # None fails like any other odd message
         text = message.decode("ascii") if message is not None else ""
@@ -56,18 +56,18 @@ def form_of(message: bytes | None, wanted: DesiredRun) -> MessageShape | None:
     is_enveloped = "data" in record
     if is_enveloped and not isinstance(record["data"], dict):
         return None
-    return _Reading(wanted, is_enveloped).form(parts)
+    return _Reading(wanted, is_enveloped).shape(parts)
 
 
 class _Reading:
     """One walk over the parts of a message that is known to be sound."""
 
-    def __init__(self, wanted: DesiredRun, is_enveloped: bool) -> None:
+    def __init__(self, wanted: WantedPaths, is_enveloped: bool) -> None:
         self._wanted = wanted
         self._is_enveloped = is_enveloped
         self._is_text: dict[Path, bool] = {}
 
-    def form(self, parts: list[str]) -> MessageShape | None:
+    def shape(self, parts: list[str]) -> MessageShape | None:
         paths = list(_paths(parts))
         keys = [tuple(name.lower() for name in path) for path, role in paths if role == "key"]
         # A key twice, or twice but for its case: not what a table can hold.

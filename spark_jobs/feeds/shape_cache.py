@@ -1,43 +1,43 @@
-"""The forms that messages of a feed were seen in, learnt from the messages themselves."""
+"""The shapes that messages of a feed were seen in, learnt from the messages themselves."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.feeds.message_shapes import DesiredRun, MessageShape, form_of
+from spark_jobs.feeds.message_shapes import MessageShape, WantedPaths, shape_of
 
-_MOST_FORMS = 16
+_MOST_SHAPES = 16
 _SAMPLES = 4
 
 
-def having(form: MessageShape, messages: pa.Array) -> pa.Array:
-    """Whether each message has the form; a null has none."""
-    return pc.fill_null(pc.match_substring_regex(messages, rf"\A(?:{form.pattern})\z"), False)
+def having(shape: MessageShape, messages: pa.Array) -> pa.Array:
+    """Whether each message has the shape; a null has none."""
+    return pc.fill_null(pc.match_substring_regex(messages, rf"\A(?:{shape.pattern})\z"), False)
 
 
-class KnownForms:
-    """The most used first. What is forgotten is learnt again: a form decides the speed of a message, never its row."""
+class ShapeCache:
+    """The most used first. What is forgotten is learnt again: a shape decides the speed of a message, never its row."""
 
-    def __init__(self, wanted: DesiredRun) -> None:
+    def __init__(self, wanted: WantedPaths) -> None:
         self._wanted = wanted
-        self._forms: tuple[MessageShape, ...] = ()
+        self._shapes: tuple[MessageShape, ...] = ()
 
     def sorted_out(self, messages: pa.Array) -> list[tuple[MessageShape | None, pa.Array]]:
-        """The places of the messages by their form; None: no known one."""
+        """The places of the messages by their shape; None: no known one."""
         left = _Left(messages)
-        for form in self._forms:
-            left.take(form)
+        for shape in self._shapes:
+            left.take(shape)
         for sample in range(_SAMPLES):
-            new = left.form_of_one(sample / _SAMPLES, self._wanted)
-            # A message may be too odd for the form it has without its values.
-            if new is not None and new not in left.forms:
+            new = left.shape_of_one(sample / _SAMPLES, self._wanted)
+            # A message may be too odd for the shape it has without its values.
+            if new is not None and new not in left.shapes:
                 left.take(new)
-        by_use = sorted(left.found, key=lambda of_form: len(of_form[1]), reverse=True)
-        self._forms = tuple(form for form, _ in by_use[:_MOST_FORMS])
-        return [of_form for of_form in (*by_use, (None, left.places)) if len(of_form[1])]
+        by_use = sorted(left.found, key=lambda of_shape: len(of_shape[1]), reverse=True)
+        self._shapes = tuple(shape for shape, _ in by_use[:_MOST_SHAPES])
+        return [of_shape for of_shape in (*by_use, (None, left.places)) if len(of_shape[1])]
 
 
 class _Left:
-    """The messages of a batch that no form was found for yet."""
+    """The messages of a batch that no shape was found for yet."""
 
     def __init__(self, messages: pa.Array) -> None:
         self._messages = messages
@@ -45,16 +45,16 @@ class _Left:
         self.found: list[tuple[MessageShape, pa.Array]] = []
 
     @property
-    def forms(self) -> list[MessageShape]:
-        return [form for form, _ in self.found]
+    def shapes(self) -> list[MessageShape]:
+        return [shape for shape, _ in self.found]
 
-    def take(self, form: MessageShape) -> None:
+    def take(self, shape: MessageShape) -> None:
         messages = self._messages.take(self.places) if self.found else self._messages
-        has_form = having(form, messages)
-        self.found.append((form, self.places.filter(has_form)))
-        self.places = self.places.filter(pc.invert(has_form))
+        has_shape = having(shape, messages)
+        self.found.append((shape, self.places.filter(has_shape)))
+        self.places = self.places.filter(pc.invert(has_shape))
 
-    def form_of_one(self, where: float, wanted: DesiredRun) -> MessageShape | None:
+    def shape_of_one(self, where: float, wanted: WantedPaths) -> MessageShape | None:
         if not len(self.places):
             return None
-        return form_of(self._messages[self.places[int(where * len(self.places))].as_py()].as_py(), wanted)
+        return shape_of(self._messages[self.places[int(where * len(self.places))].as_py()].as_py(), wanted)

@@ -1,4 +1,4 @@
-"""Where a feed stands in Kafka, and where it starts: the log decides, the broker is asked."""
+"""Where a feed stands in Kafka, and where it starts: as the log says, if the broker still has it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,12 +62,12 @@ def _described(client: AdminClient, topic: str) -> TopicDescription:
 
 
 def _offsets(client: AdminClient, partitions: Sequence[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
-    asked = client.list_offsets(
+    answers = client.list_offsets(
         dict.fromkeys(partitions, spec),
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=_REQUEST_TIMEOUT_S,
     )
-    return {partition.partition: future.result().offset for partition, future in asked.items()}
+    return {partition.partition: future.result().offset for partition, future in answers.items()}
 
 
 def _explained(failure: KafkaException, bootstrap_servers: str, topic: str) -> StreamFault:

@@ -96,7 +96,7 @@ def _read(path: Path, feed: str) -> pa.Table:
 
 
 def tiles_between(reader: TileReader, feed: str, start: datetime, end: datetime) -> pa.Table:
-    """The tiles of every day that touches [start, end): whole days, so a few more than asked."""
+    """The tiles of every day that touches [start, end): whole days, so a few more than needed."""
     days = (reader.day(feed, day) for day in days_between(start, end))
     return pa.concat_tables([no_tiles(feed), *(tiles for tiles in days if tiles is not None)])
 

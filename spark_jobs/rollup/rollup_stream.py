@@ -34,7 +34,7 @@ class Upstream:
     def of(self, feeds: tuple[str, ...]) -> str | None:
         """In one sentence, for those feeds; None where nothing is missing."""
         told = dict.fromkeys(self.missing[feed] for feed in feeds if feed in self.missing)
-        return "waits for " + "; ".join(told) if told else None
+        return "; ".join(told) or None
 
 
 def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:

@@ -139,7 +139,7 @@ class JobRun:
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Tell what fails inside as a failed start, and end."""
+        """Report what fails inside as a failed start, and end."""
         try:
             yield
         except Exception as failure:

@@ -62,7 +62,7 @@ def test_switches_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert read_desired_state(Layout(tmp_path)) == switches
 
 
-def test_a_driver_whose_token_was_cleaned_up_is_outranked_by_the_newer_ones(tmp_path: Path) -> None:
+def test_a_driver_whose_token_was_cleaned_up_loses_its_lease_to_the_newer_ones(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     for _ in range(4):
         take_token(layout, DRIVER, NOW)

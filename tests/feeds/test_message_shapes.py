@@ -1,4 +1,4 @@
-"""What has a form is read as the odd messages are: the fast way against the slow one, cell by cell."""
+"""What has a shape is read as the odd messages are: the fast way against the slow one, cell by cell."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pytest
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.extract import irregular_values
 from spark_jobs.feeds.fast_path import fast_path, wanted_by
-from spark_jobs.feeds.message_shapes import form_of
+from spark_jobs.feeds.message_shapes import shape_of
 from spark_jobs.feeds.parsed_messages import rules_of
 from spark_jobs.feeds.shape_cache import having
 from tests.feeds.test_against_reference import FILES, ODD_VALUES, SAMPLES, encoded, enveloped, mutants
@@ -63,12 +63,12 @@ def test_a_message_with_a_form_reads_as_if_it_had_none(feed: str) -> None:
     slow = irregular_values(messages, RULES[feed], needed)
     for shape, fields in samples(feed):
         sample = encoded(shape(feed, fields))
-        form = form_of(sample, wanted)
-        assert form is not None, sample
-        has_form = having(form, messages)
-        fast = fast_path(messages.filter(has_form), form, RULES[feed], needed)
+        shape = shape_of(sample, wanted)
+        assert shape is not None, sample
+        has_shape = having(shape, messages)
+        fast = fast_path(messages.filter(has_shape), shape, RULES[feed], needed)
         # As text, which tells -0.0 from 0.0.
-        assert str(fast.to_pylist()) == str(slow.filter(has_form).select(fast.column_names).to_pylist())
+        assert str(fast.to_pylist()) == str(slow.filter(has_shape).select(fast.column_names).to_pylist())
         assert fast.num_rows > len(fields), "so that something was compared"
 
 
@@ -90,12 +90,12 @@ ODD = {
 
 @pytest.mark.parametrize("what", ODD)
 def test_odd_messages_have_no_form(what: str) -> None:
-    assert form_of(ODD[what], wanted_by(RULES["bike_trips"])) is None
+    assert shape_of(ODD[what], wanted_by(RULES["bike_trips"])) is None
 
 
 def test_values_do_not_make_a_form_but_names_their_order_and_kinds_do() -> None:
     wanted = wanted_by(RULES["bike_trips"])
-    form = form_of(b'{"gender": 1, "usertype": "x", "other": null}', wanted)
-    assert form == form_of(b'{"gender": -2.5, "usertype": " y ", "other": {}}'.replace(b"{}", b"true"), wanted)
+    shape = shape_of(b'{"gender": 1, "usertype": "x", "other": null}', wanted)
+    assert shape == shape_of(b'{"gender": -2.5, "usertype": " y ", "other": {}}'.replace(b"{}", b"true"), wanted)
     for another in (b'{"gender": "1", "usertype": "x", "other": 1}', b'{"usertype": "x", "gender": 1, "other": 1}'):
-        assert form_of(another, wanted) != form
+        assert shape_of(another, wanted) != shape

@@ -60,7 +60,7 @@ def end_offsets(bootstrap_servers: str, topics: Iterable[str] = tuple(TOPICS.val
     """topic -> partition -> end offset, as the log writes positions."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
     known = client.list_topics(timeout=10).topics
-    asked = client.list_offsets(
+    answers = client.list_offsets(
         {
             TopicPartition(topic, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for topic in topics
@@ -68,6 +68,6 @@ def end_offsets(bootstrap_servers: str, topics: Iterable[str] = tuple(TOPICS.val
         }
     )
     ends: dict[str, dict[str, int]] = {}
-    for place, future in asked.items():
+    for place, future in answers.items():
         ends.setdefault(place.topic, {})[str(place.partition)] = future.result().offset
     return ends

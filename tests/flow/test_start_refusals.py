@@ -38,7 +38,7 @@ def ran(place: Place, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Place:
-    """Paths of the test's own, and a broker that is never asked."""
+    """Paths of the test's own, and a broker that nobody connects to."""
     return Place(tmp_path, "127.0.0.1:9")
 
 

@@ -123,7 +123,7 @@ def test_a_file_brought_along_by_hand_under_the_next_number_is_not_written_over(
     assert feed.rows() == rows
 
 
-def test_who_is_outranked_declares_nothing(tmp_path: Path) -> None:
+def test_who_lost_the_lease_declares_nothing(tmp_path: Path) -> None:
     feed = two_hours(tmp_path)
 
     def lease_lost() -> None:

@@ -131,7 +131,7 @@ def test_a_withdrawn_request_stops_at_its_next_step(tmp_path: Path) -> None:
     assert not desk.serve_next()
 
 
-def test_who_is_outranked_stops_at_once_and_leaves_the_request_to_the_newer_driver(tmp_path: Path) -> None:
+def test_who_lost_the_lease_stops_at_once_and_leaves_the_request_to_the_newer_driver(tmp_path: Path) -> None:
     def lease_lost() -> None:
         raise LeaseLost("a newer driver")
 

@@ -62,7 +62,7 @@ def test_a_live_job_is_left_alone(feed: LiveFeed) -> None:
     assert newest_token(feed.layout) == 0
 
 
-def test_a_job_that_is_just_starting_is_not_outranked(feed: LiveFeed) -> None:
+def test_a_job_that_is_just_starting_does_not_lose_its_lease(feed: LiveFeed) -> None:
     take_token(feed.layout, driver_identity("job", None), now())
     assert run_requests.main(["ingestion"]) == 0
     assert state(feed.layout) is None

@@ -1,9 +1,9 @@
 """`make bench-catch-up`: what it costs to come back after a long time off.
 
-A weekend of ingestion at a trigger every 10 seconds, its hours compacted and its log folded, is read by an analytics job
-that was off for all of it; then one analytic was off for a week of 60,480 entries of the rollup. Entries and files are
-written here as the jobs write them, the job that reads them is the real one. CPU-seconds of the whole job, its start
-included; the hours that did not change must not be written again.
+A weekend of ingestion at a trigger every 10 seconds, its hours compacted and its log folded, is read by an analytics
+job that was off for all of it; then one analytic was off for a week of 60,480 entries of the rollup. Entries and files
+are written here as the jobs write them, the job that reads them is the real one. CPU-seconds of the whole job, its
+start included; the hours that did not change must not be written again.
 """
 
 import json

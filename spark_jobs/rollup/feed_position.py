@@ -32,7 +32,7 @@ def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], 
         raise _waiting(feed, f"{gone} (below {reader.log.layout.root})", "let the ingestion job run")
     if known is None:
         of_v01 = rollup_position.get(topic_of(reader))
-        return _all(reader) if of_v01 is None else _take_over_v01(feed, reader, newest, of_v01["next_offset"])
+        return _all(reader) if of_v01 is None else _replace_v01(feed, reader, newest, of_v01["next_offset"])
     position = Position.from_document(known)
     if not reader.holds(position):
         is_other = newest.log != position.log
@@ -50,7 +50,7 @@ def _all(reader: DatasetReader, may_shrink: bool = True) -> Plan:
     return Plan(increment, anew=True, may_shrink=may_shrink)
 
 
-def _take_over_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
+def _replace_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
     """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested."""
     behind = _messages_behind(newest, counted)
     if behind:

@@ -117,7 +117,9 @@ def test_where_kafka_has_lost_what_the_rollup_had_counted_somebody_has_to_confir
         reading = drivers(ingestion)
         ends = end_offsets(broker.bootstrap_servers)
         reading.wait_until_all_is_read(ends)
-        assert "50 messages" in told_loss(reading), reading.status()
+        assert told_loss(reading) == (
+            "25 messages of bike-trips 0 (offsets 280 to 304); 25 messages of bike-trips 1 (offsets 279 to 303)"
+        )
         assert reading.stop() == 0, reading.said()
     held = events_in_tiles(analytics)
     computing = analytics_drivers(analytics)

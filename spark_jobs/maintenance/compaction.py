@@ -150,7 +150,7 @@ def _coming(name: str) -> tuple[tuple[int, str], ...]:
 def compact(feed: Dataset, folder: ClosedFolder, writer: Writer, now: Callable[[], datetime]) -> Compacted | None:
     """Make the folder's files one; None where the folder is left as it is."""
     staging = feed.log.layout.staging(feed.name) / request_instance(writer) / f"merged-{token_hex(4)}"
-    staging.mkdir(parents=True)
+    durable_files.make_folder(staging)
     try:
         return _compacted_in(staging, feed, folder, writer, now)
     finally:

@@ -309,7 +309,7 @@ class Transaction:
     def new_staging(self, instance: str) -> Path:
         """An empty folder for this try's files, never used again: a task of an older try may still write there."""
         folder = self.log.layout.staging(self.log.dataset) / instance / f"{self.seq}-{secrets.token_hex(4)}"
-        folder.mkdir(parents=True)
+        durable_files.make_folder(folder)
         return folder
 
     def file_name(self, number: int) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry, decode_entry, encode_entry
 from spark_jobs.publication.log import CommitConflict, LogDamaged, PublicationLog
-from tests.publication.small_feed import FEED, NOON, may_write
+from tests.publication.small_feed import FEED, NOON, may_write, when
 from tests.publication.small_log import begun, committed, content, draft, head_of, log_at
 
 
@@ -115,6 +116,23 @@ def test_the_head_is_seen_while_a_transaction_runs(tmp_path: Path) -> None:
         look.start()
         look.join(timeout=10)
     assert [head.seq for head in seen if head] == [0], "who looks waits for the batch"
+
+
+def test_all_that_an_entry_promises_is_on_disk_before_it_is_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(durable_files, "sync_folder", synced.append)
+    begun(tmp_path)
+    before: list[Path] = []
+    log = log_at(tmp_path, when("declared", lambda: before.extend(synced)))
+    with log.transaction(may_write) as transaction:
+        entry = draft(transaction, "a", "x")
+        transaction.commit(entry, NOON)
+    staged = (tmp_path / entry.moves[0][0]).parent
+    home = tmp_path / "_log" / FEED
+    promised = {staged, staged.parent, staged.parent.parent, tmp_path / "_staging", home, home.parent, tmp_path}
+    assert promised <= set(before)
 
 
 # -- logs that were changed by hand -----------------------------------------------------------------------------

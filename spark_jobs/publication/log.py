@@ -187,13 +187,13 @@ class PublicationLog:
             if head is None:
                 raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
             self.reached("staging")
-            yield Transaction(self, head, check_writer)
+            yield Transaction(self, self.origin_of(head).id, head, check_writer)
 
     def begin(self, draft: Entry, now: datetime, **origin: Any) -> Entry:
         """Declare the first entry, or find the one that another writer declared first; the head, applied."""
         with self.lock:
             details = {**draft.details, "origin": {"id": secrets.token_hex(8), **origin}}
-            declared = self._declare(replace(draft, details=details), 0, now)
+            declared = self._declare(replace(draft, details=details), 0, now, None)
             if declared is not None:
                 self._apply(declared)
             head = self.recover()
@@ -204,17 +204,21 @@ class PublicationLog:
         """Begin with what is on disk: the log was started over."""
         self._known = None
 
-    def _declare(self, draft: Entry, seq: int, now: datetime) -> Entry | None:
-        """Make `draft` the entry of that number; None where another writer was faster."""
+    def _declare(self, draft: Entry, seq: int, now: datetime, log_id: str | None) -> Entry | None:
+        """Make `draft` the entry of that number in the log of that id; None where another writer was faster."""
         entry = replace(draft, seq=seq, at=now.astimezone(UTC).isoformat())
         if not durable_files.create_if_absent(self.path(seq), encode_entry(entry)):
             return None
-        if 0 < seq <= self.folded_up_to():
-            # We slept for so long that this number was used, folded and removed: it is never free again.
+        if seq > 0 and not self._is_free(seq, log_id):
             self.path(seq).unlink(missing_ok=True)
             return None
         self.reached("declared")
         return entry
+
+    def _is_free(self, seq: int, log_id: str | None) -> bool:
+        """Whether we did not sleep while the number was used, folded and removed, or while the log was started over."""
+        origin = self.origin()
+        return origin is not None and origin.id == log_id and seq > self.folded_up_to()
 
     def _apply(self, entry: Entry) -> None:
         """Move and delete what the entry says. Safe to repeat, and to run in two processes at once."""
@@ -298,6 +302,8 @@ class Transaction:
     """One step from a head to the next entry. What is staged and not committed is dropped."""
 
     log: PublicationLog
+    log_id: str
+    """of its origin"""
     head: Entry
     check_writer: Callable[[], None]
 
@@ -314,7 +320,7 @@ class Transaction:
 
     def file_name(self, number: int) -> str:
         """A name for one of this entry's files: another log of the dataset begins its numbers again."""
-        return f"{self.seq}-{number}-{self.log.origin_of(self.head).id[:8]}.parquet"
+        return f"{self.seq}-{number}-{self.log_id[:8]}.parquet"
 
     def commit(self, draft: Entry, now: datetime) -> Entry:
         """Declare the draft as the next entry and apply it.
@@ -326,7 +332,7 @@ class Transaction:
         staged = {(self.log.layout.root / source).parent for source, _ in draft.moves}
         for folder in staged:
             durable_files.sync_folder(folder)
-        entry = self.log._declare(draft, self.seq, now)
+        entry = self.log._declare(draft, self.seq, now, self.log_id)
         if entry is None:
             raise CommitConflict(f"another writer of {self.log.dataset} was faster with entry {self.seq}")
         self.log._apply(entry)

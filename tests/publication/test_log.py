@@ -195,6 +195,19 @@ def test_another_log_in_its_place_is_noticed_and_has_another_name(tmp_path: Path
     assert head.seq == 0
 
 
+def test_a_writer_that_slept_while_the_log_was_started_over_has_no_part_in_the_new_one(tmp_path: Path) -> None:
+    log = begun(tmp_path)
+    committed(log, "a", "old")
+    with log.transaction(may_write) as transaction:
+        entry = draft(transaction, "b", "old")
+        committed(_start_over(tmp_path), "c", "new")
+        with pytest.raises(CommitConflict):
+            transaction.commit(entry, NOON)
+    assert sorted(log_at(tmp_path).seqs()) == [0, 1]
+    assert head_of(tmp_path).moves[0][1] == f"{FEED}/c"
+    assert "b" not in content(tmp_path)
+
+
 def test_the_first_entry_tells_more_of_the_log(tmp_path: Path) -> None:
     log = log_at(tmp_path)
     log.begin(Entry("origin", {"reached": 0}), NOON, end_offsets={"0": 7})

@@ -108,7 +108,8 @@ class PublicationLog:
     def since(self, after: int, up_to: int) -> list[Entry] | None:
         """The entries after `after` up to `up_to`, in order, older ones folded; None where they are not kept any more.
 
-        The first may be folded and begin before: what it tells of is then told once more.
+        The first may be folded and begin before: what it tells of is then told once more. `up_to` must not lie within
+        a folded one.
         """
         for _ in range(_FOLDED_MEANWHILE):
             folded = sorted(seq for seq in self._folded_seqs() if seq > after)
@@ -118,8 +119,8 @@ class PublicationLog:
                 entries += [self.entry(seq) for seq in range(floor + 1, up_to + 1)]
             except FileNotFoundError:
                 continue  # folded just now
-            is_complete = not entries or entries[0].first_seq <= after + 1
-            return entries if is_complete else None
+            first, last = (entries[0].first_seq, entries[-1].seq) if entries else (up_to + 1, after)
+            return entries if first <= after + 1 and last >= up_to else None
         return None
 
     def oldest_kept(self) -> int:

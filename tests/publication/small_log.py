@@ -1,6 +1,7 @@
 """A log of text files below one root: what its folder holds is plain to see."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from spark_jobs.paths import Layout
@@ -30,9 +31,9 @@ def draft(transaction: Transaction, names: str, text: str, deletes: Sequence[str
     return Entry("batch", position, moves, tuple(f"{FEED}/{name}" for name in deletes))
 
 
-def committed(log: PublicationLog, names: str, text: str, deletes: Sequence[str] = "") -> Entry:
+def committed(log: PublicationLog, names: str, text: str, deletes: Sequence[str] = "", at: datetime = NOON) -> Entry:
     with log.transaction(may_write) as transaction:
-        return transaction.commit(draft(transaction, names, text, deletes), NOON)
+        return transaction.commit(draft(transaction, names, text, deletes), at)
 
 
 def content(root: Path) -> dict[str, str]:

@@ -75,6 +75,11 @@ class PublicationLog:
 
     def head(self) -> Entry | None:
         """The newest entry, or None before the origin. LogDamaged where it was there and is gone."""
+        newest = self.newest()
+        return None if newest is None else newest[1]
+
+    def newest(self) -> tuple[Origin, Entry] | None:
+        """The origin and the newest entry, of one look: the next one may find others. None and LogDamaged as `head`."""
         origin = self.origin()
         known = self._known if self._known and origin and self._known[0].id == origin.id else None
         if known is not None and self.path(known[1].seq).exists():
@@ -92,8 +97,10 @@ class PublicationLog:
             newest = self.entry(newest.seq + 1)
         if origin is None:
             raise LogDamaged(f"{self.path(0)} is gone: the log has lost its first entry")
+        if self.origin() != origin:  # started over just now
+            return self.newest()
         self._known = (origin, newest)
-        return newest
+        return origin, newest
 
     def seqs(self) -> Iterator[int]:
         """The numbers of the entries that are there, in no order. Lists the folder."""
@@ -150,32 +157,30 @@ class PublicationLog:
         Only the head can wait to be applied, since it is declared once all before it are. A document that is lost,
         older or not readable therefore means the entry before the head.
         """
-        head = self.head()
-        if head is None:
+        newest = self.newest()
+        if newest is None:
             return -1
+        origin, head = newest
         try:
             document = json.loads(self.applied_path.read_bytes())
-            is_ours = document["log"] == self.origin_of(head).id
-            return head.seq if is_ours and document["up_to"] == head.seq else head.seq - 1
+            is_head = (document["log"], document["up_to"]) == (origin.id, head.seq)
         except (OSError, ValueError, KeyError, TypeError):
-            return head.seq - 1
-
-    def origin_of(self, _head: Entry) -> Origin:
-        """The origin of a log that has a head."""
-        origin = self.origin()
-        if origin is None:
-            raise LogDamaged(f"{self.path(0)} is gone: the log has lost its first entry")
-        return origin
+            is_head = False
+        return head.seq if is_head else head.seq - 1
 
     # -- writing ------------------------------------------------------------------------------------------------
 
     def recover(self) -> Entry | None:
         """The newest entry, applied: what a crash left half done is finished here."""
+        newest = self._recovered()
+        return None if newest is None else newest[1]
+
+    def _recovered(self) -> tuple[Origin, Entry] | None:
         with self.lock:
-            head = self.head()
-            if head is not None and self.applied_up_to() < head.seq:
-                self._apply(head)
-            return head
+            newest = self.newest()
+            if newest is not None and self.applied_up_to() < newest[1].seq:
+                self._apply(newest[1])
+            return newest
 
     @contextmanager
     def transaction(self, check_writer: Callable[[], None]) -> Iterator["Transaction"]:
@@ -184,11 +189,12 @@ class PublicationLog:
         Raises: LogDamaged where there is no log.
         """
         with self.lock:
-            head = self.recover()
-            if head is None:
+            newest = self._recovered()
+            if newest is None:
                 raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
+            origin, head = newest
             self.reached("staging")
-            yield Transaction(self, self.origin_of(head).id, head, check_writer)
+            yield Transaction(self, origin.id, head, check_writer)
 
     def begin(self, draft: Entry, now: datetime, **origin: Any) -> Entry:
         """Declare the first entry, or find the one that another writer declared first; the head, applied."""

@@ -118,7 +118,7 @@ class DatasetReader:
         bounds = {int(p): (ours.get(p, 0), end) for p, end in newest.next_offset.items() if end > ours.get(p, 0)}
         if not bounds:
             return Increment(newest, {}, 0, {}, head.seq)
-        entries = self.log.since(position.seq, head.seq) if position else None
+        entries = self.log.since(position.seq, head.seq) if position and self._is_a_step(position) else None
         files = self._everything(head) if entries is None else self._named(entries, head)
         return Increment(newest, bounds, _rows_between(position, newest, entries), files, head.seq)
 
@@ -142,6 +142,15 @@ class DatasetReader:
         for entry in entries:
             lost |= touched_folders(entry) if entry.kind == FOLDED or entry.deletes else set()
         return lost & set(increment.by_folder)
+
+    def _is_a_step(self, position: Position) -> bool:
+        """Whether an entry ends at the position. A log that was restored, and went past it since, has other steps."""
+        for found in (self.log.entry, self.log.folded):
+            try:
+                return _next_offset(found(position.seq)) == position.next_offset
+            except FileNotFoundError:
+                continue
+        return True  # within a folded hour, which tells of all its folders
 
     # -- where the rows are -------------------------------------------------------------------------------------
 

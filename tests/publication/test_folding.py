@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.publication import folding
+from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import FOLDED, Entry
 from spark_jobs.publication.folding import ANEW, CHANGED, LOST, fold, touched_folders
 from spark_jobs.publication.log import CommitConflict, PublicationLog
@@ -138,7 +138,7 @@ def test_a_death_between_folding_and_removing_is_mended_the_next_time(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(folding.durable_files, "unlink_all", lambda paths: die() if list(paths) else None)
+        patched.setattr(durable_files, "unlink_all", lambda paths: die() if list(paths) else None)
         with pytest.raises(Killed):
             fold(log, timedelta(0), MONTH, NOON + 50 * HOUR)
     assert (folded_ranges(log), seqs(log)) == ([(1, 2)], list(range(7)))
@@ -176,7 +176,7 @@ def test_entries_are_removed_oldest_first_so_that_a_death_in_between_leaves_no_h
     log: PublicationLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     removed: list[list[Path]] = []
-    monkeypatch.setattr(folding.durable_files, "unlink_all", lambda paths: removed.append(list(paths)))
+    monkeypatch.setattr(durable_files, "unlink_all", lambda paths: removed.append(list(paths)))
     monkeypatch.setattr(log, "seqs", lambda: iter([6, 2, 5, 0, 1, 4, 3]))
     for _ in range(2):
         fold(log, timedelta(0), MONTH, NOON + 50 * HOUR)

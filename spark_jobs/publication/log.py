@@ -82,7 +82,8 @@ class PublicationLog:
         """The origin and the newest entry, of one look: the next one may find others. None and LogDamaged as `head`."""
         origin = self.origin()
         known = self._known if self._known and origin and self._known[0].id == origin.id else None
-        if known is not None and self.path(known[1].seq).exists():
+        # Entry 0 is there for ever, though those after it may be folded: it does not lead to the head.
+        if known is not None and known[1].seq > 0 and self.path(known[1].seq).exists():
             newest = known[1]
         else:
             seq = max(self.seqs(), default=None)

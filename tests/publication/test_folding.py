@@ -184,6 +184,18 @@ def test_entries_are_removed_oldest_first_so_that_a_death_in_between_leaves_no_h
     assert all(paths == sorted(paths) for paths in removed)
 
 
+@pytest.mark.parametrize("known", [0, 3])
+def test_who_has_not_looked_since_before_all_was_folded_finds_the_head(tmp_path: Path, known: int) -> None:
+    log, other = begun(tmp_path), log_at(tmp_path)
+    for number in range(1, 9):
+        if number == known + 1:
+            assert other.head() == log.head()
+        commit(log, number, number)
+    fold(log, timedelta(0), MONTH, NOON + 50 * HOUR)
+    assert other.head() == log.head()
+    assert commit(other, 9, 200).seq == 9
+
+
 # -- a number once used is never free again ---------------------------------------------------------------------
 
 

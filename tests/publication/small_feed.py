@@ -118,7 +118,9 @@ class SmallFeed:
         with self.log.transaction(may_write) as transaction:
             files = sorted((self.root / folder_of(hour)).glob("*.parquet"))
             merged = transaction.new_staging("requests") / "merged.parquet"
-            pq.write_table(pa.concat_tables(pq.read_table(file, partitioning=None) for file in files), merged)
+            pq.write_table(
+                pa.concat_tables(pq.read_table(file, partitioning=None, use_threads=False) for file in files), merged
+            )
             move = (str(merged.relative_to(self.root)), f"{folder_of(hour)}/{transaction.file_name(0)}")
             deletes = tuple(str(file.relative_to(self.root)) for file in files)
             total = {name: rows for name, rows in transaction.head.rows.items() if name == "total"}
@@ -167,7 +169,7 @@ def rows_on_disk(root: Path) -> list[Row]:
 def rows_in(path: Path | str) -> list[Row]:
     """The rows of one file."""
     with pq.ParquetFile(path) as file:
-        table = file.read()
+        table = file.read(use_threads=False)
     return list(zip(table["kafka_partition"].to_pylist(), table["kafka_offset"].to_pylist(), strict=True))
 
 

@@ -1,7 +1,8 @@
 """The clean-up: looks at all that a job leaves behind, plans (`cleanup_plan`), and removes what the plan says."""
 
+import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +15,15 @@ from spark_jobs.maintenance.start_over import trash_dirs
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import Folded, fold
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.folding import fold
+from spark_jobs.publication.log import LogDamaged, PublicationLog
 from spark_jobs.runtime.dataset import Dataset, driver_of_staging
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 from spark_jobs.supervision import driver_processes
+
+log = logging.getLogger(__name__)
 
 _SET_ASIDE = ".set-aside-"
 
@@ -39,8 +42,9 @@ class CleanUp:
     def work(self, arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         tell("looking at what there is")
         dry_run = bool(arguments.get("dry_run"))
-        folded = sum(self._folded(stream, dry_run).entries for stream in self.streams)
-        removals = plan(self.found(), self.settings, self.now())
+        sound = self._fold(dry_run)
+        folded = sum(sound.values())
+        removals = plan(self.found(sound), self.settings, self.now())
         total = sum(removal.found.bytes for removal in removals)
         report = [_line(removal) for removal in removals]
         if dry_run:
@@ -55,15 +59,21 @@ class CleanUp:
 
     def housekeep(self) -> None:
         """What the job does by itself every hour: fold its logs, and remove what dead drivers left."""
-        for stream in self.streams:
-            self._folded(stream, dry_run=False)
-        found = self.found()
+        found = self.found(self._fold(dry_run=False))
         for removal in plan(replace(found, checkpoints=(), dead_letters=()), self.settings, self.now()):
             self._remove(removal)
 
-    def _folded(self, stream: Dataset, dry_run: bool) -> Folded:
-        keep = self.settings
-        return fold(stream.log, keep.KEEP_LOG, keep.KEEP_FOLDED_LOG, self.now(), dry_run)
+    def _fold(self, dry_run: bool) -> Mapping[str, int]:
+        """Stream -> how many entries of its log were folded; without those whose log is damaged."""
+        keep, folded = self.settings, {}
+        for stream in self.streams:
+            try:
+                stream.log.recover()  # what was promised from staging is moved before anything is removed
+                done = fold(stream.log, keep.KEEP_LOG, keep.KEEP_FOLDED_LOG, self.now(), dry_run)
+                folded[stream.name] = done.entries
+            except LogDamaged as damaged:
+                log.warning("nothing of %s is cleaned up: %s", stream.name, damaged)
+        return folded
 
     # -- removing -----------------------------------------------------------------------------------------------
 
@@ -94,15 +104,16 @@ class CleanUp:
 
     # -- looking ------------------------------------------------------------------------------------------------
 
-    def found(self) -> Found:
-        staging = list(self._staging())
+    def found(self, sound: Collection[str]) -> Found:
+        """`sound`: the streams whose logs are; of the others' staging and dead letters nobody knows what is needed."""
+        staging = list(self._staging(sound))
         return Found(
             checkpoints=list(self._found_checkpoints()),
             staging=staging,
             tokens=list(self._tokens({driver_of_staging(one.found.path.name) for one in staging})),
             answers=[_file(path) for path in _there(self.layout.answers.glob("*.json"))],
             written_aside=[_file(path) for path in _there(self.write_temp())],
-            dead_letters=list(self._dead_letters()),
+            dead_letters=list(self._dead_letters(sound)),
             markers=[_folder(folder) for folder in _folders(self.layout.root / "_applied")],
             half_removed=[_folder(folder) for folder in trash_dirs(self.layout, self.checkpoints)],
         )
@@ -115,11 +126,10 @@ class CleanUp:
             if stream is not None:
                 yield Checkpoint(_folder(folder), name, is_on=stream.is_on(), is_set_aside=bool(aside))
 
-    def _staging(self) -> Iterator[Staging]:
+    def _staging(self, sound: Collection[str]) -> Iterator[Staging]:
         tokens = self._token_instances()
-        for stream in self.streams:
-            stream.log.recover()  # what was promised from there is moved before anything is removed
-            for folder in _folders(self.layout.staging(stream.name)):
+        for name in sound:
+            for folder in _folders(self.layout.staging(name)):
                 instance = driver_of_staging(folder.name)
                 dead = driver_processes.instance_is_certainly_dead(self.layout, instance)
                 is_own = instance == self.writer.driver.instance
@@ -141,10 +151,10 @@ class CleanUp:
         for folder in (self.layout.control, self.layout.root / "_log"):
             yield from folder.rglob(".*.tmp")
 
-    def _dead_letters(self) -> Iterator[tuple[str, datetime, Files]]:
+    def _dead_letters(self, sound: Collection[str]) -> Iterator[tuple[str, datetime, Files]]:
         for folder in (self.layout.root / DEAD_LETTERS).glob("*/date=*"):
             day = _day(folder.name.removeprefix("date="))
-            if self._stream(folder.parent.name) is not None and day is not None:
+            if folder.parent.name in sound and day is not None:
                 yield folder.parent.name, day, _files(folder, folder.glob("*.parquet"))
 
 

@@ -32,8 +32,6 @@ class Checkpoint:
     stream: str
     """as the folder's name says"""
     is_on: bool = False
-    is_ours: bool = True
-    """a stream of this job"""
     is_set_aside: bool = False
     """by v0.1"""
 
@@ -97,7 +95,7 @@ def _checkpoints(checkpoints: Sequence[Checkpoint], kept: timedelta, now: dateti
         at_rest = now - one.found.touched
         if one.is_set_aside:
             yield Removal("checkpoint", one.found, f"set aside: {one.stream} went on from its log without it")
-        elif one.is_ours and not one.is_on and at_rest >= kept:
+        elif not one.is_on and at_rest >= kept:
             why = f"{one.stream} is off, and was last at work {at_rest.days} days ago"
             yield Removal("checkpoint", one.found, why, one.stream)
 

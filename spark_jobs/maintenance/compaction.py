@@ -150,11 +150,12 @@ def _coming(name: str) -> tuple[tuple[int, str], ...]:
 def compact(feed: Dataset, folder: ClosedFolder, writer: Writer, now: Callable[[], datetime]) -> Compacted | None:
     """Make the folder's files one; None where the folder is left as it is."""
     staging = feed.log.layout.staging(feed.name) / request_instance(writer) / f"merged-{token_hex(4)}"
-    staging.mkdir(parents=True)
-    try:
-        return _compacted_in(staging, feed, folder, writer, now)
-    finally:
+    durable_files.make_folder(staging)
+    compacted = _compacted_in(staging, feed, folder, writer, now)
+    if compacted is None:
+        # Not where it fails: an entry that was declared, and could not be applied, promises what is staged here.
         shutil.rmtree(staging, ignore_errors=True)
+    return compacted
 
 
 def _compacted_in(
@@ -166,6 +167,9 @@ def _compacted_in(
         rows = merged(folder.files, staged)
     except FileNotFoundError:
         return None  # the folder has changed under us
+    except Exception:
+        staged.unlink(missing_ok=True)  # a full disk must not be left fuller
+        raise
     if rows is None:
         log.warning("%s is not compacted: its files have different columns", folder.path)
         return None

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -97,15 +97,15 @@ def remove(root: Path, folders: Iterable[Path]) -> list[Path]:
         folder.rename(away)
         trash.append(away)
     for away in trash:
-        shutil.rmtree(away)
-        if not any(away.parent.iterdir()):
+        shutil.rmtree(away, ignore_errors=True)  # the clean-up may be at it too, and finds what cannot be removed now
+        with suppress(OSError):
             away.parent.rmdir()
     return removed
 
 
 def trash_dirs(layout: Layout, checkpoints: Path) -> list[Path]:
     """What a removal left behind that was cut short."""
-    return [folder / REMOVED for folder in (layout.root, checkpoints) if (folder / REMOVED).is_dir()]
+    return [path for folder in (layout.root, checkpoints) for path in sorted((folder / REMOVED).glob("*"))]
 
 
 def sizes(folders: Iterable[Path], what: str, why: str) -> list[dict[str, Any]]:

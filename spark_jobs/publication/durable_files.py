@@ -17,7 +17,7 @@ _LIBC = ctypes.PyDLL(None, use_errno=True)
 
 def create_if_absent(path: Path, content: bytes) -> bool:
     """Create `path` with its complete content, durably and atomically; False where it exists already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = write_temp(path, content)
     try:
         os.link(aside, path)

@@ -42,7 +42,7 @@ def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: date
         return Folded(0, 0, ())
     floor = log.folded_up_to()
     if not dry_run:
-        _remove(log, (seq for seq in log.seqs() if 0 < seq <= floor))
+        _remove(log, sorted(seq for seq in log.seqs() if 0 < seq <= floor))
     hours = _whole_old_hours(log, floor, head.seq, now - kept)
     if not dry_run:
         for entries in hours:
@@ -124,4 +124,5 @@ def _old_folded(log: PublicationLog, before: datetime) -> list[Path]:
 
 
 def _remove(log: PublicationLog, seqs: Iterable[int]) -> None:
+    """Oldest first: what a death leaves of them ends where the kept ones begin, and no look takes it for the head."""
     durable_files.unlink_all(log.path(seq) for seq in seqs)

@@ -75,9 +75,15 @@ class PublicationLog:
 
     def head(self) -> Entry | None:
         """The newest entry, or None before the origin. LogDamaged where it was there and is gone."""
+        newest = self.newest()
+        return None if newest is None else newest[1]
+
+    def newest(self) -> tuple[Origin, Entry] | None:
+        """The origin and the newest entry, of one look: the next one may find others. None and LogDamaged as `head`."""
         origin = self.origin()
         known = self._known if self._known and origin and self._known[0].id == origin.id else None
-        if known is not None and self.path(known[1].seq).exists():
+        # Entry 0 is there for ever, though those after it may be folded: it does not lead to the head.
+        if known is not None and known[1].seq > 0 and self.path(known[1].seq).exists():
             newest = known[1]
         else:
             seq = max(self.seqs(), default=None)
@@ -92,8 +98,10 @@ class PublicationLog:
             newest = self.entry(newest.seq + 1)
         if origin is None:
             raise LogDamaged(f"{self.path(0)} is gone: the log has lost its first entry")
+        if self.origin() != origin:  # started over just now
+            return self.newest()
         self._known = (origin, newest)
-        return newest
+        return origin, newest
 
     def seqs(self) -> Iterator[int]:
         """The numbers of the entries that are there, in no order. Lists the folder."""
@@ -108,7 +116,8 @@ class PublicationLog:
     def since(self, after: int, up_to: int) -> list[Entry] | None:
         """The entries after `after` up to `up_to`, in order, older ones folded; None where they are not kept any more.
 
-        The first may be folded and begin before: what it tells of is then told once more.
+        The first may be folded and begin before: what it tells of is then told once more. `up_to` must not lie within
+        a folded one.
         """
         for _ in range(_FOLDED_MEANWHILE):
             folded = sorted(seq for seq in self._folded_seqs() if seq > after)
@@ -118,8 +127,8 @@ class PublicationLog:
                 entries += [self.entry(seq) for seq in range(floor + 1, up_to + 1)]
             except FileNotFoundError:
                 continue  # folded just now
-            is_complete = not entries or entries[0].first_seq <= after + 1
-            return entries if is_complete else None
+            first, last = (entries[0].first_seq, entries[-1].seq) if entries else (up_to + 1, after)
+            return entries if first <= after + 1 and last >= up_to else None
         return None
 
     def oldest_kept(self) -> int:
@@ -149,32 +158,30 @@ class PublicationLog:
         Only the head can wait to be applied, since it is declared once all before it are. A document that is lost,
         older or not readable therefore means the entry before the head.
         """
-        head = self.head()
-        if head is None:
+        newest = self.newest()
+        if newest is None:
             return -1
+        origin, head = newest
         try:
             document = json.loads(self.applied_path.read_bytes())
-            is_ours = document["log"] == self.origin_of(head).id
-            return head.seq if is_ours and document["up_to"] == head.seq else head.seq - 1
+            is_head = (document["log"], document["up_to"]) == (origin.id, head.seq)
         except (OSError, ValueError, KeyError, TypeError):
-            return head.seq - 1
-
-    def origin_of(self, _head: Entry) -> Origin:
-        """The origin of a log that has a head."""
-        origin = self.origin()
-        if origin is None:
-            raise LogDamaged(f"{self.path(0)} is gone: the log has lost its first entry")
-        return origin
+            is_head = False
+        return head.seq if is_head else head.seq - 1
 
     # -- writing ------------------------------------------------------------------------------------------------
 
     def recover(self) -> Entry | None:
         """The newest entry, applied: what a crash left half done is finished here."""
+        newest = self._recovered()
+        return None if newest is None else newest[1]
+
+    def _recovered(self) -> tuple[Origin, Entry] | None:
         with self.lock:
-            head = self.head()
-            if head is not None and self.applied_up_to() < head.seq:
-                self._apply(head)
-            return head
+            newest = self.newest()
+            if newest is not None and self.applied_up_to() < newest[1].seq:
+                self._apply(newest[1])
+            return newest
 
     @contextmanager
     def transaction(self, check_writer: Callable[[], None]) -> Iterator["Transaction"]:
@@ -183,17 +190,18 @@ class PublicationLog:
         Raises: LogDamaged where there is no log.
         """
         with self.lock:
-            head = self.recover()
-            if head is None:
+            newest = self._recovered()
+            if newest is None:
                 raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
+            origin, head = newest
             self.reached("staging")
-            yield Transaction(self, head, check_writer)
+            yield Transaction(self, origin.id, head, check_writer)
 
     def begin(self, draft: Entry, now: datetime, **origin: Any) -> Entry:
         """Declare the first entry, or find the one that another writer declared first; the head, applied."""
         with self.lock:
             details = {**draft.details, "origin": {"id": secrets.token_hex(8), **origin}}
-            declared = self._declare(replace(draft, details=details), 0, now)
+            declared = self._declare(replace(draft, details=details), 0, now, None)
             if declared is not None:
                 self._apply(declared)
             head = self.recover()
@@ -204,17 +212,21 @@ class PublicationLog:
         """Begin with what is on disk: the log was started over."""
         self._known = None
 
-    def _declare(self, draft: Entry, seq: int, now: datetime) -> Entry | None:
-        """Make `draft` the entry of that number; None where another writer was faster."""
+    def _declare(self, draft: Entry, seq: int, now: datetime, log_id: str | None) -> Entry | None:
+        """Make `draft` the entry of that number in the log of that id; None where another writer was faster."""
         entry = replace(draft, seq=seq, at=now.astimezone(UTC).isoformat())
         if not durable_files.create_if_absent(self.path(seq), encode_entry(entry)):
             return None
-        if 0 < seq <= self.folded_up_to():
-            # We slept for so long that this number was used, folded and removed: it is never free again.
+        if seq > 0 and not self._is_free(seq, log_id):
             self.path(seq).unlink(missing_ok=True)
             return None
         self.reached("declared")
         return entry
+
+    def _is_free(self, seq: int, log_id: str | None) -> bool:
+        """Whether we did not sleep while the number was used, folded and removed, or while the log was started over."""
+        origin = self.origin()
+        return origin is not None and origin.id == log_id and seq > self.folded_up_to()
 
     def _apply(self, entry: Entry) -> None:
         """Move and delete what the entry says. Safe to repeat, and to run in two processes at once."""
@@ -298,6 +310,8 @@ class Transaction:
     """One step from a head to the next entry. What is staged and not committed is dropped."""
 
     log: PublicationLog
+    log_id: str
+    """of its origin"""
     head: Entry
     check_writer: Callable[[], None]
 
@@ -314,7 +328,7 @@ class Transaction:
 
     def file_name(self, number: int) -> str:
         """A name for one of this entry's files: another log of the dataset begins its numbers again."""
-        return f"{self.seq}-{number}-{self.log.origin_of(self.head).id[:8]}.parquet"
+        return f"{self.seq}-{number}-{self.log_id[:8]}.parquet"
 
     def commit(self, draft: Entry, now: datetime) -> Entry:
         """Declare the draft as the next entry and apply it.
@@ -326,7 +340,7 @@ class Transaction:
         staged = {(self.log.layout.root / source).parent for source, _ in draft.moves}
         for folder in staged:
             durable_files.sync_folder(folder)
-        entry = self.log._declare(draft, self.seq, now)
+        entry = self.log._declare(draft, self.seq, now, self.log_id)
         if entry is None:
             raise CommitConflict(f"another writer of {self.log.dataset} was faster with entry {self.seq}")
         self.log._apply(entry)

@@ -19,7 +19,7 @@ from typing import Any
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import FOLDED, Entry
 from spark_jobs.publication.folding import touched_folders
-from spark_jobs.publication.log import LogDamaged, PublicationLog
+from spark_jobs.publication.log import LogDamaged, Origin, PublicationLog
 
 Offsets = Mapping[str, int]
 """partition as text -> next offset"""
@@ -89,8 +89,8 @@ class DatasetReader:
 
     def position(self) -> Position | None:
         """The newest position; None where nothing was ever ingested. LogDamaged where the log is none."""
-        head, origin = self.log.head(), self.log.origin()
-        return None if head is None or origin is None else _position(origin.id, head)
+        newest = self.log.newest()
+        return None if newest is None else _position(*newest)
 
     def end_offsets_at_origin(self) -> Offsets:
         """What the broker held when the log began: a log that was started over is complete once it has reached them."""
@@ -101,28 +101,24 @@ class DatasetReader:
     def holds(self, position: Position) -> bool:
         """Whether this log has been where the position is: not started over since, and not restored from before."""
         newest = self.position()
-        return (
-            newest is not None
-            and newest.log == position.log
-            and newest.seq >= position.seq
-            and not newest.is_behind(position.next_offset)
-        )
+        return newest is not None and _has_been_at(newest, position)
 
     def since(self, position: Position | None) -> Increment | None:
         """The rows after `position` (None: all), as they can be read now; None where nothing was ever ingested.
 
         Raises: ValueError where this log does not hold the position (see `holds`).
         """
-        head, newest = self.log.head(), self.position()
-        if head is None or newest is None:
+        look = self.log.newest()
+        if look is None:
             return None
-        if position is not None and not self.holds(position):
+        newest, head = _position(*look), look[1]
+        if position is not None and not _has_been_at(newest, position):
             raise ValueError(f"{self.dataset} was started over or restored since: begin with everything")
         ours = position.next_offset if position else {}
         bounds = {int(p): (ours.get(p, 0), end) for p, end in newest.next_offset.items() if end > ours.get(p, 0)}
         if not bounds:
             return Increment(newest, {}, 0, {}, head.seq)
-        entries = self.log.since(position.seq, head.seq) if position else None
+        entries = self.log.since(position.seq, head.seq) if position and self._is_a_step(position) else None
         files = self._everything(head) if entries is None else self._named(entries, head)
         return Increment(newest, bounds, _rows_between(position, newest, entries), files, head.seq)
 
@@ -146,6 +142,15 @@ class DatasetReader:
         for entry in entries:
             lost |= touched_folders(entry) if entry.kind == FOLDED or entry.deletes else set()
         return lost & set(increment.by_folder)
+
+    def _is_a_step(self, position: Position) -> bool:
+        """Whether an entry ends at the position. A log that was restored, and went past it since, has other steps."""
+        for found in (self.log.entry, self.log.folded):
+            try:
+                return _next_offset(found(position.seq)) == position.next_offset
+            except FileNotFoundError:
+                continue
+        return True  # within a folded hour, which tells of all its folders
 
     # -- where the rows are -------------------------------------------------------------------------------------
 
@@ -199,9 +204,17 @@ class DatasetReader:
         return path.startswith(f"{self.dataset}/")
 
 
-def _position(log: str, entry: Entry) -> Position:
-    offsets = {p: end for state in entry.position.values() for p, end in state["next_offset"].items()}
-    return Position(log, entry.seq, offsets, entry.rows.get("total"))
+def _position(origin: Origin, entry: Entry) -> Position:
+    return Position(origin.id, entry.seq, _next_offset(entry), entry.rows.get("total"))
+
+
+def _next_offset(entry: Entry) -> dict[str, int]:
+    return {p: end for state in entry.position.values() for p, end in state["next_offset"].items()}
+
+
+def _has_been_at(newest: Position, position: Position) -> bool:
+    is_older = newest.seq >= position.seq and not newest.is_behind(position.next_offset)
+    return is_older and newest.log == position.log
 
 
 def _rows_between(ours: Position | None, theirs: Position, entries: list[Entry] | None) -> int | None:

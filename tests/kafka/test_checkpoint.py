@@ -1,70 +1,33 @@
-"""Which checkpoints are kept: only those that go on just where the log stands."""
+"""Where a batch ends, from the plan that Spark writes before it runs the batch."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from spark_jobs.kafka.checkpoint import planned_offsets, resumes_at, set_aside
-
-HEAD = {"bike-trips": {"0": 20, "1": 20}}
-BEFORE = {"bike-trips": {"0": 10, "1": 10}}
-BEYOND = {"bike-trips": {"0": 30, "1": 30}}
-
-# (planned batches, how many of them are committed, whether the checkpoint is kept)
-CASES = {
-    "committed just to the head": ([BEFORE, HEAD], 2, True),
-    "published, killed before Spark's commit": ([BEFORE, HEAD], 1, True),
-    "a batch beyond the head was planned, not published": ([HEAD, BEYOND], 1, True),
-    "behind the log: an older copy": ([BEFORE], 1, False),
-    "ahead of the log": ([HEAD, BEYOND], 2, False),
-    "another run's topic": ([{"taxi-trips": {"0": 20}}], 1, False),
-    "nothing planned yet": ([], 0, False),
-}
+from spark_jobs.kafka.checkpoint import planned_offsets
 
 
-def written(checkpoint: Path, planned: list[dict[str, dict[str, int]]], committed: int) -> Path:
-    for folder in ("offsets", "commits"):
-        (checkpoint / folder).mkdir(parents=True)
-    for batch, offsets in enumerate(planned):
-        text = str(offsets).replace("'", '"')
-        (checkpoint / "offsets" / str(batch)).write_text(f"v1\n{{}}\n{text}")
-        if batch < committed:
-            (checkpoint / "commits" / str(batch)).write_text("v1\n{}")
+def planned(checkpoint: Path, text: str) -> Path:
+    (checkpoint / "offsets").mkdir(parents=True)
+    (checkpoint / "offsets" / "7").write_text(text)
     return checkpoint
 
 
-@pytest.mark.parametrize(("planned", "committed", "kept"), CASES.values(), ids=CASES)
-def test_a_checkpoint_is_kept_only_where_it_agrees_with_the_log(
-    tmp_path: Path, planned: list[dict[str, dict[str, int]]], committed: int, kept: bool
-) -> None:
-    assert resumes_at(written(tmp_path / "c", planned, committed), HEAD) is kept
-
-
-def test_a_cut_short_file_counts_as_no_plan(tmp_path: Path) -> None:
-    checkpoint = written(tmp_path / "c", [HEAD], 1)
-    (checkpoint / "offsets" / "0").write_text('v1\n{}\n{"bike-tr')
-    assert planned_offsets(checkpoint, 0) is None
-    assert not resumes_at(checkpoint, HEAD)
-
-
-def test_a_checkpoint_with_a_file_that_a_power_cut_emptied_is_not_kept(tmp_path: Path) -> None:
-    checkpoint = written(tmp_path / "c", [HEAD], 1)
-    assert resumes_at(checkpoint, HEAD)
-    (checkpoint / "commits" / "0").write_text("")
-    assert not resumes_at(checkpoint, HEAD)
+def test_a_plan_says_where_its_batch_ends(tmp_path: Path) -> None:
+    checkpoint = planned(tmp_path, 'v1\n{"batchWatermarkMs":0}\n{"bike-trips":{"0":20,"1":7}}')
+    assert planned_offsets(checkpoint, 7) == {"bike-trips": {"0": 20, "1": 7}}
 
 
 def test_several_sources_make_one_plan_and_a_silent_one_is_left_out(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "c"
-    (checkpoint / "offsets").mkdir(parents=True)
-    (checkpoint / "offsets" / "0").write_text('v1\n{}\n{"a": {"0": 1}}\n-\n{"b": {"0": 2}}')
-    assert planned_offsets(checkpoint, 0) == {"a": {"0": 1}, "b": {"0": 2}}
+    checkpoint = planned(tmp_path, 'v1\n{}\n{"a": {"0": 1}}\n-\n{"b": {"0": 2}}')
+    assert planned_offsets(checkpoint, 7) == {"a": {"0": 1}, "b": {"0": 2}}
 
 
-def test_only_the_newest_checkpoint_set_aside_is_kept(tmp_path: Path) -> None:
-    for hour in (1, 2):
-        (tmp_path / "c").mkdir()
-        set_aside(tmp_path / "c", datetime(2026, 1, 1, hour, tzinfo=UTC))
-    assert [path.name for path in tmp_path.iterdir()] == ["c.set-aside-20260101T020000"]
-    assert set_aside(tmp_path / "c", datetime(2026, 1, 1, tzinfo=UTC)) is None
+@pytest.mark.parametrize("text", ['v1\n{}\n{"bike-tr', "v1\n{}\n7"], ids=["cut short", "no offsets"])
+def test_a_damaged_plan_counts_as_none(tmp_path: Path, text: str) -> None:
+    assert planned_offsets(planned(tmp_path, text), 7) is None
+
+
+def test_where_there_is_no_plan_nobody_knows_the_end(tmp_path: Path) -> None:
+    assert planned_offsets(tmp_path, 7) is None, "the checkpoint was removed"
+    assert planned_offsets(planned(tmp_path, "v1\n{}\n{}"), 6) is None, "Spark keeps the last twenty only"

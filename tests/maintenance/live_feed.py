@@ -12,9 +12,10 @@ from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.ingestion.feed_stream import moves_of
 from spark_jobs.ingestion.staging_writer import StagedFile, staged_hours, staging_task
-from spark_jobs.kafka.query import new_staging_folder
+from spark_jobs.maintenance.start_over import REMOVED
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.writer import Writer
@@ -33,6 +34,17 @@ def may_write() -> None:
     """Nobody has taken over."""
 
 
+def tell(*_: Any) -> None:
+    """Nobody listens to what a request tells of its progress."""
+
+
+def put(path: Path, content: str = "{}") -> Path:
+    """A file, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
 def trip(start: str, **more: Any) -> bytes:
     return json.dumps({"starttime": start, **more}).encode()
 
@@ -45,45 +57,46 @@ class LiveFeed:
         self.writer = Writer(driver_identity(new_instance(now()), None), 1, may_write)
         self.log = PublicationLog(self.layout, BIKES.name, reached)
         if self.log.recover() is None:
-            self.log.declare_origin(Entry("origin", self._position(topic_id, 0)), now())
-        self.owned = Dataset(BIKES.name, self.log, root / "checkpoints" / BIKES.name)
+            self.log.begin(Entry("origin", self._position(topic_id, 0), rows={"total": 0}), now())
+        self.dataset = Dataset(BIKES.name, self.log, root / "checkpoints" / BIKES.name)
 
     def take(self, values: Sequence[bytes | None], refused_at: datetime | None = None) -> None:
         """One batch: the next messages of the topic's only partition."""
-
-        def stage(head: Entry) -> Entry:
-            first = self._next_offset(head)
-            messages = kafka_messages(values, first_offset=first)
-            folder = new_staging_folder(self.log, self.writer.driver, head.seq + 1)
-            task = staging_task(folder, BIKES, "UTC", refused_at or now())
+        with self.log.transaction(may_write) as transaction:
+            messages = kafka_messages(values, first_offset=self._next_offset(transaction.head))
+            staging = transaction.new_staging(self.writer.driver.instance)
+            task = staging_task(staging, BIKES, "UTC", refused_at or now())
             files = [StagedFile(*file.values()) for part in task(messages.to_batches()) for file in part.to_pylist()]
-            moves = tuple(moves_of(BIKES, files, folder.relative_to(self.layout.root), head.seq + 1))
-            position = self._position(head.position[TOPIC]["topic_id"], first + len(values))
-            return Entry("batch", position, moves, writer=self.writer.named())
-
-        self.log.publish(stage, may_write, now)
+            self._commit(transaction, staging, files, len(values))
 
     def take_in_pieces(self, values: Sequence[bytes | None], pieces: int) -> None:
         """One batch of valid messages by so many tasks: as many files in each hour that all of them have."""
-
-        def stage(head: Entry) -> Entry:
-            first, size = self._next_offset(head), len(values) // pieces
-            rows = parsed(kafka_messages(values, first_offset=first), BIKES, "UTC")
-            folder = new_staging_folder(self.log, self.writer.driver, head.seq + 1)
+        with self.log.transaction(may_write) as transaction:
+            messages = kafka_messages(values, first_offset=self._next_offset(transaction.head))
+            rows, size = parsed(messages, BIKES, "UTC"), len(values) // pieces
+            staging = transaction.new_staging(self.writer.driver.instance)
             files = [
                 file
                 for piece in range(pieces)
-                for file in staged_hours(rows.slice(piece * size, size), folder, f"{piece:04}", BIKES.event_time)
+                for file in staged_hours(rows.slice(piece * size, size), staging, f"{piece:04}", BIKES.event_time)
             ]
-            moves = tuple(moves_of(BIKES, files, folder.relative_to(self.layout.root), head.seq + 1))
-            position = self._position(head.position[TOPIC]["topic_id"], first + len(values))
-            return Entry("batch", position, moves, writer=self.writer.named())
+            self._commit(transaction, staging, files, len(values))
 
-        self.log.publish(stage, may_write, now)
+    def _commit(self, transaction: Transaction, staging: Path, files: Sequence[StagedFile], messages: int) -> None:
+        head = transaction.head
+        written, refused = (sum(file.rows for file in files if file.refused == is_so) for is_so in (False, True))
+        draft = Entry(
+            "batch",
+            self._position(head.position[TOPIC]["topic_id"], self._next_offset(head) + messages),
+            tuple(moves_of(BIKES, files, staging.relative_to(self.layout.root), transaction)),
+            rows={"written": written, "refused": refused, "total": head.rows["total"] + written},
+            writer=self.writer.named(),
+        )
+        transaction.commit(draft, now())
 
     def files(self) -> list[str]:
         found = (path.relative_to(self.layout.root) for path in self.layout.root.glob("**/*.parquet"))
-        return sorted(str(path) for path in found if path.parts[0] != "_staging")
+        return sorted(str(path) for path in found if path.parts[0] not in ("_staging", REMOVED))
 
     def rows(self, folder: Path | None = None) -> list[Row]:
         """What a reader finds."""

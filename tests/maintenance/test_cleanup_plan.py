@@ -5,16 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.maintenance.cleanup_plan import (
-    NEWEST_TOKENS,
-    Checkpoint,
-    Files,
-    Found,
-    Staging,
-    Token,
-    last_old_entry,
-    plan,
-)
+from spark_jobs.maintenance.cleanup_plan import NEWEST_TOKENS, Checkpoint, Files, Found, Staging, Token, plan
 from spark_jobs.settings import settings_from
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -26,17 +17,14 @@ def files(days_ago: float = 0.0, *listed: Path) -> Files:
 
 
 def bikes(days_ago: float, **facts: bool) -> Checkpoint:
-    return Checkpoint(files(days_ago), "bike_trips", **{"is_known": True, **facts})
+    return Checkpoint(files(days_ago), "bike_trips", **facts)
 
 
 CHECKPOINTS = {
     "of a stream that runs, however old": (bikes(400, is_on=True), None),
     "of a stream that is off for a day": (bikes(1), None),
     "of a stream that is off for long": (bikes(31), "bike_trips is off, and was last at work 31 days ago"),
-    "of the other job in the same folder": (bikes(400, is_ours=False), None),
     "set aside": (bikes(0, is_set_aside=True, is_on=True), "set aside: bike_trips went on from its log without it"),
-    "of no stream": (Checkpoint(files(1), "old_one", is_known=False), "no stream is called old_one"),
-    "of no stream, but written to": (Checkpoint(files(0.01), "somebodys", is_known=False), None),
 }
 
 
@@ -58,7 +46,7 @@ STAGING = {
         True,
     ),
     "of a driver whose token went lately": (
-        Staging(files(1), is_own=False, is_certainly_dead=False, has_token=False),
+        Staging(files(0.1), is_own=False, is_certainly_dead=False, has_token=False),
         False,
     ),
 }
@@ -82,36 +70,9 @@ def test_dead_letters_go_once_all_of_their_day_is_old_enough() -> None:
 
 
 def test_answers_and_half_written_documents_go_with_age() -> None:
-    found = Found(answers=[files(6), files(8)], written_aside=[files(0.5), files(2)], half_removed=[files(0)])
+    found = Found(answers=[files(29), files(31)], written_aside=[files(0.5), files(2)], half_removed=[files(0)])
     assert [removal.what for removal in plan(found, SETTINGS, NOW)] == [
         "answer",
         "half-written document",
         "rest of a removal",
     ]
-
-
-def test_a_log_without_old_entries_is_no_line_of_the_report() -> None:
-    found = Found(old_entries=[("bike_trips", files()), ("taxi_trips", files(0, Path("/1.json")))])
-    assert [removal.stream for removal in plan(found, SETTINGS, NOW)] == ["taxi_trips"]
-
-
-def day_of(seq: int) -> datetime:
-    """Ten entries a day, the last one now."""
-    return NOW - timedelta(days=(1000 - seq) / 10)
-
-
-LAST_OLD = {
-    "by age": (range(1001), 10, 930),
-    "by number": (range(1001), 700, 300),
-    "all young": (range(950, 1001), 10, 0),
-    "all within the newest": (range(1001), 2000, 0),
-    "a beginning cleaned up before": ([0, *range(900, 1001)], 10, 930),
-    "the first entry alone": ([0], 1, 0),
-}
-
-
-@pytest.mark.parametrize(("seqs", "newest_kept", "expected"), LAST_OLD.values(), ids=LAST_OLD.keys())
-def test_entries_go_by_age_and_number_and_never_the_first(
-    seqs: range | list[int], newest_kept: int, expected: int
-) -> None:
-    assert last_old_entry(list(seqs), day_of, timedelta(days=7), newest_kept, NOW) == expected

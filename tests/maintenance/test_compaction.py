@@ -14,7 +14,7 @@ from spark_jobs.maintenance.compaction import closed_folders, compact, compactio
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
-from tests.maintenance.live_feed import BIKES, LiveFeed, now, trip
+from tests.maintenance.live_feed import BIKES, LiveFeed, may_write, now, tell, trip
 
 NINE, TEN, ELEVEN = "2018-01-15 09:{:02}:00", "2018-01-15 10:{:02}:00", "2018-01-15 11:{:02}:00"
 STEPS = ("staging", "staged", "declared", "moved", "applied")
@@ -32,12 +32,12 @@ def two_hours(root: Path, batches: int = 4) -> LiveFeed:
     return feed
 
 
-def tell(*_: Any) -> None:
-    """Nobody listens."""
+def staged_files(feed: LiveFeed) -> list[Path]:
+    return list(feed.layout.staging(BIKES.name).glob("**/*.parquet"))
 
 
 def compacted(live: LiveFeed, later: timedelta = timedelta(hours=2), **arguments: Any) -> Outcome:
-    work = compaction(settings_from({}), live.writer, [live.owned], lambda: now() + later)
+    work = compaction(settings_from({}), live.writer, [live.dataset], lambda: now() + later)
     return work(arguments, tell)
 
 
@@ -55,7 +55,7 @@ def test_closed_hours_become_one_file_each_with_the_same_rows_and_position(tmp_p
     head = feed.log.head()
     assert head is not None
     assert (head.kind, head.seq) == ("compaction", 7)
-    assert not any(feed.layout.staging(BIKES.name).glob("*.requests"))
+    assert staged_files(feed) == []
 
 
 def test_an_hour_with_a_new_file_is_left_alone_until_it_is_closed(tmp_path: Path) -> None:
@@ -96,12 +96,55 @@ def test_a_death_at_any_step_is_mended_by_the_next_start_and_the_next_compaction
     assert len(restarted.files()) == 4
 
 
+def test_a_disk_that_fails_while_the_entry_is_applied_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = two_hours(tmp_path)
+    rows = feed.rows()
+
+    def fails(*_: object) -> bool:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("spark_jobs.publication.durable_files.move", fails)
+        with pytest.raises(OSError, match="Input/output error"):
+            compacted(feed)
+    assert feed.rows() == rows
+    compacted(feed)
+    assert feed.rows() == rows
+    assert len(feed.files()) == 3
+
+
+def test_a_disk_that_is_full_while_files_are_merged_is_not_left_fuller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = two_hours(tmp_path)
+    files = feed.files()
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spark_jobs.publication.durable_files.sync_file", fails)
+    with pytest.raises(OSError, match="No space left"):
+        compacted(feed)
+    assert feed.files() == files
+    assert staged_files(feed) == []
+
+
+def test_a_folder_that_is_left_alone_leaves_nothing_staged(tmp_path: Path) -> None:
+    feed = two_hours(tmp_path)
+    (nine, *_) = closed_folders(feed.layout.dataset(BIKES.name), now(), 2)
+    feed.take([trip(NINE.format(59))])
+    assert compact(feed.dataset, nine, feed.writer, now) is None
+    assert staged_files(feed) == []
+
+
 def test_a_batch_between_merging_and_declaring_leaves_the_hour_for_the_next_time(tmp_path: Path) -> None:
     feed = two_hours(tmp_path)
     (nine, *_) = closed_folders(feed.layout.dataset(BIKES.name), now(), 2)
     feed.take([trip(NINE.format(59)), trip(TEN.format(59))])
     rows = feed.rows()
-    assert compact(feed.owned, nine, feed.writer, now) is None
+    assert compact(feed.dataset, nine, feed.writer, now) is None
     assert feed.rows() == rows
 
 
@@ -110,17 +153,19 @@ def test_a_folder_that_another_driver_compacted_is_left_alone(tmp_path: Path) ->
     (nine, *_) = closed_folders(feed.layout.dataset(BIKES.name), now(), 2)
     rows = feed.rows()
     compacted(LiveFeed(tmp_path))
-    assert compact(feed.owned, nine, feed.writer, now) is None
+    assert compact(feed.dataset, nine, feed.writer, now) is None
     assert feed.rows() == rows
 
 
 def test_a_file_brought_along_by_hand_under_the_next_number_is_not_written_over(tmp_path: Path) -> None:
     feed = two_hours(tmp_path)
     (nine, *_) = closed_folders(feed.layout.dataset(BIKES.name), now(), 2)
-    nine.files[-1].rename(nine.path / "5-0.parquet")
+    with feed.log.transaction(may_write) as transaction:
+        by_hand = nine.files[-1].rename(nine.path / transaction.file_name(0))
     rows = feed.rows()
     compacted(feed)
     assert feed.rows() == rows
+    assert not by_hand.exists()
 
 
 def test_who_lost_the_lease_declares_nothing(tmp_path: Path) -> None:
@@ -165,8 +210,9 @@ def test_one_feed_or_a_limited_time_can_be_asked_for(tmp_path: Path) -> None:
 
 
 def test_files_are_taken_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    for name in ("10-0", "9-1", "9-0", "odd"):
+    names = ["9-0", "9-1", "10-0-0a1b2c3d", "10-1-12345678", "11-0", "odd"]  # v0.1 gave two numbers only
+    for name in reversed(names):
         (tmp_path / f"{name}.parquet").touch()
     os.utime(tmp_path, (0, 0))
     (folder,) = closed_folders(tmp_path, now(), 2)
-    assert [path.stem for path in folder.files] == ["9-0", "9-1", "10-0", "odd"]
+    assert [path.stem for path in folder.files] == names

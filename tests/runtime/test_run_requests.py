@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from spark_jobs import run_requests
 from spark_jobs.documents import requests
@@ -14,6 +15,7 @@ from spark_jobs.documents.lease import newest_token, take_token
 from spark_jobs.documents.requests import Request
 from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
 from spark_jobs.paths import Layout
+from spark_jobs.run_requests import JobName
 from spark_jobs.runtime.driver_process import driver_identity
 from spark_jobs.runtime.request_queue import Work
 from spark_jobs.runtime.writer import Writer
@@ -41,13 +43,19 @@ def state(layout: Layout) -> str | None:
     return None if answer is None else answer.state
 
 
+def exit_code() -> int:
+    with pytest.raises(typer.Exit) as ended:
+        run_requests.main(JobName.INGESTION)
+    return ended.value.exit_code
+
+
 def status_of(driver: Driver) -> Status:
     return Status("ingestion", driver, 1, iso(now()), iso(now()), JobState.RUNNING, "f")
 
 
 def test_what_is_pending_is_carried_out_and_the_process_ends(feed: LiveFeed) -> None:
     rows = feed.rows()
-    assert run_requests.main(["ingestion"]) == 0
+    assert exit_code() == 0
     assert state(feed.layout) == "done"
     assert len(feed.files()) == 1
     assert feed.rows() == rows
@@ -57,14 +65,14 @@ def test_what_is_pending_is_carried_out_and_the_process_ends(feed: LiveFeed) -> 
 def test_a_live_job_is_left_alone(feed: LiveFeed) -> None:
     me = driver_identity("job", None)
     write_status(feed.layout, status_of(me))
-    assert run_requests.main(["ingestion"]) == 0
+    assert exit_code() == 0
     assert state(feed.layout) is None
     assert newest_token(feed.layout) == 0
 
 
 def test_a_job_that_is_just_starting_does_not_lose_its_lease(feed: LiveFeed) -> None:
     take_token(feed.layout, driver_identity("job", None), now())
-    assert run_requests.main(["ingestion"]) == 0
+    assert exit_code() == 0
     assert state(feed.layout) is None
     assert newest_token(feed.layout) == 1
 
@@ -74,7 +82,7 @@ def test_a_job_that_died_is_not_waited_for(feed: LiveFeed) -> None:
     dead = replace(here, processes=(Process("python", 2**22 + 1, 1.0),))
     take_token(feed.layout, dead, now())
     write_status(feed.layout, status_of(dead))
-    assert run_requests.main(["ingestion"]) == 0
+    assert exit_code() == 0
     assert state(feed.layout) == "done"
 
 
@@ -86,11 +94,11 @@ def test_a_job_that_starts_meanwhile_takes_over(feed: LiveFeed, monkeypatch: pyt
         return work(settings, writer)
 
     monkeypatch.setitem(run_requests.WORK, "ingestion", and_a_job_starts)
-    assert run_requests.main(["ingestion"]) == 3
+    assert exit_code() == 3
     assert state(feed.layout) == "running", "the job finds it again"
     assert len(feed.files()) == 3
 
 
 def test_wrong_settings_are_told(feed: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPACTION_AFTER", "soon")
-    assert run_requests.main(["ingestion"]) == 2
+    assert exit_code() == 2

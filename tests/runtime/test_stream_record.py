@@ -71,6 +71,54 @@ def test_a_lag_that_nobody_can_tell_any_more_makes_no_stream_stuck() -> None:
     assert record.status(after(61)).state == "healthy"
 
 
+STATES = {
+    "due and not late, whoever is behind": (5, "ingestion is behind", 30, "waiting"),
+    "due and late, though somebody is behind": (5, "ingestion is behind", 61, "stuck"),
+    "nothing due, but something may be missing": (0, "ingestion is off", 61, "waiting"),
+    "due, and nothing is missing": (5, None, 30, "healthy"),
+    "nothing due, and nothing is missing": (0, None, 61, "idle"),
+}
+
+
+@pytest.mark.parametrize(("due", "waits_for", "at_s", "state"), STATES.values(), ids=STATES)
+def test_stuck_comes_before_waiting_and_waiting_before_healthy_and_idle(
+    due: int, waits_for: str | None, at_s: float, state: str
+) -> None:
+    record = running()
+    for seconds in (0, 29, 58):
+        record.lag_seen(Lag(due, START if due else None), after(seconds))
+    record.waits(waits_for)
+    status = record.status(after(at_s))
+    assert (status.state, status.waits_for) == (state, waits_for)
+
+
+def test_a_stream_that_is_not_running_says_so_before_all_else() -> None:
+    record = running()
+    record.lag_seen(Lag(5, START), after(60))
+    record.waits("ingestion is off")
+    record.failed(Diagnosis("why"), 5, broken=True, next_retry_at=after(300))
+    assert record.status(after(61)).state == "broken"
+    record.starting(after(62))
+    assert record.status(after(63)).state == "starting"
+
+
+def test_a_stream_that_is_off_waits_for_nobody() -> None:
+    record = running()
+    record.waits("ingestion is off")
+    record.switched_off()
+    status = record.status(START)
+    assert (status.state, status.waits_for, status.last_error) == ("off", None, None)
+    record.running(START)
+    assert record.status(START).waits_for == "ingestion is off"
+
+
+def test_messages_that_kafka_had_no_longer_are_told() -> None:
+    record = running()
+    assert record.status(START).lost_messages is None
+    record.lost("5 messages of bike-trips 0 (offsets 20 to 24)")
+    assert record.status(START).lost_messages == "5 messages of bike-trips 0 (offsets 20 to 24)"
+
+
 def test_rows_are_counted_per_day() -> None:
     record = running()
     record.batch_finished(1, 2.0, 90, 10, START)

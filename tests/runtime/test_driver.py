@@ -1,0 +1,134 @@
+"""The life of a job, the parts that need no Spark: threads that go on, and what turns streams on and off."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from spark_jobs.diagnosis import LeaseLost
+from spark_jobs.documents.desired_state import DesiredState, write_desired_state
+from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.driver import JobRun, Stream
+from spark_jobs.settings import settings_from
+from spark_jobs.stream_jobs import ANALYTICS_JOB
+
+PATIENCE_S = 10.0
+
+
+def a_run(root: Path, follows_switches: bool = True) -> JobRun:
+    return JobRun(ANALYTICS_JOB, settings_from({"ANALYTICS_OUTPUT_PATH": str(root)}), {}, follows_switches)
+
+
+class Again:
+    """An action that fails in all ways before it succeeds."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self._failures = list(failures)
+        self.succeeded = threading.Event()
+
+    def __call__(self) -> None:
+        if self._failures:
+            raise self._failures.pop(0)
+        self.succeeded.set()
+
+
+def test_a_thread_outlives_whatever_fails_in_it_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run, action = a_run(tmp_path), Again(KeyError("x"), OSError(28, "No space left on device"), RuntimeError())
+    run._every(0.001, "housekeeping", action)
+    assert action.succeeded.wait(PATIENCE_S)
+    run._asked_to_stop.set()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 3
+    assert all(line.startswith("housekeeping failed and is tried again: ") for line in told)
+    assert "the disk is full" in told[1]
+
+
+def test_a_lost_lease_in_any_thread_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, action = a_run(tmp_path), Again(LeaseLost("a newer driver"))
+    lost: list[str] = []
+    monkeypatch.setattr(run, "_lease_lost", lost.append)
+    run._every(0.001, "housekeeping", action)
+    assert action.succeeded.wait(PATIENCE_S)
+    run._asked_to_stop.set()
+    assert lost == ["a newer driver"]
+
+
+def test_the_first_time_may_come_earlier_than_the_others(tmp_path: Path) -> None:
+    run, action = a_run(tmp_path), Again()
+    run._every(3600, "housekeeping", action, first_s=0.001)
+    assert action.succeeded.wait(PATIENCE_S)
+    run._asked_to_stop.set()
+
+
+def test_a_stream_whose_lag_nobody_can_tell_keeps_no_other_from_being_looked_at(tmp_path: Path) -> None:
+    run, looked = a_run(tmp_path), Again()
+    streams = [FakeStream("rollup"), FakeStream("pearson_correlations")]
+    streams[0].look_at_lag, streams[1].look_at_lag = Again(OSError("away")), looked
+    run._streams = cast(Any, streams)
+    run._look_at_lags()
+    assert looked.succeeded.is_set()
+
+
+# -- switches ---------------------------------------------------------------------------------------------------
+
+
+class FakeStream:
+    """Keeps what it was switched to."""
+
+    def __init__(self, name: str) -> None:
+        self.record = cast(Any, self)
+        self.supervisor = cast(Any, self)
+        self.look_at_lag = Again()
+        self.name = name
+        self.is_on: bool | None = None
+
+    def switch(self, on: bool) -> None:
+        self.is_on = on
+
+
+FLAGS = {"pearson_correlations": False, "weather_safety_analysis": True}
+
+
+def switched(run: JobRun) -> dict[str, bool | None]:
+    """Which streams are on, with these flags in the environment; the rollup has none."""
+    streams = [FakeStream(name) for name in ("rollup", *FLAGS)]
+    run._streams = cast("list[Stream]", streams)
+    run._follow_switches(FLAGS)
+    return {stream.name: stream.is_on for stream in streams}
+
+
+def test_without_switches_the_flags_of_the_environment_hold(tmp_path: Path) -> None:
+    assert switched(a_run(tmp_path)) == {"rollup": True, **FLAGS}
+
+
+def test_switches_win_where_they_name_a_stream(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    write_desired_state(run.layout, DesiredState(True, {"pearson_correlations": True}), utc_now())
+    assert switched(run) == {"rollup": True, "pearson_correlations": True, "weather_safety_analysis": True}
+    assert not run._asked_to_stop.is_set()
+
+
+def test_a_job_started_by_hand_does_not_look_at_switches(tmp_path: Path) -> None:
+    run = a_run(tmp_path, follows_switches=False)
+    write_desired_state(run.layout, DesiredState(False, {"pearson_correlations": True}), utc_now())
+    assert switched(run) == {"rollup": True, **FLAGS}
+    assert not run._asked_to_stop.is_set()
+
+
+@pytest.mark.parametrize("more", [{}, {"streams": {}}], ids=["no streams", "streams that are empty"])
+def test_a_document_that_names_no_streams_turns_the_job_off_all_the_same(more: dict[str, Any], tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.layout.control.mkdir(parents=True)
+    run.layout.switches.write_text(json.dumps({"schema_version": 1, "job_enabled": False, **more}))
+    assert switched(run) == {"rollup": True, **FLAGS}
+    assert run._asked_to_stop.is_set()
+
+
+def test_a_document_that_is_none_changes_nothing(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    run.layout.control.mkdir(parents=True)
+    run.layout.switches.write_text('{"schema_version": 1, "job_ena')
+    assert switched(run) == {"rollup": True, **FLAGS}
+    assert not run._asked_to_stop.is_set()

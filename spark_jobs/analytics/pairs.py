@@ -6,8 +6,6 @@ The statistics are computed in long form, one row per output row and pair, and l
 formula to read, and to plan, instead of one per pair.
 """
 
-import pyarrow as pa
-
 from spark_jobs.analytics.declaration import BIGINT, DOUBLE, Columns
 
 DEMANDS = {"bike": "total_bike_rentals", "taxi": "total_taxi_rides", "total": "total_transport_usage"}
@@ -17,6 +15,16 @@ WEATHERS = {
     "weather_score": "avg_weather_score",
     "precip": "precipitation_mm_per_h",
 }
+STATISTICS: Columns = {
+    "correlation": DOUBLE,
+    "n": BIGINT,
+    "ci_low": DOUBLE,
+    "ci_high": DOUBLE,
+    "effective_n": DOUBLE,
+    "eff_ci_low": DOUBLE,
+    "eff_ci_high": DOUBLE,
+}
+"""what an output shows of each pair, in order; the columns are called <pair>_<name>"""
 
 
 def pair_names(demands: tuple[str, ...]) -> list[str]:
@@ -24,11 +32,11 @@ def pair_names(demands: tuple[str, ...]) -> list[str]:
 
 
 def weather_samples(windows: str, *kept: str) -> str:
-    """`weather_samples`: each window once per weather element, with its name as `weather`, its value as `x` and the
-    demands, all null where the element is not known.
+    """`weather_samples`: each window once per weather element, with its own values and those of its successor.
 
-    `this_x`, `next_x`, `this_bike` and so on are these values of the window and of its successor: the one that starts
-    at its end and has the same `kept`. They are null where there is none or the element is not known in both.
+    `weather` names the element, `x` is its reading; it and the demands are null where that is not known. The successor
+    starts where the window ends and has the same `kept`: `this_x` and `next_x`, `this_bike` and `next_bike` and so on
+    are the values of the two, null where there is none or a reading is not known.
     """
     own = ("window_start", *kept)
     readings = ", ".join(
@@ -85,33 +93,20 @@ def pair_statistics(keys: tuple[str, ...], samples: str, demands: tuple[str, ...
     ),
     pair_statistics AS (
         SELECT {key}, map(list(pair), list({{
-            r: r, n: n, low: r_ci_low(r, n), high: r_ci_high(r, n), strength: r_strength(r),
-            effective_n: effective_n, eff_low: r_ci_low(r, effective_n), eff_high: r_ci_high(r, effective_n)
+            correlation: r, n: n, ci_low: r_ci_low(r, n), ci_high: r_ci_high(r, n), strength: r_strength(r),
+            effective_n: effective_n, eff_ci_low: r_ci_low(r, effective_n), eff_ci_high: r_ci_high(r, effective_n)
         }})) AS pairs
         FROM pair_correlations
         GROUP BY ALL
     )"""
 
 
-STATISTICS: dict[str, tuple[str, pa.DataType]] = {
-    "correlation": ("r", DOUBLE),
-    "n": ("n", BIGINT),
-    "ci_low": ("low", DOUBLE),
-    "ci_high": ("high", DOUBLE),
-    "effective_n": ("effective_n", DOUBLE),
-    "eff_ci_low": ("eff_low", DOUBLE),
-    "eff_ci_high": ("eff_high", DOUBLE),
-}
-"""what an output shows of each pair: end of the column's name -> name in `pairs`, type"""
-
-
 def pair_columns(demands: tuple[str, ...]) -> str:
     """The output columns of each pair."""
     return ",\n".join(
-        ", ".join(f"pairs['{p}'].{field} AS {p}_{ending}" for ending, (field, _) in STATISTICS.items())
-        for p in pair_names(demands)
+        ", ".join(f"pairs['{p}'].{name} AS {p}_{name}" for name in STATISTICS) for p in pair_names(demands)
     )
 
 
 def pair_schema(demands: tuple[str, ...]) -> Columns:
-    return {f"{p}_{ending}": kind for p in pair_names(demands) for ending, (_, kind) in STATISTICS.items()}
+    return {f"{p}_{name}": kind for p in pair_names(demands) for name, kind in STATISTICS.items()}

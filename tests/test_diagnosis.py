@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.diagnosis import StreamFault, diagnose
+from spark_jobs.diagnosis import Diagnosis, StreamFault, diagnose
 from spark_jobs.publication.log import LogDamaged
 
 CASES = {
@@ -26,6 +26,17 @@ def test_a_known_failure_has_its_cause_and_a_next_step(failure: Exception, sente
 def test_what_only_a_person_can_mend_says_so() -> None:
     assert not diagnose(StreamFault("recreated", "start over", retryable=False)).retryable
     assert not diagnose(LogDamaged("promised")).retryable
+
+
+def test_what_we_wait_for_is_no_fault_of_ours() -> None:
+    assert diagnose(OSError(28, "No space left on device")).external
+    assert diagnose(StreamFault("away", "wait", external=True)).external
+    assert not diagnose(KeyError("x")).external
+
+
+def test_a_diagnosis_reads_as_one_sentence_after_the_other() -> None:
+    assert str(Diagnosis("the disk is full", "free some space")) == "the disk is full. Next step: free some space."
+    assert str(Diagnosis("the disk is full")) == "the disk is full."
 
 
 def test_an_unknown_failure_shows_the_innermost_line() -> None:

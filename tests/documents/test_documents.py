@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import DesiredState, read_desired_state, write_desired_state
 from spark_jobs.documents.lease import (
@@ -13,15 +15,25 @@ from spark_jobs.documents.lease import (
     token_driver,
     token_path,
 )
-from spark_jobs.documents.status import Driver, JobState, Process, Status, StreamStatus, read_status, write_status
+from spark_jobs.documents.status import (
+    Driver,
+    JobState,
+    Process,
+    Status,
+    StreamState,
+    StreamStatus,
+    read_status,
+    write_status,
+)
 from spark_jobs.paths import Layout
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DRIVER = Driver("a-1", "host", (Process("python", 1, 2.5),))
+STREAM = StreamStatus("rollup", StreamState.WAITING, waits_for="ingestion, which is off", lost_messages="5 messages")
 
 
 def status(state: str = JobState.RUNNING) -> Status:
-    return Status("ingestion", DRIVER, 3, iso(NOW), iso(NOW), JobState(state), "f", streams=(StreamStatus("s"),))
+    return Status("ingestion", DRIVER, 3, iso(NOW), iso(NOW), JobState(state), "f", streams=(STREAM,))
 
 
 def test_a_status_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -60,6 +72,26 @@ def test_switches_read_back_as_they_were_written(tmp_path: Path) -> None:
     switches = DesiredState(True, {"pearson_correlations": False}, {"ENABLE_X": "why"})
     write_desired_state(Layout(tmp_path), switches, NOW)
     assert read_desired_state(Layout(tmp_path)) == switches
+
+
+DESIRED = {
+    "all of it": ('{"job_enabled": false, "streams": {"a": true}}', DesiredState(False, {"a": True})),
+    "no streams": ('{"job_enabled": false}', DesiredState(False)),
+    "streams only": ('{"streams": {"a": false}}', DesiredState(True, {"a": False})),
+    "fields of a later version": ('{"job_enabled": true, "mood": "good"}', DesiredState(True)),
+    "a stream that is neither on nor off": ('{"streams": {"a": "perhaps"}}', None),
+    "no object": ("[]", None),
+    "cut short": ('{"job_ena', None),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), DESIRED.values(), ids=DESIRED)
+def test_what_is_to_be_on_may_be_written_by_hand(text: str, expected: DesiredState | None, tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert read_desired_state(layout) is None
+    layout.control.mkdir()
+    layout.switches.write_text(text.replace("{", '{"schema_version": 1, ', 1))
+    assert read_desired_state(layout) == expected
 
 
 def test_a_driver_whose_token_was_cleaned_up_loses_its_lease_to_the_newer_ones(tmp_path: Path) -> None:

@@ -129,6 +129,20 @@ def test_who_stands_within_a_folded_hour_is_told_all_of_it(log: PublicationLog, 
     assert within[0].first_seq == after
 
 
+def test_entries_that_are_folded_while_they_are_read_are_read_in_their_new_place(
+    log: PublicationLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, read, meanwhile = told(log.since(0, 6) or ()), log.entry, iter([log_at(log.layout.root)])
+
+    def entry(seq: int) -> Entry:
+        for owner in meanwhile:
+            fold(owner, timedelta(0), MONTH, NOON + 50 * HOUR)
+        return read(seq)
+
+    monkeypatch.setattr(log, "entry", entry)
+    assert told(log.since(0, 6) or ()) == before
+
+
 def test_a_death_between_folding_and_removing_is_mended_the_next_time(
     log: PublicationLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.maintenance.live_feed import LiveFeed, trip
+from tests.maintenance.test_compaction import compacted
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "follow-a-feed.md"
@@ -36,7 +37,7 @@ def test_the_programs_of_the_page_see_each_row_once(name: str, tmp_path: Path) -
     feed.take_in_pieces([trip(f"2018-01-15 12:00:{second:02}") for second in range(20)], 4)
     assert ran(PROGRAMS[name], tmp_path) == "20 new trips"
     feed.take_in_pieces([trip(f"2018-01-15 12:01:{second:02}") for second in range(10)], 2)
-    feed.compact()
+    compacted(feed)
     assert ran(PROGRAMS[name], tmp_path) == "10 new trips"
     assert ran(PROGRAMS[name], tmp_path) == ""
 

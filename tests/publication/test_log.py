@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_an_older_log_that_was_restored_counts(tmp_path: Path) -> None:
 
 
 def _start_over(root: Path) -> PublicationLog:
-    (root / "_log" / FEED).rename(root / "removed")
+    (root / "_log" / FEED).rename(root / token_hex(4))
     return begun(root)
 
 
@@ -193,6 +194,10 @@ def test_another_log_in_its_place_is_noticed_and_has_another_name(tmp_path: Path
     head = log.head()
     assert head is not None
     assert head.seq == 0
+    committed(log, "a", "x")
+    assert log.head() is not None
+    newest = committed(_start_over(tmp_path), "b", "x")
+    assert log.head() == newest, "not the entry that had this number before"
 
 
 def test_a_writer_that_slept_while_the_log_was_started_over_has_no_part_in_the_new_one(tmp_path: Path) -> None:

@@ -1,0 +1,298 @@
+"""One feed's query without Spark and Kafka: where it starts, and that each batch is published once or not at all."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow.parquet as pq
+import pytest
+
+from spark_jobs.catalog import feed_named
+from spark_jobs.diagnosis import LeaseLost, StreamFault
+from spark_jobs.documents.status import Driver, Process
+from spark_jobs.ingestion.feed_stream import LOSS_IS_NEWS_FOR, FeedStream, rows_in
+from spark_jobs.kafka import offsets
+from spark_jobs.kafka.offsets import TopicOnBroker
+from spark_jobs.paths import Layout
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import fold
+from spark_jobs.publication.log import CommitConflict, LogDamaged, PublicationLog
+from spark_jobs.publication.reader import DatasetReader
+from spark_jobs.runtime.driver import Start
+from spark_jobs.runtime.stream_record import StreamRecord
+from spark_jobs.runtime.writer import Writer
+from spark_jobs.settings import settings_from
+from tests.feeds.kafka_messages import kafka_messages
+from tests.publication.small_feed import Killed, dies_at
+
+BIKES, TOPIC = feed_named("bike_trips"), "bike-trips"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TRIP = json.dumps({"starttime": "2018-01-15 09:00:00"}).encode()
+
+
+@dataclass
+class Broker:
+    """The topic as the broker has it; tests change it."""
+
+    first: dict[int, int] = field(default_factory=lambda: {0: 0})
+    end: dict[int, int] = field(default_factory=lambda: {0: 100})
+    topic_id: str = "A"
+
+    def topic(self, *_: object) -> TopicOnBroker:
+        return TopicOnBroker(TOPIC, self.topic_id, self.first, self.end)
+
+
+class Batch:
+    """What Spark hands to a batch; its one task runs here."""
+
+    def __init__(self, values: Sequence[bytes | None], first_offset: int) -> None:
+        self._messages = kafka_messages(values, first_offset)
+        self._files: list[tuple[Any, ...]] = []
+
+    def coalesce(self, _tasks: int) -> "Batch":
+        return self
+
+    def mapInArrow(self, task: Any, _schema: str) -> "Batch":
+        manifests = task(self._messages.to_batches())
+        self._files = [tuple(file.values()) for manifest in manifests for file in manifest.to_pylist()]
+        return self
+
+    def collect(self) -> list[tuple[Any, ...]]:
+        return self._files
+
+
+class Query:
+    """The feed's stream of one driver, and the checkpoint that Spark would keep."""
+
+    def __init__(self, root: Path, broker: Broker, log: PublicationLog | None = None, **settings: str) -> None:
+        self.now = NOON
+        self.checkpoint = root / "checkpoint"
+        self.log = log or PublicationLog(Layout(root), BIKES.name)
+        writer = Writer(Driver("driver-a", "host", (Process("python", 1, 1.0),)), 1, self.check)
+        start = Start(
+            settings_from({"OUTPUT_BASE_PATH": str(root), **settings}),
+            cast(Any, None),
+            Layout(root),
+            writer,
+            lambda: self.now,
+            {},
+            lambda _: None,
+        )
+        self.record = StreamRecord(BIKES.name, timedelta(seconds=10), NOON)
+        self.stream = FeedStream(BIKES, TOPIC, start, self.log, self.record, cast(Any, broker), cast(Any, None))
+        self.batches = 0
+        self.is_outranked = False
+
+    def check(self) -> None:
+        if self.is_outranked:
+            raise LeaseLost("a newer driver")
+
+    def start(self) -> Mapping[str, int]:
+        """The offsets at which Spark's query would begin."""
+        self.begin = dict(self.stream._position_to_read_from()[TOPIC]["next_offset"])
+        return self.begin
+
+    def publish(self, values: Sequence[bytes | None], first: int, end: Mapping[str, int] | None = None) -> None:
+        """The next batch: messages of partition 0 from an offset on."""
+        plan = {TOPIC: dict(end or {"0": first + len(values)})}
+        (self.checkpoint / "offsets").mkdir(parents=True, exist_ok=True)
+        (self.checkpoint / "offsets" / str(self.batches)).write_text(f"v1\n{{}}\n{json.dumps(plan)}")
+        batch = cast(Any, Batch(values, first))
+        self.batches += 1
+        self.stream._publish(batch, self.batches - 1, self.checkpoint, self.begin)
+
+    def head(self) -> Entry:
+        head = self.log.head()
+        assert head is not None
+        return head
+
+    def offsets(self) -> list[int]:
+        """The rows that a reader finds."""
+        files = sorted(self.log.layout.dataset(BIKES.name).glob("**/*.parquet"))
+        return sorted(offset for file in files for offset in pq.ParquetFile(file).read()["kafka_offset"].to_pylist())
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
+    broker = Broker()
+    monkeypatch.setattr(offsets, "topic_on_broker", broker.topic)
+    monkeypatch.setattr(offsets, "topic_id_on_broker", lambda *_: broker.topic_id)
+    return broker
+
+
+# -- where it starts --------------------------------------------------------------------------------------------
+
+
+def test_a_first_start_begins_the_log_at_what_kafka_keeps_and_notes_where_it_ends(
+    broker: Broker, tmp_path: Path
+) -> None:
+    broker.first, broker.end = {0: 5, 1: 0}, {0: 9, 1: 0}
+    query = Query(tmp_path, broker)
+    assert query.start() == {"0": 5, "1": 0}
+    assert (query.head().kind, query.head().rows) == ("origin", {"total": 0})
+    assert DatasetReader(tmp_path, BIKES.name).end_offsets_at_origin() == {"0": 9, "1": 0}
+
+
+def test_data_without_a_log_are_refused(broker: Broker, tmp_path: Path) -> None:
+    query = Query(tmp_path, broker)
+    query.start()
+    query.publish([TRIP], 0)
+    for path in query.log.layout.log(BIKES.name).glob("*"):
+        path.unlink()
+    with pytest.raises(StreamFault, match="nobody knows what was read"):
+        Query(tmp_path, broker).start()
+
+
+def test_a_next_start_goes_on_where_the_log_stands_and_finishes_what_a_dead_driver_began(
+    broker: Broker, tmp_path: Path
+) -> None:
+    Query(tmp_path, broker).start()
+    died = Query(tmp_path, broker, PublicationLog(Layout(tmp_path), BIKES.name, dies_at("declared")))
+    died.start()
+    with pytest.raises(Killed):
+        died.publish([TRIP, b"{"], 0)
+    query = Query(tmp_path, broker)
+    assert query.start() == {"0": 2}
+    assert query.offsets() == [0]
+    assert not list(query.log.layout.staging(BIKES.name).glob("driver-a/*")), "a dead try of ours"
+
+
+def test_a_partition_that_is_new_is_read_from_its_beginning(broker: Broker, tmp_path: Path) -> None:
+    query = Query(tmp_path, broker)
+    query.start()
+    query.publish([TRIP], 0)
+    broker.first, broker.end = {0: 0, 1: 3}, {0: 100, 1: 7}
+    query = Query(tmp_path, broker)
+    assert query.start() == {"0": 1, "1": 3}
+    query.publish([TRIP], 1, {"0": 2, "1": 3})
+    assert query.head().position[TOPIC]["next_offset"] == {"0": 2, "1": 3}
+
+
+LOST = "3 messages of bike-trips 0 (offsets 1 to 3)"
+
+
+def test_what_kafka_has_lost_is_skipped_where_that_is_allowed_and_told_for_a_day(
+    broker: Broker, tmp_path: Path
+) -> None:
+    query = Query(tmp_path, broker)
+    query.start()
+    query.publish([TRIP], 0)
+    broker.first = {0: 4}
+    with pytest.raises(StreamFault, match="no longer keeps 3 messages"):
+        Query(tmp_path, broker).start()
+    assert query.head().seq == 1
+    query = Query(tmp_path, broker, ON_LOST_MESSAGES="skip")
+    assert query.start() == {"0": 4}
+    assert (query.head().kind, query.head().rows["total"]) == ("skip", 1)
+    assert query.record.status(NOON).lost_messages == LOST
+    query.publish([TRIP], 4)
+    fold(query.log, timedelta(0), timedelta(days=30), NOON + timedelta(hours=1))
+    for later, told in ((timedelta(0), LOST), (LOSS_IS_NEWS_FOR, LOST), (2 * LOSS_IS_NEWS_FOR, None)):
+        again = Query(tmp_path, broker, ON_LOST_MESSAGES="skip")
+        again.now = NOON + later
+        assert again.start() == {"0": 5}
+        assert again.record.status(NOON).lost_messages == told
+    assert query.head().seq == 3, "it is skipped once"
+
+
+def test_the_rows_of_a_log_of_v01_are_counted_at_its_first_start(broker: Broker, tmp_path: Path) -> None:
+    query = Query(tmp_path, broker)
+    query.start()
+    query.publish([TRIP, b"{", TRIP], 0)
+    for seq in (0, 1):  # v0.1 did not count, and gave no name
+        document = json.loads(query.log.path(seq).read_bytes())
+        document.pop("origin", None)
+        document["rows"].pop("total")
+        query.log.path(seq).write_text(json.dumps(document))
+    assert rows_in(PublicationLog(Layout(tmp_path), BIKES.name)) == 2
+    query = Query(tmp_path, broker)
+    assert query.start() == {"0": 3}
+    assert (query.head().kind, query.head().rows) == ("skip", {"written": 0, "refused": 0, "total": 2})
+    query.publish([TRIP], 3)
+    assert query.head().rows["total"] == 3
+    assert Query(tmp_path, broker).start() == {"0": 4}
+    assert query.head().seq == 3, "they are counted once"
+
+
+# -- a batch ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def query(broker: Broker, tmp_path: Path) -> Query:
+    started = Query(tmp_path, broker)
+    started.start()
+    return started
+
+
+def test_a_batch_is_one_entry_with_its_rows_and_the_sum_of_all(query: Query) -> None:
+    query.publish([TRIP, b"{"], 0)
+    query.publish([TRIP, TRIP], 2)
+    assert query.head().position == {TOPIC: {"topic_id": "A", "next_offset": {"0": 4}}}
+    assert query.head().rows == {"written": 2, "refused": 0, "total": 3}
+    assert query.offsets() == [0, 2, 3]
+    status = query.record.status(NOON)
+    assert (status.batch, status.rows_today, status.refused_today) == (1, 3, 1)
+
+
+def test_a_batch_of_refused_messages_only_is_an_entry_without_rows(query: Query) -> None:
+    query.publish([b"{", None], 0)
+    assert query.head().rows == {"written": 0, "refused": 2, "total": 0}
+    assert query.offsets() == []
+
+
+def test_a_batch_without_messages_is_no_entry(query: Query) -> None:
+    query.publish([], 0)
+    assert query.head().seq == 0
+
+
+def test_a_batch_that_another_driver_has_published_is_dropped(query: Query, broker: Broker, tmp_path: Path) -> None:
+    other = Query(tmp_path / "elsewhere", broker, query.log)
+    other.start()
+    other.publish([TRIP], 0)
+    for _ in range(2):
+        with pytest.raises(CommitConflict, match="is at"):
+            query.publish([TRIP, TRIP], 0)
+    assert (query.offsets(), query.head().seq) == ([0], 1)
+
+
+def test_a_batch_ahead_of_a_log_that_was_restored_is_dropped(query: Query) -> None:
+    query.publish([TRIP], 0)
+    query.publish([TRIP], 1)
+    query.log.path(2).unlink()
+    with pytest.raises(CommitConflict):
+        query.publish([TRIP], 2)
+
+
+def test_a_checkpoint_that_is_removed_under_the_query_costs_a_new_start(query: Query) -> None:
+    query.checkpoint.mkdir(exist_ok=True)
+    query.publish([TRIP], 0)
+    with pytest.raises(StreamFault, match="was removed while the query runs") as fault:
+        query.stream._publish(cast(Any, Batch([TRIP], 1)), 7, query.checkpoint, query.begin)
+    assert fault.value.diagnosis.retryable
+    assert query.head().seq == 1
+
+
+def test_messages_of_a_topic_that_was_recreated_meanwhile_are_not_published(query: Query, broker: Broker) -> None:
+    query.publish([TRIP], 0)
+    broker.topic_id = "B"
+    with pytest.raises(StreamFault, match="was recreated"):
+        query.publish([TRIP], 1)
+    assert (query.offsets(), query.head().seq) == ([0], 1)
+
+
+def test_who_is_outranked_publishes_nothing(query: Query) -> None:
+    query.is_outranked = True
+    with pytest.raises(LeaseLost):
+        query.publish([TRIP], 0)
+    assert query.head().seq == 0
+
+
+def test_a_log_that_is_removed_under_the_query_is_told(query: Query) -> None:
+    query.publish([TRIP], 0)
+    for seq in (0, 1):
+        query.log.path(seq).unlink()
+    with pytest.raises(LogDamaged, match="was removed while the job runs"):
+        query.publish([TRIP], 1)

@@ -82,7 +82,9 @@ class Rollup:
         return cls(log, DayFiles(log.layout.dataset(ROLLUP)), readers, spark, writer, now)
 
     def begin(self) -> None:
-        """Recover, or declare the first entry."""
+        """Recover, or declare the first entry; what was seen before and not published is looked at again."""
+        self._looked_at.clear()
+        self._try_again_at.clear()
         if self.log.recover() is None:
             refuse_data_without_log(self.log, [self.log.layout.dataset(ROLLUP)])
             self.log.reached("before the first entry")

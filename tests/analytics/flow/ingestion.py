@@ -18,7 +18,8 @@ from spark_jobs.ingestion.staging_writer import StagedFile, staged_hours
 from spark_jobs.maintenance.compaction import closed_folders, compact
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.paths import Layout, hour_folder
-from spark_jobs.publication.entry import Entry
+from spark_jobs.publication import durable_files
+from spark_jobs.publication.entry import Entry, encode_entry
 from spark_jobs.publication.folding import LOST, fold
 from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.runtime.dataset import Dataset
@@ -83,6 +84,12 @@ class Ingested:
         """The first entry of a log; the broker holds the messages before `ends`."""
         draft = Entry("origin", position({feed: 0}), rows={"total": 0}, writer=self.writer.named())
         self.logs[feed].begin(draft, self.clock(), end_offsets={"0": ends})
+
+    def begin_as_v01(self, feed: str) -> None:
+        """The first entry of a log that counts no rows, and has no id."""
+        first = Entry("origin", position({feed: 0}), seq=0, at=iso(self.clock()), writer=self.writer.named())
+        durable_files.create_if_absent(self.logs[feed].path(0), encode_entry(first))
+        self.logs[feed].recover()
 
     def take(self, feeds: Feeds, refused: int = 0) -> None:
         """A batch of each feed: the next messages of its topic are these rows, and so many that are refused."""

@@ -187,8 +187,8 @@ class Rollup:
 
     def _still_holds(self, taken: Taken) -> bool:
         """Whether the feed was not started over while it was read."""
-        newest = self.readers[taken.feed.name].position()
-        return newest is not None and newest.log == taken.position.log
+        newest = self._head_of(taken.feed)
+        return newest is not None and newest[0] == taken.position.log
 
     def _refuse_lost_days(self, head: Entry) -> None:
         """A day file that the newest entry brought in and that is gone: adding to nothing would lose all it held."""

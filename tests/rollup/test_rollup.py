@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
 
 import pyarrow as pa
 import pytest
@@ -106,6 +107,20 @@ def test_a_feed_that_is_started_over_while_it_is_read_stays_as_it_is_and_the_oth
     job.update()
     assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
     assert job.rollup_head().position[BIKES]["next_offset"] == {"0": 1}
+
+
+def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+
+    def remove(step: str) -> None:
+        if step == "read":
+            rmtree(job.ingested.layout.log(BIKES))
+
+    job.rollup.log.reached = remove
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
 
 
 def test_a_feed_that_cannot_be_read_is_tried_again_after_a_minute_or_with_its_news(

@@ -184,8 +184,14 @@ class DatasetReader:
     def _folder(self, folder: str, head: Entry) -> Iterator[Path]:
         """The files of a folder as if the head was applied: its writer may have died halfway, and stay away."""
         there = {f"{folder}/{path.name}" for path in (self._root / folder).glob("*.parquet")} - {*head.deletes}
-        coming = {target for _, target in head.moves if target.rpartition("/")[0] == folder}
+        coming = {target for source, target in head.moves if self._is_coming(folder, source, target)}
         return self._placed(sorted(there | coming), head)
+
+    def _is_coming(self, folder: str, source: str, target: str) -> bool:
+        """Whether the head brings the file: it waits in staging, or has just got here. Else somebody removed it."""
+        if target.rpartition("/")[0] != folder:
+            return False
+        return (self._root / source).exists() or (self._root / target).exists()
 
     def _placed(self, targets: Iterable[str], head: Entry) -> Iterator[Path]:
         staged = {target: source for source, target in head.moves}

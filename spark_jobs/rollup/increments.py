@@ -55,6 +55,8 @@ def read_increment(reader: DatasetReader, feed: Feed, increment: Increment, spar
         # Where nothing shows which folder it was, all are read once more, whole.
         left = reader.again(increment, again or increment.by_folder)
         done = {folder: one for folder, one in done.items() if folder not in left.by_folder}
+    if increment.rows in (None, rows):
+        raise StreamFault(f"the files of {feed.name} went during each of {TRIES} reads", "none: it is tried again")
     raise StreamFault(
         f"{feed.name} holds other rows than its log says: {increment.rows} were published between two positions, "
         f"{rows} are in its files",
@@ -95,14 +97,16 @@ def _events_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None
 
 def _tiles_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
     """The tiles of a folder's rows within the bounds; None where a file is gone."""
-    rows, parts = 0, [no_tiles(feed.name)]
+    rows = 0
+    parts: list[pa.Table] = []
     try:
         for table in bounded_tables(rows_of(paths, feed, bounds)):
             rows += table.num_rows
             parts.append(tiles_of(table, feed))
     except FileNotFoundError:
         return None
-    return Read(rows, tiles=merged(parts, feed.name))
+    # Most of the 25 folders of a day have one part or none, and all folders are merged in the end.
+    return Read(rows, tiles=merged(parts, feed.name) if len(parts) > 1 else (parts or [no_tiles(feed.name)])[0])
 
 
 def rows_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:

@@ -82,7 +82,9 @@ class Rollup:
         return cls(log, DayFiles(log.layout.dataset(ROLLUP)), readers, spark, writer, now)
 
     def begin(self) -> None:
-        """Recover, or declare the first entry."""
+        """Recover, or declare the first entry; what was seen before and not published is looked at again."""
+        self._looked_at.clear()
+        self._try_again_at.clear()
         if self.log.recover() is None:
             refuse_data_without_log(self.log, [self.log.layout.dataset(ROLLUP)])
             self.log.reached("before the first entry")
@@ -185,8 +187,8 @@ class Rollup:
 
     def _still_holds(self, taken: Taken) -> bool:
         """Whether the feed was not started over while it was read."""
-        newest = self.readers[taken.feed.name].position()
-        return newest is not None and newest.log == taken.position.log
+        newest = self._head_of(taken.feed)
+        return newest is not None and newest[0] == taken.position.log
 
     def _refuse_lost_days(self, head: Entry) -> None:
         """A day file that the newest entry brought in and that is gone: adding to nothing would lose all it held."""

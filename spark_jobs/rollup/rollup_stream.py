@@ -72,11 +72,12 @@ class RollupStream:
                 # Half an interval at the most: a longer tick would miss the next trigger.
                 if gate.wait_for(self.rollup.has_news, interval.total_seconds() / 2):
                     gate.wait_for(lambda: False, min(SETTLE_S, interval.total_seconds() / 10))
-                self._update(batch_id)
+                self.catch_up(batch_id)
 
         return clock_query(self.start_of, ROLLUP, interval, self.checkpoints, tick)
 
-    def _update(self, batch_id: int) -> None:
+    def catch_up(self, batch_id: int) -> None:
+        """One go: bring in what the feeds have new, and look what ingestion owes."""
         began = time.monotonic()
         if self.rollup.has_news() or self.rollup.has_retries_due():
             entry = self.rollup.update()

@@ -1,7 +1,7 @@
-"""One generated history for the tests of this folder: parsed once, with its reference."""
+"""The generated events that the tests of this folder take in."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from random import Random
 
 import pyarrow as pa
@@ -9,13 +9,12 @@ import pyarrow.compute as pc
 import pytest
 
 from playground.generator.stream import Scenario, messages
-from tests.analytics.flow.against_reference import reference
-from tests.analytics.flow.feeds import parsed_feeds, write_feeds
-from tests.analytics.flow.live import Feeds
+from tests.analytics.flow.feeds import Feeds, parsed_feeds
 
 FIRST_DAY = datetime(2018, 10, 20, tzinfo=UTC)
 DAYS = 35
 """with the end of daylight saving time on 4 November"""
+DUSK, DAWN = FIRST_DAY + timedelta(hours=14), FIRST_DAY + timedelta(hours=27)
 SILENT_DAYS = {
     "weather_data": date(2018, 10, 30),
     "bike_trips": date(2018, 11, 1),
@@ -23,6 +22,14 @@ SILENT_DAYS = {
     "accidents": date(2018, 11, 6),
 }
 DOUBLED_DAY = date(2018, 11, 8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unsynced() -> Iterator[None]:
+    """What a power cut would take is not seen here, and ten thousands of small files are written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _handle: None)
+        yield
 
 
 def on_day(rows: pa.Table, day: date) -> pa.Array:
@@ -46,24 +53,18 @@ def history() -> Feeds:
 
 
 @pytest.fixture(scope="session")
-def history_reference(history: Feeds, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
-    root: Path = tmp_path_factory.mktemp("feeds")
-    write_feeds(dict(history), root)
-    return reference(root)
+def night() -> Feeds:
+    """Thirteen hours around a midnight with many kinds of weather, small enough for many goes."""
+    sent = messages(seed=3, start=FIRST_DAY, days=2, volume=0.3, defects=0.02, scenario=Scenario.ALL_WEATHER_SCORES)
+    begin, end = (pa.scalar(instant, pa.timestamp("us", "UTC")) for instant in (DUSK, DAWN))
+    feeds = parsed_feeds(sent)
+    at_night = {feed: pc.and_(pc.greater_equal(rows[0], begin), pc.less(rows[0], end)) for feed, rows in feeds.items()}
+    return {feed: rows.filter(at_night[feed]).combine_chunks() for feed, rows in feeds.items()}
 
 
-@pytest.fixture(scope="session")
-def days(history: Feeds) -> Feeds:
-    """Two days, small enough for many goes."""
-    end = pa.scalar(FIRST_DAY + timedelta(days=2), pa.timestamp("us", "UTC"))
-    return {feed: rows.filter(pc.less(rows[0], end)) for feed, rows in history.items()}
-
-
-@pytest.fixture(scope="session")
-def expected(days: Feeds, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
-    root = tmp_path_factory.mktemp("days")
-    write_feeds(dict(days), root)
-    return reference(root)
+def part(feeds: Feeds, number: int, of: int) -> dict[str, pa.Table]:
+    """Every `of`-th event from `number` on: each part spans the whole time, so all but the first come late."""
+    return {feed: rows.take(list(range(number, len(rows), of))) for feed, rows in feeds.items()}
 
 
 @pytest.fixture

@@ -1,19 +1,20 @@
-"""Messages -> the four feeds' Parquet, without Kafka and Spark: the job's own parsing, run over all at once."""
+"""Messages -> the rows of the four feeds, without Kafka and Spark: the job's own parsing, run over all at once."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from playground.generator.message import Message
 from spark_jobs.catalog import FEEDS, feed_named
-from spark_jobs.rollup.tiles import measured
+from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, parsed
+from spark_jobs.rollup.tiles import MEASURED
 
 ZONE = "America/New_York"
 AT_ONCE = 50_000
-_ONE_PLACE = "year=0/month=0/date=0/hour=0"
-"""readers of the feeds look at the event time, not at the folder"""
+
+Feeds = Mapping[str, pa.Table]
+"""feed -> rows, the event time first"""
 
 
 def parsed_feeds(messages: Iterable[Message]) -> dict[str, pa.Table]:
@@ -24,14 +25,15 @@ def parsed_feeds(messages: Iterable[Message]) -> dict[str, pa.Table]:
     return {feed: _parsed(feed, of_feed) for feed, of_feed in sent.items()}
 
 
-def _parsed(feed: str, sent: list[Message]) -> pa.Table:
+def _parsed(name: str, sent: list[Message]) -> pa.Table:
+    feed = feed_named(name)
+    wanted = [feed.event_time, *MEASURED[name]]
     parts = [
-        measured(_kafka_messages(feed, sent[start : start + AT_ONCE]), feed_named(feed), ZONE)
+        parsed(_kafka_messages(name, sent[start : start + AT_ONCE]), feed, ZONE, only=wanted)
         for start in range(0, len(sent), AT_ONCE)
     ]
-    rows = pa.concat_tables(parts).drop_columns(["refusal", "topic", "raw"])
-    time = feed_named(feed).event_time
-    return rows.select([time, *(name for name in rows.column_names if name != time)])
+    rows = pa.concat_tables(parts)
+    return rows.filter(pc.is_null(rows["refusal"])).drop_columns(list(OUTCOME_COLUMNS)).select(wanted).combine_chunks()
 
 
 def _kafka_messages(feed: str, sent: list[Message]) -> pa.Table:
@@ -41,15 +43,5 @@ def _kafka_messages(feed: str, sent: list[Message]) -> pa.Table:
             "value": pa.array([message.value for message in sent], pa.binary()),
             "topic": pa.array([feed] * count),
             "kafka_timestamp": pa.array([message.sent_at for message in sent], pa.timestamp("us", "UTC")),
-            "kafka_partition": pa.array([0] * count, pa.int32()),
-            "kafka_offset": pa.array(range(count), pa.int64()),
         }
     )
-
-
-def write_feeds(feeds: dict[str, pa.Table], root: Path) -> None:
-    """As datasets that the reference reads."""
-    for feed, rows in feeds.items():
-        folder = root / feed / _ONE_PLACE
-        folder.mkdir(parents=True)
-        pq.write_table(rows, folder / "rows.parquet")

@@ -1,113 +1,161 @@
-"""The analytics job by hand: the same rollup store, logs and analytics, but no Spark and no Kafka between them."""
+"""The analytics job by hand: the real rollup, analytics and logs over real datasets, but no Spark to call them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from spark_jobs.analytics.analytic_stream import AnalyticStream
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of
-from spark_jobs.catalog import ANALYTICS, ROLLUP, feed_named
-from spark_jobs.kafka.query import new_staging_folder
+from spark_jobs.catalog import ANALYTICS, ROLLUP
+from spark_jobs.documents.status import StreamStatus
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import CHANGED, fold
+from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.day_files import DayFiles
-from spark_jobs.rollup.rollup_stream import changes, staged_days
-from spark_jobs.rollup.tiles import tiles_of
+from spark_jobs.rollup.day_files import day_file, day_tables
+from spark_jobs.rollup.rollup import Rollup, changes
+from spark_jobs.rollup.rollup_stream import RollupStream, Upstream
 from spark_jobs.runtime.driver import Start
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
-from spark_jobs.settings import settings_from
+from spark_jobs.settings import Settings, settings_from
+from tests.analytics.flow.feeds import Feeds
+from tests.analytics.flow.ingestion import Clock, Ingested, may_write, now
 
-Feeds = Mapping[str, pa.Table]
 NAMES = tuple(analytic.name for analytic in ANALYTICS)
+_ENOUGH_GOES = 50
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def may_write() -> None:
-    """Nobody has taken over."""
+def settings_of(root: Path) -> Settings:
+    return settings_from(
+        {
+            "OUTPUT_BASE_PATH": str(root / "feeds"),
+            "ANALYTICS_OUTPUT_PATH": str(root),
+            "ANALYTICS_CHECKPOINT_PATH": str(root / "checkpoints"),
+        }
+    )
 
 
 class LiveJob:
-    """The rollup and the nine analytics below one root; `start` again after what would be a restart."""
+    """The rollup and the analytics below `root`, of the feeds below `root/feeds`; a new one is a restart.
+
+    `by_hour`, `clock`: see `Ingested`; the clock is that of both jobs.
+    """
 
     def __init__(
         self,
         root: Path,
         durations: Durations | None = None,
         names: tuple[str, ...] = NAMES,
-        begun: Mapping[str, Any] | None = None,
+        by_hour: bool = True,
+        clock: Clock = now,
+        begins: bool = True,
     ) -> None:
+        self.root = root
+        self.clock = clock
         self.layout = Layout(root)
+        self.ingested = Ingested(root / "feeds", by_hour, clock)
         self.writer = Writer(driver_identity(new_instance(now()), None), 1, may_write)
-        self.rollup = PublicationLog(self.layout, ROLLUP)
-        self.tiles = DayFiles(self.layout.dataset(ROLLUP))
         self.durations = durations or Durations()
-        if self.rollup.recover() is None:
-            self.rollup.declare_origin(Entry("origin", begun or {}), now())
-        self.analytics = {name: self._analytic(name) for name in names}
-        self.connections: dict[str, duckdb.DuckDBPyConnection] = {name: analytics_connection() for name in names}
+        log = PublicationLog(self.layout, ROLLUP)
+        self.rollup = Rollup.below(log, self.ingested.root, None, self.writer, clock)
+        self.tiles = self.rollup.tiles
+        self.upstream = Upstream()
+        settings = settings_of(root)
+        self.start = Start(settings, cast(Any, None), self.layout, self.writer, clock, {}, cast(Any, None))
+        record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL, now())
+        self.rollup_stream = RollupStream(self.start, self.rollup, self.upstream, record)
+        if begins:
+            self.rollup.begin()
+        self.analytics = {name: self.analytic(name) for name in names}
+        self.connections: dict[str, duckdb.DuckDBPyConnection] = {}
         for analytic in self.analytics.values():
             analytic.resume()
 
-    def _analytic(self, name: str) -> AnalyticStream:
-        settings = settings_from({})
-        start = Start(settings, cast(Any, None), self.layout, self.writer, now, {}, cast(Any, None))
+    def analytic(self, name: str) -> AnalyticStream:
         return AnalyticStream(
             declaration=declaration_of(name),
             durations=self.durations,
-            start_of=start,
-            rollup=self.rollup,
+            start_of=self.start,
+            rollup=self.rollup.log,
             tiles=self.tiles,
             log=PublicationLog(self.layout, name),
-            record=StreamRecord(name, settings.analytics_interval, now()),
+            record=StreamRecord(name, self.start.settings.analytics_interval, now()),
+            upstream=self.upstream,
         )
 
-    def take(self, feeds: Feeds, position: Mapping[str, Any] | None = None) -> None:
-        """One batch of the rollup."""
-        tiles = {feed: tiles_of(rows, feed_named(feed)) for feed, rows in feeds.items() if len(rows)}
-        self.take_tiles(tiles, position)
+    def take(self, feeds: Feeds) -> None:
+        """These rows through ingestion into the rollup."""
+        self.ingested.take(feeds)
+        self.update()
 
-    def take_tiles(self, new: Feeds, position: Mapping[str, Any] | None = None) -> None:
-        def stage(head: Entry) -> Entry:
-            staging = new_staging_folder(self.rollup, self.writer.driver, head.seq + 1)
-            moves = staged_days(new, self.tiles, self.layout, staging)
-            reached = head.position if position is None else position
-            return Entry("batch", reached, moves=tuple(moves), details={"changed": changes(new)})
+    def update(self) -> None:
+        """What the rollup's query does at a trigger."""
+        self.rollup_stream.catch_up(0)
 
-        self.rollup.publish(stage, may_write, now)
+    def take_tiles(self, new: Feeds) -> None:
+        """An entry of the rollup with tiles that no ingested row made."""
+        with self.rollup.log.transaction(may_write) as transaction:
+            staging = transaction.new_staging(self.writer.driver.instance)
+            moves = []
+            for (feed, day), tiles in day_tables(self.tiles.day, new).items():
+                path, place = staging / f"{feed}-{day}.parquet", day_file(self.layout.dataset(ROLLUP), feed, day)
+                pq.write_table(tiles, path)
+                moves.append((str(path.relative_to(self.root)), str(place.relative_to(self.root))))
+            told = {CHANGED: changes(new)}
+            transaction.commit(Entry("batch", transaction.head.position, tuple(moves), details=told), self.clock())
 
     def tick(self, *names: str) -> None:
         """One go of these analytics (all of them where none is named)."""
         for name in names or self.analytics:
+            if name not in self.connections:
+                self.connections[name] = analytics_connection()
             self.analytics[name].catch_up(self.connections[name], 0)
 
-    def settle(self) -> None:
+    def settle(self, *names: str) -> None:
         """Go on until nothing is left to do."""
-        for name, analytic in self.analytics.items():
-            self.tick(name)
-            while analytic.has_work:
+        for name in names or self.analytics:
+            goes = 0
+            while not self.is_settled(name):
                 self.tick(name)
+                goes += 1
+                assert goes < _ENOUGH_GOES, f"{name} does not come to an end"
+
+    def fold_rollup(self, kept: timedelta = timedelta(), folded_kept: timedelta = timedelta(days=30)) -> None:
+        """Fold the rollup's entries, and drop folded ones."""
+        fold(self.rollup.log, kept, folded_kept, self.clock() + timedelta(hours=1))
+
+    def is_settled(self, name: str) -> bool:
+        return self.analytics[name].has_taken(self.rollup.log.applied_up_to())
 
     def position(self, name: str) -> Mapping[str, Any]:
         head = self.analytics[name].log.head()
         assert head is not None
         return head.position
 
-    def forget_markers(self, up_to: int) -> None:
-        """As a clean-up of applied markers does."""
-        for marker in self.layout.applied(ROLLUP).glob("*.json"):
-            if int(marker.stem) <= up_to:
-                marker.unlink()
+    def rollup_head(self) -> Entry:
+        head = self.rollup.log.head()
+        assert head is not None
+        return head
+
+    def told(self, name: str) -> StreamStatus:
+        """What the status says of a stream that runs, after a look at what is due."""
+        stream = self.rollup_stream if name == ROLLUP else self.analytics[name]
+        stream.record.running(self.clock())
+        stream.look_at_lag()
+        return stream.record.status(self.clock())
+
+    def tiles_of(self, feed: str) -> pa.Table:
+        days = (self.tiles.day(feed, day) for day in self.tiles.days(feed))
+        return pa.concat_tables([tiles for tiles in days if tiles is not None])
 
 
 def with_durations(**lengths: Any) -> Durations:

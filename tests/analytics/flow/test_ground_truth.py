@@ -28,7 +28,7 @@ Outputs = dict[str, list[Row]]
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     """The rows of all nine outputs, computed as the queries do but not written."""
-    job = LiveJob(tmp_path_factory.mktemp("ground-truth"))
+    job = LiveJob(tmp_path_factory.mktemp("ground-truth"), by_hour=False)
     job.take(parsed_feeds(messages(seed=5, start=PROMISED_START, days=PROMISED_DAYS, volume=VOLUME)))
     return {name: _rows(job, name) for name in NAMES}
 

@@ -1,15 +1,16 @@
 """35 generated days, cell by cell like the reference, whatever order and lateness their events have."""
 
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 
-from tests.analytics.flow.against_reference import assert_equals
+from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.conftest import DAYS, FIRST_DAY
-from tests.analytics.flow.live import Feeds, LiveJob
+from tests.analytics.flow.feeds import Feeds
+from tests.analytics.flow.live import LiveJob
 
 BATCHES = 3
 A_DAY = timedelta(days=1)
@@ -37,28 +38,30 @@ def in_batches(feeds: Feeds, arrivals: dict[str, pa.Array]) -> list[Feeds]:
     return batches
 
 
-def test_shuffled_late_silent_and_doubled_events_give_what_the_reference_gives(
-    history: Feeds, history_reference: dict[str, pa.Table], tmp_path: Path, dice: Random
-) -> None:
-    job = LiveJob(tmp_path)
-    batches = in_batches(history, delivered(history, dice))
-    assert sum(len(rows) for batch in batches for rows in batch.values()) == sum(map(len, history.values()))
-    for batch in batches:
+@pytest.fixture(scope="module")
+def job(history: Feeds, tmp_path_factory: pytest.TempPathFactory) -> LiveJob:
+    """The 35 days taken in three batches, with a go of each analytic between."""
+    job = LiveJob(tmp_path_factory.mktemp("history"), by_hour=False)
+    for batch in in_batches(history, delivered(history, Random(2018))):
         job.take(batch)
         job.tick()
     job.settle()
-    assert_equals(tmp_path, history_reference)
+    return job
 
 
-def test_the_history_shows_every_weather_score_and_both_sides_of_the_clock_change(
-    history_reference: dict[str, pa.Table],
-) -> None:
-    windows = history_reference["weather_transport_correlation"]
+def test_shuffled_late_silent_and_doubled_events_give_what_the_reference_gives(job: LiveJob, history: Feeds) -> None:
+    assert job.ingested.reached() == {feed: len(rows) for feed, rows in history.items()}
+    assert_equals(job.root, reference(job.ingested.root))
+
+
+def test_the_history_shows_every_weather_score_and_both_sides_of_the_clock_change(job: LiveJob) -> None:
+    expected = reference(job.ingested.root)
+    windows = expected["weather_transport_correlation"]
     scores = set(pc.unique(windows["avg_weather_score"]).to_pylist()) - {None}
     assert scores >= {20.0, 30.0, *map(float, range(40, 100, 5))}, (
         "no kind of weather makes 25, nobody rides when it is 35, and 100 needs 20 km of sight, which no report tells"
     )
-    surge = history_reference["surge_weather_correlation"]
+    surge = expected["surge_weather_correlation"]
     assert {"weather_driven", "demand_driven", "no_surge"} <= set(pc.unique(surge["surge_reason"]).to_pylist())
-    zones = history_reference["transport_usage_summary"]
+    zones = expected["transport_usage_summary"]
     assert set(zones["hour_of_day"].to_pylist()) == set(range(24))

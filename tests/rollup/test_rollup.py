@@ -1,0 +1,168 @@
+"""How the rollup follows four feeds that do not stop each other."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+
+import pyarrow as pa
+import pytest
+
+from spark_jobs.catalog import ROLLUP
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.documents.codec import iso
+from spark_jobs.publication.folding import ANEW, CHANGED
+from spark_jobs.rollup import increments
+from spark_jobs.rollup import rollup as rolling
+from spark_jobs.rollup.increments import read_increment
+from spark_jobs.rollup.rollup import changes
+from spark_jobs.rollup.tiles import events_in
+from tests.analytics.flow.live import LiveJob
+from tests.rollup.events import events
+
+NOON = datetime(2018, 11, 4, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+BIKES, TAXIS, WEATHER, ACCIDENTS = "bike_trips", "taxi_trips", "weather_data", "accidents"
+
+
+def one_of_each(at: datetime = NOON) -> dict[str, pa.Table]:
+    return {feed: events(feed, at) for feed in (BIKES, TAXIS, WEATHER, ACCIDENTS)}
+
+
+def job_below(root: Path) -> LiveJob:
+    return LiveJob(root, names=())
+
+
+def counted(job: LiveJob, feed: str) -> int:
+    return sum(
+        events_in(tiles, feed) for day in job.tiles.days(feed) if (tiles := job.tiles.day(feed, day)) is not None
+    )
+
+
+def test_a_batch_in_which_a_feed_has_nothing_but_refused_messages(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take({BIKES: events(BIKES)}, refused=3)
+    job.take({ACCIDENTS: events(ACCIDENTS, NOON, mode_type=["mv"])})
+    head = job.rollup_head()
+    assert head.details == {CHANGED: {ACCIDENTS: [iso(NOON)]}}
+    assert head.rows == {"written": 1}
+    assert [target for _, target in head.moves] == [f"{job.layout.dataset(ROLLUP).name}/{ACCIDENTS}/2018-11-04.parquet"]
+    assert head.position[BIKES]["next_offset"] == {"0": 4}
+    assert not job.rollup.has_news()
+
+
+def test_a_batch_of_nothing_but_refused_messages_changes_nothing_but_the_position(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take({BIKES: events(BIKES)}, refused=3)
+    job.update()
+    head = job.rollup_head()
+    assert (head.moves, head.deletes, head.details) == ((), (), {})
+    assert head.position[BIKES]["next_offset"] == {"0": 4}
+    assert changes({}) == {}
+
+
+def test_a_feed_that_begins_later_comes_in_beside_the_others(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    first = one_of_each()
+    late = first.pop(ACCIDENTS)
+    job.take(first)
+    assert set(job.rollup.waits) == {ACCIDENTS}
+    assert "nothing of it was ingested yet" in job.rollup.waits[ACCIDENTS].message
+    job.take({ACCIDENTS: late})
+    assert job.rollup.waits == {}
+    assert job.rollup_head().details == {ANEW: [ACCIDENTS]}
+
+
+def test_what_was_read_and_not_published_is_read_again_though_the_feeds_have_no_news(tmp_path: Path) -> None:
+    """The disk was full, or another writer faster: the query starts again."""
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+
+    def full(step: str) -> None:
+        if step == "staged":
+            raise OSError("No space left on device")
+
+    job.rollup.log.reached = full
+    with pytest.raises(OSError, match="No space"):
+        job.update()
+    job.rollup.log.reached = lambda _step: None
+    job.rollup.begin()
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [2, 2, 2, 2]
+
+
+def test_a_feed_that_is_started_over_while_it_is_read_stays_as_it_is_and_the_others_come_in(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+
+    def start_over(step: str) -> None:
+        if step == "read":
+            job.ingested.start_over(BIKES, ends=2)
+
+    job.rollup.log.reached = start_over
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+    assert job.rollup_head().position[BIKES]["next_offset"] == {"0": 1}
+
+
+def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+
+    def remove(step: str) -> None:
+        if step == "read":
+            rmtree(job.ingested.layout.log(BIKES))
+
+    job.rollup.log.reached = remove
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+
+
+def test_a_feed_that_cannot_be_read_is_tried_again_after_a_minute_or_with_its_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.ingested.take(one_of_each())
+    (file,) = job.ingested.layout.dataset(BIKES).rglob("*.parquet")
+    file.rename(tmp_path / "elsewhere")
+    tries: list[str] = []
+
+    def noted(reader: object, feed: object, *more: object) -> pa.Table:
+        tries.append(feed.name)  # type: ignore[attr-defined]
+        return read_increment(reader, feed, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("spark_jobs.rollup.rollup.read_increment", noted)
+    for _ in range(3):
+        job.update()
+    assert tries.count(BIKES) == 1
+    assert "1 were published between two positions, 0 are in its files" in job.rollup.waits[BIKES].message
+    job.ingested.take({BIKES: events(BIKES, NOON)})
+    job.update()
+    assert tries.count(BIKES) == 2
+    (tmp_path / "elsewhere").rename(file)
+    later = time.monotonic() + rolling.TRY_AGAIN_S
+    monkeypatch.setattr("spark_jobs.rollup.rollup.time.monotonic", lambda: later)
+    job.update()
+    assert counted(job, BIKES) == 2
+    assert job.rollup.waits == {}
+
+
+def test_much_is_read_folder_by_folder_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(increments, "_FEW_ROWS", 0)
+    job = job_below(tmp_path)
+    job.take({BIKES: events(BIKES, NOON, NOON + MINUTE, NOON + HOUR, user_type=["Subscriber", None, "Customer"])})
+    tiles = job.tiles_of(BIKES).select(["bucket_start", "rental_count", "subscriber_count"]).to_pylist()
+    assert [tuple(tile.values()) for tile in tiles] == [(NOON, 2, 1), (NOON + HOUR, 1, 0)]
+
+
+def test_lost_days_are_refused(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    (job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet").unlink()
+    with pytest.raises(StreamFault, match="the rollup was removed"):
+        job.take(one_of_each())

@@ -26,11 +26,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def target(what: str, figure: float, at_least: float | None = None, at_most: float | None = None) -> str:
     """Format a figure with its target, and whether it is met."""
+    shown = f"- {what}: **{figure:,}**" if isinstance(figure, int) else f"- {what}: **{figure:.2f}**"
     if at_least is None and at_most is None:
-        return f"- {what}: **{figure:.2f}**"
-    bounds = [f"at least {at_least}"] * (at_least is not None) + [f"at most {at_most}"] * (at_most is not None)
+        return shown
+    bounds = [f"{word} {bound}" for word, bound in (("at least", at_least), ("at most", at_most)) if bound is not None]
     is_met = (at_least is None or figure >= at_least) and (at_most is None or figure <= at_most)
-    return f"- {what}: **{figure:.2f}** (target: {', '.join(bounds)}) - {'met' if is_met else 'MISSED'}"
+    return f"{shown} (target: {', '.join(bounds)}) - {'met' if is_met else 'MISSED'}"
 
 
 def command_line(module: str) -> str:

@@ -4,7 +4,8 @@ from pathlib import Path
 from bench.existing_output import age_analytics, age_output
 from spark_jobs.catalog import ANALYTICS, FEEDS
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import Entry, PublicationLog
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.log import PublicationLog
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import accidents, bikes, report, ride, tile_table
 
@@ -19,14 +20,14 @@ def test_an_aged_output_has_folders_and_entries_for_every_hour(tmp_path: Path) -
         hour = layout.dataset(feed.name) / "year=2018/month=1/date=2018-01-01/hour=3"
         hour.mkdir(parents=True)
         (hour / "0-0.parquet").write_bytes(b"rows")
-        PublicationLog(layout, feed.name).declare_origin(Entry("origin", {"t": 1}), now)
+        PublicationLog(layout, feed.name).begin(Entry("origin", {"t": 1}), now)
     for _ in range(2):  # ageing again adds nothing
         age_output(tmp_path, 2)
     for feed in FEEDS:
         log = PublicationLog(layout, feed.name)
         head = log.recover()
         assert head is not None
-        assert (head.seq, head.position, log.is_applied(head.seq)) == (47, {"t": 1}, True)
+        assert (head.seq, head.position, log.applied_up_to()) == (47, {"t": 1}, 47)
         assert sorted(log.seqs()) == list(range(48))
         assert sum(1 for _ in layout.dataset(feed.name).rglob("*.parquet")) == 49
 
@@ -58,7 +59,7 @@ def test_aged_analytics_have_tiles_of_every_day_and_nothing_left_to_do(tmp_path:
     again = LiveJob(tmp_path)
     again.tick()
     for analytic in ANALYTICS:
-        assert not again.analytics[analytic.name].has_work
+        assert again.is_settled(analytic.name)
         head = again.analytics[analytic.name].log.head()
         assert head is not None
         assert (head.seq, head.position) == (71, {"rollup_seq": 71, "settled_seq": 71})

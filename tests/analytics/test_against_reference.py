@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from spark_jobs.rollup.five_minute_rollup import tiles_of
 
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import feed_named
+from spark_jobs.rollup.tiles import tiles_of
 from tests.analytics.reference.comparison import KEYS, PARTITION_COLUMNS, differences
 from tests.analytics.reference.handmade import SCHEMAS, HandmadeFeeds
 from tests.analytics.reference.outputs import all_references

@@ -61,8 +61,8 @@ def test_a_message_with_a_form_reads_as_if_it_had_none(feed: str) -> None:
     wanted, needed = wanted_by(RULES[feed]), {*RULES[feed].texts, *RULES[feed].numbers, *RULES[feed].as_written}
     messages = pa.array([*mutants(feed), *irregular_in_each_place(feed)], pa.binary())
     slow = irregular_values(messages, RULES[feed], needed)
-    for shape, fields in samples(feed):
-        sample = encoded(shape(feed, fields))
+    for envelope, fields in samples(feed):
+        sample = encoded(envelope(feed, fields))
         shape = shape_of(sample, wanted)
         assert shape is not None, sample
         has_shape = having(shape, messages)

@@ -84,10 +84,10 @@ class Query:
         self.record = StreamRecord(BIKES.name, timedelta(seconds=10), NOON)
         self.stream = FeedStream(BIKES, TOPIC, start, self.log, self.record, cast(Any, broker), cast(Any, None))
         self.batches = 0
-        self.is_outranked = False
+        self.lost_its_lease = False
 
     def check(self) -> None:
-        if self.is_outranked:
+        if self.lost_its_lease:
             raise LeaseLost("a newer driver")
 
     def start(self) -> Mapping[str, int]:
@@ -283,8 +283,8 @@ def test_messages_of_a_topic_that_was_recreated_meanwhile_are_not_published(quer
     assert (query.offsets(), query.head().seq) == ([0], 1)
 
 
-def test_who_is_outranked_publishes_nothing(query: Query) -> None:
-    query.is_outranked = True
+def test_who_lost_its_lease_publishes_nothing(query: Query) -> None:
+    query.lost_its_lease = True
     with pytest.raises(LeaseLost):
         query.publish([TRIP], 0)
     assert query.head().seq == 0

@@ -120,6 +120,10 @@ def test_folded_entries_tell_the_same(log: PublicationLog, after: int) -> None:
     assert sum(entry.kind == FOLDED for entry in since) == len([last for last in (2, 4, 5) if last > after])
 
 
+def test_a_folder_that_only_lost_files_was_touched_too() -> None:
+    assert touched_folders(Entry("refresh", {}, (("staged", "a/1"),), ("a/2", "b/1"))) == {"a", "b"}
+
+
 @pytest.mark.parametrize("after", [1, 3])
 def test_who_stands_within_a_folded_hour_is_told_all_of_it(log: PublicationLog, after: int) -> None:
     fold(log, timedelta(0), MONTH, NOON + 50 * HOUR)
@@ -168,6 +172,7 @@ def test_folded_entries_go_with_age_but_never_the_newest(log: PublicationLog) ->
     assert folded_ranges(log) == [(1, 2), (3, 4), (5, 5)]
     assert log.oldest_kept() == 1
     assert len(fold(log, timedelta(0), old - NOON - HOUR, old, dry_run=True).dropped) == 1
+    assert folded_ranges(log) == [(1, 2), (3, 4), (5, 5)]
     fold(log, timedelta(0), old - NOON - HOUR, old)
     assert folded_ranges(log) == [(3, 4), (5, 5)]
     assert (log.oldest_kept(), log.folded_up_to()) == (3, 5)

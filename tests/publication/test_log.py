@@ -24,7 +24,7 @@ def test_a_commit_brings_files_and_position_together_and_leaves_nothing_staged(t
     assert (entry.seq, entry.at) == (1, NOON.isoformat())
     assert content(tmp_path) == {"a": "new", "b": "new"}
     assert head_of(tmp_path).position == {"reached": 1}
-    assert not [path for path in (tmp_path / "_staging").rglob("*") if path.is_file()]
+    assert list((tmp_path / "_staging" / FEED / "writer").iterdir()) == []
 
 
 def test_what_is_staged_and_not_committed_changes_nothing(tmp_path: Path) -> None:

@@ -254,6 +254,21 @@ def test_a_position_within_a_folded_hour_goes_on_where_it_was(feed: SmallFeed, f
     assert_exact(follower, {0: (4, 28), 1: (0, 12)})
 
 
+def test_of_a_folded_hour_only_the_folders_that_changed_are_read(feed: SmallFeed, follower: Follower) -> None:
+    feed.take({0: 12})
+    feed.now += HOUR
+    feed.take({0: 1})
+    follower.next()
+    feed.take({0: 1})
+    feed.now += HOUR
+    feed.take({1: 1})
+    feed.fold()
+    assert feed.log.folded_up_to() == 3
+    increment = follower.next()
+    assert set(increment.by_folder) == {folder_of(9), folder_of(10)}, "9 is the hour of the row before"
+    assert read_by_sql(increment) == rows_within({0: (13, 14), 1: (0, 1)})
+
+
 def test_a_position_older_than_the_kept_entries_is_read_by_offset_from_all_files(
     feed: SmallFeed, follower: Follower
 ) -> None:
@@ -264,6 +279,20 @@ def test_a_position_older_than_the_kept_entries_is_read_by_offset_from_all_files
     feed.fold(folded_kept=timedelta(0))
     assert follower.reader.log.since(1, feed.head().seq) is None
     assert_exact(follower, {0: (4, 28), 1: (0, 12)})
+
+
+def test_a_compaction_during_the_read_is_found_out_though_it_is_folded_by_now(
+    feed: SmallFeed, follower: Follower
+) -> None:
+    feed.take({0: 8})
+    feed.take({0: 8})
+    increment = follower.next()
+    feed.compact(9)
+    feed.take({0: 3})
+    feed.now += 2 * HOUR
+    feed.fold()
+    assert feed.log.folded_up_to() == 3
+    assert follower.reader.disturbed(increment) >= {folder_of(9)}
 
 
 def test_what_cannot_be_told_of_any_more_is_disturbed(feed: SmallFeed, follower: Follower) -> None:
@@ -332,8 +361,9 @@ def test_a_position_beyond_the_head_is_not_held(
         follower.reader.since(position)
 
 
+@pytest.mark.parametrize("is_folded", [False, True])
 def test_a_restored_log_that_went_past_the_position_on_other_steps_gives_all_rows(
-    feed: SmallFeed, follower: Follower
+    feed: SmallFeed, follower: Follower, is_folded: bool
 ) -> None:
     feed.take({0: 4})
     feed.take({0: 4})
@@ -342,7 +372,11 @@ def test_a_restored_log_that_went_past_the_position_on_other_steps_gives_all_row
         path.unlink()  # a backup from before is brought back
     again = SmallFeed(feed.root)
     again.take({0: 20})
+    again.now += HOUR
     again.take({0: 1})
+    if is_folded:
+        again.fold()
+        assert again.log.folded_up_to() == 2
     assert_exact(follower, {0: (8, 25)})
 
 
@@ -406,6 +440,19 @@ def test_a_log_of_v01_whose_old_entries_are_gone_without_a_trace_is_folded_and_f
     increment = follower.next()
     assert read_by_sql(increment) == rows_within({0: (4, 12), 1: (0, 6)})
     assert increment.rows is None
+
+
+def test_how_many_rows_a_part_of_a_folded_hour_of_v01_has_nobody_knows(tmp_path: Path, follower: Follower) -> None:
+    feed = SmallFeed(tmp_path, counts_rows=False).begin()
+    feed.take({0: 4})
+    follower.next()
+    feed.take({0: 4})
+    feed.now += HOUR
+    feed.take({0: 4})
+    feed.fold()
+    increment = follower.next()
+    assert increment.rows is None
+    assert read_by_sql(increment) == rows_within({0: (4, 12)})
 
 
 def test_the_topics_name_does_not_matter(feed: SmallFeed, follower: Follower) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from shutil import rmtree
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from spark_jobs.catalog import ROLLUP
+from spark_jobs.catalog import ROLLUP, feed_named
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.folding import ANEW, CHANGED
@@ -121,6 +122,38 @@ def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_pat
     job.rollup.log.reached = remove
     job.update()
     assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+
+
+def test_a_damaged_file_is_told_by_its_name_and_does_not_stop_the_other_feeds(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.ingested.take(one_of_each())
+    (file,) = job.ingested.layout.dataset(BIKES).rglob("*.parquet")
+    sound = file.read_bytes()
+    file.write_bytes(b"not Parquet")
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [0, 1, 1, 1]
+    assert str(file) in job.rollup.waits[BIKES].message
+    file.write_bytes(sound)
+    job.ingested.take({BIKES: events(BIKES, NOON)})
+    job.update()
+    assert counted(job, BIKES) == 2
+
+
+def test_a_damaged_file_is_told_of_by_a_task_too(tmp_path: Path) -> None:
+    """The failure of a task would be that of Spark, and so of all feeds."""
+    damaged, sound = tmp_path / "damaged.parquet", tmp_path / "sound.parquet"
+    damaged.write_bytes(b"not Parquet")
+    rows = events(BIKES, NOON).append_column("kafka_partition", pa.array([0], pa.int32()))
+    pq.write_table(rows.append_column("kafka_offset", pa.array([0], pa.int64())), sound)
+    folders = pa.RecordBatch.from_pylist(
+        [{"folder": "a", "paths": [str(sound)]}, {"folder": "b", "paths": [str(damaged)]}, {"folder": "c", "paths": []}]
+    )
+    told = increments._read_folders(folders, feed_named(BIKES), {0: (0, 1)}).to_pylist()
+    assert [(one["folder"], one["rows"], str(damaged) in (one["fault"] or "")) for one in told] == [
+        ("a", 1, False),
+        ("b", 0, True),
+        ("c", 0, False),
+    ]
 
 
 def test_a_feed_that_cannot_be_read_is_tried_again_after_a_minute_or_with_its_news(

@@ -89,8 +89,8 @@ class DatasetReader:
 
     def position(self) -> Position | None:
         """The newest position; None where nothing was ever ingested. LogDamaged where the log is none."""
-        head, origin = self.log.head(), self.log.origin()
-        return None if head is None or origin is None else _position(origin.id, head)
+        newest = self._newest()
+        return None if newest is None else newest[0]
 
     def end_offsets_at_origin(self) -> Offsets:
         """What the broker held when the log began: a log that was started over is complete once it has reached them."""
@@ -101,22 +101,18 @@ class DatasetReader:
     def holds(self, position: Position) -> bool:
         """Whether this log has been where the position is: not started over since, and not restored from before."""
         newest = self.position()
-        return (
-            newest is not None
-            and newest.log == position.log
-            and newest.seq >= position.seq
-            and not newest.is_behind(position.next_offset)
-        )
+        return newest is not None and _holds(newest, position)
 
     def since(self, position: Position | None) -> Increment | None:
         """The rows after `position` (None: all), as they can be read now; None where nothing was ever ingested.
 
         Raises: ValueError where this log does not hold the position (see `holds`).
         """
-        head, newest = self.log.head(), self.position()
-        if head is None or newest is None:
+        found = self._newest()
+        if found is None:
             return None
-        if position is not None and not self.holds(position):
+        newest, head = found
+        if position is not None and not _holds(newest, position):
             raise ValueError(f"{self.dataset} was started over or restored since: begin with everything")
         ours = position.next_offset if position else {}
         bounds = {int(p): (ours.get(p, 0), end) for p, end in newest.next_offset.items() if end > ours.get(p, 0)}
@@ -146,6 +142,15 @@ class DatasetReader:
         for entry in entries:
             lost |= touched_folders(entry) if entry.kind == FOLDED or entry.deletes else set()
         return lost & set(increment.by_folder)
+
+    def _newest(self) -> tuple[Position, Entry] | None:
+        """The newest entry and the position it stands for, in one look: batches come, and logs are started over."""
+        while True:
+            before, head, origin = self.log.origin(), self.log.head(), self.log.origin()
+            if head is None:
+                return None
+            if before is not None and origin is not None and before.id == origin.id:
+                return _position(origin.id, head), head
 
     # -- where the rows are -------------------------------------------------------------------------------------
 
@@ -208,6 +213,11 @@ class DatasetReader:
 def _position(log: str, entry: Entry) -> Position:
     offsets = {p: end for state in entry.position.values() for p, end in state["next_offset"].items()}
     return Position(log, entry.seq, offsets, entry.rows.get("total"))
+
+
+def _holds(newest: Position, position: Position) -> bool:
+    is_same = newest.log == position.log
+    return is_same and newest.seq >= position.seq and not newest.is_behind(position.next_offset)
 
 
 def _rows_between(ours: Position | None, theirs: Position, entries: list[Entry] | None) -> int | None:

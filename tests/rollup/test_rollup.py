@@ -13,6 +13,7 @@ from spark_jobs.catalog import ROLLUP, feed_named
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.folding import ANEW, CHANGED
+from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
 from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.increments import read_increment
@@ -110,6 +111,26 @@ def test_a_feed_that_is_started_over_while_it_is_read_stays_as_it_is_and_the_oth
     assert job.rollup_head().position[BIKES]["next_offset"] == {"0": 1}
 
 
+def test_a_feed_that_is_started_over_between_two_looks_stays_as_it_is_and_the_others_come_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+    reader = job.rollup.readers[BIKES]
+    held = reader.holds
+
+    def and_then_it_is_started_over(position: Position) -> bool:
+        does = held(position)
+        job.ingested.start_over(BIKES, ends=2)
+        return does
+
+    monkeypatch.setattr(reader, "holds", and_then_it_is_started_over)
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+    assert "started over" in job.rollup.waits[BIKES].message
+
+
 def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_path: Path) -> None:
     job = job_below(tmp_path)
     job.take(one_of_each())
@@ -154,6 +175,32 @@ def test_a_damaged_file_is_told_of_by_a_task_too(tmp_path: Path) -> None:
         ("b", 0, True),
         ("c", 0, False),
     ]
+
+
+def test_a_batch_that_is_ingested_while_the_feed_is_looked_at_comes_with_the_next_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take({BIKES: events(BIKES, NOON + HOUR)})
+    log = job.rollup.readers[BIKES].log
+    look, looks = log.head, 0
+
+    def and_more_comes() -> object:
+        nonlocal looks
+        looks += 1
+        found = look()
+        job.ingested.take({BIKES: events(BIKES, NOON + looks * 2 * HOUR)})
+        return found
+
+    monkeypatch.setattr(log, "head", and_more_comes)
+    job.update()
+    assert job.rollup.waits == {}
+    before = counted(job, BIKES)
+    assert before == job.rollup_head().position[BIKES]["next_offset"]["0"]
+    monkeypatch.undo()
+    job.update()
+    assert counted(job, BIKES) == job.ingested.next_offset(BIKES) > before
 
 
 def test_a_feed_that_cannot_be_read_is_tried_again_after_a_minute_or_with_its_news(

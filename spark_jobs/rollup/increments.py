@@ -78,7 +78,7 @@ def _read(increment: Increment, feed: Feed, spark: SparkSession | None) -> dict[
     """Folder -> what was read; a folder that changed under us is missing."""
     files = sum(len(paths) for paths in increment.by_folder.values())
     is_little = increment.rows is not None and increment.rows <= _FEW_ROWS and files <= _FEW_FILES
-    if spark is not None and not is_little:
+    if spark is not None and not is_little and increment.by_folder:
         return _read_in_tasks(increment, feed, spark)
     read = _events_of if is_little else _tiles_of
     found = ((folder, read(paths, feed, increment.bounds)) for folder, paths in increment.by_folder.items())

@@ -240,6 +240,21 @@ def test_much_is_read_folder_by_folder_with_the_same_result(tmp_path: Path, monk
     assert [tuple(tile.values()) for tile in tiles] == [(NOON, 2, 1), (NOON + HOUR, 1, 0)]
 
 
+def test_a_feed_of_v01_with_nothing_but_refused_messages_needs_no_task(tmp_path: Path) -> None:
+    """Nobody has counted its rows, so it may be much; but there is no folder to read."""
+
+    class NoSpark:
+        """Its tasks would be asked to read nothing in no part."""
+
+    job = job_below(tmp_path)
+    job.ingested.begin_as_v01(BIKES)
+    job.ingested.take({BIKES: events(BIKES)}, refused=3)
+    job.rollup.spark = NoSpark()  # type: ignore[assignment]
+    job.update()
+    assert job.rollup_head().position[BIKES]["next_offset"] == {"0": 3}
+    assert counted(job, BIKES) == 0
+
+
 def test_lost_days_are_refused(tmp_path: Path) -> None:
     job = job_below(tmp_path)
     job.take(one_of_each())

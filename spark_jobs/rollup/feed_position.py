@@ -40,7 +40,10 @@ def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], 
         return _all(reader)
     if known["formula"] != formula:
         return _all(reader)
-    increment = reader.since(position)
+    try:
+        increment = reader.since(position)
+    except ValueError as started_over:
+        raise _waiting(feed, "it was started over just now") from started_over
     return Plan(increment) if increment is not None and increment.bounds else None
 
 

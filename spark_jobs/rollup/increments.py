@@ -27,7 +27,7 @@ TRIES = 3
 _FEW_ROWS = 20_000
 _FEW_FILES = 400
 _FILES_OF_A_TASK = 64
-_TASK_SCHEMA = "folder string, rows bigint, tiles binary"
+_TASK_SCHEMA = "folder string, rows bigint, tiles binary, fault string"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _read(increment: Increment, feed: Feed, spark: SparkSession | None) -> dict[
     """Folder -> what was read; a folder that changed under us is missing."""
     files = sum(len(paths) for paths in increment.by_folder.values())
     is_little = increment.rows is not None and increment.rows <= _FEW_ROWS and files <= _FEW_FILES
-    if spark is not None and not is_little:
+    if spark is not None and not is_little and increment.by_folder:
         return _read_in_tasks(increment, feed, spark)
     read = _events_of if is_little else _tiles_of
     found = ((folder, read(paths, feed, increment.bounds)) for folder, paths in increment.by_folder.items())
@@ -111,14 +111,31 @@ def _tiles_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
 
 def rows_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:
     """The event times and measured columns of the rows within the bounds."""
-    wanted = [feed.event_time, *MEASURED[feed.name]]
     for path in paths:
-        with pq.ParquetFile(path) as file:
-            for number in range(file.num_row_groups):
-                if _may_hold(file.metadata.row_group(number), bounds):
-                    columns = [*wanted, "kafka_partition", "kafka_offset"]
-                    rows = file.read_row_group(number, columns=columns, use_threads=False)
-                    yield from rows.filter(_within(rows, bounds)).select(wanted).combine_chunks().to_batches()
+        try:
+            yield from _rows_of_file(path, feed, bounds)
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowInvalid) as odd:
+            raise _damaged(f"{path} cannot be read: {odd}") from odd
+
+
+def _rows_of_file(path: Path, feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:
+    wanted = [feed.event_time, *MEASURED[feed.name]]
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            if _may_hold(file.metadata.row_group(number), bounds):
+                columns = [*wanted, "kafka_partition", "kafka_offset"]
+                rows = file.read_row_group(number, columns=columns, use_threads=False)
+                yield from rows.filter(_within(rows, bounds)).select(wanted).combine_chunks().to_batches()
+
+
+def _damaged(message: str) -> StreamFault:
+    return StreamFault(
+        message,
+        "bring the file back from a backup, or start the feed over (docs/troubleshoot.md, 'To start a dataset over')",
+        retryable=False,
+    )
 
 
 def _may_hold(group: pq.RowGroupMetaData, bounds: Bounds) -> bool:
@@ -156,15 +173,26 @@ def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession) -> dic
 
     listed = spark.createDataFrame(folders, "folder string, paths array<string>")
     read_parts = listed.repartition(min(parts, len(folders))).mapInArrow(read, _TASK_SCHEMA).collect()
-    return {folder: Read(rows, tiles_from_stream(bytes(stream))) for folder, rows, stream in read_parts}
+    for _, _, _, fault in read_parts:
+        if fault is not None:
+            raise _damaged(fault)
+    return {folder: Read(rows, tiles_from_stream(bytes(stream))) for folder, rows, stream, _ in read_parts}
 
 
 def _read_folders(batch: pa.RecordBatch, feed: Feed, bounds: Bounds) -> pa.RecordBatch:
-    """Each folder's tiles, as an Arrow stream; one that changed under us is left out."""
-    found: list[tuple[str, int, bytes]] = []
+    """Each folder's tiles, as an Arrow stream; one that changed under us is left out.
+
+    What cannot be read is told, not raised: the failure of a task is not one of this feed alone.
+    """
+    found: list[tuple[str, int, bytes | None, str | None]] = []
     for folder, paths in zip(batch["folder"].to_pylist(), batch["paths"].to_pylist(), strict=True):
-        read = _tiles_of(map(Path, paths), feed, bounds)
+        try:
+            read = _tiles_of(map(Path, paths), feed, bounds)
+        except StreamFault as fault:
+            found.append((folder, 0, None, fault.diagnosis.message))
+            continue
         if read is not None and read.tiles is not None:
-            found.append((folder, read.rows, tiles_to_stream(read.tiles)))
-    schema = pa.schema([("folder", pa.string()), ("rows", pa.int64()), ("tiles", pa.binary())])
+            found.append((folder, read.rows, tiles_to_stream(read.tiles), None))
+    columns = [("folder", pa.string()), ("rows", pa.int64()), ("tiles", pa.binary()), ("fault", pa.string())]
+    schema = pa.schema(columns)
     return pa.RecordBatch.from_pylist([dict(zip(schema.names, one, strict=True)) for one in found], schema)

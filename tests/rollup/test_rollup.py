@@ -6,12 +6,14 @@ from pathlib import Path
 from shutil import rmtree
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from spark_jobs.catalog import ROLLUP
+from spark_jobs.catalog import ROLLUP, feed_named
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.folding import ANEW, CHANGED
+from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
 from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.increments import read_increment
@@ -109,6 +111,26 @@ def test_a_feed_that_is_started_over_while_it_is_read_stays_as_it_is_and_the_oth
     assert job.rollup_head().position[BIKES]["next_offset"] == {"0": 1}
 
 
+def test_a_feed_that_is_started_over_between_two_looks_stays_as_it_is_and_the_others_come_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+    reader = job.rollup.readers[BIKES]
+    held = reader.holds
+
+    def and_then_it_is_started_over(position: Position) -> bool:
+        does = held(position)
+        job.ingested.start_over(BIKES, ends=2)
+        return does
+
+    monkeypatch.setattr(reader, "holds", and_then_it_is_started_over)
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+    assert "started over" in job.rollup.waits[BIKES].message
+
+
 def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_path: Path) -> None:
     job = job_below(tmp_path)
     job.take(one_of_each())
@@ -121,6 +143,64 @@ def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_pat
     job.rollup.log.reached = remove
     job.update()
     assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+
+
+def test_a_damaged_file_is_told_by_its_name_and_does_not_stop_the_other_feeds(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.ingested.take(one_of_each())
+    (file,) = job.ingested.layout.dataset(BIKES).rglob("*.parquet")
+    sound = file.read_bytes()
+    file.write_bytes(b"not Parquet")
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [0, 1, 1, 1]
+    assert str(file) in job.rollup.waits[BIKES].message
+    file.write_bytes(sound)
+    job.ingested.take({BIKES: events(BIKES, NOON)})
+    job.update()
+    assert counted(job, BIKES) == 2
+
+
+def test_a_damaged_file_is_told_of_by_a_task_too(tmp_path: Path) -> None:
+    """The failure of a task would be that of Spark, and so of all feeds."""
+    damaged, sound = tmp_path / "damaged.parquet", tmp_path / "sound.parquet"
+    damaged.write_bytes(b"not Parquet")
+    rows = events(BIKES, NOON).append_column("kafka_partition", pa.array([0], pa.int32()))
+    pq.write_table(rows.append_column("kafka_offset", pa.array([0], pa.int64())), sound)
+    folders = pa.RecordBatch.from_pylist(
+        [{"folder": "a", "paths": [str(sound)]}, {"folder": "b", "paths": [str(damaged)]}, {"folder": "c", "paths": []}]
+    )
+    told = increments._read_folders(folders, feed_named(BIKES), {0: (0, 1)}).to_pylist()
+    assert [(one["folder"], one["rows"], str(damaged) in (one["fault"] or "")) for one in told] == [
+        ("a", 1, False),
+        ("b", 0, True),
+        ("c", 0, False),
+    ]
+
+
+def test_a_batch_that_is_ingested_while_the_feed_is_looked_at_comes_with_the_next_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take({BIKES: events(BIKES, NOON + HOUR)})
+    log = job.rollup.readers[BIKES].log
+    look, looks = log.head, 0
+
+    def and_more_comes() -> object:
+        nonlocal looks
+        looks += 1
+        found = look()
+        job.ingested.take({BIKES: events(BIKES, NOON + looks * 2 * HOUR)})
+        return found
+
+    monkeypatch.setattr(log, "head", and_more_comes)
+    job.update()
+    assert job.rollup.waits == {}
+    before = counted(job, BIKES)
+    assert before == job.rollup_head().position[BIKES]["next_offset"]["0"]
+    monkeypatch.undo()
+    job.update()
+    assert counted(job, BIKES) == job.ingested.next_offset(BIKES) > before
 
 
 def test_a_feed_that_cannot_be_read_is_tried_again_after_a_minute_or_with_its_news(
@@ -158,6 +238,21 @@ def test_much_is_read_folder_by_folder_with_the_same_result(tmp_path: Path, monk
     job.take({BIKES: events(BIKES, NOON, NOON + MINUTE, NOON + HOUR, user_type=["Subscriber", None, "Customer"])})
     tiles = job.tiles_of(BIKES).select(["bucket_start", "rental_count", "subscriber_count"]).to_pylist()
     assert [tuple(tile.values()) for tile in tiles] == [(NOON, 2, 1), (NOON + HOUR, 1, 0)]
+
+
+def test_a_feed_of_v01_with_nothing_but_refused_messages_needs_no_task(tmp_path: Path) -> None:
+    """Nobody has counted its rows, so it may be much; but there is no folder to read."""
+
+    class NoSpark:
+        """Its tasks would be asked to read nothing in no part."""
+
+    job = job_below(tmp_path)
+    job.ingested.begin_as_v01(BIKES)
+    job.ingested.take({BIKES: events(BIKES)}, refused=3)
+    job.rollup.spark = NoSpark()  # type: ignore[assignment]
+    job.update()
+    assert job.rollup_head().position[BIKES]["next_offset"] == {"0": 3}
+    assert counted(job, BIKES) == 0
 
 
 def test_lost_days_are_refused(tmp_path: Path) -> None:

@@ -26,14 +26,16 @@ Bounds = Mapping[int, tuple[int, int]]
 TRIES = 3
 _FEW_ROWS = 20_000
 _FEW_FILES = 400
-_FILES_OF_A_TASK = 64
-_TASK_SCHEMA = "folder string, rows bigint, tiles binary, fault string"
+_FOLDERS_TOGETHER = 200
+_GROUPS_PER_CORE = 2
+_TASK_SCHEMA = "folders array<string>, rows bigint, tiles binary, fault string"
 
 
 @dataclass(frozen=True)
 class Read:
-    """What was read of one folder: tiles, or, where they are few, the events themselves."""
+    """What was read of some folders: tiles, or, where they are few, the events themselves."""
 
+    folders: frozenset[str]
     rows: int
     tiles: pa.Table | None = None
     events: pa.Table | None = None
@@ -44,17 +46,19 @@ def read_increment(reader: DatasetReader, feed: Feed, increment: Increment, spar
 
     Raises: StreamFault where they cannot be read as the log tells of them.
     """
-    done: dict[str, Read] = {}
+    done: list[Read] = []
     left = increment
     for _ in range(TRIES):
-        done |= _read(left, feed, spark)
-        again = {folder for folder in left.by_folder if folder not in done} | reader.disturbed(left)
-        rows = sum(one.rows for one in done.values())
+        done += _read(left, feed, spark)
+        missing = set(increment.by_folder).difference(*(one.folders for one in done))
+        again = missing | reader.disturbed(left)
+        rows = sum(one.rows for one in done)
         if not again and increment.rows in (None, rows):
-            return _tiles(done.values(), feed)
-        # Where nothing shows which folder it was, all are read once more, whole.
-        left = reader.again(increment, again or increment.by_folder)
-        done = {folder: one for folder, one in done.items() if folder not in left.by_folder}
+            return _tiles(done, feed)
+        # What was read together is read again together; all of it where nothing shows which folder it was.
+        again = again.union(*(one.folders for one in done if one.folders & again)) or set(increment.by_folder)
+        done = [one for one in done if not one.folders & again]
+        left = reader.again(increment, sorted(again))
     if increment.rows in (None, rows):
         raise StreamFault(f"the files of {feed.name} went during each of {TRIES} reads", "none: it is tried again")
     raise StreamFault(
@@ -74,39 +78,51 @@ def _tiles(done: Iterable[Read], feed: Feed) -> pa.Table:
     return merged([no_tiles(feed.name), *parts], feed.name)
 
 
-def _read(increment: Increment, feed: Feed, spark: SparkSession | None) -> dict[str, Read]:
-    """Folder -> what was read; a folder that changed under us is missing."""
+def _read(increment: Increment, feed: Feed, spark: SparkSession | None) -> list[Read]:
+    """What could be read; folders that changed under us are missing."""
     files = sum(len(paths) for paths in increment.by_folder.values())
-    is_little = increment.rows is not None and increment.rows <= _FEW_ROWS and files <= _FEW_FILES
-    if spark is not None and not is_little and increment.by_folder:
+    if increment.rows is not None and increment.rows <= _FEW_ROWS and files <= _FEW_FILES:
+        found = [_events_of(folder, paths, feed, increment.bounds) for folder, paths in increment.by_folder.items()]
+    elif spark is not None and increment.by_folder:
         return _read_in_tasks(increment, feed, spark)
-    read = _events_of if is_little else _tiles_of
-    found = ((folder, read(paths, feed, increment.bounds)) for folder, paths in increment.by_folder.items())
-    return {folder: one for folder, one in found if one is not None}
+    else:
+        groups = _groups(increment.by_folder, 1)
+        found = [_tiles_of(group, _paths(increment, group), feed, increment.bounds) for group in groups]
+    return [one for one in found if one is not None]
 
 
-def _events_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
+def _groups(by_folder: Mapping[str, tuple[Path, ...]], at_least: int) -> list[list[str]]:
+    """Folders to read together: opening DuckDB's query for each alone would cost more than most of them hold."""
+    folders = sorted(by_folder)
+    size = max(1, min(_FOLDERS_TOGETHER, -(-len(folders) // at_least)))
+    return [folders[first : first + size] for first in range(0, len(folders), size)]
+
+
+def _paths(increment: Increment, folders: Iterable[str]) -> list[Path]:
+    return [path for folder in folders for path in increment.by_folder[folder]]
+
+
+def _events_of(folder: str, paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
     """A folder's rows within the bounds; None where a file is gone."""
     try:
         batches = list(rows_of(paths, feed, bounds))
     except FileNotFoundError:
         return None
     events = pa.Table.from_batches(batches) if batches else None
-    return Read(events.num_rows if events else 0, events=events)
+    return Read(frozenset([folder]), events.num_rows if events else 0, events=events)
 
 
-def _tiles_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
-    """The tiles of a folder's rows within the bounds; None where a file is gone."""
+def _tiles_of(folders: Iterable[str], paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
+    """The tiles of some folders' rows within the bounds; None where a file is gone."""
     rows = 0
-    parts: list[pa.Table] = []
+    parts = [no_tiles(feed.name)]
     try:
         for table in bounded_tables(rows_of(paths, feed, bounds)):
             rows += table.num_rows
             parts.append(tiles_of(table, feed))
     except FileNotFoundError:
         return None
-    # Most of the 25 folders of a day have one part or none, and all folders are merged in the end.
-    return Read(rows, tiles=merged(parts, feed.name) if len(parts) > 1 else (parts or [no_tiles(feed.name)])[0])
+    return Read(frozenset(folders), rows, tiles=merged(parts, feed.name))
 
 
 def rows_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:
@@ -161,38 +177,42 @@ def _within(rows: pa.Table, bounds: Bounds) -> pa.Array:
 # -- in Spark's tasks -------------------------------------------------------------------------------------------
 
 
-def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession) -> dict[str, Read]:
-    folders = [(folder, [str(path) for path in paths]) for folder, paths in increment.by_folder.items()]
-    files = sum(len(paths) for _, paths in folders)
-    parts = max(2 * spark.sparkContext.defaultParallelism, -(-files // _FILES_OF_A_TASK))
+def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession) -> list[Read]:
+    groups = _groups(increment.by_folder, _GROUPS_PER_CORE * spark.sparkContext.defaultParallelism)
+    listed = [(group, [str(path) for path in _paths(increment, group)]) for group in groups]
     name, bounds = feed.name, dict(increment.bounds)
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield _read_folders(batch, feed_named(name), bounds)
+            yield _read_groups(batch, feed_named(name), bounds)
 
-    listed = spark.createDataFrame(folders, "folder string, paths array<string>")
-    read_parts = listed.repartition(min(parts, len(folders))).mapInArrow(read, _TASK_SCHEMA).collect()
-    for _, _, _, fault in read_parts:
+    tasks = spark.createDataFrame(listed, "folders array<string>, paths array<string>").repartition(len(listed))
+    found = tasks.mapInArrow(read, _TASK_SCHEMA).collect()
+    for _, _, _, fault in found:
         if fault is not None:
             raise _damaged(fault)
-    return {folder: Read(rows, tiles_from_stream(bytes(stream))) for folder, rows, stream, _ in read_parts}
+    return [Read(frozenset(folders), rows, tiles_from_stream(bytes(tiles))) for folders, rows, tiles, _ in found]
 
 
-def _read_folders(batch: pa.RecordBatch, feed: Feed, bounds: Bounds) -> pa.RecordBatch:
-    """Each folder's tiles, as an Arrow stream; one that changed under us is left out.
+def _read_groups(batch: pa.RecordBatch, feed: Feed, bounds: Bounds) -> pa.RecordBatch:
+    """Each group's tiles, as an Arrow stream; one that changed under us is left out.
 
     What cannot be read is told, not raised: the failure of a task is not one of this feed alone.
     """
-    found: list[tuple[str, int, bytes | None, str | None]] = []
-    for folder, paths in zip(batch["folder"].to_pylist(), batch["paths"].to_pylist(), strict=True):
+    found: list[tuple[list[str], int, bytes | None, str | None]] = []
+    for folders, paths in zip(batch["folders"].to_pylist(), batch["paths"].to_pylist(), strict=True):
         try:
-            read = _tiles_of(map(Path, paths), feed, bounds)
+            read = _tiles_of(folders, map(Path, paths), feed, bounds)
         except StreamFault as fault:
-            found.append((folder, 0, None, fault.diagnosis.message))
+            found.append((folders, 0, None, fault.diagnosis.message))
             continue
         if read is not None and read.tiles is not None:
-            found.append((folder, read.rows, tiles_to_stream(read.tiles), None))
-    columns = [("folder", pa.string()), ("rows", pa.int64()), ("tiles", pa.binary()), ("fault", pa.string())]
+            found.append((folders, read.rows, tiles_to_stream(read.tiles), None))
+    columns = [
+        ("folders", pa.list_(pa.string())),
+        ("rows", pa.int64()),
+        ("tiles", pa.binary()),
+        ("fault", pa.string()),
+    ]
     schema = pa.schema(columns)
     return pa.RecordBatch.from_pylist([dict(zip(schema.names, one, strict=True)) for one in found], schema)

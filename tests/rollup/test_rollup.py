@@ -166,14 +166,16 @@ def test_a_damaged_file_is_told_of_by_a_task_too(tmp_path: Path) -> None:
     damaged.write_bytes(b"not Parquet")
     rows = events(BIKES, NOON).append_column("kafka_partition", pa.array([0], pa.int32()))
     pq.write_table(rows.append_column("kafka_offset", pa.array([0], pa.int64())), sound)
-    folders = pa.RecordBatch.from_pylist(
-        [{"folder": "a", "paths": [str(sound)]}, {"folder": "b", "paths": [str(damaged)]}, {"folder": "c", "paths": []}]
+    groups = pa.RecordBatch.from_pylist(
+        [
+            {"folders": ["a", "c"], "paths": [str(sound)]},
+            {"folders": ["b"], "paths": [str(damaged)]},
+        ]
     )
-    told = increments._read_folders(folders, feed_named(BIKES), {0: (0, 1)}).to_pylist()
-    assert [(one["folder"], one["rows"], str(damaged) in (one["fault"] or "")) for one in told] == [
-        ("a", 1, False),
-        ("b", 0, True),
-        ("c", 0, False),
+    told = increments._read_groups(groups, feed_named(BIKES), {0: (0, 1)}).to_pylist()
+    assert [(one["folders"], one["rows"], str(damaged) in (one["fault"] or "")) for one in told] == [
+        (["a", "c"], 1, False),
+        (["b"], 0, True),
     ]
 
 

@@ -127,6 +127,12 @@ class DatasetReader:
         bounds = {int(partition): (0, end) for partition, end in position.next_offset.items()}
         return self.again(Increment(position, bounds, None, {}, position.seq), folders)
 
+    def up_to(self, increment: Increment, offsets: Offsets) -> Increment:
+        """Those of the increment's rows that are before these offsets; nobody has counted them."""
+        ends = {partition: min(end, offsets.get(str(partition), 0)) for partition, (_, end) in increment.bounds.items()}
+        bounds = {partition: (first, ends[partition]) for partition, (first, _) in increment.bounds.items()}
+        return replace(increment, bounds=bounds, rows=None)
+
     def again(self, increment: Increment, folders: Iterable[str]) -> Increment:
         """The same rows, of these folders only, where they can be read now: all files there, to be read by offset."""
         head = self._head()

@@ -16,8 +16,8 @@ class Plan:
     increment: Increment
     anew: bool = False
     """all of it, in place of every tile there is"""
-    may_shrink: bool = True
-    """whether fewer events than the tiles hold are believed without a confirmation"""
+    counted: Offsets | None = None
+    """the tiles hold the messages before these offsets: fewer of their events are not believed unconfirmed"""
 
 
 def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], formula: str) -> Plan | None:
@@ -32,14 +32,15 @@ def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], 
         raise _waiting(feed, f"{gone} (below {reader.log.layout.root})", "let the ingestion job run")
     if known is None:
         of_v01 = rollup_position.get(topic_of(reader))
-        return _all(reader) if of_v01 is None else _replace_v01(feed, reader, newest, of_v01["next_offset"])
+        return everything(reader) if of_v01 is None else _replace_v01(feed, reader, newest, of_v01["next_offset"])
     position = Position.from_document(known)
     if not reader.holds(position):
         is_other = newest.log != position.log
         _wait_until(feed, newest, reader.end_offsets_at_origin() if is_other else position.next_offset)
-        return _all(reader)
+        # A restored backup is no word of anybody that messages are lost.
+        return everything(reader, counted=None if is_other else position.next_offset)
     if known["formula"] != formula:
-        return _all(reader)
+        return everything(reader)
     try:
         increment = reader.since(position)
     except ValueError as started_over:
@@ -47,10 +48,11 @@ def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], 
     return Plan(increment) if increment is not None and increment.bounds else None
 
 
-def _all(reader: DatasetReader, may_shrink: bool = True) -> Plan:
+def everything(reader: DatasetReader, counted: Offsets | None = None) -> Plan:
+    """All rows of the feed, in place of every tile there is."""
     increment = reader.since(None)
     assert increment is not None
-    return Plan(increment, anew=True, may_shrink=may_shrink)
+    return Plan(increment, anew=True, counted=counted)
 
 
 def _replace_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
@@ -58,7 +60,7 @@ def _replace_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: O
     behind = _messages_behind(newest, counted)
     if behind:
         raise _waiting(feed, f"ingestion has still to bring {behind} messages that the rollup counted before")
-    return _all(reader, may_shrink=False)
+    return everything(reader, counted)
 
 
 def _wait_until(feed: Feed, newest: Position, offsets: Offsets) -> None:

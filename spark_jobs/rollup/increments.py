@@ -31,6 +31,10 @@ _GROUPS_PER_CORE = 2
 _TASK_SCHEMA = "folders array<string>, rows bigint, tiles binary, fault string"
 
 
+class OtherRows(StreamFault):
+    """The files hold other rows than the log tells of."""
+
+
 @dataclass(frozen=True)
 class Read:
     """What was read of some folders: tiles, or, where they are few, the events themselves."""
@@ -44,7 +48,7 @@ class Read:
 def read_increment(reader: DatasetReader, feed: Feed, increment: Increment, spark: SparkSession | None) -> pa.Table:
     """The tiles of the increment's rows, one row per key.
 
-    Raises: StreamFault where they cannot be read as the log tells of them.
+    Raises: OtherRows where they are not those that the log tells of, StreamFault where they cannot be read.
     """
     done: list[Read] = []
     left = increment
@@ -61,13 +65,21 @@ def read_increment(reader: DatasetReader, feed: Feed, increment: Increment, spar
         left = reader.again(increment, sorted(again))
     if increment.rows in (None, rows):
         raise StreamFault(f"the files of {feed.name} went during each of {TRIES} reads", "none: it is tried again")
-    raise StreamFault(
+    raise OtherRows(
         f"{feed.name} holds other rows than its log says: {increment.rows} were published between two positions, "
         f"{rows} are in its files",
         f"look at the files below {reader.log.layout.dataset(feed.name)}: were some removed or added by hand? "
         "Bring them back, or start the feed over (docs/troubleshoot.md, 'To start a dataset over')",
         retryable=False,
     )
+
+
+def rows_in_files(increment: Increment) -> int:
+    """How many rows the files hold, within the bounds or not. Reads footers only. StreamFault where one is damaged."""
+    try:
+        return sum(pq.read_metadata(file).num_rows for file in increment.files)
+    except pa.ArrowInvalid as odd:
+        raise _damaged(f"a file of the feed cannot be read: {odd}") from odd
 
 
 def _tiles(done: Iterable[Read], feed: Feed) -> pa.Table:

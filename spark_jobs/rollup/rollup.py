@@ -25,8 +25,8 @@ from spark_jobs.publication.folding import ANEW, CHANGED
 from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
 from spark_jobs.publication.reader import DatasetReader, Position
 from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, day_tables, days_of
-from spark_jobs.rollup.feed_position import Plan, document_of, known_position, plan, topic_of
-from spark_jobs.rollup.increments import read_increment
+from spark_jobs.rollup.feed_position import Plan, document_of, everything, known_position, plan, topic_of
+from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
 from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
 from spark_jobs.rollup.tiles import events_in, formula
 from spark_jobs.runtime.dataset import refuse_data_without_log, request_instance
@@ -112,9 +112,12 @@ class Rollup:
         """Read anew, as they are, the feeds that wait for somebody to confirm that events are lost; their names."""
         with self.log.transaction(self.writer.check) as transaction:
             waiting = [feed for feed in FEEDS if isinstance(self._fault_of(feed, transaction.head), FewerEvents)]
-            taken = [self._read(feed, self._planned(feed, transaction.head), confirmed=True) for feed in waiting]
+            taken = [self._read(feed, transaction.head, confirmed=True) for feed in waiting]
             if taken:
                 self._commit(transaction, [one for one in taken if one is not None])
+            for feed in waiting:
+                self.waits.pop(feed.name, None)
+                self._try_again_at.pop(feed.name, None)
             return [feed.name for feed in waiting]
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -134,7 +137,7 @@ class Rollup:
         if seen is not None:
             self._looked_at[feed.name] = seen
         try:
-            taken = self._read(feed, self._planned(feed, head))
+            taken = self._read(feed, head)
         except (StreamFault, LogDamaged, OSError) as fault:
             self._note(feed, diagnose(fault))
             return None
@@ -148,26 +151,38 @@ class Rollup:
         self.waits[feed.name] = why
         self._try_again_at[feed.name] = time.monotonic() + TRY_AGAIN_S
 
-    def _planned(self, feed: Feed, head: Entry) -> Plan | None:
-        return plan(feed, self.readers[feed.name], head.position, formula())
-
-    def _read(self, feed: Feed, found: Plan | None, confirmed: bool = False) -> Taken | None:
+    def _read(self, feed: Feed, head: Entry, confirmed: bool = False) -> Taken | None:
+        reader = self.readers[feed.name]
+        found = plan(feed, reader, head.position, formula())
         if found is None:
             return None
-        tiles = read_increment(self.readers[feed.name], feed, found.increment, self.spark)
-        if found.anew and not (found.may_shrink or confirmed):
-            self._refuse_fewer(feed, tiles)
-        return Taken(feed, found.increment.position, tiles, found.anew)
+        try:
+            return self._read_as_planned(feed, found, confirmed)
+        except OtherRows:
+            # A backup may have been restored while we were off: the log has been at our position, on another way.
+            anew = everything(reader, head.position[feed.name]["next_offset"]) if not found.anew else None
+            if anew is None or rows_in_files(anew.increment) != anew.increment.rows:
+                raise
+            return self._read_as_planned(feed, anew, confirmed)
+
+    def _read_as_planned(self, feed: Feed, found: Plan, confirmed: bool) -> Taken:
+        reader, position = self.readers[feed.name], found.increment.position
+        tiles = read_increment(reader, feed, found.increment, self.spark)
+        if found.counted is not None and not confirmed:
+            has_more = any(end > found.counted.get(partition, 0) for partition, end in position.next_offset.items())
+            counted = reader.up_to(found.increment, found.counted)
+            self._refuse_fewer(feed, read_increment(reader, feed, counted, self.spark) if has_more else tiles)
+        return Taken(feed, position, tiles, found.anew)
 
     def _fault_of(self, feed: Feed, head: Entry) -> Exception | None:
         try:
-            self._read(feed, self._planned(feed, head))
+            self._read(feed, head)
         except (StreamFault, LogDamaged, OSError) as fault:
             return fault
         return None
 
     def _refuse_fewer(self, feed: Feed, tiles: pa.Table) -> None:
-        """Where Kafka lost messages that the rollup had counted and ingestion never read."""
+        """Where Kafka lost messages that the rollup had counted and ingestion never read. `tiles`: of those it has."""
         new = {day: events_in(of_day, feed.name) for day, of_day in days_of(tiles).items()}
         fewer = {}
         for day in self.tiles.days(feed.name):

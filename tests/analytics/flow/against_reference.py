@@ -1,6 +1,6 @@
 """Nine output folders beside what the reference makes of the ingested Parquet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
@@ -16,13 +16,15 @@ Reference = dict[str, pa.Table]
 _known: dict[tuple[object, ...], Reference] = {}
 
 
-def reference(feeds_root: Path) -> Reference:
-    """The nine outputs of the rows that are ingested now. The same rows, wherever they are, are computed once."""
+def reference(feeds_root: Path, names: Collection[str] = tuple(KEYS)) -> Reference:
+    """These outputs of the rows that are ingested now. Those of the same rows, wherever they are, are computed once."""
     with duckdb.connect() as connection:
         rows = tuple(_rows_below(connection, feeds_root, feed) for feed in COLUMNS)
-        if rows not in _known:
-            _known[rows] = all_references(connection, feeds_root, list(KEYS))
-        return _known[rows]
+        known = _known.setdefault(rows, {})
+        unknown = [name for name in KEYS if name in names and name not in known]
+        if unknown:
+            known |= all_references(connection, feeds_root, unknown)
+        return {name: known[name] for name in names}
 
 
 def _rows_below(connection: duckdb.DuckDBPyConnection, feeds_root: Path, feed: str) -> tuple[object, ...]:

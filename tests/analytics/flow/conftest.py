@@ -67,6 +67,16 @@ def part(feeds: Feeds, number: int, of: int) -> dict[str, pa.Table]:
     return {feed: rows.take(list(range(number, len(rows), of))) for feed, rows in feeds.items()}
 
 
+def share(feeds: Feeds, part: float) -> dict[str, int]:
+    """The offsets up to which this part of each topic goes."""
+    return {feed: round(len(rows) * part) for feed, rows in feeds.items()}
+
+
+def mixed(feeds: Feeds, dice: Random) -> dict[str, pa.Table]:
+    """In any order, so that whatever part of them comes touches all hours."""
+    return {feed: rows.take(dice.sample(range(len(rows)), len(rows))) for feed, rows in feeds.items()}
+
+
 @pytest.fixture
 def dice() -> Random:
     return Random(2018)

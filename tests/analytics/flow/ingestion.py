@@ -1,6 +1,7 @@
 """The ingestion job by hand: rows with offsets into the feeds' datasets through their logs; no Kafka, no Spark."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -21,7 +22,7 @@ from spark_jobs.paths import Layout, hour_folder
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry, encode_entry
 from spark_jobs.publication.folding import LOST, fold
-from spark_jobs.publication.log import PublicationLog, Transaction
+from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.writer import Writer
@@ -53,6 +54,20 @@ class FakeClock:
         self.time += by
 
 
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def kill_at(log: PublicationLog, step: str) -> None:
+    """From now on, whoever reaches this step with this log dies there."""
+
+    def reached(name: str) -> None:
+        if name == step:
+            raise Killed(step)
+
+    log.reached = reached
+
+
 def may_write() -> None:
     """Nobody has taken over."""
 
@@ -78,11 +93,12 @@ class Ingested:
         self.writer = Writer(driver_identity(new_instance(now()), None), 1, may_write)
         self.logs = {feed: PublicationLog(self.layout, feed) for feed in NAMES_OF_FEEDS}
         for log in self.logs.values():
-            log.recover()
+            with suppress(LogDamaged):
+                log.recover()
 
-    def begin(self, feed: str, ends: int = 0) -> None:
-        """The first entry of a log; the broker holds the messages before `ends`."""
-        draft = Entry("origin", position({feed: 0}), rows={"total": 0}, writer=self.writer.named())
+    def begin(self, feed: str, ends: int = 0, first: int = 0) -> None:
+        """The first entry of a log; the broker holds the messages from `first` to before `ends`."""
+        draft = Entry("origin", position({feed: first}), rows={"total": 0}, writer=self.writer.named())
         self.logs[feed].begin(draft, self.clock(), end_offsets={"0": ends})
 
     def begin_as_v01(self, feed: str) -> None:
@@ -165,10 +181,10 @@ class Ingested:
         for feed in feeds or NAMES_OF_FEEDS:
             fold(self.logs[feed], kept, folded_kept, self.clock() + timedelta(hours=1))
 
-    def start_over(self, feed: str, ends: int) -> None:
+    def start_over(self, feed: str, ends: int, first: int = 0) -> None:
         """As somebody asks for it: all that there is goes, and the next start begins again."""
         start_over([self.dataset(feed)])({"stream": feed, "confirm": feed}, tell)
-        self.begin(feed, ends)
+        self.begin(feed, ends, first)
 
     def back_up(self, feed: str, to: Path) -> None:
         for folder in (self.layout.dataset(feed), self.layout.log(feed)):

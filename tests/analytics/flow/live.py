@@ -14,6 +14,7 @@ from spark_jobs.analytics.analytic_stream import AnalyticStream
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.documents.status import StreamStatus
+from spark_jobs.ingestion.feed_stream import rows_in
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import CHANGED, fold
@@ -27,10 +28,13 @@ from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, settings_from
+from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.feeds import Feeds
 from tests.analytics.flow.ingestion import Clock, Ingested, may_write, now
 
 NAMES = tuple(analytic.name for analytic in ANALYTICS)
+OF_ALL_FEEDS = ("weather_safety_analysis", "surge_weather_correlation", "transport_usage_summary")
+"""three that show what the tiles of every feed hold, where all nine would take too long"""
 _ENOUGH_GOES = 50
 
 
@@ -156,6 +160,21 @@ class LiveJob:
     def tiles_of(self, feed: str) -> pa.Table:
         days = (self.tiles.day(feed, day) for day in self.tiles.days(feed))
         return pa.concat_tables([tiles for tiles in days if tiles is not None])
+
+
+def assert_all_is_in(job: LiveJob, sent: Feeds) -> None:
+    """All that was sent is ingested, and the outputs are what the reference makes of it."""
+    assert job.ingested.reached() == {feed: len(rows) for feed, rows in sent.items()}
+    assert_is_current(job)
+
+
+def assert_is_current(job: LiveJob) -> None:
+    """The outputs are what the reference makes of the ingested rows, which are as many as the log tells."""
+    for log in job.ingested.logs.values():
+        head = log.head()
+        assert head is not None
+        assert rows_in(log) == head.rows["total"]
+    assert_equals(job.root, reference(job.ingested.root, job.analytics))
 
 
 def with_durations(**lengths: Any) -> Durations:

@@ -12,34 +12,15 @@ from spark_jobs.analytics import backlog
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.maintenance.start_over import start_over
-from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.dataset import Dataset
-from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.conftest import DUSK, part
 from tests.analytics.flow.feeds import Feeds
-from tests.analytics.flow.ingestion import FakeClock, tell
-from tests.analytics.flow.live import NAMES, LiveJob, with_durations
+from tests.analytics.flow.ingestion import FakeClock, Killed, kill_at, tell
+from tests.analytics.flow.live import NAMES, LiveJob, assert_all_is_in, with_durations
 
 SWITCHED = "weather_binned_metrics"
 STEPS = ("before the first entry", "staging", "read", "staged", "declared", "half moved", "moved", "applied")
 """of the rollup; an analytic has them too, but for "read" """
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-def kill_at(log: PublicationLog, step: str) -> None:
-    def reached(name: str) -> None:
-        if name == step:
-            raise Killed(step)
-
-    log.reached = reached
-
-
-def assert_all_is_in(job: LiveJob, feeds: Feeds) -> None:
-    assert job.ingested.reached() == {feed: len(rows) for feed, rows in feeds.items()}
-    assert_equals(job.root, reference(job.ingested.root))
 
 
 def begun_and_killed(root: Path) -> None:

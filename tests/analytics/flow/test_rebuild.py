@@ -22,11 +22,10 @@ from spark_jobs.rollup.day_files import day_file
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.rollup.rollup import day_folders
 from spark_jobs.runtime.request_queue import Outcome, Refused
-from tests.analytics.flow.against_reference import assert_equals, reference
-from tests.analytics.flow.conftest import DAWN, DUSK, part
+from tests.analytics.flow.conftest import DAWN, DUSK, mixed, part, share
 from tests.analytics.flow.feeds import Feeds
-from tests.analytics.flow.ingestion import tell
-from tests.analytics.flow.live import LiveJob, settings_of
+from tests.analytics.flow.ingestion import Killed, kill_at, tell
+from tests.analytics.flow.live import LiveJob, assert_is_current, settings_of
 from tests.analytics.tiles import bikes, tile_table
 
 FIRST, LAST = DUSK.date(), DAWN.date()
@@ -34,19 +33,6 @@ NEVER = LAST + timedelta(days=1)
 """a day of which nothing was sent"""
 DAYS = {"from": str(FIRST), "to": str(NEVER)}
 STEPS = ("staging", "staged", "declared", "half moved", "moved", "applied")
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-def share(feeds: Feeds, part: float) -> dict[str, int]:
-    return {feed: round(len(rows) * part) for feed, rows in feeds.items()}
-
-
-def mixed(feeds: Feeds, dice: Random) -> dict[str, pa.Table]:
-    """In any order, so that whatever part of them comes touches both days."""
-    return {feed: rows.take(dice.sample(range(len(rows)), len(rows))) for feed, rows in feeds.items()}
 
 
 def rebuilt(job: LiveJob, telling: Callable[..., None] = tell, **more: Any) -> Outcome:
@@ -83,7 +69,7 @@ def test_damaged_days_are_made_again_from_the_rows_that_the_rollup_has_read(nigh
     assert [line["what"] for line in outcome.report] == [str(FIRST), str(LAST), str(NEVER)]
     job.update()
     job.settle()
-    assert_equals(job.root, reference(job.ingested.root))
+    assert_is_current(job)
 
 
 def test_a_day_is_made_again_while_late_events_of_it_come_and_its_files_are_compacted(
@@ -114,7 +100,7 @@ def test_a_day_is_made_again_while_late_events_of_it_come_and_its_files_are_comp
     job.ingested.read(sent, share(sent, 1))
     job.update()
     job.settle()
-    assert_equals(job.root, reference(job.ingested.root))
+    assert_is_current(job)
 
 
 def test_a_batch_that_was_faster_is_not_lost_and_asking_again_mends(night: Feeds, tmp_path: Path, dice: Random) -> None:
@@ -136,7 +122,7 @@ def test_a_batch_that_was_faster_is_not_lost_and_asking_again_mends(night: Feeds
         rebuilt(job, confirm=True)
     rebuilt(job, confirm=True)
     job.settle()
-    assert_equals(job.root, reference(job.ingested.root))
+    assert_is_current(job)
 
 
 def test_kills_are_mended_by_asking_again_and_where_the_job_is_off_the_analytics_follow_too(
@@ -148,18 +134,13 @@ def test_kills_are_mended_by_asking_again_and_where_the_job_is_off_the_analytics
     for step in STEPS:
         killed = LiveJob(tmp_path, names=())
         killed.take_tiles({feed: killed.tiles_of(feed).slice(0, 9) for feed in ("taxi_trips", "weather_data")})
-
-        def reached(name: str, step: str = step) -> None:
-            if name == step:
-                raise Killed
-
-        killed.rollup.log.reached = reached
+        kill_at(killed.rollup.log, step)
         with pytest.raises(Killed):
             rebuilt(killed, to=str(FIRST), confirm=True)
     at_rest = analytics_requests_at_rest(settings_of(tmp_path), job.writer)
     outcome = at_rest["rebuild"]({**DAYS, "confirm": True}, tell)
     assert outcome.sentence.endswith("the analytics have followed")
-    assert_equals(job.root, reference(job.ingested.root))
+    assert_is_current(job)
 
 
 def test_it_refuses_to_make_less_of_a_day_and_says_how_many_events_are_missing(night: Feeds, tmp_path: Path) -> None:
@@ -178,7 +159,7 @@ def test_it_refuses_to_make_less_of_a_day_and_says_how_many_events_are_missing(n
     rebuilt(job, confirm=True)
     job.settle()
     assert job.tiles_of("taxi_trips")["ride_count"] != before["taxi_trips"]["ride_count"]
-    assert_equals(job.root, reference(job.ingested.root))
+    assert_is_current(job)
 
 
 def events_of_hour(rows: pa.Table, hour: datetime) -> int:

@@ -177,6 +177,10 @@ bench-analytics: setup ## Our analytics against nine plain streaming queries, an
 bench-analytics-age: setup ## The analytics job under a trickle, on 30 and on 365 days of rollup and outputs
 	$(SPARK)/bin/python -m bench.analytics_age $(ARGS)
 
+.PHONY: bench-catch-up
+bench-catch-up: setup ## Measure what a weekend off costs the analytics job, and a week off an analytic
+	$(SPARK)/bin/python -m bench.catch_up $(ARGS)
+
 .PHONY: bench-calm
 bench-calm: setup ## Both jobs when idle and under a trickle: cost, freshness, number of files
 	$(SPARK)/bin/python -m bench.calm $(ARGS)

@@ -6,7 +6,8 @@ from xdist.scheduler import LoadFileScheduling
 
 FLOW = "tests/flow"
 SHARE_AN_UNDISTURBED_RUN = [f"{FLOW}/test_{name}.py" for name in ("killings", "checkpoints", "two_drivers")]
-SHARE_A_HISTORY = [f"tests/analytics/flow/test_{name}.py" for name in ("order", "interruptions", "rebuild", "following_the_feeds")]
+OF_A_HISTORY = ("order", "interruptions", "rebuild", "following_the_feeds")
+SHARE_A_HISTORY = [f"tests/analytics/flow/test_{name}.py" for name in OF_A_HISTORY]
 LONG = [f"{FLOW}/test_{name}.py" for name in ("watched_by_airflow", "analytics_real_path", "broker_faults", "takeover")]
 LONGEST_FIRST = [*SHARE_AN_UNDISTURBED_RUN, *LONG, *SHARE_A_HISTORY]
 

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 TRY_AGAIN_S = 60.0
 """a feed that cannot be read is looked at this often"""
+ASK_AGAIN_S = 900.0
+"""one that waits for a person is read this often, whatever news it has: each time it is all of its rows"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Rollup:
     """feed -> why it is not read at the moment"""
     _looked_at: dict[str, tuple[str, int]] = field(default_factory=dict)
     _try_again_at: dict[str, float] = field(default_factory=dict)
+    _ask: set[str] = field(default_factory=set)
+    """the feeds that wait for a person"""
 
     @classmethod
     def below(
@@ -85,6 +89,7 @@ class Rollup:
         """Recover, or declare the first entry; what was seen before and not published is looked at again."""
         self._looked_at.clear()
         self._try_again_at.clear()
+        self._ask.clear()
         if self.log.recover() is None:
             refuse_data_without_log(self.log, [self.log.layout.dataset(ROLLUP)])
             self.log.reached("before the first entry")
@@ -116,8 +121,7 @@ class Rollup:
             if taken:
                 self._commit(transaction, [one for one in taken if one is not None])
             for feed in waiting:
-                self.waits.pop(feed.name, None)
-                self._try_again_at.pop(feed.name, None)
+                self._waits_no_more(feed)
             return [feed.name for feed in waiting]
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -132,24 +136,33 @@ class Rollup:
     def _take(self, feed: Feed, head: Entry) -> Taken | None:
         """What is new of the feed; None where nothing is, or where it cannot be read: `waits` then says why."""
         seen, due = self._head_of(feed), self._try_again_at.get(feed.name, 0.0)
-        if due > time.monotonic() and seen == self._looked_at.get(feed.name):
-            return None
+        is_old_news = feed.name in self._ask or seen == self._looked_at.get(feed.name)
         if seen is not None:
             self._looked_at[feed.name] = seen
+        if due > time.monotonic() and is_old_news:
+            return None
         try:
             taken = self._read(feed, head)
         except (StreamFault, LogDamaged, OSError) as fault:
-            self._note(feed, diagnose(fault))
+            self._note(feed, fault)
             return None
-        self._try_again_at.pop(feed.name, None)
-        self.waits.pop(feed.name, None)
+        self._waits_no_more(feed)
         return taken
 
-    def _note(self, feed: Feed, why: Diagnosis) -> None:
+    def _note(self, feed: Feed, fault: Exception) -> None:
+        why = diagnose(fault)
         if self.waits.get(feed.name) != why:
             log.warning("%s waits: %s", feed.name, why)
+        self._waits_no_more(feed)
         self.waits[feed.name] = why
-        self._try_again_at[feed.name] = time.monotonic() + TRY_AGAIN_S
+        if isinstance(fault, FewerEvents):
+            self._ask.add(feed.name)
+        self._try_again_at[feed.name] = time.monotonic() + (ASK_AGAIN_S if feed.name in self._ask else TRY_AGAIN_S)
+
+    def _waits_no_more(self, feed: Feed) -> None:
+        self.waits.pop(feed.name, None)
+        self._try_again_at.pop(feed.name, None)
+        self._ask.discard(feed.name)
 
     def _read(self, feed: Feed, head: Entry, confirmed: bool = False) -> Taken | None:
         reader = self.readers[feed.name]

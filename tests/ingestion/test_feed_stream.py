@@ -198,6 +198,14 @@ def test_what_kafka_has_lost_is_skipped_where_that_is_allowed_and_told_for_a_day
     assert query.head().seq == 3, "it is skipped once"
 
 
+def test_what_was_lost_before_the_first_batch_is_told_too(broker: Broker, tmp_path: Path) -> None:
+    Query(tmp_path, broker).start()
+    broker.first = {0: 4}
+    query = Query(tmp_path, broker, ON_LOST_MESSAGES="skip")
+    query.start()
+    assert query.record.status(NOON).lost_messages == "4 messages of bike-trips 0 (offsets 0 to 3)"
+
+
 def test_the_rows_of_a_log_of_v01_are_counted_at_its_first_start(broker: Broker, tmp_path: Path) -> None:
     query = Query(tmp_path, broker)
     query.start()

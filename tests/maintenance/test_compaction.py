@@ -122,9 +122,10 @@ def test_a_disk_that_is_full_while_files_are_merged_is_not_left_fuller(
     files = feed.files()
 
     def fails(*_: object) -> None:
+        assert staged_files(feed), "it is being written"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spark_jobs.publication.durable_files.sync_file", fails)
+    monkeypatch.setattr("spark_jobs.maintenance.compaction._row_groups", fails)
     with pytest.raises(OSError, match="No space left"):
         compacted(feed)
     assert feed.files() == files

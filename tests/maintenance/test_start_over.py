@@ -121,6 +121,7 @@ def test_all_is_out_of_sight_before_anything_is_taken_apart(
     clean_up = CleanUp(settings_from({}), feed.layout, tmp_path / "checkpoints", [anew.dataset], feed.writer, now)
     clean_up.housekeep()
     assert not list(tmp_path.rglob(f"{REMOVED}/*")), "what is left of it goes within the hour"
+    assert (tmp_path / REMOVED).is_dir(), "where another removal may be about to put something"
     assert len(anew.rows()) == 1
 
 

@@ -229,11 +229,6 @@ def _has_been_at(newest: Position, position: Position) -> bool:
     return is_older and newest.log == position.log
 
 
-def _holds(newest: Position, position: Position) -> bool:
-    is_same = newest.log == position.log
-    return is_same and newest.seq >= position.seq and not newest.is_behind(position.next_offset)
-
-
 def _rows_between(ours: Position | None, theirs: Position, entries: list[Entry] | None) -> int | None:
     """How many rows lie between, by the totals, else by the entries where they begin just after ours."""
     if ours is None:

@@ -57,20 +57,21 @@ def everything(reader: DatasetReader, counted: Offsets | None = None) -> Plan:
 
 def _replace_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
     """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested."""
-    behind = _messages_behind(newest, counted)
+    behind = _between(newest.next_offset, counted)
     if behind:
         raise _waiting(feed, f"ingestion has still to bring {behind} messages that the rollup counted before")
     return everything(reader, counted)
 
 
 def _wait_until(feed: Feed, newest: Position, offsets: Offsets) -> None:
-    behind = _messages_behind(newest, offsets)
+    behind = _between(newest.next_offset, offsets)
     if behind:
         raise _waiting(feed, f"it was started over, {behind} messages are still to be read; until then its tiles stay")
 
 
-def _messages_behind(newest: Position, offsets: Offsets) -> int:
-    return sum(max(0, end - newest.next_offset.get(partition, 0)) for partition, end in offsets.items())
+def _between(ours: Offsets, theirs: Offsets) -> int:
+    """How many messages are before `theirs` and not before `ours`."""
+    return sum(max(0, end - ours.get(partition, 0)) for partition, end in theirs.items())
 
 
 def _waiting(feed: Feed, why: str, next_step: str = "none: it goes on once ingestion has them") -> StreamFault:
@@ -103,4 +104,4 @@ def messages_behind(reader: DatasetReader, rollup_position: Mapping[str, Any], f
     if newest is None:
         return 0
     ours = known["next_offset"] if known and known["log"] == newest.log else {}
-    return sum(max(0, end - ours.get(partition, 0)) for partition, end in newest.next_offset.items())
+    return _between(ours, newest.next_offset)

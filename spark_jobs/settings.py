@@ -3,6 +3,7 @@
 Under Airflow each setting is also a Variable of the same name (see `dags/`), rendered into the job's environment.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -35,6 +36,10 @@ _FLAG_ALLOWED = "true, false, 1, 0, yes, no, on or off"
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _MEMORY = re.compile(r"[1-9]\d*[mg]", re.IGNORECASE)
+_SPARK_OPTION = re.compile(r"spark\.[A-Za-z0-9_.-]+")
+_SAID_ELSEWHERE = re.compile(
+    r"spark\.(master|submit\.|app\.name|jars|driver\.(memory|extra|host|bind)|executor\.cores|cores\.max|ui\.(port|enabled))"
+)
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}")
 
 
@@ -85,6 +90,21 @@ def _brokers(text: str) -> str:
     return text
 
 
+def _spark_options(text: str) -> str:
+    """Check a JSON object of Spark's own options; the driver, its code and its sizes have settings of their own."""
+    try:
+        options = json.loads(text or "{}")
+    except ValueError:
+        options = None
+    if not isinstance(options, dict) or not all(_SPARK_OPTION.fullmatch(name) for name in options):
+        raise ValueError('a JSON object of Spark options, such as {"spark.executor.memory": "2g"}')
+    if any(isinstance(value, dict | list) or value is None for value in options.values()):
+        raise ValueError("texts, numbers, true or false as the values of Spark options")
+    if said := sorted(name for name in options if _SAID_ELSEWHERE.match(name)):
+        raise ValueError(f"Spark options other than {', '.join(said)}: settings and spark_default say those")
+    return text
+
+
 Duration = Annotated[timedelta, _read(duration, timedelta)]
 Flag = Annotated[bool, _read(flag, bool)]
 Topic = Annotated[str, _matching(_TOPIC, "1 to 249 letters, digits, dots, hyphens or underscores")]
@@ -92,6 +112,7 @@ Memory = Annotated[str, _matching(_MEMORY, "a whole number with m or g, such as 
 FolderPath = Annotated[str, AfterValidator(_absolute)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Brokers = Annotated[str, AfterValidator(_brokers)]
+SparkOptions = Annotated[str, AfterValidator(_spark_options)]
 
 
 class Settings(BaseModel):
@@ -123,6 +144,15 @@ class Settings(BaseModel):
         "stop", description="when Kafka no longer keeps unread messages: stop with a sentence, or skip to what is kept"
     )
     SPARK_DRIVER_MEMORY: Memory = Field("1g", description="heap of a driver's JVM")
+    SPARK_CORES_MAX: int = Field(
+        1, ge=1, description="most cores of a standalone cluster that one job takes, so that both find room"
+    )
+    SPARK_EXECUTOR_CORES: int = Field(
+        1, ge=1, description="cores of one executor on a cluster; SPARK_CORES_MAX is made of whole executors"
+    )
+    SPARK_EXTRA_CONF: SparkOptions = Field(
+        "", description='more options of Spark, as JSON: {"spark.executor.memory": "2g"}'
+    )
     KAFKA_CONNECTOR_JARS: str = Field(
         "", description="folder with Spark's Kafka connector jars; empty: fetched by name from Maven Central"
     )
@@ -208,6 +238,11 @@ class Settings(BaseModel):
 
     def enabled(self, analytic: Analytic) -> bool:
         return cast(bool, getattr(self, analytic.flag))
+
+    @property
+    def extra_conf(self) -> dict[str, str]:
+        options: dict[str, Any] = json.loads(self.SPARK_EXTRA_CONF or "{}")
+        return {name: in_text(value) for name, value in options.items()}
 
     @property
     def analytics_interval(self) -> timedelta:

@@ -72,6 +72,16 @@ def test_a_slide_must_divide_its_window() -> None:
         settings_from({"SLIDE_DURATION": "10 minutes"})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    ["cores", "[]", '{"cores": 1}', '{"spark.x": {}}', '{"spark.master": "yarn"}', '{"spark.jars.packages": "a:b:1"}'],
+)
+def test_spark_options_are_a_json_object_of_what_no_setting_says(wrong: str) -> None:
+    with pytest.raises(SettingsError, match="SPARK_EXTRA_CONF"):
+        settings_from({"SPARK_EXTRA_CONF": wrong})
+    assert settings_from({"SPARK_EXTRA_CONF": '{"spark.x.y": true}'}).extra_conf == {"spark.x.y": "true"}
+
+
 def test_a_setting_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings_from({}).OUTPUT_BASE_PATH = "/elsewhere"

@@ -23,7 +23,9 @@ from spark_jobs.documents.desired_state import release_hold, write_desired_state
 from spark_jobs.documents.failed_start import FailedStart, write_failed_start
 from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, read_status
+from spark_jobs.driver_launch import launch_conf
 from spark_jobs.paths import Layout
+from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.driver_exit import DriverExit
 from spark_jobs.supervision.driver_observation import live_at_first_look
@@ -68,6 +70,7 @@ class StreamOperator(SparkSubmitOperator):
         write_desired_state(layout, desired_state_of(job, settings), datetime.now(UTC))
         logs = Path(settings.DRIVER_LOG_PATH) if settings.DRIVER_LOG_PATH else layout.driver_logs
         stale_after = settings.HEARTBEAT_STALE_AFTER
+        self.use(settings)
         status = self._live(layout, stale_after) or self._start(layout, logs, job.fingerprint(settings))
         self.log.info("The driver %s writes its log to %s", status.driver.instance, status.log)
         if self.deferrable:
@@ -77,6 +80,10 @@ class StreamOperator(SparkSubmitOperator):
         while (driver_exit := follower.try_to_poll()) is None:
             time.sleep(POLL_S)
         self.ended(context, {**asdict(driver_exit), "log": str(follower.log_file or "")})
+
+    def use(self, settings: Settings) -> None:
+        """Have a driver started with these settings."""
+        self.conf = {**launch_conf(settings), **(self.conf or {})}
 
     def ended(self, context: Any, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - called by Airflow with both
         """End the task as its driver ended: `event` is the DriverExit as a dictionary, and the path of the log."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR
+from spark_jobs.driver_launch import KAFKA_CONNECTOR
 from spark_jobs.stream_jobs import StreamJob
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,12 +26,7 @@ def submit_arguments(job: StreamJob, env: Mapping[str, str], repository: Path = 
         "name": f"{settings['SPARK_APP_NAME']} - {job.name}",
         # An absolute path: Airflow's own environment has a pyspark-client, which breaks what it finds through PATH.
         "spark_binary": str(spark_env / "bin" / "spark-submit"),
-        "conf": {
-            "spark.driver.memory": settings["SPARK_DRIVER_MEMORY"],
-            "spark.driver.extraJavaOptions": JAVA_OPTIONS,
-            "spark.ui.showConsoleProgress": "false",
-            "spark.log.level": "WARN",
-        },
+        "conf": {"spark.ui.showConsoleProgress": "false", "spark.log.level": "WARN"},
         "env_vars": spark_environment(spark_env, env, repository) | settings,
         **(_kafka_connector(fallback_settings(job, env)[_CONNECTOR_JARS]) if job.reads(_CONNECTOR_JARS) else {}),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from spark_jobs.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR
+from spark_jobs.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR, launch_conf
 from spark_jobs.settings import Settings
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -82,12 +82,7 @@ def spark_session(
 
 
 def _launch_options(settings: Settings, java_options: str, kafka: bool) -> _Options:
-    connector = _connector(settings) if kafka else {}
-    return {
-        "spark.driver.memory": settings.SPARK_DRIVER_MEMORY,
-        "spark.driver.extraJavaOptions": java_options,
-        **connector,
-    }
+    return {**launch_conf(settings, java_options), **(_connector(settings) if kafka else {})}
 
 
 def _connector(settings: Settings) -> _Options:

@@ -34,6 +34,11 @@ def operator(job: StreamJob, env: Mapping[str, str], variables: Mapping[str, str
     return task
 
 
+def ready(task: StreamOperator) -> StreamOperator:
+    task.use(task.job.settings(task.env_vars or {}))
+    return task
+
+
 def started(task: StreamOperator, spark_env: Path) -> dict[str, Any]:
     """Command and environment of the process, with the temporary folder named as it would be."""
     command, environment = submit_command(task)
@@ -46,7 +51,7 @@ def started(task: StreamOperator, spark_env: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("job", ["ingestion", "analytics"])
 def test_golden_command(job: str, master: str, spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(MASTERS[master]))
-    found = started(operator(STREAM_JOBS[job], {"SPARK_ENV_PATH": str(spark_env)}, {}), spark_env)
+    found = started(ready(operator(STREAM_JOBS[job], {"SPARK_ENV_PATH": str(spark_env)}, {})), spark_env)
     golden = GOLDEN / f"{job}-{master}.json"
     if os.environ.get("GOLDEN") == "write":
         golden.parent.mkdir(exist_ok=True)
@@ -61,8 +66,24 @@ def test_every_setting_of_a_job_is_a_variable(job: StreamJob, spark_env: Path) -
     task = operator(job, env, variables)
     rendered = {name: value for name, value in task.env_vars.items() if name in DEFAULTS}  # type: ignore[union-attr]
     assert rendered == {name: variables[name] for name in DEFAULTS if job.reads(name)}
-    assert task.conf["spark.driver.memory"] == "variable SPARK_DRIVER_MEMORY"  # type: ignore[index]
     assert task.name == f"variable SPARK_APP_NAME - {job.name}"
+
+
+def test_sizes_are_settings(spark_env: Path) -> None:
+    sizes = {
+        "SPARK_DRIVER_MEMORY": "2g",
+        "SPARK_CORES_MAX": "6",
+        "SPARK_EXECUTOR_CORES": "3",
+        "SPARK_EXTRA_CONF": '{"spark.executor.memory": "2g", "spark.executor.heartbeatInterval": 5}',
+    }
+    conf = ready(operator(INGESTION, {"SPARK_ENV_PATH": str(spark_env)}, sizes)).conf
+    assert conf
+    assert {name: conf[name] for name in ("spark.driver.memory", "spark.cores.max", "spark.executor.cores")} == {
+        "spark.driver.memory": "2g",
+        "spark.cores.max": "6",
+        "spark.executor.cores": "3",
+    }
+    assert (conf["spark.executor.memory"], conf["spark.executor.heartbeatInterval"]) == ("2g", "5")
 
 
 def test_environment_comes_before_the_default(spark_env: Path) -> None:

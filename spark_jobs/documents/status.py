@@ -3,7 +3,7 @@
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -15,17 +15,21 @@ from spark_jobs.publication import durable_files
 
 
 class StreamState(StrEnum):
-    """What a stream is at; docs/operate.md says when each is true."""
+    """What a stream is at: the first that applies, in this order. docs/operate.md says when each is true."""
 
-    STARTING = "starting"
-    HEALTHY = "healthy"
-    IDLE = "idle"
+    OFF = "off"
+    ENDED = "ended"
+    """its job has stopped or failed, or gives no sign of life"""
+    BROKEN = "broken"
+    RESTARTING = "restarting"
+    STUCK = "stuck"
     WAITING = "waiting"
     """something may be missing that its upstream has to bring"""
-    RESTARTING = "restarting"
-    BROKEN = "broken"
-    STUCK = "stuck"
-    OFF = "off"
+    STARTING = "starting"
+    CATCHING_UP = "catching up"
+    HEALTHY = "healthy"
+    IDLE = "idle"
+    """the output is the function of all there is"""
 
 
 class JobState(StrEnum):
@@ -39,6 +43,8 @@ class JobState(StrEnum):
 
 
 ENDED_JOB_STATES = (JobState.STOPPED, JobState.FAILED)
+STALE_AFTER = timedelta(seconds=10)
+"""without a heartbeat for so long a job counts as ended; the default of HEARTBEAT_STALE_AFTER"""
 
 
 @dataclass(frozen=True)
@@ -61,25 +67,34 @@ class Driver:
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """One stream as the heartbeat tells it."""
+    """One stream as the heartbeat tells it. A number that is None is not known, which is not zero."""
 
     name: str
     state: StreamState = StreamState.STARTING
     batch: int | None = None
     last_progress_at: str | None = None
     last_batch_s: float | None = None
-    rows_per_s: float = 0.0
-    rows_today: int = 0
-    refused_today: int = 0
+    rows_per_s: float | None = None
+    """of the last minute"""
+    rows_today: int | None = None
+    refused_today: int | None = None
+    """None too where nothing can be refused: what is not a feed has no dead letters"""
     lag_records: int | None = None
     lag_s: float | None = None
+    """for how long the oldest of them has been seen unread"""
+    due_hours: int | None = None
+    """analytics: output hours that are still to compute"""
+    unread_since: str | None = None
+    """the same as a time, as it was last known: the next driver counts on from there"""
+    caught_up_to: str | None = None
+    """the newest event hour that is complete in this output"""
     restarts: int = 0
     consecutive_failures: int = 0
     next_retry_at: str | None = None
     last_error: str | None = None
     next_step: str | None = None
     stuck_after_s: float | None = None
-    """how long it may go without a finished batch while something is unread"""
+    """how long it may go without a finished batch while something is due"""
     waits_for: str | None = None
     """whose rows it waits for, and why"""
     lost_messages: str | None = None
@@ -109,9 +124,30 @@ class Status:
     def age(self, now: datetime) -> timedelta:
         return now - datetime.fromisoformat(self.at)
 
-    def is_live(self, now: datetime, stale_after: timedelta) -> bool:
-        """Whether the driver says it runs and said so lately."""
-        return self.state not in ENDED_JOB_STATES and self.age(now) <= stale_after
+    def is_live(self, now: datetime, stale_after: timedelta = STALE_AFTER) -> bool:
+        """Whether the driver says it runs, and said so lately. A time ahead is from before the clock was set back."""
+        return self.state not in ENDED_JOB_STATES and abs(self.age(now)) <= stale_after
+
+
+def as_read(status: Status, now: datetime, stale_after: timedelta = STALE_AFTER) -> Status:
+    """The status as a reader may believe it: a job that has ended, or is silent, has no running streams."""
+    if status.is_live(now, stale_after):
+        return status
+    return replace(status, streams=tuple(map(ended, status.streams)))
+
+
+def ended(stream: StreamStatus) -> StreamStatus:
+    """The stream once its job has ended: what was read stays so, but nobody looks what is due any more."""
+    return replace(
+        stream,
+        state=stream.state if stream.state == StreamState.OFF else StreamState.ENDED,
+        rows_per_s=None,
+        lag_records=None,
+        lag_s=None,
+        due_hours=None,
+        next_retry_at=None,
+        waits_for=None,
+    )
 
 
 _STATUS = TypeAdapter(Status)

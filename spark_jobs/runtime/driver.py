@@ -30,7 +30,7 @@ from spark_jobs.diagnosis import Diagnosis, LeaseLost, diagnose
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import read_desired_state
 from spark_jobs.documents.lease import newest_token, token_after_exists, token_driver
-from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, show_life, write_status
+from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, ended, show_life, write_status
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_log, driver_process
 from spark_jobs.runtime.clock import utc_now
@@ -259,6 +259,7 @@ class JobRun:
 
     def _write_status(self) -> None:
         now, why = utc_now(), self._why_failed
+        streams = tuple(stream.record.status(now) for stream in self._streams)
         status = Status(
             app=self.job.name,
             driver=self._driver,
@@ -269,7 +270,7 @@ class JobRun:
             settings_fingerprint=self.job.fingerprint(self.settings),
             spark_ui=self._spark_ui,
             log=self.env.get("DRIVER_LOG"),
-            streams=tuple(stream.record.status(now) for stream in self._streams),
+            streams=tuple(map(ended, streams)) if self._state in ENDED_JOB_STATES else streams,
             last_error=why.message if why else None,
             next_step=why.next_step if why else None,
             needs_person=why is not None and not why.retryable,

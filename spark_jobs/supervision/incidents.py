@@ -104,9 +104,10 @@ def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
 
 
 def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[Problem]:
-    messages = stream.rows_today + stream.refused_today
-    if messages >= _ENOUGH_MESSAGES and stream.refused_today * 100 > limit_percent * messages:
-        percent = 100 * stream.refused_today / messages
+    refused = stream.refused_today or 0
+    messages = refused + (stream.rows_today or 0)
+    if messages >= _ENOUGH_MESSAGES and refused * 100 > limit_percent * messages:
+        percent = 100 * refused / messages
         yield Problem(
             f"dead letters:{stream.name}",
             Diagnosis(

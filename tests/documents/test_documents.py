@@ -1,5 +1,6 @@
 """Control documents: what one process writes, another reads; half-written or foreign ones count as absent."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from spark_jobs.documents.status import (
     Status,
     StreamState,
     StreamStatus,
+    as_read,
     read_status,
     write_status,
 )
@@ -48,11 +50,35 @@ def test_a_driver_is_live_while_its_heartbeat_is_fresh_and_it_has_not_ended() ->
     assert not status("stopped").is_live(NOW, stale_after)
 
 
+RUNS = StreamStatus(
+    "taxi_trips", StreamState.HEALTHY, rows_per_s=3.0, rows_today=70, lag_records=5, lag_s=2.0, caught_up_to=iso(NOW)
+)
+READINGS = {
+    "a running job is believed": (status(), timedelta(seconds=10), StreamState.HEALTHY),
+    "a silent one has ended": (status(), timedelta(seconds=11), StreamState.ENDED),
+    "one that wrote in what is the future now has ended": (status(), timedelta(hours=-1), StreamState.ENDED),
+    "one that stopped has ended": (status("stopped"), timedelta(0), StreamState.ENDED),
+    "one that failed has ended": (status("failed"), timedelta(0), StreamState.ENDED),
+}
+
+
+@pytest.mark.parametrize(("written", "age", "state"), READINGS.values(), ids=READINGS)
+def test_a_reader_believes_what_a_job_says_while_it_shows_life(
+    written: Status, age: timedelta, state: StreamState
+) -> None:
+    off = StreamStatus("bike_trips", StreamState.OFF)
+    read = as_read(replace(written, streams=(RUNS, off)), NOW + age)
+    assert [stream.state for stream in read.streams] == [state, StreamState.OFF]
+    is_running = state == StreamState.HEALTHY
+    assert (read.streams[0].lag_records, read.streams[0].lag_s) == ((5, 2.0) if is_running else (None, None))
+    assert (read.streams[0].rows_today, read.streams[0].caught_up_to) == (70, iso(NOW)), "what was read stays so"
+
+
 def test_unreadable_status_counts_as_absent(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     assert read_status(layout) is None
     layout.control.mkdir()
-    for content in (b"", b"{", b"[]", b'{"schema_version": 99}', b'{"schema_version": 1}'):
+    for content in (b"", b"{", b"[]", b"\0" * 7, b'{"schema_version": 99}', b'{"schema_version": 1}'):
         layout.status.write_bytes(content)
         assert read_status(layout) is None
 

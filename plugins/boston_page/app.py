@@ -1,0 +1,26 @@
+"""The page's server side: GET only, and for nobody who is not logged in to Airflow.
+
+What changes something goes through Airflow's own REST API, from the browser: the roles and the audit log are Airflow's.
+"""
+
+from fastapi import Depends, FastAPI
+
+from boston_page import flow, scripts
+from boston_page.airflow_internals import requires_authenticated
+
+ROUTERS = (scripts.router, flow.router)
+"""a file of routes more is one more here; its routes are plain `def`, so that they never hold up Airflow's event loop"""
+
+
+def streams_app() -> FastAPI:
+    """Return the app. A route outside `ROUTERS`, such as a folder of static files, would be open to everybody."""
+    app = FastAPI(
+        title="Streams page",
+        dependencies=[Depends(requires_authenticated())],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

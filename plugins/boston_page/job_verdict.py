@@ -1,0 +1,83 @@
+"""The verdict on a job as a whole: the worst of its switch, its heartbeat, its watch, and what people were told. Pure."""
+
+from dataclasses import dataclass
+
+from boston_page.heartbeat import Heartbeat
+from boston_page.verdict import Judgement, Verdict, incidents_of, worst
+from spark_jobs.documents.status import JobState, Status
+from spark_jobs.documents.watch_memory import WatchMemory
+from spark_jobs.stream_jobs import StreamJob
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """Whether a job is looked after, and what its watch knows."""
+
+    why_unwatched: str
+    """empty where the watch looks"""
+    memory: WatchMemory
+    held_because: str | None = None
+    """why a person stopped the job"""
+
+
+def judge_job(job: StreamJob, wanted: bool, heartbeat: Heartbeat, supervision: Supervision) -> Judgement:
+    """Judge a job. `wanted`: whether its Variable wants it to run."""
+    if not heartbeat.is_live and (off := _why_off(job, wanted, supervision)):
+        return off
+    own = _own(job.name, heartbeat, _who_starts_it(job, supervision))
+    return worst([own, *_watch(job, own, supervision), *incidents_of(supervision.memory.incidents, "")])
+
+
+def _why_off(job: StreamJob, wanted: bool, supervision: Supervision) -> Judgement | None:
+    if not wanted:
+        return Judgement(Verdict.OFF, f"switched off by {job.flag}", f"set {job.flag} to true to start it")
+    if supervision.held_because is not None:
+        step = f"trigger the DAG {job.name} to start it"
+        return Judgement(Verdict.OFF, f"stopped by hand ({supervision.held_because})", step)
+    return None
+
+
+def _who_starts_it(job: StreamJob, supervision: Supervision) -> str:
+    if supervision.why_unwatched:
+        return f"have watch_{job.name} run again, or trigger the DAG {job.name}"
+    return "none: the watch starts it again"
+
+
+def _own(job: str, heartbeat: Heartbeat, again: str) -> Judgement:
+    status = heartbeat.status
+    if status is None:
+        return Judgement(Verdict.UNKNOWN, heartbeat.why_unknown, heartbeat.next_step, not heartbeat.is_absent)
+    if status.state == JobState.FAILED:
+        return Judgement(Verdict.ENDED, f"failed: {status.last_error}", status.next_step or again, status.needs_person)
+    if status.state == JobState.STOPPED:
+        return Judgement(Verdict.ENDED, "has stopped and is to run", again)
+    if not heartbeat.is_live:
+        return Judgement(Verdict.ENDED, f"no sign of life for {_in_words(heartbeat.age_s)}", again)
+    return _live(status)
+
+
+def _live(status: Status) -> Judgement:
+    match status.state:
+        case JobState.STOPPING:
+            return Judgement(Verdict.ENDED, "is stopping: each stream finishes its batch")
+        case JobState.STARTING:
+            return Judgement(Verdict.STARTING, "is starting")
+        case _:
+            return Judgement(Verdict.HEALTHY, "runs")
+
+
+def _watch(job: StreamJob, own: Judgement, supervision: Supervision) -> list[Judgement]:
+    memory, is_down = supervision.memory, own.verdict in (Verdict.ENDED, Verdict.UNKNOWN)
+    if memory.restarts.has_given_up and is_down:
+        step = f"{memory.next_step or 'see the log of the driver'}; then trigger the DAG {job.name}"
+        return [Judgement(Verdict.BROKEN, f"the watch has given up: {memory.sentence}", step, needs_person=True)]
+    if not supervision.why_unwatched:
+        return []
+    step = f"have it run again: until then nobody restarts {job.name}"
+    return [Judgement(Verdict.UNWATCHED, supervision.why_unwatched, step, needs_person=True)]
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"

@@ -1,0 +1,78 @@
+// What every tab uses: React as Airflow's page has it, the addresses, and reading with an age.
+const { React } = globalThis;
+export const { createElement: h, Fragment, lazy, Suspense, useCallback, useEffect, useRef, useState } = React;
+export const { Link, useSearchParams } = globalThis.ReactRouterDOM;
+
+const own = new URL("../", import.meta.url); // this plugin's routes
+const airflow = new URL("../../", import.meta.url); // Airflow itself, below whatever path it is served
+
+/** The address of one of this plugin's routes. */
+export const route = (path) => new URL(path, own).href;
+
+/** Ask one of this plugin's routes; throws a sentence. */
+export async function read(path, signal) {
+  const response = await fetch(route(path), { signal, headers: { Accept: "application/json" } });
+  if (!response.ok) throw new Error(await refusal(response));
+  return response.json();
+}
+
+/** Ask Airflow's own REST API, with this user's rights; throws a sentence. */
+export async function ask(method, path, body) {
+  const response = await fetch(new URL(`api/v2/${path}`, airflow), {
+    method,
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (response.ok) return response.status === 204 ? null : response.json();
+  throw Object.assign(new Error(await refusal(response)), { status: response.status });
+}
+
+async function refusal(response) {
+  if (response.status === 401) return "You are not logged in any more: load this page again.";
+  if (response.status === 403) return "Airflow refuses this: your role does not allow it.";
+  const { detail } = await response.json().catch(() => ({}));
+  return typeof detail === "string" ? detail : `The answer was ${response.status} ${response.statusText}.`;
+}
+
+/** A route read every so many seconds while the page is looked at: { value, error, ageS, again }. */
+export function usePolled(path, everyS) {
+  const [found, setFound] = useState({ value: null, error: null, readAt: null });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const stop = new AbortController();
+    let timer;
+    const look = async () => {
+      if (!document.hidden) {
+        try {
+          const value = await read(path, stop.signal);
+          setFound({ value, error: null, readAt: performance.now() });
+        } catch (failure) {
+          if (!stop.signal.aborted) setFound((before) => ({ ...before, error: failure.message }));
+        }
+      }
+      if (!stop.signal.aborted) timer = setTimeout(look, everyS * 1000);
+    };
+    const seen = () => document.hidden || (clearTimeout(timer), look());
+    document.addEventListener("visibilitychange", seen);
+    look();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", seen);
+    };
+  }, [path, everyS, turn]);
+  const nowMs = useClock(1000);
+  const ageS = found.readAt === null ? null : Math.max(0, nowMs - found.readAt) / 1000;
+  const again = useCallback(() => setTurn((before) => before + 1), []);
+  return { ...found, ageS, again };
+}
+
+/** The time since the page was loaded, in milliseconds; draws again every so many. */
+export function useClock(everyMs) {
+  const [now, setNow] = useState(() => performance.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(performance.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}

@@ -1,0 +1,40 @@
+// A switch: the Airflow Variable of a job or an analytic, and whether the job has done what it says.
+import { ask, h, useEffect, useState } from "./host.js";
+
+/** `row` has flag, wanted (what the Variable says) and is_on (what the job does). */
+export function Switch({ row, what, disabled, again }) {
+  const [asked, setAsked] = useState(null); // what was clicked, until the server has read the Variable again
+  const [refusal, setRefusal] = useState(null);
+  useEffect(() => {
+    if (asked === row.wanted) setAsked(null);
+  }, [asked, row.wanted]);
+  const wanted = asked ?? row.wanted;
+  const flip = async () => {
+    setAsked(!wanted);
+    setRefusal(null);
+    try {
+      await setVariable(row.flag, String(!wanted));
+      again();
+    } catch (failure) {
+      setAsked(null);
+      setRefusal(failure.message);
+    }
+  };
+  const isSwitching = wanted !== row.is_on;
+  return h(
+    "label",
+    { className: "switch", title: row.flag },
+    h("input", { type: "checkbox", role: "switch", "aria-label": `${what} on`, checked: wanted, disabled, onChange: flip }),
+    h("span", { role: "status" }, isSwitching ? "switching …" : row.is_on ? "on" : "off"),
+    refusal && h("span", { className: "badge bad", role: "alert" }, refusal),
+  );
+}
+
+async function setVariable(key, value) {
+  try {
+    await ask("PATCH", `variables/${encodeURIComponent(key)}?update_mask=value`, { key, value });
+  } catch (failure) {
+    if (failure.status !== 404) throw failure;
+    await ask("POST", "variables", { key, value });
+  }
+}

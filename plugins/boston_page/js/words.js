@@ -1,0 +1,40 @@
+// How figures and verdicts are written. What is not known is a dash, never a zero.
+import { h } from "./host.js";
+
+const TONES = {
+  broken: "bad", stuck: "bad", ended: "bad",
+  unknown: "warn", incident: "warn", unwatched: "warn", restarting: "warn", waiting: "warn",
+  starting: "busy", "catching up": "busy",
+  healthy: "good", idle: "good",
+  off: "",
+};
+
+/** A verdict; a word that this page does not know yet never looks well. */
+export function Badge({ verdict }) {
+  return h("span", { className: `badge ${TONES[verdict] ?? "warn"}` }, verdict);
+}
+
+const UNKNOWN = "–";
+const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+
+export const count = (number) => (number === null || number === undefined ? UNKNOWN : numbers.format(number));
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return UNKNOWN;
+  if (seconds < 10) return `${numbers.format(seconds)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
+}
+
+/** How long ago, or in how long. */
+export function when(iso) {
+  if (!iso) return UNKNOWN;
+  const seconds = (Date.now() - Date.parse(iso)) / 1000;
+  return seconds < 0 ? `in ${duration(-seconds)}` : `${duration(seconds)} ago`;
+}
+
+/** An hour, as UTC. */
+export const hour = (iso) => (iso ? `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` : UNKNOWN);
+
+export const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;

@@ -1,0 +1,89 @@
+"""The verdict on one stream: the worst of its job, itself, its upstream, and what people were told of it. Pure."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from boston_page.verdict import Judgement, Verdict, incidents_of, worst
+from spark_jobs.documents.status import StreamState, StreamStatus
+from spark_jobs.documents.watch_memory import Incident
+
+_NOTHING_RUNS = (Verdict.ENDED, Verdict.UNKNOWN, Verdict.BROKEN, Verdict.OFF)
+"""a job that is so decides for all of its streams: what they said last is over"""
+_BRINGS_NOTHING = (
+    Verdict.BROKEN,
+    Verdict.STUCK,
+    Verdict.ENDED,
+    Verdict.UNKNOWN,
+    Verdict.RESTARTING,
+    Verdict.WAITING,
+    Verdict.OFF,
+)
+"""an upstream that is so may owe something"""
+
+
+@dataclass(frozen=True)
+class StreamSwitch:
+    """The Variable of an analytic, and whether it wants it to run."""
+
+    flag: str
+    wanted: bool
+
+
+def judge_stream(
+    stream: StreamStatus | None,
+    switch: StreamSwitch | None,
+    job: Judgement,
+    upstream: Mapping[str, Judgement],
+    incidents: Mapping[str, Incident],
+    name: str,
+) -> Judgement:
+    """Judge a stream. `stream`: what the heartbeat says of it, None where it says nothing."""
+    nothing_runs = job.verdict in _NOTHING_RUNS
+    if switch and not switch.wanted and (nothing_runs or stream is None or stream.state == StreamState.OFF):
+        return Judgement(Verdict.OFF, f"switched off by {switch.flag}")
+    if nothing_runs:
+        return replace(job, needs_person=False)  # the person is needed once: at the job
+    if stream is None:
+        own = Judgement(Verdict.UNKNOWN, "the job says nothing of it", "see whether job and Airflow have one version")
+    else:
+        own = _own(stream)
+    owed = [] if own.verdict is Verdict.OFF else _owed(upstream)
+    shared = [replace(job, needs_person=False)] if job.verdict in (Verdict.UNWATCHED, Verdict.STARTING) else []
+    return worst([own, *owed, *shared, *incidents_of(incidents, name)])
+
+
+def _own(stream: StreamStatus) -> Judgement:
+    step, verdict = stream.next_step or "", Verdict(stream.state.value)
+    match verdict:
+        case Verdict.BROKEN:
+            return Judgement(verdict, stream.last_error or "it fails again and again", step, needs_person=True)
+        case Verdict.RESTARTING:
+            return Judgement(verdict, stream.last_error or "its last batch failed", step or "none: it is tried again")
+        case Verdict.STUCK:
+            return Judgement(verdict, "work is due and no batch finishes", step or "none: the watch restarts the job")
+        case Verdict.WAITING:
+            return Judgement(verdict, stream.waits_for or "waits for its upstream", step)
+        case _:
+            return Judgement(verdict, _CALM.get(verdict, ""), step)
+
+
+_CALM = {
+    Verdict.OFF: "switched off",
+    Verdict.STARTING: "no batch has finished yet",
+    Verdict.CATCHING_UP: "works through what has piled up",
+    Verdict.HEALTHY: "takes what comes",
+    Verdict.IDLE: "has taken all there is",
+}
+
+
+def _owed(upstream: Mapping[str, Judgement]) -> list[Judgement]:
+    """One sentence for all of an upstream that may owe something."""
+    names: dict[Verdict, list[str]] = defaultdict(list)
+    for name, judged in upstream.items():
+        if judged.verdict in _BRINGS_NOTHING:
+            names[judged.verdict].append(name)
+    if not names:
+        return []
+    said = "; ".join(f"{', '.join(which)}: {verdict}" for verdict, which in names.items())
+    return [Judgement(Verdict.WAITING, f"what it is made from may lack something ({said})", "see there first")]

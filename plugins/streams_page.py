@@ -33,7 +33,7 @@ class StreamsPage(AirflowPlugin):
     ]
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # a list to who reads it
         from boston_page.app import streams_app
 
         return [{"app": streams_app(), "url_prefix": f"/{PREFIX}", "name": "Streams page"}]

@@ -9,7 +9,7 @@ from boston_page import flow, scripts
 from boston_page.airflow_internals import requires_authenticated
 
 ROUTERS = (scripts.router, flow.router)
-"""a file of routes more is one more here; its routes are plain `def`, so that they never hold up Airflow's event loop"""
+"""each a file of plain `def` routes: these never hold up Airflow's event loop"""
 
 
 def streams_app() -> FastAPI:

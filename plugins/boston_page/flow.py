@@ -54,7 +54,9 @@ def look(now: datetime, found: Mapping[str, Place], supervision: Mapping[str, Su
     streams = dict(_streams(found, heartbeats, jobs, supervision))
     return {
         "at": iso(now),
-        "needs_person": sum(row["needs_person"] for row in (*(asdict(job) for job in jobs.values()), *streams.values())),
+        "needs_person": sum(
+            row["needs_person"] for row in (*(asdict(job) for job in jobs.values()), *streams.values())
+        ),
         "jobs": [_job_row(found[name], heartbeats[name], jobs[name], supervision[name]) for name in found],
         "streams": list(streams.values()),
     }

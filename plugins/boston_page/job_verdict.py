@@ -1,4 +1,4 @@
-"""The verdict on a job as a whole: the worst of its switch, its heartbeat, its watch, and what people were told. Pure."""
+"""The verdict on a job as a whole: the worst of switch, heartbeat, watch, and what people were told. Pure."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ def judge_job(job: StreamJob, wanted: bool, heartbeat: Heartbeat, supervision: S
     """Judge a job. `wanted`: whether its Variable wants it to run."""
     if not heartbeat.is_live and (off := _why_off(job, wanted, supervision)):
         return off
-    own = _own(job.name, heartbeat, _who_starts_it(job, supervision))
+    own = _own(heartbeat, _who_starts_it(job, supervision))
     return worst([own, *_watch(job, own, supervision), *incidents_of(supervision.memory.incidents, "")])
 
 
@@ -43,7 +43,7 @@ def _who_starts_it(job: StreamJob, supervision: Supervision) -> str:
     return "none: the watch starts it again"
 
 
-def _own(job: str, heartbeat: Heartbeat, again: str) -> Judgement:
+def _own(heartbeat: Heartbeat, again: str) -> Judgement:
     status = heartbeat.status
     if status is None:
         return Judgement(Verdict.UNKNOWN, heartbeat.why_unknown, heartbeat.next_step, not heartbeat.is_absent)

@@ -1,0 +1,46 @@
+"""What the page uses of Airflow without a promise is still there."""
+
+import inspect
+import re
+
+import streams_page
+from airflow.api.common.airflow_health import get_airflow_health
+from airflow.api_fastapi.core_api.security import requires_authenticated
+from airflow.models.dag import DagModel
+from airflow.models.variable import Variable
+from airflow.plugins_manager import AirflowPlugin
+
+from playground.run.settings import CHECKOUT
+
+
+def test_what_is_used_of_airflow_is_in_one_file() -> None:
+    """The plugin's declaration aside, whose class Airflow does promise."""
+    users = [
+        file.name
+        for file in sorted((CHECKOUT / "plugins" / "boston_page").glob("*.py"))
+        if re.search(r"^\s*(from|import) airflow", file.read_text(), re.MULTILINE)
+    ]
+    assert users == ["airflow_internals.py"]
+
+
+def test_the_functions_take_what_we_give_them() -> None:
+    inspect.signature(get_airflow_health).bind()
+    inspect.signature(requires_authenticated).bind()
+    inspect.signature(Variable.get).bind("KEY", default_var=None)
+    assert {"dag_id", "is_paused", "is_stale"} <= set(dir(DagModel))
+
+
+def test_the_plugin_is_declared_as_airflow_reads_it() -> None:
+    assert issubclass(streams_page.StreamsPage, AirflowPlugin)
+    plugin = streams_page.StreamsPage()
+    (app,) = plugin.fastapi_apps
+    assert app["url_prefix"] == f"/{streams_page.PREFIX}"
+    assert {entry["destination"] for entry in plugin.react_apps} == {"nav", "dashboard"}
+    assert all(entry["bundle_url"].startswith(f"{streams_page.PREFIX}/js/") for entry in plugin.react_apps)
+
+
+def test_loading_the_plugin_loads_no_server_side() -> None:
+    """The scheduler loads it too, where FastAPI and what comes with it are 25 MiB for nothing."""
+    source = inspect.getsource(streams_page)
+    top_level = source.split("class StreamsPage")[0]
+    assert "boston_page" not in re.sub(r'"[^"]*"', "", top_level)

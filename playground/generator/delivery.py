@@ -58,7 +58,7 @@ class Delivery:
     """An idempotent producer for the four topics. Call `finish` last: it returns whether everything was delivered."""
 
     def __init__(self, bootstrap_servers: str, topics: Mapping[str, str]) -> None:
-        self._topics = topics
+        self.topics = topics
         self._producer = _producer(bootstrap_servers)
         missing = _missing_topics(self._producer, bootstrap_servers, topics)
         if missing:
@@ -71,7 +71,7 @@ class Delivery:
         """reason -> messages that were not delivered"""
 
     def send(self, message: Message) -> None:
-        topic = self._topics[message.feed]
+        topic = self.topics[message.feed]
         while True:
             try:
                 self._producer.produce(topic, message.value, message.key, on_delivery=self._count_failure)

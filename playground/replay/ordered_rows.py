@@ -2,14 +2,14 @@
 
 import heapq
 import pickle
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
-from playground.replay.csv_files import PublishedFile
+from playground.replay.layouts import Record
+from playground.replay.survey import Survey
 
 CHUNK_ROWS = 50_000
 """rows of a chunk in the external sort of an unsorted file"""
@@ -18,49 +18,27 @@ CHUNK_ROWS = 50_000
 class TimedRow(NamedTuple):
     event_s: float
     feed: str
-    row: dict[str, str]
+    record: Record
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What reading the file once found."""
-
-    file: PublishedFile
-    rows: int
-    is_sorted: bool
-    without_time: int
+def merged(surveys: Sequence[Survey]) -> Iterator[TimedRow]:
+    """Merge all files into one sequence in event-time order."""
+    # Of a file without any readable time: with the first of all, so that nobody waits for it since 1970.
+    earliest_s = min((found.span_s[0] for found in surveys if found.span_s), default=0.0)
+    return heapq.merge(*(in_order(found, earliest_s) for found in surveys), key=itemgetter(0))
 
 
-def timed_rows(file: PublishedFile) -> Iterator[tuple[TimedRow, bool]]:
-    """Yield (row, whether its time is readable); a row without a time gets the time of the row before it."""
-    latest_s = 0.0
-    for row in file.rows():
-        event_s = file.layout.event_time_s(row) if len(row) == len(file.header) else _time_of_short(file, row)
-        yield TimedRow(latest_s if event_s is None else event_s, file.layout.feed, row), event_s is not None
-        latest_s = latest_s if event_s is None else event_s
+def in_order(found: Survey, earliest_s: float = 0.0) -> Iterator[TimedRow]:
+    """The file's rows; `earliest_s` stands for the times of a file where none can be read."""
+    rows = timed_rows(found, found.span_s[0] if found.span_s else earliest_s)
+    return rows if found.is_sorted else sorted_in_chunks(rows, CHUNK_ROWS)
 
 
-def _time_of_short(file: PublishedFile, row: dict[str, str]) -> float | None:
-    try:
-        return file.layout.event_time_s(row)
-    except KeyError:
-        return None
-
-
-def survey(file: PublishedFile) -> Survey:
-    rows = without_time = 0
-    is_sorted, latest_s = True, float("-inf")
-    for timed, has_time in timed_rows(file):
-        rows += 1
-        without_time += not has_time
-        is_sorted = is_sorted and timed.event_s >= latest_s
-        latest_s = timed.event_s
-    return Survey(file, rows, is_sorted, without_time)
-
-
-def in_order(surveyed: Survey) -> Iterator[TimedRow]:
-    rows = (timed for timed, _ in timed_rows(surveyed.file))
-    return rows if surveyed.is_sorted else sorted_in_chunks(rows, CHUNK_ROWS)
+def timed_rows(found: Survey, latest_s: float) -> Iterator[TimedRow]:
+    """A row without a readable time gets that of the row before it, and the first row `latest_s`."""
+    for row in found.file.rows():
+        latest_s = latest_s if row.event_s is None else row.event_s
+        yield TimedRow(latest_s, found.file.layout.feed, row.record)
 
 
 def sorted_in_chunks(rows: Iterator[TimedRow], chunk_rows: int) -> Iterator[TimedRow]:
@@ -88,8 +66,3 @@ def _read_back(file: IO[bytes], rows: int) -> Iterator[TimedRow]:
         file.seek(0)
         for _ in range(rows):
             yield TimedRow(*pickle.load(file))  # noqa: S301 - written a moment ago by this process
-
-
-def merged(surveys: list[Survey]) -> Iterator[TimedRow]:
-    """Merge all files into one sequence in event-time order."""
-    return heapq.merge(*(in_order(surveyed) for surveyed in surveys), key=itemgetter(0))

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from playground.generator.message import ACCIDENTS, BIKES, TAXIS, WEATHER
-from playground.replay.csv_files import UnreadableFile, csv_paths, published_file
-from playground.replay.event_times import dispatch_s, instant_s
-from playground.replay.layouts import UnknownLayout
-from playground.replay.ordered_rows import TimedRow, merged, sorted_in_chunks, survey
+from playground.replay.event_times import dispatch_s, epoch_s, instant_s
+from playground.replay.found_files import FoundFile, UnusableFile, file_paths
+from playground.replay.ordered_rows import TimedRow, merged, sorted_in_chunks
+from playground.replay.published_files import published_file
 from playground.replay.row_messages import row_message
+from playground.replay.survey import Survey, survey
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "boston-2018-12"
 
@@ -51,8 +52,12 @@ def written(path: Path, *lines: str) -> Path:
     return path
 
 
+def survey_of(path: Path) -> Survey:
+    return survey(published_file(FoundFile(path)))
+
+
 def rows_of(*paths: Path) -> list[TimedRow]:
-    return list(merged([survey(published_file(path)) for path in paths]))
+    return list(merged([survey_of(path) for path in paths]))
 
 
 @pytest.fixture
@@ -65,12 +70,12 @@ def real_data() -> Path:
 
 
 def test_the_real_files_give_every_row_once_in_event_time_order(real_data: Path) -> None:
-    surveys = [survey(published_file(path)) for path in csv_paths([real_data])]
+    surveys = [survey_of(path) for path in file_paths([real_data])]
     rows = list(merged(surveys))
     assert Counter(row.feed for row in rows) == {BIKES: 60_425, ACCIDENTS: 200, TAXIS: 79, WEATHER: 330}
     assert all(before.event_s <= after.event_s for before, after in pairwise(rows))
     assert sum(found.without_time for found in surveys) == 0
-    seconds = sum(int(row.row["tripduration"]) for row in rows if row.feed == BIKES)
+    seconds = sum(int(str(row.record["tripduration"])) for row in rows if row.feed == BIKES)
     with gzip.open(real_data / "bike-trips.csv.gz", "rt") as text:
         assert seconds == sum(int(line.split(",")[0]) for line in list(text)[1:])
 
@@ -83,16 +88,16 @@ def test_a_gzip_file_is_read_like_a_plain_one(tmp_path: Path) -> None:
 def test_the_wide_rideshare_layout_is_known_by_its_header(tmp_path: Path) -> None:
     file = written(tmp_path / "rides.csv", RIDESHARE_HEADER, ride_row(1544952607.89, "a"))
     (row,) = rows_of(file)
-    assert published_file(file).layout.name == "rideshare quotes with weather"
+    assert survey_of(file).file.layout.name == "rideshare quotes with weather"
     assert (row.feed, row.event_s) == (TAXIS, 1544952607.89)
-    record = json.loads(row_message(row, b"2024-01-01T00:00:00").value)["data"]
+    record = json.loads(row_message(row, datetime(2024, 1, 1, tzinfo=UTC)).value)["data"]
     assert record["precipIntensity"] == "0.1"
     assert record["source"] == "Haymarket Square"
 
 
 def test_a_row_becomes_its_producers_message(tmp_path: Path) -> None:
     (row,) = rows_of(written(tmp_path / "trips.csv", BIKE_HEADER, bike_row("2018-07-01 08:00:00")))
-    message = row_message(row, b"2024-01-01T00:00:00")
+    message = row_message(row, datetime(2024, 1, 1, tzinfo=UTC))
     whole = json.loads(message.value)
     assert message.key == b"2018-07-01-12"
     assert message.event_time == datetime(2018, 7, 1, 12, tzinfo=UTC)
@@ -106,7 +111,7 @@ def test_an_unsorted_file_is_sorted_and_files_are_merged(tmp_path: Path) -> None
     trips = written(
         tmp_path / "trips.csv", BIKE_HEADER, bike_row("2018-07-01 08:00:05"), "", bike_row("2018-07-01 08:00:08")
     )
-    assert not survey(published_file(rides)).is_sorted
+    assert not survey_of(rides).is_sorted
     assert [row.event_s - 1530446400 for row in rows_of(rides, trips)] == [3, 5, 6, 8, 9]
 
 
@@ -117,30 +122,24 @@ def test_sorting_in_chunks_keeps_every_row_and_the_order_of_equal_times() -> Non
 
 def test_a_row_without_a_readable_time_is_sent_with_the_row_before_it(tmp_path: Path) -> None:
     file = written(
-        tmp_path / "trips.csv", BIKE_HEADER, bike_row("2018-07-01 08:00:00"), bike_row("soon"), "388",
+        tmp_path / "trips.csv", BIKE_HEADER, bike_row("now"), bike_row("2018-07-01 08:00:00"), bike_row("soon"), "388",
         bike_row("2018-07-01 09:00:00"),
     )  # fmt: skip
-    found = survey(published_file(file))
-    assert (found.rows, found.without_time, found.is_sorted) == (4, 2, True)
-    assert [row.event_s - 1530446400 for row in rows_of(file)] == [0, 0, 0, 3600]
-
-
-def test_an_unknown_header_is_reported_with_the_known_ones(tmp_path: Path) -> None:
-    file = written(tmp_path / "cats.csv", "name,colour", "Tom,grey")
-    with pytest.raises(UnknownLayout, match=r"cats\.csv has an unknown header: name, colour\. Known are: Bluebikes"):
-        published_file(file)
+    found = survey_of(file)
+    assert (found.rows, found.without_time, found.is_sorted) == (5, 3, True)
+    assert [row.event_s - 1530446400 for row in rows_of(file)] == [0, 0, 0, 0, 3600]
 
 
 def test_a_missing_path_and_a_folder_without_csv_are_reported(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match="does not exist"):
-        csv_paths([tmp_path / "nowhere"])
-    with pytest.raises(UnreadableFile, match=r"No \.csv"):
-        csv_paths([tmp_path])
+    with pytest.raises(UnusableFile, match="does not exist"):
+        file_paths([tmp_path / "nowhere"])
+    with pytest.raises(UnusableFile, match=r"ends in \.csv"):
+        file_paths([tmp_path])
 
 
 def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
     file = written(tmp_path / "trips.csv", BIKE_HEADER)
-    assert csv_paths([tmp_path, file]) == [file]
+    assert file_paths([tmp_path, file]) == [file]
 
 
 def test_a_truncated_gzip_file_is_reported(tmp_path: Path) -> None:
@@ -149,8 +148,8 @@ def test_a_truncated_gzip_file_is_reported(tmp_path: Path) -> None:
     )
     file = tmp_path / "trips.csv.gz"
     file.write_bytes(whole[:-20])
-    with pytest.raises(UnreadableFile, match=r"breaks off|cannot be read"):
-        survey(published_file(file))
+    with pytest.raises(UnusableFile, match=r"breaks off|cannot be read"):
+        survey_of(file)
 
 
 CLOCKS = {
@@ -171,3 +170,19 @@ def test_each_publishers_clock_is_read_in_its_own_zone(case: str) -> None:
 
 def test_an_unreadable_time_is_unknown() -> None:
     assert instant_s("soon", UTC) is None
+
+
+EPOCHS = {"1544952607.89": 1544952607.89, "1544952607890": 1544952607.89, "1.5449526E12": 1544952600.0} | dict.fromkeys(
+    ("1.54495E+12", "1.54E+12", "nan", "inf", "1e300", "-5", "soon", "")
+)
+
+
+@pytest.mark.parametrize("text", EPOCHS)
+def test_an_epoch_that_a_spreadsheet_rounded_says_nothing(text: str) -> None:
+    assert epoch_s(text) == EPOCHS[text]
+
+
+def test_a_file_without_any_time_is_sent_with_the_first_row_of_all(tmp_path: Path) -> None:
+    lost = written(tmp_path / "lost.csv", BIKE_HEADER, bike_row("now"), bike_row("soon"))
+    known = written(tmp_path / "known.csv", BIKE_HEADER, bike_row("2018-07-01 08:00:00"))
+    assert [row.event_s - 1530446400 for row in rows_of(known, lost)] == [0, 0, 0]

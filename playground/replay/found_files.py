@@ -1,0 +1,85 @@
+"""Find the files of a folder and of the zip archives in it, and open each as text, packed or not."""
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path, PurePath
+from typing import TextIO
+
+TABLES = (".csv", ".psv")
+SUFFIXES = (*TABLES, *(f"{suffix}.gz" for suffix in TABLES), ".zip")
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+# What damage shows as; RuntimeError and NotImplementedError: an archive with a password, or packed in another way.
+DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+
+
+class UnusableFile(Exception):
+    """A file of which nothing can be sent: which, and why."""
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file, or one of a zip archive."""
+
+    path: Path
+    member: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.member is None else f"{self.path}/{self.member}"
+
+    @contextmanager
+    def text(self) -> Iterator[TextIO]:
+        """Open it, unpacked. Raises: one of DAMAGE, also while it is read."""
+        with ExitStack() as opened:
+            if self.member is not None:
+                archive = opened.enter_context(zipfile.ZipFile(self.path))
+                content = opened.enter_context(archive.open(self.member))
+            elif _begins_with(self.path, GZIP_MAGIC):
+                content = opened.enter_context(gzip.open(self.path))
+            else:
+                content = opened.enter_context(self.path.open("rb"))
+            # An invalid byte must not end the replay; utf-8-sig drops a spreadsheet's byte order mark.
+            yield opened.enter_context(TextIOWrapper(content, "utf-8-sig", errors="replace", newline=""))
+
+
+def file_paths(paths: list[Path]) -> list[Path]:
+    """Return the named files and the tables and archives in the named folders, each once. Raises: UnusableFile."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise UnusableFile(f"{path} does not exist. Give a folder with CSV files, or the files themselves.")
+        inside = sorted(file for file in path.rglob("*") if _is_wanted(file, SUFFIXES)) if path.is_dir() else [path]
+        found.update((file.resolve(), file) for file in inside)
+    if not found:
+        raise UnusableFile(f"No file in {', '.join(map(str, paths))} ends in {', '.join(SUFFIXES)}.")
+    return list(found.values())
+
+
+def files_in(path: Path) -> list[FoundFile]:
+    """Return the file itself, or the tables in it where it is a zip archive. Raises: UnusableFile."""
+    try:
+        if not _begins_with(path, ZIP_MAGIC):
+            return [FoundFile(path)]
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if _is_wanted(PurePath(name), TABLES)]
+    except DAMAGE as damage:
+        raise UnusableFile(f"{path} cannot be read: {damage}.") from None
+    if not members:
+        raise UnusableFile(f"{path} has no {' or '.join(TABLES)} file in it.")
+    return [FoundFile(path, member) for member in sorted(members)]
+
+
+def _is_wanted(path: PurePath, suffixes: tuple[str, ...]) -> bool:
+    # macOS puts a twin without rows beside each file that it packs: __MACOSX/._trips.csv.
+    is_twin = "__MACOSX" in path.parts or path.name.startswith("._")
+    return path.name.lower().endswith(suffixes) and not is_twin
+
+
+def _begins_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as start:
+        return start.read(len(magic)) == magic

@@ -1,0 +1,79 @@
+"""Read a published table row by row, and say what is odd about a row."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from playground.replay.found_files import DAMAGE, FoundFile, UnusableFile
+from playground.replay.layouts import FileLayout, Record, layout_of
+
+_QUOTING = {",": csv.QUOTE_MINIMAL, "|": csv.QUOTE_NONE}
+"""by separator: NOAA's `|` files know no quotes"""
+_LONGEST_HEADER = 100_000
+
+
+class Oddity(StrEnum):
+    """What may be odd about a row. It is sent all the same; the job judges it."""
+
+    TOO_FEW_CELLS = "too few cells"
+    TOO_MANY_CELLS = "too many cells: the last ones are left out"
+    LINE_BREAK = "a line break in a cell"
+
+
+class FileRow(NamedTuple):
+    record: Record
+    event_s: float | None
+    """seconds since the epoch; None where its time cannot be read"""
+    oddity: Oddity | None
+    line: int
+    """the last of its lines"""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file of a known layout."""
+
+    found: FoundFile
+    separator: str
+    header: tuple[str, ...]
+    """the keys of its messages"""
+    layout: FileLayout
+
+    def rows(self) -> Iterator[FileRow]:
+        """Yield every row, without blank lines. Raises: UnusableFile."""
+        line = 1
+        try:
+            with self.found.text() as text:
+                cells_of = csv.reader(text, delimiter=self.separator, quoting=_QUOTING[self.separator])
+                next(cells_of, None)
+                for cells in cells_of:
+                    line = cells_of.line_num
+                    if cells:
+                        yield self._row(cells, line)
+        except (*DAMAGE, csv.Error) as damage:
+            raise UnusableFile(f"{self.found} breaks off at line {line}: {damage}.") from None
+
+    def _row(self, cells: list[str], line: int) -> FileRow:
+        row = dict(zip(self.header, cells, strict=False))
+        return FileRow(self.layout.record(row), self.layout.event_time_s(row), self._oddity(cells), line)
+
+    def _oddity(self, cells: list[str]) -> Oddity | None:
+        if len(cells) != len(self.header):
+            return Oddity.TOO_FEW_CELLS if len(cells) < len(self.header) else Oddity.TOO_MANY_CELLS
+        return Oddity.LINE_BREAK if any("\n" in cell or "\r" in cell for cell in cells) else None
+
+
+def published_file(found: FoundFile) -> PublishedFile:
+    """Open the file and recognise its header. Raises: UnusableFile."""
+    try:
+        with found.text() as text:
+            first = text.readline(_LONGEST_HEADER)
+        separator = max(_QUOTING, key=first.count)
+        cells = next(csv.reader([first], delimiter=separator, quoting=_QUOTING[separator]), [])
+    except (*DAMAGE, csv.Error) as damage:
+        raise UnusableFile(f"{found} cannot be read: {damage}.") from None
+    header = [name.strip() for name in cells]
+    layout = layout_of(found, header)
+    return PublishedFile(found, separator, tuple(layout.keys.get(name, name) for name in header), layout)

@@ -1,0 +1,274 @@
+"""What people have downloaded: every layout, packed or not, odd rows, and files of which nothing can be sent."""
+
+import gzip
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from playground.generator.message import BIKES, TAXIS, WEATHER
+from playground.replay.__main__ import app
+from playground.replay.found_files import FoundFile, UnusableFile, files_in
+from playground.replay.layouts import LAYOUTS
+from playground.replay.ordered_rows import merged
+from playground.replay.published_files import Oddity, published_file
+from playground.replay.row_messages import row_message
+from playground.replay.survey import OddRows, Survey, survey, surveys
+from tests.feeds.kafka_messages import outcomes
+from tests.playground.published_samples import SAMPLES
+
+CRASHES = SAMPLES["crashes.csv"]
+MAC_TWIN = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        com.apple.quarantine"
+
+
+def zipped(path: Path, files: Mapping[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def packed(folder: Path, name: str, how: str) -> Path:
+    text = SAMPLES[name].text
+    match how:
+        case "gzip":
+            path = folder / f"{name}.gz"
+            path.write_bytes(gzip.compress(text.encode()))
+        case "zip":
+            path = zipped(folder / f"{Path(name).stem}.zip", {name: text, f"__MACOSX/._{name}": MAC_TWIN})
+        case _:
+            path = folder / name
+            path.write_text(text)
+    return path
+
+
+def surveyed(*paths: Path) -> list[Survey]:
+    return [found for found in surveys(list(paths)) if isinstance(found, Survey)]
+
+
+def unusable(*paths: Path) -> list[str]:
+    return [str(found) for found in surveys(list(paths)) if isinstance(found, UnusableFile)]
+
+
+def counts(found: list[Survey]) -> Mapping[str, int]:
+    return Counter(row.feed for row in merged(found))
+
+
+def test_every_layout_has_a_sample() -> None:
+    assert {sample.layout for sample in SAMPLES.values()} == {layout.name for layout in LAYOUTS}
+
+
+@pytest.mark.parametrize("how", ["plain", "gzip", "zip"])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_file_is_known_and_read_packed_or_not(name: str, how: str, tmp_path: Path) -> None:
+    sample = SAMPLES[name]
+    (found,) = surveyed(packed(tmp_path, name, how))
+    assert (found.file.layout.name, found.file.layout.feed) == (sample.layout, sample.feed)
+    assert (found.rows, found.is_sorted, found.without_time, found.odd) == (len(sample.rows), True, 0, {})
+    first = next(merged([found]))
+    assert datetime.fromtimestamp(first.event_s, UTC) == datetime.fromisoformat(sample.first)
+
+
+def test_a_folder_with_every_layout_ends_with_the_counts_of_its_files(tmp_path: Path) -> None:
+    for name in SAMPLES:
+        packed(tmp_path, name, "plain")
+        packed(tmp_path / ".", name, "gzip")
+    zipped(tmp_path / "all.zip", {name: sample.text for name, sample in SAMPLES.items()})
+    expected = Counter({feed: 0 for feed in counts([])})
+    for sample in SAMPLES.values():
+        expected[sample.feed] += 3 * len(sample.rows)
+    assert unusable(tmp_path) == []
+    assert counts(surveyed(tmp_path)) == expected
+
+
+def test_what_macos_leaves_beside_files_is_left_out(tmp_path: Path) -> None:
+    packed(tmp_path, "crashes.csv", "plain")
+    packed(tmp_path, "weather.csv", "zip")
+    for twin in (tmp_path / "._crashes.csv", tmp_path / "__MACOSX" / "crashes.csv"):
+        twin.parent.mkdir(exist_ok=True)
+        twin.write_bytes(MAC_TWIN)
+    assert unusable(tmp_path) == []
+    assert len(surveyed(tmp_path)) == 2
+
+
+def test_a_zip_with_files_of_several_feeds_and_folders_is_read_whole(tmp_path: Path) -> None:
+    names = ("201812-bluebikes-tripdata.csv", "cab_rides.csv", "GHCNh_USW00014739_2018.psv")
+    archive = zipped(
+        tmp_path / "all.zip", {**{f"2018/{name}": SAMPLES[name].text for name in names}, "2018/README.txt": "read me"}
+    )
+    assert counts(surveyed(archive)) == {BIKES: 1, TAXIS: 3, WEATHER: 1}
+
+
+# -- messages ---------------------------------------------------------------------------------------------------
+
+
+def records(name: str, tmp_path: Path) -> list[dict[str, object]]:
+    messages = [row_message(row, datetime(2024, 1, 1, tzinfo=UTC)) for row in merged(surveyed(packed(tmp_path, name, "")))]
+    return [json.loads(message.value)["data"] for message in messages]
+
+
+def rows_of(name: str, tmp_path: Path) -> list[dict[str, object]]:
+    """What the ingestion job makes of the file."""
+    sent = [row_message(row, datetime(2024, 1, 1, tzinfo=UTC)) for row in merged(surveyed(packed(tmp_path, name, "")))]
+    return outcomes(SAMPLES[name].feed, [message.value for message in sent])
+
+
+def test_capitalised_names_are_sent_as_other_years_write_them(tmp_path: Path) -> None:
+    (record,) = records("201610-citibike-tripdata.csv", tmp_path)
+    (usual, _) = records("201501-hubway-tripdata.csv", tmp_path)
+    assert record.keys() == usual.keys()
+    (row,) = rows_of("201610-citibike-tripdata.csv", tmp_path)
+    found = {name: row[name] for name in ("refusal", "duration_seconds", "start_station_name", "bike_id", "birth_year")}
+    assert [*found.values()] == [None, 328, "MIT, Pacific St", "25254", 1992]
+
+
+def test_the_weather_of_the_cab_rides_is_sent_in_the_units_of_the_weather_feed(tmp_path: Path) -> None:
+    first, second = rows_of("weather.csv", tmp_path)
+    assert [first[name] for name in ("refusal", "station")] == [None, "Back Bay"]
+    assert first["datetime_ts"] == datetime(2018, 12, 1, 12, tzinfo=UTC)
+    numbers = ("temperature_celsius", "wind_speed_ms", "sea_level_pressure_hpa", "precipitation_mm_per_h")
+    assert [first[name] for name in numbers] == pytest.approx([10.0, 4.4704, 1012.14, 2.54])
+    assert second["precipitation_mm_per_h"] is None, "no rain and no word of rain look the same in that file"
+    assert second["temperature_celsius"] == pytest.approx((42.43 - 32) / 1.8, abs=1e-4)
+
+
+def test_a_separator_and_a_quote_in_a_cell_do_not_move_the_others(tmp_path: Path) -> None:
+    (record,) = records("GHCNh_USW00014739_2018.psv", tmp_path)
+    assert (record["Station_name"], record["remarks"]) == ("BOSTON, LOGAN", 'the wind\'s "')
+    assert records("72509014739.csv", tmp_path)[0]["NAME"] == "BOSTON, MA US"
+
+
+# -- odd rows ---------------------------------------------------------------------------------------------------
+
+
+def test_odd_rows_are_sent_counted_and_told(tmp_path: Path) -> None:
+    file = tmp_path / "crashes.csv"
+    whole = CRASHES.rows[0]
+    rows = (whole, whole.replace("CLARK ST", '"CLARK\nST"'), "2018-12-01 07:00:00+00,mv", f"{whole},more", whole)
+    file.write_text("\n".join((CRASHES.header, *rows)))
+    (found,) = surveyed(file)
+    assert found.rows == len(list(merged([found]))) == 5
+    assert found.odd == {
+        Oddity.LINE_BREAK: OddRows(1, 4),
+        Oddity.TOO_FEW_CELLS: OddRows(1, 5),
+        Oddity.TOO_MANY_CELLS: OddRows(1, 6),
+    }
+    assert "1 with too few cells (first at line 5)" in str(found)
+
+
+def test_a_quote_that_is_never_closed_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "crashes.csv"
+    whole = CRASHES.rows[0]
+    file.write_text("\n".join((CRASHES.header, whole, whole.replace("COMMERCIAL", '"COMMERCIAL'), whole, whole)))
+    (found,) = surveyed(file)
+    assert found.rows == 2
+    assert found.odd == {Oddity.TOO_FEW_CELLS: OddRows(1, 5)}
+
+
+# -- files of which nothing can be sent -------------------------------------------------------------------------
+
+HEADERS = {
+    "nothing in common": ("name,colour", "unknown header: name, colour. Known are: Bluebikes trips until March 2023, "),
+    "a column is missing": (
+        "tripduration,starttime,stoptime,start station id,end station id",
+        "The nearest known layout is Bluebikes trips until March 2023; the file lacks bikeid.",
+    ),
+    "stamps without an element": (
+        "STATION,DATE,REPORT_TYPE",
+        "The nearest known layout is NOAA LCD; the file lacks one of HourlyDryBulbTemperature, ",
+    ),
+    "not for a terminal": ("a\x1b[31m,\x00b\x9b,é", r"unknown header: a\x1b[31m, \x00b\x9b, \xe9."),
+    "long": (f"{'x' * 500},{','.join('abcdefghijk')}", f"header: {'x' * 30}..., a, b, c, d, e, f, g and 4 more."),
+    "empty": ("", "unknown header: nothing at all."),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_an_unknown_header_is_shown_short_and_escaped_with_what_it_lacks(case: str, tmp_path: Path) -> None:
+    header, told = HEADERS[case]
+    file = tmp_path / "some.csv"
+    file.write_text(header)
+    with pytest.raises(UnusableFile) as found:
+        published_file(FoundFile(file))
+    assert str(found.value).startswith(f"{file} has an ")
+    assert told in str(found.value)
+    assert str(found.value).isprintable()
+
+
+def damaged(tmp_path: Path) -> Iterator[Path]:
+    whole = zipped(tmp_path / "whole", {"crashes.csv": CRASHES.text * 50}).read_bytes()
+    archive = tmp_path / "cut-short.zip"
+    archive.write_bytes(whole[: len(whole) // 2])
+    yield archive
+    flipped = bytearray(whole)
+    flipped[60] ^= 0xFF  # within the packed rows
+    (tmp_path / "flipped.zip").write_bytes(flipped)
+    yield tmp_path / "flipped.zip"
+    yield zipped(tmp_path / "empty.zip", {"README.txt": "no table"})
+    (tmp_path / "cut-short.csv.gz").write_bytes(gzip.compress(CRASHES.text.encode() * 50)[:-20])
+    yield tmp_path / "cut-short.csv.gz"
+    (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 2000)
+    yield tmp_path / "binary.csv"
+    (tmp_path / "huge-cell.csv").write_text(f'{CRASHES.header}\n"{"x" * 200_000}')
+    yield tmp_path / "huge-cell.csv"
+
+
+def test_a_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    bad = list(damaged(tmp_path))
+    good = packed(tmp_path, "crashes.csv", "plain")
+    assert [told.partition(" ")[0].partition("/crashes.csv")[0] for told in unusable(*bad, good)] == [*map(str, bad)]
+    assert len(surveyed(*bad, good)) == 1
+
+
+def test_only_tables_of_an_archive_are_named(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "a.zip", {"b.csv": "", "a/c.PSV": "", "d.txt": "", "__MACOSX/._b.csv": "", "._e.csv": ""})
+    assert [found.member for found in files_in(archive)] == ["a/c.PSV", "b.csv"]
+
+
+# -- the command ------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments), "--dry-run"], env={"KAFKA_TOPIC_TAXI": "taxis"})
+
+
+def test_a_dry_run_says_what_would_be_sent_with_the_first_messages(tmp_path: Path) -> None:
+    result = run(packed(tmp_path, "cab_rides.csv", "plain"), packed(tmp_path, "crashes.csv", "plain"))
+    assert result.exit_code == 0
+    assert "cab_rides.csv: cab_rides.csv, 3 rows" in result.output
+    assert "Would send, 2018-12-01 12:00 to 2018-12-01 12:00 UTC:" in result.output
+    lines = result.output.splitlines()
+    assert "  total                      4" in lines
+    shown = lines[lines.index("The first messages:") + 1 :]
+    assert [line.split(" ", 2)[:2] for line in shown] == [
+        ["taxis", "2018-12-01-12"], ["accidents", "2018-12-01-12"], ["taxis", "2018-12-01-12"],
+    ]  # fmt: skip
+    assert json.loads(shown[0].split(" ", 2)[2])["data"]["id"] == "ride-0"
+
+
+def test_a_file_that_is_left_out_shows_in_the_exit_code(tmp_path: Path) -> None:
+    packed(tmp_path, "crashes.csv", "plain")
+    (tmp_path / "stations.csv").write_text("Station ID,Station,Latitude,Longitude\n")
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert "Left out: " in result.output
+    assert "1 of 2 files left out" in result.output
+    assert "accidents                  1" in result.output
+
+
+def test_strict_sends_nothing_where_a_file_is_bad(tmp_path: Path) -> None:
+    packed(tmp_path, "crashes.csv", "plain")
+    (tmp_path / "stations.csv").write_text("Station ID,Station,Latitude,Longitude\n")
+    result = run(tmp_path, "--strict")
+    assert (result.exit_code, "Would send" in result.output) == (2, False)
+
+
+def test_nothing_to_send_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "stations.csv").write_text("Station ID,Station,Latitude,Longitude\n")
+    assert run(tmp_path).exit_code == 2
+    assert run(tmp_path / "nowhere").exit_code == 2

@@ -87,7 +87,7 @@ generate: setup ## Send simulated feeds to a running broker (ARGS="--help" lists
 	@exec $(SPARK)/bin/python -m playground.generator $(ARGS)
 
 .PHONY: replay
-replay: setup ## Send the publishers' own CSV files to a running broker: DATA=<folder or files> SPEED=<factor|max>
+replay: setup ## Send the publishers' own files to a running broker: DATA=<folder or files> SPEED=<factor|max>
 	@[ -n "$(DATA)" ] || { echo "Say which files: make replay DATA=<folder or files> SPEED=<factor|max>" >&2; exit 2; }
 	@exec $(SPARK)/bin/python -m playground.replay $(DATA) --speed $(SPEED) $(ARGS)
 

@@ -70,10 +70,9 @@ def print_plan(found: Sequence[Survey], topics: Mapping[str, str]) -> None:
     counts: Counter[str] = Counter()
     for survey in found:
         counts[survey.file.layout.feed] += survey.rows
-    spans = [survey.span_s for survey in found if survey.span_s]
-    if spans:
-        first, last = utc(min(first for first, _ in spans)), utc(max(last for _, last in spans))
-        print(f"Would send, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC:")
+    instants = [utc(instant_s) for survey in found for instant_s in survey.span_s or ()]
+    span = f", {min(instants):%Y-%m-%d %H:%M} to {max(instants):%Y-%m-%d %H:%M} UTC" if instants else ""
+    print(f"Would send{span}:")
     print(summary(counts, topics))
     print("The first messages:")
     for timed in islice(merged(found), _MESSAGES_SHOWN):

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path, PurePath
-from typing import TextIO
+from typing import IO, TextIO, cast
 
 TABLES = (".csv", ".psv")
 SUFFIXES = (*TABLES, *(f"{suffix}.gz" for suffix in TABLES), ".zip")
@@ -36,13 +36,11 @@ class FoundFile:
     def text(self) -> Iterator[TextIO]:
         """Open it, unpacked. Raises: one of DAMAGE, also while it is read."""
         with ExitStack() as opened:
+            content: IO[bytes] = opened.enter_context(self.path.open("rb"))
             if self.member is not None:
-                archive = opened.enter_context(zipfile.ZipFile(self.path))
-                content = opened.enter_context(archive.open(self.member))
+                content = opened.enter_context(zipfile.ZipFile(content)).open(self.member)
             elif _begins_with(self.path, GZIP_MAGIC):
-                content = opened.enter_context(gzip.open(self.path))
-            else:
-                content = opened.enter_context(self.path.open("rb"))
+                content = cast(IO[bytes], gzip.GzipFile(fileobj=content))
             # An invalid byte must not end the replay; utf-8-sig drops a spreadsheet's byte order mark.
             yield opened.enter_context(TextIOWrapper(content, "utf-8-sig", errors="replace", newline=""))
 

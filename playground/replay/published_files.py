@@ -9,9 +9,14 @@ from typing import NamedTuple
 from playground.replay.found_files import DAMAGE, FoundFile, UnusableFile
 from playground.replay.layouts import FileLayout, Record, layout_of
 
-_QUOTING = {",": csv.QUOTE_MINIMAL, "|": csv.QUOTE_NONE}
-"""by separator: NOAA's `|` files know no quotes"""
 _LONGEST_HEADER = 100_000
+
+
+class Piped(csv.excel):
+    """NOAA's `.psv`: no quotes, so that one in a remark is a character like others."""
+
+    delimiter = "|"
+    quoting = csv.QUOTE_NONE
 
 
 class Oddity(StrEnum):
@@ -36,7 +41,7 @@ class PublishedFile:
     """A file of a known layout."""
 
     found: FoundFile
-    separator: str
+    dialect: type[csv.Dialect]
     header: tuple[str, ...]
     """the keys of its messages"""
     layout: FileLayout
@@ -46,7 +51,7 @@ class PublishedFile:
         line = 1
         try:
             with self.found.text() as text:
-                cells_of = csv.reader(text, delimiter=self.separator, quoting=_QUOTING[self.separator])
+                cells_of = csv.reader(text, self.dialect)
                 next(cells_of, None)
                 for cells in cells_of:
                     line = cells_of.line_num
@@ -70,10 +75,10 @@ def published_file(found: FoundFile) -> PublishedFile:
     try:
         with found.text() as text:
             first = text.readline(_LONGEST_HEADER)
-        separator = max(_QUOTING, key=first.count)
-        cells = next(csv.reader([first], delimiter=separator, quoting=_QUOTING[separator]), [])
+        dialect = max(csv.excel, Piped, key=lambda dialect: first.count(dialect.delimiter))
+        cells = next(csv.reader([first], dialect), [])
     except (*DAMAGE, csv.Error) as damage:
         raise UnusableFile(f"{found} cannot be read: {damage}.") from None
     header = [name.strip() for name in cells]
     layout = layout_of(found, header)
-    return PublishedFile(found, separator, tuple(layout.keys.get(name, name) for name in header), layout)
+    return PublishedFile(found, dialect, tuple(layout.keys.get(name, name) for name in header), layout)

@@ -18,7 +18,7 @@ from playground.replay.layouts import LAYOUTS
 from playground.replay.ordered_rows import merged
 from playground.replay.published_files import Oddity, published_file
 from playground.replay.row_messages import row_message
-from playground.replay.survey import OddRows, Survey, survey, surveys
+from playground.replay.survey import OddRows, Survey, surveys
 from tests.feeds.kafka_messages import outcomes
 from tests.playground.published_samples import SAMPLES
 
@@ -77,9 +77,9 @@ def test_a_file_is_known_and_read_packed_or_not(name: str, how: str, tmp_path: P
 def test_a_folder_with_every_layout_ends_with_the_counts_of_its_files(tmp_path: Path) -> None:
     for name in SAMPLES:
         packed(tmp_path, name, "plain")
-        packed(tmp_path / ".", name, "gzip")
+        packed(tmp_path, name, "gzip")
     zipped(tmp_path / "all.zip", {name: sample.text for name, sample in SAMPLES.items()})
-    expected = Counter({feed: 0 for feed in counts([])})
+    expected: Counter[str] = Counter()
     for sample in SAMPLES.values():
         expected[sample.feed] += 3 * len(sample.rows)
     assert unusable(tmp_path) == []
@@ -107,15 +107,18 @@ def test_a_zip_with_files_of_several_feeds_and_folders_is_read_whole(tmp_path: P
 # -- messages ---------------------------------------------------------------------------------------------------
 
 
+def values(name: str, tmp_path: Path) -> list[bytes]:
+    found = surveyed(packed(tmp_path, name, "plain"))
+    return [row_message(row, datetime(2024, 1, 1, tzinfo=UTC)).value for row in merged(found)]
+
+
 def records(name: str, tmp_path: Path) -> list[dict[str, object]]:
-    messages = [row_message(row, datetime(2024, 1, 1, tzinfo=UTC)) for row in merged(surveyed(packed(tmp_path, name, "")))]
-    return [json.loads(message.value)["data"] for message in messages]
+    return [json.loads(value)["data"] for value in values(name, tmp_path)]
 
 
 def rows_of(name: str, tmp_path: Path) -> list[dict[str, object]]:
     """What the ingestion job makes of the file."""
-    sent = [row_message(row, datetime(2024, 1, 1, tzinfo=UTC)) for row in merged(surveyed(packed(tmp_path, name, "")))]
-    return outcomes(SAMPLES[name].feed, [message.value for message in sent])
+    return outcomes(SAMPLES[name].feed, values(name, tmp_path))
 
 
 def test_capitalised_names_are_sent_as_other_years_write_them(tmp_path: Path) -> None:
@@ -139,7 +142,7 @@ def test_the_weather_of_the_cab_rides_is_sent_in_the_units_of_the_weather_feed(t
 
 def test_a_separator_and_a_quote_in_a_cell_do_not_move_the_others(tmp_path: Path) -> None:
     (record,) = records("GHCNh_USW00014739_2018.psv", tmp_path)
-    assert (record["Station_name"], record["remarks"]) == ("BOSTON, LOGAN", 'the wind\'s "')
+    assert (record["Station_name"], record["remarks"]) == ("BOSTON, LOGAN", "the wind's \"")
     assert records("72509014739.csv", tmp_path)[0]["NAME"] == "BOSTON, MA US"
 
 
@@ -226,7 +229,9 @@ def test_a_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 def test_only_tables_of_an_archive_are_named(tmp_path: Path) -> None:
-    archive = zipped(tmp_path / "a.zip", {"b.csv": "", "a/c.PSV": "", "d.txt": "", "__MACOSX/._b.csv": "", "._e.csv": ""})
+    archive = zipped(
+        tmp_path / "a.zip", {"b.csv": "", "a/c.PSV": "", "d.txt": "", "__MACOSX/._b.csv": "", "._e.csv": ""}
+    )
     assert [found.member for found in files_in(archive)] == ["a/c.PSV", "b.csv"]
 
 

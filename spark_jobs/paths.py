@@ -43,6 +43,10 @@ class Layout:
         return self.control / "status.json"
 
     @property
+    def lag_history(self) -> Path:
+        return self.control / "lag_history.json"
+
+    @property
     def switches(self) -> Path:
         return self.control / "switches.json"
 

@@ -121,11 +121,8 @@ def _switch(place: Place, name: str) -> StreamSwitch | None:
 def _stream_row(
     name: str, job: str, said: StreamStatus | None, switch: StreamSwitch | None, judged: Judgement, is_live: bool
 ) -> dict[str, Any]:
-    figures = asdict(said) if said else {}
-    if not is_live:
-        figures.update(dict.fromkeys(("lag_records", "lag_s", "rows_per_s", "next_retry_at"), None))
     return {
-        **figures,
+        **(asdict(said) if said else {}),
         **asdict(judged),
         "name": name,
         "job": job,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spark_jobs.documents.codec import SCHEMA_VERSION
-from spark_jobs.documents.status import Status, read_status
+from spark_jobs.documents.status import Status, as_read, read_status
 from spark_jobs.paths import Layout
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """One look at the document. `status` is None where `why_unknown` says why."""
+    """One look at the document. `status`: what a reader may believe of it; None where `why_unknown` says why."""
 
     status: Status | None
     age_s: float = 0.0
@@ -26,7 +26,8 @@ def look_at_heartbeat(layout: Layout, now: datetime, stale_after: timedelta) -> 
     try:
         status = read_status(layout)
         if status is not None:
-            return Heartbeat(status, status.age(now).total_seconds(), status.is_live(now, stale_after))
+            believed = as_read(status, now, stale_after)
+            return Heartbeat(believed, status.age(now).total_seconds(), status.is_live(now, stale_after))
         return _why_unknown(layout.status.read_bytes())
     except FileNotFoundError:
         step = "none where it has just been switched on: its watch starts it; else unpause that"

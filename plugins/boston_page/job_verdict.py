@@ -52,7 +52,7 @@ def _own(heartbeat: Heartbeat, again: str) -> Judgement:
     if status.state == JobState.STOPPED:
         return Judgement(Verdict.ENDED, "has stopped and is to run", again)
     if not heartbeat.is_live:
-        return Judgement(Verdict.ENDED, f"no sign of life for {_in_words(heartbeat.age_s)}", again)
+        return Judgement(Verdict.ENDED, _silent(heartbeat.age_s), again)
     return _live(status)
 
 
@@ -75,6 +75,12 @@ def _watch(job: StreamJob, own: Judgement, supervision: Supervision) -> list[Jud
         return []
     step = f"have it run again: until then nobody restarts {job.name}"
     return [Judgement(Verdict.UNWATCHED, supervision.why_unwatched, step, needs_person=True)]
+
+
+def _silent(age_s: float) -> str:
+    if age_s < 0:
+        return f"its last sign of life is {_in_words(-age_s)} ahead of this machine's clock"
+    return f"no sign of life for {_in_words(age_s)}"
 
 
 def _in_words(seconds: float) -> str:

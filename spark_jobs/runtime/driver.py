@@ -27,6 +27,7 @@ import pyspark
 from pyspark.sql import SparkSession
 
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, diagnose
+from spark_jobs.documents import lag_history
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import read_desired_state
 from spark_jobs.documents.lease import newest_token, token_after_exists, token_driver
@@ -51,6 +52,7 @@ _FINISH_BATCH_TIMEOUT_S = 60.0
 _SPARK_STOP_TIMEOUT_S = 15.0
 _LAG_EVERY_S = 5.0
 _SWITCHES_EVERY_S = 2.0
+_FIRST_NOTE_AFTER_S = 60.0
 _HOUSEKEEPING_EVERY_S = 3600.0
 _FIRST_HOUSEKEEPING_AFTER_S = 120.0
 _JVM_GONE = Diagnosis(
@@ -192,6 +194,7 @@ class JobRun:
         self._every(_SWITCHES_EVERY_S, "switches", lambda: self._follow_switches(flags))
         self._state = JobState.RUNNING
         self._every(_LAG_EVERY_S, "lag", self._look_at_lags)
+        self._every(lag_history.EVERY.total_seconds(), "lag history", self._note_lags, _FIRST_NOTE_AFTER_S)
         self._every(_HOUSEKEEPING_EVERY_S, "housekeeping", housekeep, _FIRST_HOUSEKEEPING_AFTER_S)
         queue = RequestQueue(self.layout, requests, start.writer, utc_now)
         serve = [self._asked_to_stop, self._lease_lost]
@@ -242,6 +245,10 @@ class JobRun:
                 stream.look_at_lag()
             except Exception as failure:
                 log.debug("the lag of %s is not known: %s", stream.record.name, failure)
+
+    def _note_lags(self) -> None:
+        now = utc_now()
+        lag_history.note_lags(self.layout, [stream.record.status(now) for stream in self._streams], now)
 
     def _heartbeat(self) -> None:
         while self._state not in ENDED_JOB_STATES:

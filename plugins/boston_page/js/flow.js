@@ -1,14 +1,17 @@
 // The tab "Flow": the two jobs, and their streams in the order of the data; what needs a person comes first.
 import { Fragment, h, usePolled } from "./host.js";
+import { Spark } from "./spark.js";
 import { JobOperations, StreamOperations } from "./operations.js";
 import { Switch } from "./switch.js";
 import { Badge, count, duration, hour, plural, when } from "./words.js";
 
 const EVERY_S = 2;
+const LAGS_EVERY_S = 60;
 const STALE_AFTER_S = 10;
 
 export default function Flow({ params, setParams }) {
   const { value, error, ageS, again } = usePolled("flow", EVERY_S);
+  const { value: lags } = usePolled("lags", LAGS_EVERY_S);
   if (value === null) return h("p", { className: error ? "notice bad" : "muted", role: "status" }, error ?? "Reading …");
   const oldS = value.age_s + ageS;
   const isStale = oldS > STALE_AFTER_S;
@@ -33,7 +36,15 @@ export default function Flow({ params, setParams }) {
           "tbody",
           null,
           streams.map((stream) =>
-            h(Stream, { key: stream.name, stream, isStale, again, isOpen: stream.name === open, toggle }),
+            h(Stream, {
+              key: stream.name,
+              stream,
+              points: lags?.[stream.name],
+              isStale,
+              again,
+              isOpen: stream.name === open,
+              toggle,
+            }),
           ),
         ),
       ),
@@ -89,7 +100,7 @@ function Job({ job, isStale, again }) {
   );
 }
 
-function Stream({ stream, isStale, again, isOpen, toggle }) {
+function Stream({ stream, points, isStale, again, isOpen, toggle }) {
   const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
   return h(
     Fragment,
@@ -103,7 +114,7 @@ function Stream({ stream, isStale, again, isOpen, toggle }) {
         h("button", { type: "button", "aria-expanded": isOpen, onClick: () => toggle(stream.name) }, stream.name),
       ),
       h("td", { className: "wide" }, h(Verdict, { row: stream }), h(Retries, { stream })),
-      cell("Lag", h(Lag, { stream })),
+      cell("Lag", h(Lag, { stream, points })),
       cell("Rows/s", count(stream.rows_per_s)),
       cell("Today (UTC)", h(Today, { stream })),
       cell("Last batch", when(stream.last_progress_at)),
@@ -120,10 +131,10 @@ function Retries({ stream }) {
   return h("p", { className: "muted" }, `${plural(stream.restarts, "restart", "restarts")}${next}`);
 }
 
-function Lag({ stream }) {
+function Lag({ stream, points }) {
   const isAnalytic = stream.flag !== null;
   const work = isAnalytic ? plural(stream.due_hours, "hour due", "hours due") : plural(stream.lag_records, "row", "rows");
-  return h("span", null, work, h("br"), h("span", { className: "muted" }, duration(stream.lag_s)));
+  return h("span", null, work, h("br"), h("span", { className: "muted" }, duration(stream.lag_s)), h(Spark, { points }));
 }
 
 function Today({ stream }) {

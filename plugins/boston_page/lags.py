@@ -1,0 +1,40 @@
+"""`/lags`: how far behind each stream was over the last day, as the jobs noted it every 5 minutes."""
+
+from collections import defaultdict
+from contextlib import suppress
+from datetime import datetime
+
+from fastapi import APIRouter
+
+from boston_page.places import places
+from spark_jobs.documents.lag_history import EVERY, LagHistory, LagPoint, read_lag_history
+from spark_jobs.paths import Layout
+
+router = APIRouter()
+
+Point = tuple[float, float | None]
+"""when, in seconds since 1970, and how many seconds behind"""
+
+
+@router.get("/lags")
+def lags() -> dict[str, list[Point]]:
+    """Answer stream -> its points, oldest first; None where it was not known, or where no job ran between two."""
+    found: dict[str, list[Point]] = defaultdict(list)
+    for place in places().values():
+        for point in _points(place.layout):
+            at = datetime.fromisoformat(point.at).timestamp()
+            for stream, lag_s in point.lag_s.items():
+                found[stream] += [*_gap(found[stream], at), (at, lag_s)]
+    return found
+
+
+def _points(layout: Layout) -> tuple[LagPoint, ...]:
+    with suppress(OSError):
+        return read_lag_history(layout).points
+    return LagHistory().points
+
+
+def _gap(before: list[Point], at: float) -> list[Point]:
+    """A point that says nothing, so that nobody draws a line over the time in which nobody looked."""
+    is_gap = bool(before) and at - before[-1][0] > 2 * EVERY.total_seconds()
+    return [(at, None)] if is_gap else []

@@ -155,7 +155,6 @@ def _rows(feed: Feed, at: datetime, count: int, first_offset: int) -> pa.Table:
         "cab_type": "Lyft",
         "price": 10.0,
         "surge_multiplier": 1.0,
-        "temperature": 50.0,
         "report_type": "FM-15",
         "station": "72509",
         "temperature_celsius": 5.0 + at.hour / 4,

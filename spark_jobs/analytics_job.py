@@ -18,6 +18,7 @@ if __package__ in (None, ""):  # spark-submit runs this file by its path, with a
 import typer
 
 from spark_jobs.analytics.analytic_stream import analytic_stream
+from spark_jobs.analytics.folded_days import FoldedDays
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.maintenance.analytics_requests import analytics_requests
 from spark_jobs.maintenance.cleanup import CleanUp
@@ -55,7 +56,13 @@ def main(
         clean_up = CleanUp(settings, run.layout, checkpoints, datasets, start.writer, utc_now)
         requests = analytics_requests(settings, start.writer, rollup, datasets)
         flags = {analytic.name: settings.enabled(analytic) for analytic in ANALYTICS}
-        run.serve(start, streams, requests, flags, clean_up.housekeep)
+        days = FoldedDays([stream.dataset.log for stream in analytics], start.writer, utc_now)
+
+        def housekeep() -> None:
+            clean_up.housekeep()
+            days.fold()
+
+        run.serve(start, streams, requests, flags, housekeep)
     run.until_stopped()
 
 

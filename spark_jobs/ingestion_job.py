@@ -17,6 +17,7 @@ if __package__ in (None, ""):  # spark-submit runs this file by its path, with a
 import typer
 
 from spark_jobs.catalog import FEEDS
+from spark_jobs.ingestion.complete_hours import AllFeeds
 from spark_jobs.ingestion.feed_stream import feed_stream
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests
@@ -35,7 +36,8 @@ def main(
     run = JobRun.begin(INGESTION, os.environ, follow_switches)
     with run.starting():
         start = run.start_spark(banner(run.settings))
-        streams = [feed_stream(feed, start) for feed in FEEDS]
+        together = AllFeeds(run.layout)
+        streams = [feed_stream(feed, start, together) for feed in FEEDS]
         datasets = [stream.dataset for stream in streams]
         checkpoints = INGESTION.checkpoints(run.settings)
         clean_up = CleanUp(run.settings, run.layout, checkpoints, datasets, start.writer, utc_now)

@@ -1,7 +1,7 @@
 """Where things are below one root."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from spark_jobs.catalog import DEAD_LETTERS, ROLLUP
@@ -10,6 +10,12 @@ from spark_jobs.catalog import DEAD_LETTERS, ROLLUP
 def hour_folder(hour: datetime) -> str:
     """The partition folder of an hour (UTC): values unpadded except the date."""
     return f"year={hour.year}/month={hour.month}/date={hour:%Y-%m-%d}/hour={hour.hour}"
+
+
+def hour_of_folder(folder: str) -> datetime:
+    """The hour (UTC) of a path that ends in a partition folder. ValueError where it does not."""
+    date, _, hour = folder.rpartition("/date=")[2].partition("/hour=")
+    return datetime.strptime(f"{date}T{int(hour):02}+0000", "%Y-%m-%dT%H%z")
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,13 @@ class Layout:
     def dataset(self, name: str) -> Path:
         """The folder readers open: `<dataset>/**/*.parquet`."""
         return self.root / ("_rollup" if name == ROLLUP else name)
+
+    def folded_days(self, output: str) -> Path:
+        return self.root / "_days" / output
+
+    def folded_day(self, output: str, day: date) -> Path:
+        """All hours of a closed day in one file, where it is there."""
+        return self.folded_days(output) / f"{day}.parquet"
 
     def dead_letters(self, feed: str) -> Path:
         return self.root / DEAD_LETTERS / feed
@@ -61,6 +74,13 @@ class Layout:
     @property
     def watch(self) -> Path:
         return self.control / "watch.json"
+
+    @property
+    def complete_hours(self) -> Path:
+        return self.control / "complete.json"
+
+    def hour_history(self, feed: str) -> Path:
+        return self.control / "complete" / f"{feed}.jsonl"
 
     @property
     def driver_logs(self) -> Path:

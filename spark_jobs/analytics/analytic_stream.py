@@ -16,6 +16,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs.analytics.affected_hours import every_hour, output_hours
 from spark_jobs.analytics.backlog import Backlog
 from spark_jobs.analytics.declaration import Declaration
+from spark_jobs.analytics.folded_days import stale_days
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of, definition_of, refresh
 from spark_jobs.catalog import Analytic
 from spark_jobs.paths import hour_folder
@@ -150,7 +151,8 @@ class AnalyticStream:
         return None if newest < 0 else newest
 
     def _first_entry(self) -> None:
-        refuse_data_without_log(self.log, [self.log.layout.dataset(self.name)])
+        layout = self.log.layout
+        refuse_data_without_log(self.log, [layout.dataset(self.name), layout.folded_days(self.name)])
         self.log.reached("before the first entry")
         self.start_of.writer.check()
         self.log.begin(self._entry("origin", _NOTHING_YET, _NOTHING_YET), self.start_of.now())
@@ -244,10 +246,11 @@ class AnalyticStream:
     ) -> Entry | None:
         head, left = transaction.head, self._backlog.without(hours)
         settled = newest if not left else self._settled(head, newest)
-        moves, deletes, rows = [], [], 0
+        moves, deletes, rows, changed = [], [], 0, []
         staging: Path | None = None
         for hour, table in self._changed_hours(connection, hours):
             target = self._place(hour)
+            changed.append(hour)
             if table.num_rows:
                 staging = staging or transaction.new_staging(self.start_of.writer.driver.instance)
                 path = staging / f"{hour:%Y%m%dT%H}.parquet"
@@ -258,6 +261,7 @@ class AnalyticStream:
                 rows += table.num_rows
             else:
                 deletes.append(target)
+        deletes += stale_days(self.log, changed)
         has_moved_on = newest - head.position["rollup_seq"] >= _IDLE_ENTRIES
         # Others read from the position what the output rests on, also where no row of it had to change.
         is_caught_up = not left and (hours or not self._rests_on_basis(head))

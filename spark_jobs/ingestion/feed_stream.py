@@ -18,6 +18,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import DEAD_LETTERS, Feed
 from spark_jobs.diagnosis import StreamFault
+from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.ingestion.staging_writer import MANIFEST_SCHEMA, StagedFile, staging_task
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.checkpoint import planned_offsets
@@ -43,15 +44,17 @@ LOSS_IS_NEWS_FOR = timedelta(days=1)
 _ONE_TASK_UP_TO_ROWS = 20_000
 
 
-def feed_stream(feed: Feed, start: Start) -> Stream:
+def feed_stream(feed: Feed, start: Start, together: AllFeeds) -> Stream:
     """The feed's query, ready to begin."""
     record = StreamRecord(feed.name, start.settings.BATCH_INTERVAL, start.now())
     topic = start.settings.topic(feed)
+    log = PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name))
     stream = FeedStream(
         feed=feed,
         topic=topic,
         start_of=start,
-        log=PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name)),
+        log=log,
+        hours=HoursOfFeed(feed, log, together),
         record=record,
         broker=offsets.broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
         oldest_unread=OldestUnread(start.settings.KAFKA_BOOTSTRAP_SERVERS, topic, start.now),
@@ -69,6 +72,7 @@ class FeedStream:
     topic: str
     start_of: Start
     log: PublicationLog
+    hours: HoursOfFeed
     record: StreamRecord
     broker: AdminClient
     oldest_unread: OldestUnread
@@ -105,11 +109,14 @@ class FeedStream:
         return query
 
     def look_at_lag(self) -> None:
-        """Note how far the log is behind the broker."""
+        """Note how far the log is behind the broker, and which hours are complete."""
         head = self.log.head()
         if head is not None:
-            lag = lag_of(head.position[self.topic]["next_offset"], self._on_broker(), self.oldest_unread)
+            passed = self.hours.passed(self.start_of.now())
+            topic = self._on_broker()
+            lag = lag_of(head.position[self.topic]["next_offset"], topic, self.oldest_unread)
             self.record.lag_seen(lag, self.start_of.now())
+            self.hours.look(passed, topic, self.start_of.now())
 
     def _on_broker(self) -> TopicOnBroker:
         return offsets.topic_on_broker(self.broker, self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS, self.topic)

@@ -31,10 +31,10 @@ class Dataset:
     @property
     def output_dirs(self) -> tuple[Path, ...]:
         """The folders that only this stream's log may fill."""
-        dataset = self.log.layout.dataset(self.name)
-        if any(feed.name == self.name for feed in FEEDS):
-            return dataset, self.log.layout.dead_letters(self.name)
-        return (dataset,)
+        layout = self.log.layout
+        is_feed = any(feed.name == self.name for feed in FEEDS)
+        beside = layout.dead_letters(self.name) if is_feed else layout.folded_days(self.name)
+        return layout.dataset(self.name), beside
 
 
 def request_instance(writer: Writer) -> str:

@@ -13,6 +13,7 @@ import pytest
 from spark_jobs.catalog import feed_named
 from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.documents.status import Driver, Process
+from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.ingestion.feed_stream import LOSS_IS_NEWS_FOR, FeedStream, rows_in
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.offsets import TopicOnBroker
@@ -82,7 +83,8 @@ class Query:
             lambda _: None,
         )
         self.record = StreamRecord(BIKES.name, timedelta(seconds=10), NOON)
-        self.stream = FeedStream(BIKES, TOPIC, start, self.log, self.record, cast(Any, broker), cast(Any, None))
+        hours = HoursOfFeed(BIKES, self.log, AllFeeds(self.log.layout))
+        self.stream = FeedStream(BIKES, TOPIC, start, self.log, hours, self.record, cast(Any, broker), cast(Any, None))
         self.batches = 0
         self.lost_its_lease = False
 

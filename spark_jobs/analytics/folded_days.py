@@ -1,0 +1,114 @@
+"""Closed days of an output folded into one file each, beside the hours: 365 of them open as fast as 15 days of hours.
+
+`_days/<output>/<yyyy-MM-dd>.parquet` is there only while it equals its hours. It comes and goes through the output's
+log: the entry that replaces an hour takes the file of its day away, and a later round makes it again
+(docs/decisions/0011-folded-days.md).
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spark_jobs.paths import hour_of_folder
+from spark_jobs.publication import durable_files
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
+from spark_jobs.runtime.writer import Writer
+
+log = logging.getLogger(__name__)
+
+KIND = "days"
+_DAYS_PER_ENTRY = 10
+_ENTRIES_PER_ROUND = 10
+"""of each output: a year that was never folded takes four rounds, and no batch waits for more than one entry"""
+
+
+@dataclass(frozen=True)
+class FoldedDays:
+    """The folding of a job's outputs, as one round of its hourly housekeeping."""
+
+    logs: Sequence[PublicationLog]
+    writer: Writer
+    now: Callable[[], datetime]
+
+    def fold(self) -> None:
+        """Fold the newest closed days that are not folded."""
+        for output in self.logs:
+            try:
+                days = unfolded(closed_days(output), output)[: _DAYS_PER_ENTRY * _ENTRIES_PER_ROUND]
+                for first in range(0, len(days), _DAYS_PER_ENTRY):
+                    self._fold(output, days[first : first + _DAYS_PER_ENTRY])
+            except LogDamaged as damaged:
+                log.warning("no day of %s is folded: %s", output.dataset, damaged)
+
+    def _fold(self, output: PublicationLog, days: Sequence[date]) -> None:
+        with output.transaction(self.writer.check) as transaction:
+            moves = tuple(self._staged(transaction, days))
+            head = transaction.head
+            details = {name: known for name, known in head.details.items() if name != "origin"}
+            draft = Entry(
+                KIND, head.position, moves, rows={"written": 0}, writer=self.writer.named(), details=details
+            )
+            if moves:
+                transaction.commit(draft, self.now())
+
+    def _staged(self, transaction: Transaction, days: Sequence[date]) -> Iterator[tuple[str, str]]:
+        layout, output = transaction.log.layout, transaction.log.dataset
+        staging = transaction.new_staging(self.writer.driver.instance)
+        for day in days:
+            rows = rows_of_day(hours_of_day(layout.dataset(output), day))
+            if rows is not None:
+                path = staging / f"{day}.parquet"
+                pq.write_table(rows, path, compression="zstd")
+                durable_files.sync_file(path)
+                target = layout.folded_day(output, day)
+                yield str(path.relative_to(layout.root)), str(target.relative_to(layout.root))
+
+
+def closed_days(output: PublicationLog) -> list[date]:
+    """The days before that of the newest hour, newest first. Lists the folders down to the days."""
+    found = output.layout.dataset(output.dataset).glob("year=*/month=*/date=*")
+    return sorted((date.fromisoformat(folder.name.removeprefix("date=")) for folder in found), reverse=True)[1:]
+
+
+def unfolded(days: Iterable[date], output: PublicationLog) -> list[date]:
+    """Those of the days that are not folded."""
+    return [day for day in days if not output.layout.folded_day(output.dataset, day).exists()]
+
+
+def stale_days(output: PublicationLog, hours: Iterable[datetime]) -> list[str]:
+    """The files, relative to the root, that an entry which changes these hours has to take away."""
+    days = sorted({hour.astimezone(UTC).date() for hour in hours})
+    files = (output.layout.folded_day(output.dataset, day) for day in days)
+    return [str(file.relative_to(output.layout.root)) for file in files if file.exists()]
+
+
+def hours_of_day(dataset: Path, day: date) -> list[Path]:
+    """The files of a day's hours, in order."""
+    folder = dataset / f"year={day.year}/month={day.month}/date={day}"
+    return sorted(folder.glob("hour=*/*.parquet"), key=lambda file: hour_of_folder(str(file.parent)))
+
+
+def rows_of_day(files: Iterable[Path]) -> pa.Table | None:
+    """All rows of these hours, with the partition columns that stand in their paths otherwise.
+
+    None where there are none, or where the hours do not have the same columns: a new formula is on its way.
+    """
+    tables = [_with_partition(pq.ParquetFile(file).read(use_threads=False), file.parent) for file in files]
+    if not tables or any(table.schema != tables[0].schema for table in tables):
+        return None
+    return pa.concat_tables(tables)
+
+
+def _with_partition(table: pa.Table, folder: Path) -> pa.Table:
+    hour = hour_of_folder(str(folder))
+    values = {"year": hour.year, "month": hour.month, "date": f"{hour:%Y-%m-%d}", "hour": hour.hour}
+    for name, value in values.items():
+        kind = pa.string() if isinstance(value, str) else pa.int32()
+        table = table.append_column(name, pa.array([value] * table.num_rows, kind))
+    return table

@@ -1,0 +1,115 @@
+"""What the ingestion job writes of its feeds' hours: how far each feed is, and when hours became complete or changed.
+
+`_control/complete.json` says how things are at the moment. `_control/complete/<feed>.jsonl` is what happened, one line
+each, only appended: about 150 bytes for an hour. The rule itself is `spark_jobs.completeness`.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from spark_jobs.completeness import TOLD_FOR
+from spark_jobs.documents.codec import decode, encode, read_document
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+
+
+@dataclass(frozen=True)
+class FeedHours:
+    """One feed, as the last look found it."""
+
+    at: str
+    log: str
+    complete_before: str | None
+    """hours that end by then are complete"""
+    newest_event: str | None
+
+    def is_told(self, now: datetime) -> bool:
+        """Whether the look was lately."""
+        return now - datetime.fromisoformat(self.at) <= TOLD_FOR
+
+
+@dataclass(frozen=True)
+class CompleteHours:
+    """The whole document."""
+
+    feeds: Mapping[str, FeedHours] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HourEvent:
+    """One line of the history: hours became complete (`before`), or complete ones got rows (`revised`)."""
+
+    log: str
+    at: str
+    seq: int
+    """the entry of the feed's log that it rests on"""
+    before: str | None = None
+    next_offset: Mapping[str, int] = field(default_factory=dict)
+    """with `before`: a row of those hours from here on came late"""
+    refused: int | None = None
+    """with `before`: messages refused since the line before that has one; None where nobody knows"""
+    revised: tuple[str, ...] = ()
+
+
+def read_complete_hours(layout: Layout) -> CompleteHours:
+    """Read the document; an empty one where there is none."""
+    return read_document(layout.complete_hours, CompleteHours) or CompleteHours()
+
+
+def write_complete_hours(layout: Layout, hours: CompleteHours) -> None:
+    """Replace the document. It is written every few seconds and worthless after a power cut: not synced to disk."""
+    durable_files.replace(layout.complete_hours, encode(hours), durable=False)
+
+
+def read_history(layout: Layout, feed: str, log_id: str | None) -> list[HourEvent]:
+    """What happened to the hours of a feed, oldest first. Lines of a log that was started over are left out."""
+    try:
+        content = layout.hour_history(feed).read_bytes()
+    except FileNotFoundError:
+        return []
+    events = (decode(line, HourEvent) for line in content.splitlines())  # the last may be half written: no event yet
+    return [event for event in events if event is not None and event.log == log_id]
+
+
+def append_history(layout: Layout, feed: str, events: Iterable[HourEvent]) -> None:
+    """Add lines, durably."""
+    lines = b"".join(encode(event) + b"\n" for event in events)
+    path = layout.hour_history(feed)
+    durable_files.make_folder(path.parent)
+    with path.open("ab") as file:
+        file.write(b"\n" + lines if _is_torn(path) else lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def complete_before(history: Iterable[HourEvent]) -> datetime | None:
+    """The end of the last complete hour; None before the first."""
+    last = max((event.before for event in history if event.before is not None), default=None)
+    return None if last is None else datetime.fromisoformat(last)
+
+
+def completion_of(history: Iterable[HourEvent], hour: datetime) -> HourEvent | None:
+    """The line that made this hour complete."""
+    end = hour + timedelta(hours=1)
+    return next((event for event in history if event.before and datetime.fromisoformat(event.before) >= end), None)
+
+
+def revision_of(history: Iterable[HourEvent], hour: datetime) -> int:
+    """0 before the hour is complete, 1 once it is, and one more for each batch that brought rows of it since."""
+    history = list(history)
+    if completion_of(history, hour) is None:
+        return 0
+    revised = (datetime.fromisoformat(one) for event in history for one in event.revised)
+    return 1 + sum(one == hour for one in revised)
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether a crash left half a line at the end."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

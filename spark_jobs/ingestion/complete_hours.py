@@ -1,0 +1,184 @@
+"""Which hours of the feeds are complete, as the ingestion job finds it while it looks at its lag.
+
+The facts come from the publication log alone, so a crash loses none: new entries name the hours that got rows, the
+newest files' footers the newest event.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+import pyarrow.parquet as pq
+
+from spark_jobs.catalog import Feed
+from spark_jobs.completeness import FeedProgress, hour_end, passed_by
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.complete_hours import (
+    CompleteHours,
+    FeedHours,
+    HourEvent,
+    append_history,
+    complete_before,
+    read_history,
+    write_complete_hours,
+)
+from spark_jobs.kafka.offsets import TopicOnBroker
+from spark_jobs.paths import Layout, hour_of_folder
+from spark_jobs.publication.entry import FOLDED, Entry
+from spark_jobs.publication.folding import touched_folders
+from spark_jobs.publication.log import Origin, PublicationLog
+
+_BRINGS_ROWS = ("batch", FOLDED)
+
+
+class AllFeeds:
+    """What the feeds of a job tell each other: the newest event of all together decides which hours have passed."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._lock = threading.Lock()
+        self._hours = CompleteHours()
+
+    def passed(self, now: datetime) -> datetime | None:
+        """The end of the last hour that the newest event has passed by the grace."""
+        with self._lock:
+            newest = [hours.newest_event for hours in self._hours.feeds.values() if hours.newest_event]
+        return passed_by(max(map(datetime.fromisoformat, newest), default=None), now)
+
+    def tell(self, feed: str, hours: FeedHours) -> None:
+        """Note what a look at a feed found, for the others and in the document."""
+        with self._lock:
+            self._hours = replace(self._hours, feeds={**self._hours.feeds, feed: hours})
+            write_complete_hours(self._layout, self._hours)
+
+
+class HoursOfFeed:
+    """Follows one feed's log; every look appends to the history what became known."""
+
+    def __init__(self, feed: Feed, log: PublicationLog, together: AllFeeds) -> None:
+        self._feed = feed
+        self._log = log
+        self._together = together
+        self._of: str | None = None
+        self._progress = FeedProgress()
+        self._seen = self._completed = 0
+        self._newest: datetime | None = None
+
+    def passed(self, now: datetime) -> datetime | None:
+        """To be asked before the broker is: what it held then counts."""
+        return self._together.passed(now)
+
+    def look(self, passed: datetime | None, topic: TopicOnBroker, now: datetime) -> None:
+        """Compare the log with what the broker held, and write down what follows."""
+        newest = self._log.newest()
+        if newest is None or self._log.applied_up_to() < newest[1].seq:
+            return  # the next look comes in a few seconds
+        origin, head = newest
+        if self._of != origin.id:
+            self._take_up(origin)
+        new = self._log.since(self._seen, head.seq) or []
+        events = [*self._revisions(new, now), *self._completion(passed, topic, head, now)]
+        if events:
+            append_history(self._log.layout, self._feed.name, events)
+        self._seen = head.seq
+        self._newest = self._newest_event(new)
+        self._tell(now)
+
+    def _take_up(self, origin: Origin) -> None:
+        history = read_history(self._log.layout, self._feed.name, origin.id)
+        self._of = origin.id
+        self._progress = FeedProgress(complete_before(history))
+        self._seen = max((event.seq for event in history), default=0)
+        self._completed = max((event.seq for event in history if event.before), default=0)
+        folder = newest_hour(self._log.layout.dataset(self._feed.name))
+        self._newest = newest_event(self._feed, folder.glob("*.parquet") if folder else ())
+
+    def _revisions(self, new: Iterable[Entry], now: datetime) -> Iterator[HourEvent]:
+        for entry in new:
+            late = sorted(hour for hour in self._hours_of(entry) if self._progress.is_late(hour))
+            if late:
+                yield HourEvent(self._id, iso(now), entry.seq, revised=tuple(map(iso, late)))
+
+    def _completion(
+        self, passed: datetime | None, topic: TopicOnBroker, head: Entry, now: datetime
+    ) -> Iterator[HourEvent]:
+        known, at = self._progress.complete_before, head.position[topic.name]["next_offset"]
+        held = {str(p): end for p, end in topic.end.items() if end > topic.first[p]}
+        self._progress = self._progress.looked(passed, held, at)
+        before = self._progress.complete_before
+        if before is not None and before != known:
+            refused = self._refused_since(head.seq)
+            yield HourEvent(self._id, iso(now), head.seq, iso(before), dict(at), refused)
+            self._completed = head.seq
+
+    def _refused_since(self, head: int) -> int | None:
+        """Messages refused since the last completion."""
+        entries = self._log.since(self._completed, head)
+        if entries is None or (entries and entries[0].first_seq <= self._completed):
+            return None
+        return sum(entry.rows.get("refused", 0) for entry in entries)
+
+    def _hours_of(self, entry: Entry) -> Iterator[datetime]:
+        if entry.kind in _BRINGS_ROWS:
+            yield from (hour_of_folder(folder) for folder in touched_folders(entry) if self._is_data(folder))
+
+    def _newest_event(self, new: Iterable[Entry]) -> datetime | None:
+        """Only files that may hold a newer event are opened."""
+        known = self._newest
+        targets = [target for entry in new for _, target in entry.moves if self._is_data(target)]
+        last = max((_hour_of_file(target) for target in targets), default=None)
+        if last is None or (known is not None and hour_end(last) <= known):
+            return known
+        files = (self._log.layout.root / target for target in targets if _hour_of_file(target) == last)
+        return max((one for one in (known, newest_event(self._feed, files)) if one), default=None)
+
+    def _is_data(self, folder: str) -> bool:
+        return PurePosixPath(folder).parts[0] == self._feed.name
+
+    @property
+    def _id(self) -> str:
+        assert self._of is not None
+        return self._of
+
+    def _tell(self, now: datetime) -> None:
+        before = self._progress.complete_before
+        known = [None if one is None else iso(one) for one in (before, self._newest)]
+        self._together.tell(self._feed.name, FeedHours(iso(now), self._id, *known))
+
+
+def newest_hour(dataset: Path) -> Path | None:
+    """The folder of the newest hour; None where there is none. Lists one folder of each kind."""
+    folder = dataset
+    for part in ("year", "month", "date", "hour"):
+        found = [path for path in folder.glob(f"{part}=*") if path.is_dir()]
+        if not found:
+            return None
+        folder = max(found, key=_value)
+    return folder
+
+
+def _value(folder: Path) -> tuple[int, str]:
+    value = folder.name.partition("=")[2]
+    return len(value), value  # numbers are not padded
+
+
+def newest_event(feed: Feed, files: Iterable[Path]) -> datetime | None:
+    """The newest event time in these files, by their footers; one that was compacted meanwhile is left out."""
+    return max((at for path in files for at in _newest_in(path, feed.event_time)), default=None)
+
+
+def _newest_in(path: Path, column: str) -> Iterator[datetime]:
+    try:
+        with pq.ParquetFile(path) as file:
+            place = file.schema_arrow.get_field_index(column)
+            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+            found = [group.column(place).statistics for group in groups]
+    except FileNotFoundError:
+        return
+    yield from (statistics.max for statistics in found if statistics is not None and statistics.has_min_max)
+
+
+def _hour_of_file(path: str) -> datetime:
+    return hour_of_folder(path.rpartition("/")[0])

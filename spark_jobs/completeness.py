@@ -76,7 +76,7 @@ class FeedProgress:
 
 
 def passed_by(newest_event: datetime | None, now: datetime) -> datetime | None:
-    """The end of the last hour that the newest event has passed by the grace. An event ahead of the clock counts as now."""
+    """The end of the last hour that the newest event has passed by the grace; one ahead of the clock counts as now."""
     if newest_event is None:
         return None
     return hour_of(min(newest_event, now) - GRACE)

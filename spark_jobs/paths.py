@@ -18,6 +18,22 @@ def hour_of_folder(folder: str) -> datetime:
     return datetime.strptime(f"{date}T{int(hour):02}+0000", "%Y-%m-%dT%H%z")
 
 
+def newest_hour_folder(dataset: Path) -> Path | None:
+    """The folder of the newest hour; None where there is none. Lists one folder of each kind."""
+    folder = dataset
+    for part in ("year", "month", "date", "hour"):
+        found = [path for path in folder.glob(f"{part}=*") if path.is_dir()]
+        if not found:
+            return None
+        folder = max(found, key=_value)
+    return folder
+
+
+def _value(folder: Path) -> tuple[int, str]:
+    value = folder.name.partition("=")[2]
+    return len(value), value  # numbers are not padded
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where things are below one root (OUTPUT_BASE_PATH or ANALYTICS_OUTPUT_PATH)."""

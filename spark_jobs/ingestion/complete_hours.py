@@ -25,7 +25,7 @@ from spark_jobs.documents.complete_hours import (
     write_complete_hours,
 )
 from spark_jobs.kafka.offsets import TopicOnBroker
-from spark_jobs.paths import Layout, hour_of_folder
+from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder
 from spark_jobs.publication.entry import FOLDED, Entry
 from spark_jobs.publication.folding import touched_folders
 from spark_jobs.publication.log import Origin, PublicationLog
@@ -92,7 +92,7 @@ class HoursOfFeed:
         self._progress = FeedProgress(complete_before(history))
         self._seen = max((event.seq for event in history), default=0)
         self._completed = max((event.seq for event in history if event.before), default=0)
-        folder = newest_hour(self._log.layout.dataset(self._feed.name))
+        folder = newest_hour_folder(self._log.layout.dataset(self._feed.name))
         self._newest = newest_event(self._feed, folder.glob("*.parquet") if folder else ())
 
     def _revisions(self, new: Iterable[Entry], now: datetime) -> Iterator[HourEvent]:
@@ -146,22 +146,6 @@ class HoursOfFeed:
         before = self._progress.complete_before
         known = [None if one is None else iso(one) for one in (before, self._newest)]
         self._together.tell(self._feed.name, FeedHours(iso(now), self._id, *known))
-
-
-def newest_hour(dataset: Path) -> Path | None:
-    """The folder of the newest hour; None where there is none. Lists one folder of each kind."""
-    folder = dataset
-    for part in ("year", "month", "date", "hour"):
-        found = [path for path in folder.glob(f"{part}=*") if path.is_dir()]
-        if not found:
-            return None
-        folder = max(found, key=_value)
-    return folder
-
-
-def _value(folder: Path) -> tuple[int, str]:
-    value = folder.name.partition("=")[2]
-    return len(value), value  # numbers are not padded
 
 
 def newest_event(feed: Feed, files: Iterable[Path]) -> datetime | None:

@@ -1,6 +1,5 @@
-"""What the ingestion job writes of its hours, from a feed's real log and files: complete, late, revised, after restarts."""
+"""What the ingestion job writes of its hours, from a feed's real log and files: complete, revised, after restarts."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,8 +60,8 @@ class Job:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[Job]:
-    yield Job(tmp_path)
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path)
 
 
 def test_an_hour_becomes_complete_once(job: Job) -> None:

@@ -1,0 +1,115 @@
+"""Closed days in one file: equal to their hours as long as they are there, whatever changes, crashes or starts over."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from spark_jobs.analytics.folded_days import FoldedDays, closed_days
+from spark_jobs.maintenance.start_over import start_over
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.runtime.dataset import Dataset
+from tests.analytics.flow.ingestion import now, tell
+from tests.analytics.flow.live import LiveJob
+from tests.analytics.tiles import NOON, bikes, tile_table
+from tests.publication.small_feed import Killed, dies_at
+
+NAME = "transport_usage_summary"
+DAY = timedelta(days=1)
+FIRST = NOON.date()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> LiveJob:
+    """Three days with two hours each."""
+    job = LiveJob(tmp_path, names=(NAME,))
+    starts = [NOON + day * DAY + hour * timedelta(hours=1) for day in range(3) for hour in range(2)]
+    job.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(start, 7) for start in starts])})
+    job.settle()
+    return job
+
+
+def fold(job: LiveJob) -> None:
+    FoldedDays([job.analytics[NAME].log], job.writer, now).fold()
+
+
+def change(job: LiveJob, at: datetime) -> None:
+    """A late event, and what follows from it."""
+    job.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(at, 3)])})
+    job.settle()
+
+
+def folded(root: Path) -> list[str]:
+    return sorted(file.stem for file in (root / "_days" / NAME).glob("*.parquet"))
+
+
+def rows(pattern: Path) -> list[tuple[object, ...]]:
+    columns = "window_start, bike_count, year, month, CAST(date AS VARCHAR), hour"
+    query = f"SELECT {columns} FROM read_parquet('{pattern}', hive_partitioning = true) ORDER BY window_start"
+    return duckdb.sql(query).fetchall()
+
+
+def of_day(root: Path, day: date) -> list[tuple[object, ...]]:
+    return rows(root / NAME / f"year={day.year}/month={day.month}/date={day}/hour=*/*.parquet")
+
+
+def test_a_closed_day_is_one_file_that_equals_its_hours(job: LiveJob, tmp_path: Path) -> None:
+    fold(job)
+    assert folded(tmp_path) == [str(FIRST), str(FIRST + DAY)]
+    for day in folded(tmp_path):
+        in_one = rows(tmp_path / "_days" / NAME / f"{day}.parquet")
+        assert len(in_one) == 2
+        assert in_one == of_day(tmp_path, date.fromisoformat(day))
+
+
+def test_what_readers_open_holds_each_row_once(job: LiveJob, tmp_path: Path) -> None:
+    fold(job)
+    assert len(rows(tmp_path / NAME / "**/*.parquet")) == 6
+
+
+def test_a_late_event_takes_its_day_away_and_the_next_round_brings_it_back(job: LiveJob, tmp_path: Path) -> None:
+    fold(job)
+    change(job, NOON + timedelta(hours=5))
+    assert folded(tmp_path) == [str(FIRST + DAY)]
+    fold(job)
+    assert rows(tmp_path / "_days" / NAME / f"{FIRST}.parquet") == of_day(tmp_path, FIRST)
+    assert len(of_day(tmp_path, FIRST)) == 3
+
+
+def test_a_crash_between_an_hour_and_its_day_is_mended_by_the_next_start(job: LiveJob, tmp_path: Path) -> None:
+    fold(job)
+    job.analytics[NAME].log.reached = dies_at("moved")
+    with pytest.raises(Killed):
+        change(job, NOON)
+    assert str(FIRST) in folded(tmp_path), "what this test is about: the day is still there, its hour is new"
+    LiveJob(tmp_path, names=(NAME,))
+    assert folded(tmp_path) == [str(FIRST + DAY)]
+
+
+def test_the_fold_changes_nothing_of_where_the_analytic_stands(job: LiveJob, tmp_path: Path) -> None:
+    before = job.position(NAME)
+    fold(job)
+    assert job.position(NAME) == before
+    again = LiveJob(tmp_path, names=(NAME,))
+    assert again.is_settled(NAME)
+    fold(again)
+    assert PublicationLog(job.layout, NAME).head() == again.analytics[NAME].log.head()
+
+
+def test_a_day_whose_hours_have_other_columns_waits(job: LiveJob, tmp_path: Path) -> None:
+    hour = next((tmp_path / NAME).glob(f"**/date={FIRST}/hour=*/*.parquet"))
+    duckdb.sql(f"COPY (SELECT 1 AS another) TO '{hour}' (FORMAT parquet)")
+    fold(job)
+    assert folded(tmp_path) == [str(FIRST + DAY)]
+
+
+def test_starting_over_takes_the_days_too(job: LiveJob, tmp_path: Path) -> None:
+    fold(job)
+    stream = Dataset(NAME, job.analytics[NAME].log, tmp_path / "checkpoints" / NAME)
+    start_over([stream])({"stream": NAME, "confirm": NAME}, tell)
+    assert folded(tmp_path) == []
+
+
+def test_the_day_of_the_newest_hour_is_not_closed(job: LiveJob) -> None:
+    assert closed_days(job.analytics[NAME].log) == [FIRST + DAY, FIRST]

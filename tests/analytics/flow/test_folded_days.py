@@ -47,7 +47,8 @@ def folded(root: Path) -> list[str]:
 def rows(pattern: Path) -> list[tuple[object, ...]]:
     columns = "window_start, bike_count, year, month, CAST(date AS VARCHAR), hour"
     query = f"SELECT {columns} FROM read_parquet('{pattern}', hive_partitioning = true) ORDER BY window_start"
-    return duckdb.sql(query).fetchall()
+    with duckdb.connect() as connection:
+        return connection.execute(query).fetchall()
 
 
 def of_day(root: Path, day: date) -> list[tuple[object, ...]]:

@@ -1,1 +1,1 @@
-"""What the data say: from the outputs' Parquet to charts. Pure: pyarrow and the shared rooms, neither Airflow nor Spark."""
+"""What the data say: outputs become charts. Pure: pyarrow and the shared rooms, neither Airflow nor Spark."""

@@ -72,7 +72,8 @@ class Outputs:
         rows = pa.concat_tables(tables, promote_options="default")
         start = rows["window_start"]
         inside = pc.and_(
-            pc.greater_equal(start, pa.scalar(period.start, start.type)), pc.less(start, pa.scalar(period.end, start.type))
+            pc.greater_equal(start, pa.scalar(period.start, start.type)),
+            pc.less(start, pa.scalar(period.end, start.type)),
         )
         rows = rows.filter(inside).select(list(columns))
         return rows if rows.num_rows else None
@@ -83,7 +84,9 @@ class Outputs:
             if not self._day_folder(output, day).is_dir():
                 continue
             for hour in reversed(list(period.hours_of(day))):
-                rows = self.rows(output, ("window_start", *columns), Period(max(hour, period.start), min(hour + HOUR, period.end)))
+                rows = self.rows(
+                    output, ("window_start", *columns), Period(max(hour, period.start), min(hour + HOUR, period.end))
+                )
                 if rows is not None:
                     newest = pc.max(rows["window_start"])
                     return rows.filter(pc.equal(rows["window_start"], newest)).select(list(columns))

@@ -35,5 +35,9 @@ class StreamsPage(AirflowPlugin):
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # a list to who reads it
         from boston_page.app import streams_app
+        from boston_page.metrics import metrics_app
 
-        return [{"app": streams_app(), "url_prefix": f"/{PREFIX}", "name": "Streams page"}]
+        return [
+            {"app": streams_app(), "url_prefix": f"/{PREFIX}", "name": "Streams page"},
+            {"app": metrics_app(), "url_prefix": "/streams", "name": "Streams metrics"},
+        ]

@@ -172,6 +172,7 @@ class Playground:
         say(f"""
   Airflow    {self.airflow.url}   user {USER}   password {self.airflow.password}
              the DAGs {" and ".join(JOBS)} run the jobs, watch_... keep them running; Docs is each one's runbook
+  Streams    {self.airflow.url}/plugin/streams   what flows, and what needs a person
   Kafka      {self.broker.bootstrap_servers}   topics {topics}
   Parquet    {self.jobs.OUTPUT_BASE_PATH}/<feed>/year=/month=/date=/hour=/
   Read it    in DuckDB: FROM '{trips}' LIMIT 10;

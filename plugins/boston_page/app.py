@@ -5,10 +5,10 @@ What changes something goes through Airflow's own REST API, from the browser: th
 
 from fastapi import Depends, FastAPI
 
-from boston_page import flow, lags, scripts
+from boston_page import flow, lags, plain, scripts
 from boston_page.airflow_internals import requires_authenticated
 
-ROUTERS = (scripts.router, flow.router, lags.router)
+ROUTERS = (scripts.router, flow.router, lags.router, plain.router)
 """each a file of plain `def` routes: these never hold up Airflow's event loop"""
 
 

@@ -33,8 +33,7 @@ def test_the_functions_take_what_we_give_them() -> None:
 def test_the_plugin_is_declared_as_airflow_reads_it() -> None:
     assert issubclass(streams_page.StreamsPage, AirflowPlugin)
     plugin = streams_page.StreamsPage()
-    (app,) = plugin.fastapi_apps
-    assert app["url_prefix"] == f"/{streams_page.PREFIX}"
+    assert [app["url_prefix"] for app in plugin.fastapi_apps] == [f"/{streams_page.PREFIX}", "/streams"]
     assert {entry["destination"] for entry in plugin.react_apps} == {"nav", "dashboard"}
     assert all(entry["bundle_url"].startswith(f"{streams_page.PREFIX}/js/") for entry in plugin.react_apps)
 

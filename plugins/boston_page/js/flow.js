@@ -84,7 +84,7 @@ function Verdict({ row }) {
 function Job({ job, isStale, again }) {
   return h(
     "section",
-    { className: `job ${job.needs_person ? "needs" : ""}`, "aria-label": `job ${job.name}`, "data-job": job.name },
+    { className: `job ${job.needs_person ? "needs" : ""}`, "aria-label": `job ${job.name}`, "data-job": job.name, "data-verdict": job.verdict },
     h("div", { className: "row" }, h("h2", null, job.name), h(Switch, { row: job, what: job.name, disabled: isStale, again })),
     h("p", null, h(Verdict, { row: job })),
     h(

@@ -7,8 +7,9 @@ from fastapi import Depends, FastAPI
 
 from boston_page import flow, lags, plain, scripts
 from boston_page.airflow_internals import requires_authenticated
+from boston_page.findings import routes as findings
 
-ROUTERS = (scripts.router, flow.router, lags.router, plain.router)
+ROUTERS = (scripts.router, flow.router, lags.router, findings.router, plain.router)
 """each a file of plain `def` routes: these never hold up Airflow's event loop"""
 
 

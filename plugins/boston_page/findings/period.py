@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 ZONES = {"boston": ZoneInfo("America/New_York"), "utc": ZoneInfo("UTC")}
 LONGEST = timedelta(days=400)
-USUAL = timedelta(days=7)
+USUAL_DAYS = 7
 HOUR = timedelta(hours=1)
 
 
@@ -43,14 +43,16 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
     return (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def period(start: str | None, end: str | None, zone: ZoneInfo, newest: datetime | None) -> Period:
-    """Return the period that is asked for, or the 7 days before the newest data.
+def period(
+    start: str | None, end: str | None, zone: ZoneInfo, newest: datetime | None, days: int = USUAL_DAYS
+) -> Period:
+    """Return the period that is asked for; without a start, so many days before its end or the newest data.
 
     Raises:
         ValueError: a time cannot be read, they are the wrong way round, or too far apart.
     """
     last = instant(end, zone) if end else (newest or datetime.now(UTC))
-    first = instant(start, zone) if start else last - USUAL
+    first = instant(start, zone) if start else last - timedelta(days=days)
     if last <= first:
         raise ValueError("'from' has to be before 'to'")
     if last - first > LONGEST:

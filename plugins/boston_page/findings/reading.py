@@ -97,6 +97,11 @@ class Outputs:
         folder = newest_hour_folder(self.layout.dataset(output))
         return None if folder is None else hour_of_folder(str(folder))
 
+    def newest_end(self, output: str) -> datetime | None:
+        """The end of that hour."""
+        newest = self.newest_hour(output)
+        return None if newest is None else newest + HOUR
+
     def _tables(self, output: str, columns: tuple[str, ...], period: Period) -> Iterator[pa.Table]:
         going = self._going(output)
         for day in period.days():

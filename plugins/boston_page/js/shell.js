@@ -4,7 +4,10 @@ import style from "./style.js";
 
 // A tab is a module whose default export is a component; it is loaded when it is opened first. It gets
 // { params, setParams }: the query string, and what changes parts of it (null removes one).
-const TABS = [{ name: "flow", title: "Flow", view: lazy(() => import("./flow.js")) }];
+const TABS = [
+  { name: "flow", title: "Flow", view: lazy(() => import("./flow.js")) },
+  { name: "findings", title: "Findings", view: lazy(() => import("./findings.js")) },
+];
 
 export default function Streams() {
   const [params, replaceParams] = useSearchParams();

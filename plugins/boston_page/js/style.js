@@ -52,6 +52,11 @@ export default `
 .streams .switch input:checked::after { inset-inline: auto 0.15rem; }
 .streams .switch input:disabled { opacity: 0.5; cursor: default; }
 .streams .spark { display: block; color: var(--accent); overflow: visible; margin-left: auto; }
+.streams .finding { border-top: 1px solid var(--line); margin-top: 1rem; min-height: 12rem; }
+.streams .drawing { min-height: 380px; }
+.streams .scrolled { overflow: auto; max-height: 24rem; }
+.streams pre { overflow: auto; background: var(--panel); padding: 0.5rem; border-radius: 0.375rem; font-size: 0.8rem; }
+.streams button[aria-pressed="true"] { border-color: var(--accent); font-weight: 600; }
 .streams .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media (max-width: 60rem) {
   .streams table.cards thead { display: none; }

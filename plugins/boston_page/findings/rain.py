@@ -1,0 +1,97 @@
+"""What rain does to each mode in matched hours of the week, as `precipitation_impact` measures it over 7 days."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from boston_page.findings.finding import (
+    BIKES,
+    TAXIS,
+    Figure,
+    Finding,
+    axis,
+    column,
+    local_times,
+    number,
+    table_of,
+    within,
+)
+from boston_page.findings.period import Period
+from boston_page.findings.reading import Outputs
+
+OUTPUT = "precipitation_impact"
+FEW = 3
+"""episodes: with fewer a dot is hollow"""
+_COLUMNS = (
+    "window_end",
+    "precip_bike_impact_score",
+    "precip_taxi_boost_score",
+    "wet_window_count",
+    "dry_window_count",
+    "matched_wet_window_count",
+    "wet_episode_count",
+)
+_MODES = (("bikes", "precip_bike_impact_score", BIKES), ("taxis (quotes)", "precip_taxi_boost_score", TAXIS))
+
+
+def rows(outputs: Outputs, period: Period) -> pa.Table | None:
+    """The last window of each hour: the 7 days that four neighbours tell of are nearly the same."""
+    found = outputs.rows(OUTPUT, _COLUMNS, period)
+    if found is None:
+        return None
+    hourly = found.filter(pc.equal(pc.minute(found["window_end"]), 0))
+    return hourly.sort_by("window_end") if hourly.num_rows else None
+
+
+def query(outputs: Outputs, period: Period) -> str:
+    return (
+        f"SELECT {', '.join(_COLUMNS)}\nFROM {table_of(outputs, OUTPUT)}\nWHERE {within(period)}\n"
+        "  AND minute(window_end) = 0\nORDER BY window_end"
+    )
+
+
+def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
+    data = [_line(found, zone, *mode) for mode in _MODES]
+    layout = {
+        "xaxis": {"type": "date"},
+        "yaxis": axis("rides in rain against dry hours, %", zeroline=True),
+    }
+    last = found.slice(found.num_rows - 1)
+    values = {name: column(last, name)[0] for name in _COLUMNS}
+    at = local_times(last["window_end"], zone)[0]
+    sentence = (
+        f"7 days before {at}: bikes {number(values['precip_bike_impact_score'], 0)} %, "
+        f"taxis {number(values['precip_taxi_boost_score'], 0)} %, from n = {values['wet_episode_count']} episodes of "
+        f"rain ({values['matched_wet_window_count']} wet quarter hours with a dry match)."
+    )
+    return Figure(data, layout, sentence)
+
+
+def _line(found: pa.Table, zone: ZoneInfo, name: str, score: str, colour: str) -> dict[str, Any]:
+    episodes, matched = column(found, "wet_episode_count"), column(found, "matched_wet_window_count")
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": local_times(found["window_end"], zone),
+        "y": column(found, score),
+        "connectgaps": False,
+        "text": [f"{n} episodes, {m} wet quarter hours" for n, m in zip(episodes, matched, strict=True)],
+        "line": {"color": colour},
+        "marker": {"color": colour, "size": 5, "symbol": ["circle-open" if n < FEW else "circle" for n in episodes]},
+    }
+
+
+RAIN_EFFECT = Finding(
+    "rain",
+    "What rain does",
+    "Wet against dry quarter hours of the same hour of the week, over 7 days. Rain comes in episodes, and it is they "
+    f"that are independent: hollow dots have fewer than {FEW}. No interval is published for it. Where nothing matches, "
+    "there is no dot.",
+    (OUTPUT,),
+    rows,
+    query,
+    figure,
+)

@@ -1,0 +1,100 @@
+"""Accidents by local hour and mode, summed from `weather_safety_analysis`; docs/spec/analytics.md, section 14.1."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from boston_page.findings.finding import BIKES, GREY, TAXIS, Figure, Finding, axis, column, table_of, within
+from boston_page.findings.period import Period
+from boston_page.findings.reading import Outputs
+
+OUTPUT = "weather_safety_analysis"
+Z = 1.959963984540054
+_BOSTON = "America/New_York"
+_MODES = (("bike", "cyclists", BIKES), ("ped", "pedestrians", TAXIS), ("mv", "motor vehicles", GREY))
+
+
+def rows(outputs: Outputs, period: Period) -> pa.Table | None:
+    found = outputs.rows(OUTPUT, ("window_start", "mode_type", "accident_count"), period)
+    if found is None:
+        return None
+    local = found["window_start"].cast(pa.timestamp("us", _BOSTON))
+    by_hour = found.set_column(0, "hour_of_day", pc.hour(local)).group_by(["hour_of_day", "mode_type"])
+    sums = by_hour.aggregate([("accident_count", "count"), ("accident_count", "sum")])
+    counted = sums.select(["hour_of_day", "mode_type", "accident_count_count", "accident_count_sum"]).rename_columns(
+        ["hour_of_day", "mode_type", "hours", "accident_count"]
+    )
+    bounds = [poisson_interval(count) for count in column(counted, "accident_count")]
+    for name, number in (("count_ci_low", 0), ("count_ci_high", 1)):
+        counted = counted.append_column(name, pa.array([bound[number] for bound in bounds], pa.float64()))
+    return counted.sort_by([("hour_of_day", "ascending"), ("mode_type", "ascending")])
+
+
+def poisson_interval(count: int) -> tuple[float, float]:
+    """95 % interval of a Poisson count by Byar's approximation (Breslow and Day 1987, volume II, section 2.3).
+
+    Off the exact interval by less than 0.1 for any count above 0.
+    """
+    low = 0.0 if count == 0 else count * (1 - 1 / (9 * count) - Z / (3 * count**0.5)) ** 3
+    above = count + 1
+    return low, above * (1 - 1 / (9 * above) + Z / (3 * above**0.5)) ** 3
+
+
+def query(outputs: Outputs, period: Period) -> str:
+    return (
+        f"WITH counted AS (\n  SELECT hour(window_start AT TIME ZONE '{_BOSTON}') AS hour_of_day, mode_type,\n"
+        "    count(accident_count) AS hours, sum(accident_count) AS accident_count\n"
+        f"  FROM {table_of(outputs, OUTPUT)}\n  WHERE {within(period)}\n  GROUP BY ALL\n)\n"
+        "SELECT hour_of_day, mode_type, hours, accident_count,\n"
+        f"  CASE WHEN accident_count = 0 THEN 0 ELSE accident_count * "
+        f"(1 - 1 / (9 * accident_count) - {Z} / (3 * sqrt(accident_count))) ** 3 END AS count_ci_low,\n"
+        f"  (accident_count + 1) * "
+        f"(1 - 1 / (9 * (accident_count + 1)) + {Z} / (3 * sqrt(accident_count + 1))) ** 3 AS count_ci_high\n"
+        "FROM counted ORDER BY hour_of_day, mode_type"
+    )
+
+
+def figure(found: pa.Table, _zone: ZoneInfo) -> Figure:
+    data = [_dots(found.filter(pc.equal(found["mode_type"], mode)), name, colour) for mode, name, colour in _MODES]
+    layout = {
+        "xaxis": axis("hour of the day in Boston", dtick=3, range=[-0.5, 23.9]),
+        "yaxis": axis("accidents in the period, 95 % interval", rangemode="tozero"),
+    }
+    accidents, hours = pc.sum(found["accident_count"]).as_py(), pc.sum(found["hours"]).as_py() // len(_MODES)
+    return Figure(data, layout, f"{accidents} accidents in {hours} hours.")
+
+
+def _dots(found: pa.Table, name: str, colour: str) -> dict[str, Any]:
+    counts = column(found, "accident_count")
+    high, low = column(found, "count_ci_high"), column(found, "count_ci_low")
+    shift = 0.2 * [label for _, label, _ in _MODES].index(name)
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [hour + shift for hour in column(found, "hour_of_day")],
+        "y": counts,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [end - count for end, count in zip(high, counts, strict=True)],
+            "arrayminus": [count - end for end, count in zip(low, counts, strict=True)],
+            "thickness": 1,
+        },
+        "text": [f"n = {count} in {hours} hours" for count, hours in zip(counts, column(found, "hours"), strict=True)],
+        "marker": {"color": colour, "size": 7},
+    }
+
+
+RISK = Finding(
+    "risk",
+    "Accidents by hour",
+    "Counts with a 95 % Poisson interval. How many were on the road is not known, so a high count is no high risk for "
+    "the one who rides. The weights behind the risk index are conventions, not estimates.",
+    (OUTPUT,),
+    rows,
+    query,
+    figure,
+)

@@ -1,0 +1,159 @@
+"""`/findings`: charts of a period, the rows behind them as CSV and Parquet, and plotly's own JavaScript."""
+
+import io
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from boston_page.findings.finding import Finding, local_times
+from boston_page.findings.period import USUAL_DAYS, ZONES, Period, period
+from boston_page.findings.reading import KeptDays, Outputs
+from boston_page.findings.registry import FINDINGS
+from boston_page.places import places
+from spark_jobs.documents.codec import iso
+from spark_jobs.stream_jobs import ANALYTICS_JOB
+
+TABLE_ROWS = 200
+PLOTLY_MISSING = (
+    "The charts are drawn by plotly, which is not installed in Airflow's environment: install requirements.txt there "
+    "(it names plotly) and restart the API server. The tables and downloads work without it."
+)
+_NO_ROWS = "There are no rows in this period. The newest of this output are of {newest}."
+
+router = APIRouter()
+Start = Annotated[str | None, Query(alias="from")]
+End = Annotated[str | None, Query(alias="to")]
+kept_days = KeptDays()
+
+
+@router.get("/findings")
+def findings() -> dict[str, Any]:
+    """Answer with what there is to see, up to when, and whether it can be drawn."""
+    outputs = _outputs()
+    listed = [
+        {"name": one.name, "title": one.title, "caveat": one.caveat, "newest_hour": _newest(outputs, one)}
+        for one in FINDINGS.values()
+    ]
+    return {"charts": listed, "plotly": None if plotly_js() else PLOTLY_MISSING}
+
+
+@router.get("/findings/{name}")
+def finding(
+    name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
+) -> JSONResponse:
+    """Answer with one chart: of `from` to `to`, or of the last days that it has."""
+    one, outputs, asked, clock = _asked(name, start, end, days, zone)
+    rows = one.rows(outputs, asked)
+    answer: dict[str, Any] = {
+        "name": name,
+        "title": one.title,
+        "caveat": one.caveat,
+        "from": iso(asked.start),
+        "to": iso(asked.end),
+        "query": one.query(outputs, asked),
+        "rows": 0 if rows is None else rows.num_rows,
+    }
+    if rows is None:
+        newest = _newest(outputs, one) or "none yet: its analytic is off, or has not begun"
+        return JSONResponse(
+            {**answer, "sentence": _NO_ROWS.format(newest=newest), "data": [], "layout": {}, "table": None}
+        )
+    drawn = one.figure(rows, clock)
+    shown = {"sentence": drawn.sentence, "data": drawn.data, "layout": drawn.layout}
+    return JSONResponse({**answer, **shown, "table": _table(rows.slice(max(0, rows.num_rows - TABLE_ROWS)), clock)})
+
+
+@router.get("/findings/{name}/rows.csv")
+def rows_as_csv(
+    name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
+) -> Response:
+    """Answer with all rows behind a chart, times in UTC."""
+    written = io.BytesIO()
+    pa_csv.write_csv(_rows(name, start, end, days, zone), written)
+    return _download(written, f"{name}.csv", "text/csv")
+
+
+@router.get("/findings/{name}/rows.parquet")
+def rows_as_parquet(
+    name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
+) -> Response:
+    """Answer with all rows behind a chart."""
+    written = io.BytesIO()
+    pq.write_table(_rows(name, start, end, days, zone), written, compression="zstd")
+    return _download(written, f"{name}.parquet", "application/vnd.apache.parquet")
+
+
+@router.get("/plotly.js")
+def plotly() -> FileResponse:
+    """Serve plotly.js as its Python package brings it."""
+    file = plotly_js()
+    if file is None:
+        raise HTTPException(404, PLOTLY_MISSING)
+    return FileResponse(file, media_type="text/javascript", headers={"Cache-Control": "private, max-age=86400"})
+
+
+def plotly_js() -> Path | None:
+    """Where plotly.js is; None where the package is not installed. It is not imported: that takes 30 MB."""
+    package = find_spec("plotly")
+    if package is None or package.origin is None:
+        return None
+    file = Path(package.origin).parent / "package_data" / "plotly.min.js"
+    return file if file.is_file() else None
+
+
+def _outputs() -> Outputs:
+    return Outputs(places()[ANALYTICS_JOB.name].layout, kept_days)
+
+
+def _newest(outputs: Outputs, one: Finding) -> str | None:
+    newest = outputs.newest_hour(one.outputs[0])
+    return None if newest is None else iso(newest)
+
+
+def _asked(
+    name: str, start: str | None, end: str | None, days: int, zone: str
+) -> tuple[Finding, Outputs, Period, ZoneInfo]:
+    """What a request is about. The name chooses among what there is: it never becomes a path."""
+    one, clock = FINDINGS.get(name), ZONES.get(zone)
+    if one is None:
+        raise HTTPException(404, f"there is no such chart; there are {', '.join(FINDINGS)}")
+    if clock is None:
+        raise HTTPException(422, f"'zone' is one of {', '.join(ZONES)}")
+    outputs = _outputs()
+    try:
+        return one, outputs, period(start, end, clock, outputs.newest_end(one.outputs[0]), days), clock
+    except (ValueError, OverflowError) as fault:
+        raise HTTPException(422, f"the period cannot be read: {fault}") from fault
+
+
+def _rows(name: str, start: str | None, end: str | None, days: int, zone: str) -> pa.Table:
+    one, outputs, asked, _ = _asked(name, start, end, days, zone)
+    rows = one.rows(outputs, asked)
+    if rows is None:
+        raise HTTPException(404, "there are no rows in this period")
+    return rows
+
+
+def _table(rows: pa.Table, clock: ZoneInfo) -> dict[str, Any]:
+    columns = [
+        local_times(rows[name], clock)
+        if pa.types.is_timestamp(rows.schema.field(name).type)
+        else rows[name].to_pylist()
+        for name in rows.column_names
+    ]
+    return {"columns": rows.column_names, "rows": list(zip(*columns, strict=True))}
+
+
+def _download(written: io.BytesIO, name: str, media_type: str) -> Response:
+    return Response(
+        written.getvalue(),
+        media_type=media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
+    )

@@ -1,0 +1,183 @@
+"""The routes of the tab "Findings": periods as people ask for them, downloads, and what is missing."""
+
+import random
+import string
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+from boston_page.findings import routes
+from boston_page.findings.period import Period, period
+from boston_page.findings.reading import KeptDays, Outputs
+from boston_page.findings.registry import FINDINGS
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from spark_jobs.paths import Layout, hour_folder
+
+BOSTON = ZoneInfo("America/New_York")
+NEWEST = datetime(2018, 11, 20, 13, tzinfo=UTC)
+HOURS = 9 * 24
+USAGE = "transport_usage_summary"
+
+
+def write_hours(layout: Layout) -> None:
+    """Nine days of usage: in each hour as many bikes as hours since the first, and twice as many taxis."""
+    for number in range(HOURS):
+        hour = NEWEST - timedelta(hours=HOURS - 1 - number)
+        folder = layout.dataset(USAGE) / hour_folder(hour)
+        folder.mkdir(parents=True)
+        counts = {"bike_count": number, "taxi_count": 2 * number, "total_transport_count": 3 * number}
+        start = pa.array([hour], pa.timestamp("us", "UTC"))
+        rows = pa.table({"window_start": start, **{name: pa.array([count]) for name, count in counts.items()}})
+        pq.write_table(rows, folder / "data.parquet")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    layout = Layout(tmp_path_factory.mktemp("outputs"))
+    write_hours(layout)
+    app = FastAPI()
+    app.include_router(routes.router)
+    with pytest.MonkeyPatch.context() as patch, TestClient(app) as client:
+        patch.setattr(routes, "places", lambda: {"analytics": SimpleNamespace(layout=layout)})
+        yield client
+
+
+def ask(client: TestClient, path: str, **asked: str) -> dict[str, Any]:
+    answer = client.get(path, params=asked)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def bikes(found: dict[str, Any]) -> list[int]:
+    return [row[found["table"]["columns"].index("bike_count")] for row in found["table"]["rows"]]
+
+
+def test_without_a_period_the_last_seven_days_are_shown(client: TestClient) -> None:
+    found = ask(client, "/findings/usage")
+    assert found["rows"] == 7 * 24
+    assert bikes(found) == list(range(HOURS - 7 * 24, HOURS))
+    assert (found["from"], found["to"]) == ("2018-11-13T14:00:00+00:00", "2018-11-20T14:00:00+00:00")
+
+
+def test_a_period_is_half_open_and_read_in_the_clock_that_is_asked_for(client: TestClient) -> None:
+    of_utc = ask(client, "/findings/usage", **{"from": "2018-11-20T10:00", "to": "2018-11-20T12:00"}, zone="utc")
+    assert bikes(of_utc) == [HOURS - 4, HOURS - 3]
+    of_boston = ask(client, "/findings/usage", **{"from": "2018-11-20T05:00", "to": "2018-11-20T07:00"})
+    assert bikes(of_boston) == bikes(of_utc)
+    assert of_boston["table"]["rows"][0][0] == "2018-11-20T05:00:00"
+    assert of_utc["table"]["rows"][0][0] == "2018-11-20T10:00:00"
+
+
+def test_the_files_hold_all_rows_that_the_table_shows_the_last_of(client: TestClient) -> None:
+    shown = ask(client, "/findings/usage", days="9")
+    assert (shown["rows"], len(shown["table"]["rows"])) == (HOURS, routes.TABLE_ROWS)
+    for kind, reader in (("csv", pa_csv.read_csv), ("parquet", pq.read_table)):
+        answer = client.get(f"/findings/usage/rows.{kind}", params={"days": "9"})
+        assert answer.headers["content-disposition"] == f'attachment; filename="usage.{kind}"'
+        assert reader(pa.BufferReader(answer.content))["bike_count"].to_pylist() == list(range(HOURS))
+
+
+def test_where_there_is_nothing_the_page_says_up_to_when_there_is(client: TestClient) -> None:
+    found = ask(client, "/findings/usage", **{"from": "2020-01-01", "to": "2020-01-02"})
+    assert (found["data"], found["table"]) == ([], None)
+    assert "2018-11-20T13:00:00+00:00" in found["sentence"]
+    assert "its analytic is off, or has not begun" in ask(client, "/findings/surge")["sentence"]
+    assert client.get("/findings/usage/rows.csv", params={"from": "2020-01-01", "to": "2020-01-02"}).status_code == 404
+
+
+def test_the_list_says_what_there_is(client: TestClient) -> None:
+    charts = ask(client, "/findings")["charts"]
+    assert [chart["name"] for chart in charts] == list(FINDINGS)
+    assert {chart["name"]: chart["newest_hour"] for chart in charts}["usage"] == "2018-11-20T13:00:00+00:00"
+    assert all(chart["caveat"] for chart in charts)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"from": "yesterday"},
+        {"from": "2018-11-20", "to": "2018-11-19"},
+        {"from": "2010-01-01", "to": "2018-11-19"},
+        {"days": "0"},
+        {"days": "401"},
+        {"days": "99999999999999999999"},
+        {"from": "0001-01-01", "to": "0001-01-02"},
+        {"to": "9999-12-31T23:59"},
+        {"zone": "mars"},
+    ],
+    ids=str,
+)
+def test_a_question_that_makes_no_sense_gets_a_sentence(client: TestClient, asked: dict[str, str]) -> None:
+    answer = client.get("/findings/usage", params=asked)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+def test_no_question_does_harm(client: TestClient) -> None:
+    chance = random.Random(16)
+    parts = ["..", "%2e%2e", "/", "usage", "2018-11-20", "T10:00", "'", "\"", ";", "\x00", "-", "9" * 30, *string.digits]
+    for _ in range(500):
+        name, start, end, zone = ("".join(chance.choices(parts, k=chance.randint(0, 4))) for _ in range(4))
+        asked = {"from": start, "to": end, "zone": zone}
+        for path in (f"/findings/{name}", f"/findings/{name}/rows.csv", "/findings/usage"):
+            assert client.get(path, params=asked).status_code in (200, 404, 422), (path, asked)
+
+
+def test_plotly_comes_from_its_package(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "plotly" / "package_data" / "plotly.min.js"
+    script.parent.mkdir(parents=True)
+    (tmp_path / "plotly" / "__init__.py").touch()
+    script.write_text("/* plotly */")
+    monkeypatch.syspath_prepend(tmp_path)
+    answer = client.get("/plotly.js")
+    assert (answer.text, answer.headers["content-type"].split(";")[0]) == ("/* plotly */", "text/javascript")
+    assert ask(client, "/findings")["plotly"] is None
+
+
+def test_without_plotly_the_page_says_what_is_missing_and_shows_tables(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "find_spec", lambda _name: None)
+    answer = client.get("/plotly.js")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == ask(client, "/findings")["plotly"] == routes.PLOTLY_MISSING
+    assert ask(client, "/findings/usage")["table"]["rows"]
+
+
+def test_an_hour_in_which_nothing_came_is_a_gap_and_no_zero(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    write_hours(layout)
+    gone = NEWEST - timedelta(hours=3)
+    (layout.dataset(USAGE) / hour_folder(gone) / "data.parquet").unlink()
+    rows = FINDINGS["usage"].rows(Outputs(layout, KeptDays()), Period(NEWEST - timedelta(hours=6), NEWEST))
+    assert rows is not None
+    drawn = {trace["name"]: trace for trace in FINDINGS["usage"].figure(rows, ZoneInfo("UTC")).data}
+    assert drawn["nothing came"]["x"] == ["2018-11-20T10:00:00"]
+    at = drawn["bikes"]["x"].index("2018-11-20T10:00:00")
+    assert drawn["bikes"]["y"][at] is None
+    assert drawn["bikes"]["connectgaps"] is False
+    assert None not in drawn["bikes"]["y"][:at]
+
+
+def test_a_day_in_the_clock_of_boston_has_25_hours_once_a_year() -> None:
+    asked = period("2018-11-04", "2018-11-05", BOSTON, None)
+    assert asked.end - asked.start == timedelta(hours=25)
+
+
+def test_a_period_names_its_days_and_hours() -> None:
+    asked = Period(datetime(2018, 1, 14, 23, 30, tzinfo=UTC), datetime(2018, 1, 16, tzinfo=UTC))
+    days = list(asked.days())
+    assert [str(day) for day in days] == ["2018-01-14", "2018-01-15"]
+    assert [asked.covers(day) for day in days] == [False, True]
+    assert [hour.hour for hour in asked.hours_of(days[0])] == [23]
+    assert len(list(asked.hours_of(days[1]))) == 24

@@ -1,0 +1,1 @@
+"""The Streams page: its numbers, and what a browser shows of it."""

@@ -1,0 +1,152 @@
+"""Every chart of the page on generated data: its numbers are those of DuckDB, before and after days are folded."""
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from playground.generator.stream import Scenario, messages
+from playground.run.settings import CHECKOUT
+from spark_jobs.analytics.folded_days import FoldedDays
+from tests.analytics.flow.feeds import parsed_feeds
+from tests.analytics.flow.ingestion import now
+from tests.analytics.flow.live import LiveJob
+from tests.analytics.tiles import bikes, tile_table
+
+sys.path.insert(0, str(CHECKOUT / "plugins"))
+
+from boston_page.findings.period import ZONES, Period
+from boston_page.findings.reading import KeptDays, Outputs
+from boston_page.findings.registry import FINDINGS
+
+START = datetime(2018, 10, 20, tzinfo=UTC)
+DAYS = 9
+ALL_OF_IT = Period(START, START + timedelta(days=DAYS + 1))
+A_PART = Period(START + timedelta(days=7, hours=5), START + timedelta(days=8, hours=11))
+NOTHING = Period(START - timedelta(days=9), START - timedelta(days=8))
+OUTPUTS = tuple(sorted({output for finding in FINDINGS.values() for output in finding.outputs}))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unsynced() -> Iterator[None]:
+    """Thousands of small files are written; no power cut is looked at here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _handle: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> LiveJob:
+    """The outputs of nine days of the playground's generator."""
+    job = LiveJob(tmp_path_factory.mktemp("findings"), names=OUTPUTS, by_hour=False)
+    job.take(parsed_feeds(messages(seed=7, start=START, days=DAYS, volume=0.1, scenario=Scenario.ALL_WEATHER_SCORES)))
+    job.settle()
+    return job
+
+
+@pytest.fixture(scope="module")
+def hourly(job: LiveJob) -> Outputs:
+    """Read before any day is folded."""
+    return Outputs(job.layout, KeptDays())
+
+
+@pytest.fixture(scope="module")
+def folded(job: LiveJob, hourly: Outputs) -> Outputs:
+    """The same outputs, with their closed days folded, and read once before."""
+    before = [rows_of(hourly, name, ALL_OF_IT) for name in FINDINGS]
+    FoldedDays([analytic.log for analytic in job.analytics.values()], job.writer, now).fold()
+    outputs = Outputs(job.layout, KeptDays())
+    assert [rows_of(outputs, name, ALL_OF_IT) for name in FINDINGS] == before
+    return outputs
+
+
+def rows_of(outputs: Outputs, name: str, period: Period) -> list[dict[str, Any]]:
+    found = FINDINGS[name].rows(outputs, period)
+    return [] if found is None else found.to_pylist()
+
+
+def by_duckdb(query: str) -> list[dict[str, Any]]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found: pa.Table = connection.execute(query).to_arrow_table()
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return rows
+
+
+def assert_same(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        assert list(one) == list(other)
+        for name, value in one.items():
+            assert value == other[name] or math.isclose(value, other[name], rel_tol=1e-9, abs_tol=1e-12), name
+
+
+@pytest.mark.parametrize("period", [ALL_OF_IT, A_PART], ids=["all of it", "a part"])
+@pytest.mark.parametrize("name", FINDINGS)
+def test_the_query_that_is_shown_gives_the_rows_that_are_shown(hourly: Outputs, name: str, period: Period) -> None:
+    ours = rows_of(hourly, name, period)
+    assert ours
+    assert_same(ours, by_duckdb(FINDINGS[name].query(hourly, period)))
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_folded_days_change_nothing(folded: Outputs, name: str) -> None:
+    assert list(folded.layout.folded_days(FINDINGS[name].outputs[0]).glob("*.parquet"))
+    for _ in range(2):
+        assert_same(rows_of(folded, name, A_PART), by_duckdb(FINDINGS[name].query(folded, A_PART)))
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("name", FINDINGS)
+def test_every_chart_has_something_to_show(hourly: Outputs, name: str, zone: str) -> None:
+    found = FINDINGS[name].rows(hourly, ALL_OF_IT)
+    assert found is not None
+    drawn = FINDINGS[name].figure(found, ZONES[zone])
+    assert any(len(trace["x"]) > 1 for trace in drawn.data)
+    assert all(len(trace["x"]) == len(trace["y"]) for trace in drawn.data)
+    assert any(figure.isdigit() for figure in drawn.sentence)
+    json.dumps([drawn.data, drawn.layout], allow_nan=False)
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_where_there_are_no_rows_there_is_no_chart(hourly: Outputs, name: str) -> None:
+    assert FINDINGS[name].rows(hourly, NOTHING) is None
+
+
+def test_a_day_that_changes_after_it_was_folded_is_read_anew(job: LiveJob, folded: Outputs) -> None:
+    name, at = "usage", START + timedelta(days=3, hours=9)
+    before = {row["window_start"]: row["bike_count"] for row in rows_of(folded, name, ALL_OF_IT)}
+    tiles = [row for row in job.tiles_of("bike_trips").to_pylist() if row["bucket_start"] == at]
+    changed = bikes(at, 41 + sum(tile["rental_count"] for tile in tiles))
+    job.take_tiles({"bike_trips": tile_table("bike_trips", [changed])})
+    job.settle("transport_usage_summary")
+    after = {row["window_start"]: row["bike_count"] for row in rows_of(folded, name, ALL_OF_IT)}
+    assert {hour: after[hour] - before[hour] for hour in after if after[hour] != before[hour]} == {at: 41}
+
+
+def test_a_file_that_is_kept_in_memory_goes_with_its_identity(tmp_path: Path) -> None:
+    kept, path = KeptDays(), tmp_path / "2018-01-15.parquet"
+    for number in (1, 2):
+        other = path.with_suffix(".new")
+        pq.write_table(pa.table({"x": [number]}), other)
+        other.replace(path)
+        assert kept.read(path, ("x",)).to_pydict() == {"x": [number]}
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        kept.read(path, ("x",))
+
+
+def test_no_more_is_kept_than_allowed(tmp_path: Path) -> None:
+    kept = KeptDays(most_bytes=1000)
+    for number in range(20):
+        pq.write_table(pa.table({"x": [float(number)] * 50}), tmp_path / f"{number}.parquet")
+        assert kept.read(tmp_path / f"{number}.parquet", ("x",)).num_rows == 50
+    assert 0 < kept._bytes <= 1000

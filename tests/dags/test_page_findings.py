@@ -111,7 +111,8 @@ def test_the_list_says_what_there_is(client: TestClient) -> None:
         {"days": "0"},
         {"days": "401"},
         {"days": "99999999999999999999"},
-        {"from": "0001-01-01", "to": "0001-01-02"},
+        {"days": "-5"},
+        {"to": "0001-01-01"},
         {"to": "9999-12-31T23:59"},
         {"zone": "mars"},
     ],
@@ -125,7 +126,7 @@ def test_a_question_that_makes_no_sense_gets_a_sentence(client: TestClient, aske
 
 def test_no_question_does_harm(client: TestClient) -> None:
     chance = random.Random(16)
-    parts = ["..", "%2e%2e", "/", "usage", "2018-11-20", "T10:00", "'", "\"", ";", "\x00", "-", "9" * 30, *string.digits]
+    parts = ["..", "%2e%2e", "/", "usage", "2018-11-20", "T10:00", "'", '"', ";", "%00", "-", "9" * 30, *string.digits]
     for _ in range(500):
         name, start, end, zone = ("".join(chance.choices(parts, k=chance.randint(0, 4))) for _ in range(4))
         asked = {"from": start, "to": end, "zone": zone}

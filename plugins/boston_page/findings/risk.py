@@ -33,7 +33,7 @@ def rows(outputs: Outputs, period: Period) -> pa.Table | None:
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
-    """95 % interval of a Poisson count by Byar's approximation (Breslow and Day 1987, volume II, section 2.3).
+    """95 % interval of a Poisson count by Byar's approximation (Breslow and Day 1987, volume II).
 
     Off the exact interval by less than 0.1 for any count above 0.
     """

@@ -73,18 +73,19 @@ def _dead_letters() -> Output:
 
 def _written_columns_of_a_refusal(feed: Feed) -> Columns:
     """Those of a file, written as the ingestion job writes it."""
+    read_at = datetime(2018, 1, 15, tzinfo=UTC)
     message = pa.table(
         {
             "value": pa.array([b"no JSON"]),
             "topic": ["a topic"],
             "kafka_partition": pa.array([0], pa.int32()),
             "kafka_offset": pa.array([0], pa.int64()),
-            "kafka_timestamp": pa.array([datetime(2018, 1, 15, tzinfo=UTC)], pa.timestamp("us", tz="UTC")),
+            "kafka_timestamp": pa.array([read_at], pa.timestamp("us", tz="UTC")),
         }
     )
     with tempfile.TemporaryDirectory() as folder:
-        rows = parsed(message, feed, "UTC")
-        (file,) = staged_dead_letters(rows, Path(folder), "", datetime(2018, 1, 15, tzinfo=UTC))
+        rows = parsed(message, feed, "UTC", read_at)
+        (file,) = staged_dead_letters(rows, Path(folder), "", read_at)
         schema = pq.read_schema(Path(folder) / file.name)
     return dict(zip(schema.names, schema.types, strict=True))
 

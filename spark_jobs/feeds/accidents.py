@@ -19,6 +19,7 @@ def accidents(time_zone: str) -> FeedRules:
         },
         texts={name: (name,) for name in ("mode_type", *_TEXTS)},
         numbers={name: (name,) for name in _NUMBERS},
+        known_by=("mode_type", *_TEXTS, *_NUMBERS),
         as_written={"dispatch_ts": ("dispatch_ts",)},
         # The publisher ends every local time in +00 (feeds.md section 2), so that suffix says nothing.
         clock_texts={"dispatched": r"regexp_replace(trim_blanks(dispatch_ts), '(Z|\+00(:?00)?)$', '')"},

@@ -8,11 +8,18 @@ from typing import Any
 
 import orjson
 
+from spark_jobs.feeds.envelopes import (
+    ENVELOPED,
+    Record,
+    at,
+    is_deletion,
+    path_to_record,
+    without_byte_order_mark,
+)
 from spark_jobs.feeds.refusals import Refusal
 
-Record = dict[str, Any]
-
 _BLANKS = b" \t\r\n"
+_AFTER_A_VALUE = " \t\r\n\0"
 _NO_RECORD: Record = {}
 
 
@@ -21,7 +28,7 @@ class Records:
     """One entry per message, in order."""
 
     record: list[Record] = field(default_factory=list)
-    """the value of `data`, else the whole object; empty where refused"""
+    """what is inside of the envelope, if there is one; empty where refused"""
     event_timestamp: list[Any] = field(default_factory=list)
     source: list[Any] = field(default_factory=list)
     refusal: list[str | None] = field(default_factory=list)
@@ -42,18 +49,24 @@ def records(values: Sequence[bytes | None]) -> Records:
 def _add(read: Records, message: Any) -> None:
     timestamp = source = refusal = None
     record = _NO_RECORD
-    if type(message) is not dict:
-        refusal = message if type(message) is Refusal else Refusal.THE_MESSAGE_IS_NOT_AN_OBJECT
-    elif "data" not in message:
-        record = message
-    elif type(message["data"]) is not dict:
-        refusal = Refusal.THE_DATA_IS_NOT_AN_OBJECT
+    path = path_to_record(message) if type(message) is dict else _no_object(message)
+    if isinstance(path, Refusal):
+        refusal = path
+    elif is_deletion(inside := at(message, path)):
+        refusal = Refusal.THE_RECORD_IS_A_DELETION
     else:
-        record, timestamp, source = message["data"], message.get("timestamp"), message.get("source")
+        record = without_byte_order_mark(inside)
+        if path[-1:] == ENVELOPED:
+            envelope = at(message, path[:-1])
+            timestamp, source = envelope.get("timestamp"), envelope.get("source")
     read.record.append(record)
     read.event_timestamp.append(timestamp)
     read.source.append(source)
     read.refusal.append(refusal)
+
+
+def _no_object(message: Any) -> Refusal:
+    return message if isinstance(message, Refusal) else Refusal.THE_MESSAGE_IS_NOT_AN_OBJECT
 
 
 def _whole_number(text: str) -> int | float | str:
@@ -82,7 +95,5 @@ def _irregular_message(value: bytes | None) -> Any:
         message, end = _LENIENT.raw_decode(text)
     except (ValueError, RecursionError):
         return Refusal.THE_MESSAGE_IS_NOT_JSON
-    # Text after an object is ignored; after anything else it shows that this was no JSON to begin with.
-    if not isinstance(message, dict) and text[end:].strip(" \t\r\n"):
-        return Refusal.THE_MESSAGE_IS_NOT_JSON
-    return message
+    # A second value would be lost without a word; blanks and NUL bytes are what some producers end a message with.
+    return Refusal.THE_MESSAGE_IS_NOT_JSON if text[end:].strip(_AFTER_A_VALUE) else message

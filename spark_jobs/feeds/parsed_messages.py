@@ -7,6 +7,7 @@ DuckDB applies the rules (docs/decisions/0004-parsing-in-the-tasks.md). Nothing 
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from spark_jobs.catalog import Feed
 from spark_jobs.feeds.accidents import accidents
 from spark_jobs.feeds.bike_trips import BIKE_TRIPS
-from spark_jobs.feeds.extract import extract
+from spark_jobs.feeds.extract import Extracted, Layout, extract
 from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, irregular_instants
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules, Step
@@ -41,36 +42,54 @@ _CLOCK = pa.timestamp("us")
 
 def dataset_columns(feed: Feed) -> dict[str, pa.DataType]:
     """The dataset's columns in order, without the partition columns."""
-    return {**rules_of(feed, "UTC").columns, **COMMON_TAIL}
+    return {**layouts_of(feed, "UTC")[0].columns, **COMMON_TAIL}
 
 
-def parsed(messages: pa.Table, feed: Feed, accident_time_zone: str, only: Collection[str] | None = None) -> pa.Table:
+def parsed(
+    messages: pa.Table, feed: Feed, accident_time_zone: str, read_at: datetime, only: Collection[str] | None = None
+) -> pa.Table:
     """One row per message, in order: the dataset's columns (or `only` those), then the verdict.
 
     A message is its bytes (`value`), and where and when Kafka took it: `topic`, `kafka_timestamp`, and where they are
     asked for `kafka_partition` and `kafka_offset`.
     """
-    rules = rules_of(feed, accident_time_zone)
     columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
-    needed = _needed([*columns, feed.event_time], rules)
-    given = _given(messages, feed, rules, needed)
-    result = result_over({"given": given}, _rules_sql(feed, rules, [*columns]))
+    rules = layouts_of(feed, accident_time_zone)
+    layouts = [Layout(one, _needed([*columns, feed.event_time], one)) for one in rules]
+    parts = extract(messages["value"], feed.name, layouts)
+    result = _in_order(parts, [_ruled(part, messages, feed, layouts[part.layout], [*columns], read_at) for part in parts])
     raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
     schema = pa.schema({**columns, **OUTCOME_COLUMNS})
     return result.append_column("raw", raw).select(schema.names).cast(schema)
 
 
-def rules_of(feed: Feed, accident_time_zone: str) -> FeedRules:
+def layouts_of(feed: Feed, accident_time_zone: str) -> Sequence[FeedRules]:
+    """The layouts of a feed: all have the same columns, and the first that a field of a record tells is its own."""
     match feed.name:
         case "bike_trips":
-            return BIKE_TRIPS
+            return (BIKE_TRIPS,)
         case "taxi_trips":
-            return TAXI_TRIPS
+            return (TAXI_TRIPS,)
         case "weather_data":
             return WEATHER_DATA
         case "accidents":
-            return accidents(accident_time_zone)
+            return (accidents(accident_time_zone),)
     raise KeyError(f"no rules for the feed {feed.name!r}")
+
+
+def _in_order(parts: list[Extracted], results: list[pa.Table]) -> pa.Table:
+    """The rows of all parts in the order of the messages."""
+    if len(parts) == 1:
+        return results[0]
+    return pa.concat_tables(results).take(pc.sort_indices(pa.concat_arrays([part.at for part in parts])))
+
+
+def _ruled(
+    part: Extracted, messages: pa.Table, feed: Feed, layout: Layout, columns: Sequence[str], read_at: datetime
+) -> pa.Table:
+    """The columns and the verdict of the messages of one layout."""
+    given = _given(part, messages, layout)
+    return result_over({"given": given}, _rules_sql(feed, layout, columns, read_at))
 
 
 def _needed(columns: Iterable[str], rules: FeedRules) -> set[str]:
@@ -85,17 +104,18 @@ def _words(*rules: str) -> set[str]:
     return {word for rule in rules for word in re.findall(r"[a-z_]\w*", rule)}
 
 
-def _given(messages: pa.Table, feed: Feed, rules: FeedRules, needed: Collection[str]) -> pa.Table:
+def _given(part: Extracted, messages: pa.Table, layout: Layout) -> pa.Table:
     """The looked-up values as columns, times read, next to what Kafka says of the message."""
-    given = extract(messages["value"], feed.name, rules, needed)
+    given = part.values
     of_kafka = messages.drop_columns(["value"])
+    if len(part.at) < len(messages):
+        of_kafka = of_kafka.take(part.at)
     for name in of_kafka.column_names:
         given = given.append_column(name, of_kafka[name])
-    given = given.set_column(
-        given.schema.get_field_index("kafka_timestamp"), "kafka_timestamp", messages["kafka_timestamp"].cast(_CLOCK)
-    )
-    times = {name: text for name, text in rules.times.items() if name in needed}
-    for name, instants in _times(given, rules, times).items():
+    sent = given.schema.get_field_index("kafka_timestamp")
+    given = given.set_column(sent, "kafka_timestamp", given["kafka_timestamp"].cast(_CLOCK))
+    times = {name: text for name, text in layout.rules.times.items() if name in layout.needed}
+    for name, instants in _times(given, layout.rules, times).items():
         given = given.append_column(name, instants.cast(_CLOCK))
     return given
 
@@ -118,15 +138,15 @@ def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[
     }
 
 
-def _rules_sql(feed: Feed, rules: FeedRules, columns: Sequence[str]) -> str:
+def _rules_sql(feed: Feed, layout: Layout, columns: Sequence[str], read_at: datetime) -> str:
     """The steps one after the other, then the wanted columns and the verdict."""
+    rules = layout.rules
     query, known = "given", {*rules.texts, *rules.numbers, *rules.as_written, *rules.times}
-    wanted = _needed([*columns, feed.event_time], rules)
     for step in rules.steps:
-        part = {name: rule for name, rule in step.items() if name in wanted}
+        part = {name: rule for name, rule in step.items() if name in layout.needed}
         query = f"(SELECT * {_with_step(part, known)} FROM {query})"
         known |= set(part)
-    return f"SELECT {', '.join(columns)}, topic, {_refusal(feed, rules)} AS refusal FROM {query}"
+    return f"SELECT {', '.join(columns)}, topic, {_refusal(feed, rules, read_at)} AS refusal FROM {query}"
 
 
 def _with_step(step: Step, known: Collection[str]) -> str:
@@ -136,14 +156,19 @@ def _with_step(step: Step, known: Collection[str]) -> str:
     return (f"REPLACE ({replaced}) " if replaced else "") + (f", {added}" if added else "")
 
 
-def _refusal(feed: Feed, rules: FeedRules) -> str:
-    time = feed.event_time
+def _refusal(feed: Feed, rules: FeedRules, read_at: datetime) -> str:
+    time, read = feed.event_time, f"TIMESTAMP '{read_at.astimezone(UTC).replace(tzinfo=None)}'"
+    # What a producer gives for the time of a message may be none: -1, 0, seconds, microseconds.
+    sent = (
+        f"CASE WHEN kafka_timestamp BETWEEN {_OLDEST} AND {read} + {_CLOCKS_MAY_DIFFER_BY} "
+        f"THEN kafka_timestamp ELSE {read} END"
+    )
     reasons = {
         **rules.refusals,
         Refusal.THE_EVENT_TIME_IS_MISSING: f"NOT ({rules.event_time_given})",
         Refusal.THE_EVENT_TIME_IS_UNREADABLE: f"{time} IS NULL",
         Refusal.THE_EVENT_TIME_IS_TOO_OLD: f"{time} < {_OLDEST}",
-        Refusal.THE_EVENT_TIME_IS_IN_THE_FUTURE: f"{time} > kafka_timestamp + {_CLOCKS_MAY_DIFFER_BY}",
+        Refusal.THE_EVENT_TIME_IS_IN_THE_FUTURE: f"{time} > {sent} + {_CLOCKS_MAY_DIFFER_BY}",
     }
     whens = " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in reasons.items())
     return f"CASE WHEN shape_refusal IS NOT NULL THEN shape_refusal {whens} END"

@@ -8,8 +8,10 @@ class Refusal(StrEnum):
 
     THE_MESSAGE_IS_EMPTY = auto()
     THE_MESSAGE_IS_NOT_JSON = auto()
+    THE_RECORD_IS_A_DELETION = auto()
     THE_MESSAGE_IS_NOT_AN_OBJECT = auto()
     THE_DATA_IS_NOT_AN_OBJECT = auto()
+    THE_RECORD_HAS_NO_KNOWN_FIELD = auto()
     THE_REPORT_IS_A_SUMMARY = auto()
     THE_STATION_IS_MISSING = auto()
     THE_MODE_IS_UNKNOWN = auto()

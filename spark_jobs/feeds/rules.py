@@ -19,7 +19,7 @@ TEXT, NUMBER, COUNT, FLAG = pa.string(), pa.float64(), pa.int32(), pa.bool_()
 
 @dataclass(frozen=True)
 class FeedRules:
-    """One topic. The columns that the steps start from are the names of the lookups."""
+    """One layout of one topic. The columns that the steps start from are the names of the lookups."""
 
     columns: Mapping[str, pa.DataType]
     """the data columns in order, before the common tail"""
@@ -29,6 +29,8 @@ class FeedRules:
     """finite doubles"""
     as_written: Lookups
     """text that the dataset keeps unchanged"""
+    known_by: tuple[str, ...]
+    """a record that has none of these names is none of this layout"""
     times: Mapping[str, str]
     """instant column -> the `as_written` text, or a column of `clock_texts`, it is read from"""
     time_zone: str
@@ -36,10 +38,19 @@ class FeedRules:
     event_time_given: str
     """SQL: whether any text that may tell the event time is there"""
     steps: tuple[Step, ...]
+    identifiers: frozenset[str] = frozenset()
+    """the texts that are written without a zero fraction where they come as a number"""
+    exact_numbers: frozenset[str] = frozenset()
+    """the numbers that are not to be taken from a text that a spreadsheet rounded"""
     clock_texts: Step = field(default_factory=dict)
     """texts made ready to be read as times"""
     refusals: Mapping[Refusal, str] = field(default_factory=dict)
     """what the record is refused for before its time is looked at: SQL that is true, and never null"""
+
+
+def names_in(*lookups: Lookups) -> list[str]:
+    """Every name that is looked up."""
+    return [name for of in lookups for names in of.values() for name in names]
 
 
 def between(value: str, lowest: float, highest: float) -> str:

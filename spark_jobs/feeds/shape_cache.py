@@ -1,5 +1,8 @@
 """The shapes that messages of a feed were seen in, learnt from the messages themselves."""
 
+import re
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,13 +14,22 @@ _SAMPLES = 4
 
 def having(shape: MessageShape, messages: pa.Array) -> pa.Array:
     """Whether each message has the shape; a null has none."""
-    return pc.fill_null(pc.match_substring_regex(messages, rf"\A(?:{shape.pattern})\z"), False)
+    texts = pc.binary_slice(messages, len(shape.before)) if shape.before else messages
+    matches = pc.match_substring_regex(texts, rf"\A(?:{shape.pattern}){re.escape(shape.after)}\z")
+    if shape.before:
+        matches = pc.and_(matches, pc.starts_with(messages, shape.before))
+    return pc.fill_null(matches, False)
+
+
+def inside(shape: MessageShape, messages: pa.Array) -> pa.Array:
+    """What of messages with the shape is between its `before` and its `after`."""
+    return pc.binary_slice(messages, len(shape.before), -len(shape.after)) if shape.before else messages
 
 
 class ShapeCache:
     """The most used first. What is forgotten is learnt again: a shape decides the speed of a message, never its row."""
 
-    def __init__(self, wanted: WantedPaths) -> None:
+    def __init__(self, wanted: Sequence[WantedPaths]) -> None:
         self._wanted = wanted
         self._shapes: tuple[MessageShape, ...] = ()
 
@@ -54,7 +66,7 @@ class _Left:
         self.found.append((shape, self.places.filter(has_shape)))
         self.places = self.places.filter(pc.invert(has_shape))
 
-    def shape_of_one(self, where: float, wanted: WantedPaths) -> MessageShape | None:
+    def shape_of_one(self, where: float, wanted: Sequence[WantedPaths]) -> MessageShape | None:
         if not len(self.places):
             return None
         return shape_of(self._messages[self.places[int(where * len(self.places))].as_py()].as_py(), wanted)

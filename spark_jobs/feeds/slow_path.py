@@ -9,19 +9,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.feeds.messages import Record
+from spark_jobs.feeds.envelopes import Record, single_value
+from spark_jobs.feeds.known_fields import spellings
 
 BLANKS = " \t\n\x0b\f\r"
 EMPTY_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", r"\N")
 _EMPTY = pa.array(EMPTY_VALUES)
 # Python's own parser would also take 1_000, nan and other digits than these.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DIGITS_OF_AN_EPOCH = 7
+_ROUNDED = "rounded"
+"""a text that is no number, in the place of one that cannot be used"""
 _NONE = type(None)
-
-
-def spellings(names: Iterable[str]) -> list[str]:
-    """Each name, and with `_` for its spaces."""
-    return [spelling for name in names for spelling in dict.fromkeys((name, name.replace(" ", "_")))]
 
 
 class GivenValues:
@@ -32,16 +31,16 @@ class GivenValues:
         self._inside: dict[str, list[Record]] = {}
         self._keys = _keys_of(records)
 
-    def text(self, names: Iterable[str]) -> pa.Array:
-        """Text as written, not trimmed; numbers as JSON writes them; objects and arrays are no text."""
-        found = [_without_empty(_texts(values)) for values in self._candidates(names)]
+    def text(self, names: Iterable[str], is_identifier: bool = False) -> pa.Array:
+        """Text as written, not trimmed; numbers as Python writes them; objects and arrays are no text."""
+        found = [_without_empty(_texts(values, is_identifier)) for values in self._candidates(names)]
         return pc.coalesce(*found) if found else pa.nulls(len(self._records), pa.string())
 
-    def number(self, names: Iterable[str]) -> pa.Array:
+    def number(self, names: Iterable[str], is_exact: bool = False) -> pa.Array:
         """Finite doubles, given as JSON numbers or as text; null where the first value present is no number."""
         number = pa.nulls(len(self._records), pa.float64())
         for values in reversed(list(self._candidates(names))):
-            numbers, is_given = _numbers(values)
+            numbers, is_given = _numbers([_unless_rounded(value) for value in values] if is_exact else values)
             number = numbers if number.null_count == len(number) else pc.if_else(is_given, numbers, number)
         return number
 
@@ -64,19 +63,26 @@ def _keys_of(records: Sequence[Record]) -> set[str]:
     return {key for shape in set(map(tuple, records)) for key in shape}
 
 
-def _texts(values: list[Any]) -> pa.Array:
+def _texts(values: list[Any], is_identifier: bool = False) -> pa.Array:
     if set(map(type, values)) <= {str, _NONE}:
         with suppress(UnicodeEncodeError):  # half a surrogate pair: each on its own
             return pa.array(values, pa.string())
-    return pa.array(map(_text, values), pa.string())
+    return pa.array(map(_identifier if is_identifier else _text, values), pa.string())
 
 
 def _text(value: Any) -> str | None:
+    value = single_value(value)
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else None
+
+
+def _identifier(value: Any) -> str | None:
+    """A table with a gap among its whole numbers holds doubles: 643.0 is 643 there."""
+    text = _text(value)
+    return text if text is None or isinstance(single_value(value), str) else text.removesuffix(".0")
 
 
 def _without_empty(texts: pa.Array) -> pa.Array:
@@ -85,6 +91,16 @@ def _without_empty(texts: pa.Array) -> pa.Array:
 
 def trimmed(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim(texts, BLANKS)
+
+
+def _unless_rounded(value: Any) -> Any:
+    """Not what a spreadsheet left of a long number: 1.54E+12. Java writes all digits (1.5449526E12)."""
+    text = single_value(value)
+    if not isinstance(text, str) or _NUMBER.fullmatch(text.strip(BLANKS)) is None:
+        return value
+    mantissa, _, exponent = text.strip(BLANKS).lower().partition("e")
+    digits = mantissa.lstrip("+-").replace(".", "").lstrip("0")
+    return _ROUNDED if exponent and len(digits) < _DIGITS_OF_AN_EPOCH else value
 
 
 def _numbers(values: list[Any]) -> tuple[pa.Array, pa.Array]:
@@ -107,6 +123,7 @@ def _finite(numbers: pa.Array) -> pa.Array:
 
 
 def _number(value: Any) -> float | None:
+    value = single_value(value)
     if isinstance(value, str):
         text = value.strip(BLANKS)
         value = float(text) if _NUMBER.fullmatch(text) else None

@@ -1,11 +1,39 @@
 """Uber and Lyft price quotes polled in Boston."""
 
-from spark_jobs.feeds.rules import INSTANT, NUMBER, TEXT, FeedRules, between, in_boston
+from spark_jobs.feeds.rules import INSTANT, NUMBER, TEXT, FeedRules, Lookups, between, in_boston, names_in
 
 _TEMPERATURES_F = (-60.0, 130.0)
 # An epoch from here up counts milliseconds: as seconds it would be the year 5138.
 _EPOCH_S = "CASE WHEN epoch >= 1e11 THEN epoch / 1000 ELSE epoch END"
 _YEAR_0, _YEAR_10000 = -62_167_219_200, 253_402_300_800
+
+_TEXTS: Lookups = {
+    "trip_id": ("id", "trip_id"),
+    "epoch_text": ("timestamp", "time_stamp"),
+    "pickup_location": ("pickup_location", "source"),
+    "dropoff_location": ("dropoff_location", "destination"),
+    "cab_type": ("cab_type",),
+    "product_id": ("product.id", "product_id"),
+    "product_name": ("product.name", "name"),
+    "weather_summary": ("weather_snapshot.summary", "short_summary"),
+}
+_NUMBERS: Lookups = {
+    "epoch": ("timestamp", "time_stamp"),
+    "price": ("price",),
+    "distance": ("distance",),
+    "surge_multiplier": ("surge_multiplier",),
+    "latitude": ("location.latitude", "latitude"),
+    "longitude": ("location.longitude", "longitude"),
+    "temperature": ("weather_snapshot.temperature", "temperature"),
+    "apparent_temperature": (
+        "weather_snapshot.apparent_temperature",
+        "apparentTemperature",
+        "apparent_temperature",
+    ),
+    "precip_intensity": ("weather_snapshot.precip_intensity", "precipIntensity", "precip_intensity"),
+    "humidity": ("weather_snapshot.humidity", "humidity"),
+    "wind_speed": ("weather_snapshot.wind_speed", "windSpeed", "wind_speed"),
+}
 
 TAXI_TRIPS = FeedRules(
     columns={
@@ -29,34 +57,14 @@ TAXI_TRIPS = FeedRules(
         "humidity": NUMBER,
         "wind_speed": NUMBER,
     },
-    texts={
-        "trip_id": ("id", "trip_id"),
-        "epoch_text": ("timestamp", "time_stamp"),
-        "pickup_location": ("pickup_location", "source"),
-        "dropoff_location": ("dropoff_location", "destination"),
-        "cab_type": ("cab_type",),
-        "product_id": ("product.id", "product_id"),
-        "product_name": ("product.name", "name"),
-        "weather_summary": ("weather_snapshot.summary", "short_summary"),
-    },
-    numbers={
-        "epoch": ("timestamp", "time_stamp"),
-        "price": ("price",),
-        "distance": ("distance",),
-        "surge_multiplier": ("surge_multiplier",),
-        "latitude": ("location.latitude", "latitude"),
-        "longitude": ("location.longitude", "longitude"),
-        "temperature": ("weather_snapshot.temperature", "temperature"),
-        "apparent_temperature": (
-            "weather_snapshot.apparent_temperature",
-            "apparentTemperature",
-            "apparent_temperature",
-        ),
-        "precip_intensity": ("weather_snapshot.precip_intensity", "precipIntensity", "precip_intensity"),
-        "humidity": ("weather_snapshot.humidity", "humidity"),
-        "wind_speed": ("weather_snapshot.wind_speed", "windSpeed", "wind_speed"),
-    },
+    texts=_TEXTS,
+    numbers=_NUMBERS,
     as_written={"datetime": ("datetime",)},
+    known_by=tuple(
+        name for name in names_in(_TEXTS, _NUMBERS) if name not in {"id", "name", "source", "timestamp", "time_stamp"}
+    ),
+    identifiers=frozenset({"trip_id", "product_id"}),
+    exact_numbers=frozenset({"epoch"}),
     times={"datetime_ts": "datetime"},
     time_zone="UTC",
     event_time_given="epoch_text IS NOT NULL OR datetime IS NOT NULL",

@@ -38,7 +38,7 @@ class StagedFile:
 
 
 def staging_task(
-    staging: Path, feed: Feed, accident_time_zone: str, refused_at: datetime
+    staging: Path, feed: Feed, accident_time_zone: str, read_at: datetime
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """What each task of a batch runs: messages in, a manifest of written files out."""
 
@@ -46,19 +46,21 @@ def staging_task(
         task = TaskContext.get()
         name = f"{task.partitionId()}-{task.attemptNumber()}" if task else "0-0"
         written: list[StagedFile] = []
-        for number, rows in enumerate(bounded_tables(_parsed_batches(batches, feed, accident_time_zone))):
+        for number, rows in enumerate(bounded_tables(_parsed_batches(batches, feed, accident_time_zone, read_at))):
             prefix = f"{name}-{number}"
             written += staged_hours(rows, staging, prefix, feed.event_time)
-            written += staged_dead_letters(rows, staging, prefix, refused_at)
+            written += staged_dead_letters(rows, staging, prefix, read_at)
         yield _manifest(written)
 
     return write
 
 
-def _parsed_batches(batches: Iterable[pa.RecordBatch], feed: Feed, accident_time_zone: str) -> Iterator[pa.RecordBatch]:
+def _parsed_batches(
+    batches: Iterable[pa.RecordBatch], feed: Feed, accident_time_zone: str, read_at: datetime
+) -> Iterator[pa.RecordBatch]:
     """Batch by batch: all messages of a task next to their rows would take more memory than the rows."""
     for batch in batches:
-        yield from parsed(pa.Table.from_batches([batch]), feed, accident_time_zone).to_batches()
+        yield from parsed(pa.Table.from_batches([batch]), feed, accident_time_zone, read_at).to_batches()
 
 
 def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) -> Iterator[StagedFile]:

@@ -18,7 +18,7 @@ from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.rollup.tiles import tiles_of
 from tests.analytics.tiles import NOON, TilesInMemory, accidents, bikes, report, ride
 from tests.analytics.tiles import outputs as computed
-from tests.feeds.kafka_messages import kafka_messages
+from tests.feeds.kafka_messages import READ_AT, kafka_messages
 
 Row = dict[str, Any]
 
@@ -99,7 +99,7 @@ def assert_null_where_it_may_be(name: str, rows: Iterable[Row]) -> None:
 
 
 def parsed_with_little(feed: Feed) -> pa.Table:
-    return parsed(kafka_messages([json.dumps(NOT_MORE_THAN_NEEDED[feed.name]).encode()]), feed, "UTC")
+    return parsed(kafka_messages([json.dumps(NOT_MORE_THAN_NEEDED[feed.name]).encode()]), feed, "UTC", READ_AT)
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)

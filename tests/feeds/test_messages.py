@@ -9,7 +9,7 @@ import pytest
 from spark_jobs.catalog import FEEDS, feed_named
 from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, dataset_columns, parsed
 from spark_jobs.feeds.refusals import Refusal
-from tests.feeds.kafka_messages import kafka_messages, outcomes
+from tests.feeds.kafka_messages import READ_AT, kafka_messages, outcomes
 
 BIKE = {"starttime": "2018-01-01 00:16:33", "bikeid": 643}
 TAXI = {"timestamp": 1544952607.89}
@@ -157,7 +157,7 @@ def test_odd_messages_are_accepted(feed: str) -> None:
 def test_columns_come_in_the_order_of_the_dataset_whether_there_are_rows_or_not() -> None:
     for feed in FEEDS:
         for values in ([], [b"{}"]):
-            result = parsed(kafka_messages(values), feed, "UTC")
+            result = parsed(kafka_messages(values), feed, "UTC", READ_AT)
             assert dict(zip(result.schema.names, result.schema.types, strict=True)) == {
                 **dataset_columns(feed),
                 **OUTCOME_COLUMNS,
@@ -166,6 +166,6 @@ def test_columns_come_in_the_order_of_the_dataset_whether_there_are_rows_or_not(
 
 def test_only_the_wanted_columns_are_made() -> None:
     wanted = ("duration_seconds", "start_time_ts")
-    result = parsed(kafka_messages([JSON(BIKE).encode()]), feed_named("bike_trips"), "UTC", only=wanted)
+    result = parsed(kafka_messages([JSON(BIKE).encode()]), feed_named("bike_trips"), "UTC", READ_AT, only=wanted)
     assert result.column_names == [*wanted, *OUTCOME_COLUMNS]
     assert result["refusal"].to_pylist() == [None]

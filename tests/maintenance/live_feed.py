@@ -73,7 +73,7 @@ class LiveFeed:
         """One batch of valid messages by so many tasks: as many files in each hour that all of them have."""
         with self.log.transaction(may_write) as transaction:
             messages = kafka_messages(values, first_offset=self._next_offset(transaction.head))
-            rows, size = parsed(messages, BIKES, "UTC"), len(values) // pieces
+            rows, size = parsed(messages, BIKES, "UTC", now()), len(values) // pieces
             staging = transaction.new_staging(self.writer.driver.instance)
             files = [
                 file

@@ -1,6 +1,7 @@
 """Messages -> the rows of the four feeds, without Kafka and Spark: the job's own parsing, run over all at once."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ from spark_jobs.rollup.tiles import MEASURED
 
 ZONE = "America/New_York"
 AT_ONCE = 50_000
+READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 Feeds = Mapping[str, pa.Table]
 """feed -> rows, the event time first"""
@@ -29,7 +31,7 @@ def _parsed(name: str, sent: list[Message]) -> pa.Table:
     feed = feed_named(name)
     wanted = [feed.event_time, *MEASURED[name]]
     parts = [
-        parsed(_kafka_messages(name, sent[start : start + AT_ONCE]), feed, ZONE, only=wanted)
+        parsed(_kafka_messages(name, sent[start : start + AT_ONCE]), feed, ZONE, READ_AT, only=wanted)
         for start in range(0, len(sent), AT_ONCE)
     ]
     rows = pa.concat_tables(parts)

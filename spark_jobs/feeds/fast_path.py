@@ -32,7 +32,11 @@ def fast_path(messages: pa.Array, shape: MessageShape, rules: FeedRules, needed:
     """What `GivenValues` finds, of messages that all have this shape."""
     reading = _Reading(shape)
     lookups = {
-        **{name: reading.text(names, name in rules.identifiers) for name, names in rules.texts.items() if name in needed},
+        **{
+            name: reading.text(names, name in rules.identifiers)
+            for name, names in rules.texts.items()
+            if name in needed
+        },
         **{name: reading.number(names) for name, names in rules.numbers.items() if name in needed},
         **{name: reading.as_written(names) for name, names in rules.as_written.items() if name in needed},
         **{name: reading.of_envelope(name) for name in ENVELOPE},

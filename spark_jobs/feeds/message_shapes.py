@@ -1,6 +1,7 @@
 """The shape of a message: everything of it but its values.
 
-A producer writes a few shapes only. (Around them Kafka Connect may write a schema, always the same: it is cut off.) Whether a message has a known one is a single match of a regular expression that
+A producer writes a few shapes only. (Kafka Connect may write a schema around them, always the same: it is cut off.)
+Whether a message has a known one is a single match of a regular expression that
 leaves nothing open: strict JSON in plain ASCII, no escapes, no arrays, no key twice, and values that every reader takes
 for the same. What does not match is no worse, only slower to read (messages.py).
 """

@@ -57,7 +57,9 @@ def parsed(
     rules = layouts_of(feed, accident_time_zone)
     layouts = [Layout(one, _needed([*columns, feed.event_time], one)) for one in rules]
     parts = extract(messages["value"], feed.name, layouts)
-    result = _in_order(parts, [_ruled(part, messages, feed, layouts[part.layout], [*columns], read_at) for part in parts])
+    result = _in_order(
+        parts, [_ruled(part, messages, feed, layouts[part.layout], [*columns], read_at) for part in parts]
+    )
     raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
     schema = pa.schema({**columns, **OUTCOME_COLUMNS})
     return result.append_column("raw", raw).select(schema.names).cast(schema)

@@ -1,6 +1,5 @@
 """The shapes that messages of a feed were seen in, learnt from the messages themselves."""
 
-import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -14,15 +13,19 @@ _SAMPLES = 4
 
 def having(shape: MessageShape, messages: pa.Array) -> pa.Array:
     """Whether each message has the shape; a null has none."""
-    texts = pc.binary_slice(messages, len(shape.before)) if shape.before else messages
-    matches = pc.match_substring_regex(texts, rf"\A(?:{shape.pattern}){re.escape(shape.after)}\z")
-    if shape.before:
-        matches = pc.and_(matches, pc.starts_with(messages, shape.before))
-    return pc.fill_null(matches, False)
+    if not shape.before:
+        return _match(shape, messages)
+    framed = pc.and_(pc.starts_with(messages, shape.before), pc.ends_with(messages, shape.after))
+    framed = pc.fill_null(framed, False)
+    return pc.replace_with_mask(framed, framed, _match(shape, inside(shape, messages.filter(framed))))
+
+
+def _match(shape: MessageShape, texts: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.match_substring_regex(texts, rf"\A(?:{shape.pattern})\z"), False)
 
 
 def inside(shape: MessageShape, messages: pa.Array) -> pa.Array:
-    """What of messages with the shape is between its `before` and its `after`."""
+    """What messages with the shape have between its `before` and its `after`."""
     return pc.binary_slice(messages, len(shape.before), -len(shape.after)) if shape.before else messages
 
 

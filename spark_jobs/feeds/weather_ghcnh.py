@@ -86,6 +86,5 @@ GHCNH = WeatherLayout(
     period=f"CASE WHEN is_trace OR {in_range('depth_mm')} IS NOT NULL THEN 1::DOUBLE END",
     trace="is_trace",
     amount="CASE WHEN precipitation_trace THEN coalesce(depth_mm, 0) ELSE depth_mm END",
-    is_summary="regexp_full_match(report_type, 'SO[DM]([^A-Za-z].*)?')",
     identifiers=frozenset({"station", *_QUALITY, *_MEASUREMENT}),
 )

@@ -48,7 +48,9 @@ _RANGES = {
 _POSITIONS = ("latitude", "longitude", "elevation")
 _UNKNOWN_POSITIONS = "9999, 99999, -999.9"
 _ELEMENTS = ("wind", "temperature", "visibility", "dew_point", "sea_level_pressure", "ceiling", "precipitation")
-# An amount since the last hourly report, not one of an hour; GHCNh writes the name without a hyphen, or longer.
+# GHCNh writes more behind the names, and leaves their hyphen out.
+_IS_SUMMARY = "(prefix(report_type, 'SOD') OR prefix(report_type, 'SOM'))"
+# An amount since the last hourly report, not one of an hour.
 _IS_SPECIAL = "(prefix(report_type, 'FM-16') OR prefix(report_type, 'FM16'))"
 
 
@@ -73,7 +75,6 @@ class WeatherLayout:
     """millimetres; precipitation_trace and a checked depth_mm are there"""
     datetime: str = "datetime"
     """the text to read the event time from"""
-    is_summary: str = "report_type IN ('SOD', 'SOM')"
     identifiers: frozenset[str] = frozenset({"station"})
 
 
@@ -182,7 +183,7 @@ def rules_of_layout(layout: WeatherLayout) -> FeedRules:
         event_time_given="datetime IS NOT NULL",
         steps=(*layout.readings, *_steps(layout)),
         refusals={
-            Refusal.THE_REPORT_IS_A_SUMMARY: f"coalesce({layout.is_summary}, false)",
+            Refusal.THE_REPORT_IS_A_SUMMARY: f"coalesce({_IS_SUMMARY}, false)",
             Refusal.THE_STATION_IS_MISSING: "station IS NULL",
         },
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.feeds.kafka_messages import KAFKA_TIME, outcomes
+from tests.feeds.kafka_messages import KAFKA_TIME, READ_AT, outcomes
 from tests.feeds.reference_parser import parsed_message
 
 REAL_DATA = Path(__file__).parents[2].parent / "shared" / "data" / "boston-2018-12"
@@ -117,11 +117,117 @@ SAMPLES: dict[str, dict[str, str]] = {
     },
 }
 
+# Other layouts of the feeds.
+MORE_SAMPLES: dict[str, tuple[dict[str, str], ...]] = {
+    "bike_trips": (
+        {
+            "ride_id": "0093C49F0B7B1D8E",
+            "rideable_type": "electric_bike",
+            "started_at": "2023-04-13 13:49:59.150",
+            "ended_at": "2023-04-13 13:55:03.020",
+            "start_station_name": "Park Pl",
+            "start_station_id": "A32010",
+            "end_station_name": "",
+            "end_station_id": "",
+            "start_lat": "42.36",
+            "start_lng": "-71.10",
+            "end_lat": "42.35",
+            "end_lng": "-71.09",
+            "member_casual": "member",
+        },
+    ),
+    "taxi_trips": (),
+    "weather_data": (
+        {
+            "STATION": "72509014739",
+            "DATE": "2023-01-01T00:14:00",
+            "REPORT_TYPE": "FM-16",
+            "SOURCE": "7",
+            "HourlyDewPointTemperature": "50",
+            "HourlyDryBulbTemperature": "53",
+            "HourlyPrecipitation": "0.02",
+            "HourlySeaLevelPressure": "29.60",
+            "HourlyVisibility": "9.94V",
+            "HourlyWindDirection": "190",
+            "HourlyWindSpeed": "9",
+        },
+        {
+            "STATION": "WBAN:14739",
+            "STATION_NAME": "BOSTON",
+            "DATE": "1/1/2015 0:54",
+            "REPORTTPYE": "FM-15",
+            "HOURLYVISIBILITY": "10.00",
+            "HOURLYDRYBULBTEMPF": "22",
+            "HOURLYDRYBULBTEMPC": "-5.6",
+            "HOURLYDewPointTempC": "-12.8",
+            "HOURLYWindSpeed": "10",
+            "HOURLYWindDirection": "VRB",
+            "HOURLYSeaLevelPressure": "30.12",
+            "HOURLYPrecip": "T",
+        },
+        {
+            "STATION": "USW00014739",
+            "DATE": "2025-09-01T00:54:00",
+            "temperature": "21.1",
+            "temperature_Quality_Code": "5",
+            "temperature_Report_Type": "FM15",
+            "wind_direction": "200",
+            "wind_direction_Measurement_Code": "N-Normal",
+            "wind_speed": "4.1",
+            "precipitation": "0.3",
+            "precipitation_Measurement_Code": "2-Trace",
+            "precipitation_Quality_Code": "1",
+            "visibility": "16.093",
+            "sea_level_pressure": "1016.4",
+        },
+        {
+            "Station_ID": "USW00014739",
+            "Station_name": "BOSTON LOGAN INTL AP",
+            "Year": "2025",
+            "Month": "09",
+            "Day": "1",
+            "Hour": "0",
+            "Minute": "54",
+            "Latitude": "42.3606",
+            "Elevation": "-999.9",
+            "dew_point_temperature": "12.8",
+            "precipitation": "2.5",
+            "precipitation_Report_Type": "FM16",
+            "wind_direction_Quality_Code": "2",
+            "visibility": "11.265",
+        },
+    ),
+    "accidents": (),
+}
+LAYOUTS = {feed: (SAMPLES[feed], *MORE_SAMPLES[feed]) for feed in FILES}
+
 ODD_VALUES: list[Any] = [
     *(None, True, False, "", "  ", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "\\N", " NA ", "na", "-", "x"),
     *(0, -1, 1, 2, 1.5, 1985.0, "1985.0", "1985.5", 86_400, 86_401, 1e400, -1e-400, 10**30, 3e9, "1e3", "1d", "0x1p3"),
     *(float("nan"), float("inf"), float("-inf"), "Infinity", "+5", "5.", ".5", "5,5", "1_000", "١٢", "\u00a05", " 7\t"),
     *({}, {"a": 1}, [], [1, {"b": None}], [[[[]]]], "{", "[x]", "\ud800", "é" * 9, "\u0000", "a\nb"),
+    *(
+        643.0,
+        -0.0,
+        1e16,
+        {"string": "NA"},
+        {"string": " 12 "},
+        {"int": 3},
+        {"double": 1.5},
+        {"boolean": True},
+        {"long": {}},
+    ),
+    *("member", "casual", "T", "Ts", "12s", "12V*", "VRB", "FM16", "FM-16x", "2", "9-Missing", "A", "d", "true", "007"),
+    *(
+        "1.54E+12",
+        "1.5449526E12",
+        "1.544953e12",
+        "0001.5449526E12",
+        "1e-5",
+        "USW00014739",
+        "-999.9",
+        {"string": "2E12"},
+    ),
     *("0000-01-01 00:00:00", "0000-02-29 00:00", "9999-12-31 23:59:59", "1999-12-31 18:59:59", "2018-02-30 00:00"),
     *("2018-03-11 02:30:00", "2018-11-04 01:30:00", "2018-11-04 01:30:00-05:00", "2018-01-01T00:00Z", "2018-01-01"),
     *("1/5/2018 9:05", "12/31/2018 23:59:59", "13/1/2018 9:05", "1/5/2018 9:05:01-0330", "2018-01-01 24:00:00"),
@@ -163,7 +269,7 @@ def compare(feed: str, values: list[bytes | None]) -> None:
 
 
 def difference_of(feed: str, value: bytes | None, row: dict[str, Any]) -> Any:
-    expected = parsed_message(feed, value, KAFKA_TIME, ACCIDENT_TIME_ZONE)
+    expected = parsed_message(feed, value, KAFKA_TIME, READ_AT, ACCIDENT_TIME_ZONE)
     if isinstance(expected, str):
         given = None if row["raw"] is None else bytes(row["raw"])
         return None if (row["refusal"], given) == (expected, value) else (row["refusal"], "expected", expected)
@@ -192,19 +298,54 @@ def test_mutated_messages_read_the_same_in_both(feed: str) -> None:
 def test_an_odd_value_among_sound_ones_reads_the_same_in_both(feed: str) -> None:
     # In a small batch the odd value may be the only one, and meet what is made for sound ones.
     for value in ODD_VALUES:
-        compare(feed, [encoded(enveloped(feed, {**SAMPLES[feed], name: value})) for name in SAMPLES[feed]])
+        for fields in LAYOUTS[feed]:
+            compare(feed, [encoded(enveloped(feed, {**fields, name: value})) for name in fields])
 
 
 def mutants(feed: str) -> Iterator[bytes | None]:
     chance = random.Random(f"{feed} 1")
     for number in range(MUTANTS_PER_FEED):
         # Every odd value meets every field over and over; the rest is chance.
-        fields: dict[str, Any] = dict(SAMPLES[feed])
-        fields[list(fields)[number % len(fields)]] = ODD_VALUES[number // len(fields) % len(ODD_VALUES)]
+        fields: dict[str, Any] = dict(LAYOUTS[feed][number % len(LAYOUTS[feed])])
+        turn = number // len(LAYOUTS[feed])
+        fields[list(fields)[turn % len(fields)]] = ODD_VALUES[turn // len(fields) % len(ODD_VALUES)]
         for name in chance.sample(list(fields), chance.choice([0, 0, 1, 2])):
             fields[name] = chance.choice(ODD_VALUES)
-        message: Any = fields if chance.random() < 0.4 else enveloped(feed, fields)
+        message: Any = wrapped(feed, fields, chance)
         yield broken(encoded(reshaped(message, chance)), chance)
+
+
+def wrapped(feed: str, fields: dict[str, Any], chance: random.Random) -> Any:
+    """In an envelope of those there are, or in none."""
+    match chance.randrange(10):
+        case 0:
+            return connected(chance.choice([fields, enveloped(feed, fields), changed(fields)]))
+        case 1:
+            return changed(fields, chance.choice([*"ccurd", None, {"string": "d"}]))
+        case 2:
+            return {**fields, chance.choice(["__deleted", "__op"]): chance.choice([*ODD_VALUES, "false", "u"])}
+        case 3:
+            return {"\ufeff" + name if not place else name: value for place, (name, value) in enumerate(fields.items())}
+        case 4 | 5 | 6:
+            return fields
+        case _:
+            return enveloped(feed, fields)
+
+
+def connected(payload: Any) -> dict[str, Any]:
+    field = {"type": "string", "optional": True, "field": "starttime"}
+    return {"schema": {"type": "struct", "fields": [field], "optional": False, "name": 'a "trip"'}, "payload": payload}
+
+
+def changed(after: Any, op: Any = "c") -> dict[str, Any]:
+    source = {
+        "connector": "postgresql",
+        "table": "trips",
+        "snapshot": "false",
+        "lsn": None,
+        "ts_ns": 1700000000000000000,
+    }
+    return {"before": None, "after": after, "source": source, "op": op, "ts_ms": 1700000000000}
 
 
 def reshaped(message: dict[str, Any], chance: random.Random) -> Any:
@@ -218,6 +359,12 @@ def reshaped(message: dict[str, Any], chance: random.Random) -> Any:
             return {**message, **({"data": {**inner, **nested_junk()}} if "data" in message else nested_junk())}
         case 3:
             return {**message, "other": {"data": 1}, "timestamp": chance.choice(ODD_VALUES)}
+        case 4:
+            return connected(chance.choice([None, "text", [message], {}, connected(message)]))
+        case 5:
+            return changed(chance.choice([None, "text", [message], {}, enveloped("accidents", message)]))
+        case 6:
+            return chance.choice([{}, {"data": {}}, {"op": "c"}, {"before": message, "op": "u"}, {"payload": message}])
         case _:
             return message
 
@@ -236,7 +383,7 @@ def broken(value: bytes, chance: random.Random) -> bytes | None:
         case 2:
             return chance.choice([None, b"", b" ", b"\n\t ", b"\xef\xbb\xbf" + value, b"\x00" + value])
         case 3:
-            return value + chance.choice([b" and more", b"}", b"{}", b"\n", b"]"])
+            return value + chance.choice([b" and more", b"}", b"{}", b"\n", b"]", b"\x00", b" \x00\r\n", b"\n" + value])
         case 4:
             return b" \n" + value
         case 5:

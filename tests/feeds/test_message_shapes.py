@@ -8,14 +8,27 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.extract import irregular_values
+from spark_jobs.feeds.extract import Layout, irregular_values
 from spark_jobs.feeds.fast_path import fast_path, wanted_by
 from spark_jobs.feeds.message_shapes import shape_of
-from spark_jobs.feeds.parsed_messages import rules_of
+from spark_jobs.feeds.parsed_messages import layouts_of
 from spark_jobs.feeds.shape_cache import having
-from tests.feeds.test_against_reference import FILES, ODD_VALUES, SAMPLES, encoded, enveloped, mutants
+from tests.feeds.test_against_reference import (
+    FILES,
+    LAYOUTS,
+    ODD_VALUES,
+    changed,
+    connected,
+    encoded,
+    enveloped,
+    mutants,
+)
 
-RULES = {feed: rules_of(feed_named(feed), "UTC") for feed in FILES}
+RULES = {feed: layouts_of(feed_named(feed), "UTC") for feed in FILES}
+WANTED = {feed: [wanted_by(rules) for rules in RULES[feed]] for feed in FILES}
+READ = {
+    feed: [Layout(rules, {*rules.texts, *rules.numbers, *rules.as_written}) for rules in RULES[feed]] for feed in FILES
+}
 # In the place of a value, as a producer may write it.
 WRITTEN = [
     *(b"0", b"-0", b"-0.0", b"0.0000", b"00", b"01", b"1.", b".5", b"+1", b"1e5", b"1E-5", b"1e400", b"1.50", b"-1.5"),
@@ -34,11 +47,25 @@ def bare(_feed: str, fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def in_connect(feed: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return connected(fields)
+
+
+def in_change(feed: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return changed({**fields, "__deleted": "false"}, "u")
+
+
+def in_all(feed: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return connected(enveloped(feed, fields))
+
+
 def samples(feed: str) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
-    """Both shapes, with the numbers as JSON numbers and as text."""
-    numbers = {name: _number_if_any(text) for name, text in SAMPLES[feed].items()}
-    for shape in (bare, enveloped):
-        yield from ((shape, fields) for fields in (SAMPLES[feed], numbers))
+    """Every layout in every envelope, with the numbers as JSON numbers and as text."""
+    for place, texts in enumerate(LAYOUTS[feed]):
+        numbers = {name: _number_if_any(text) for name, text in texts.items()}
+        # The envelopes of Connect are the same around each layout.
+        for envelope in (bare, enveloped, *(() if place else (in_connect, in_change, in_all))):
+            yield from ((envelope, fields) for fields in (texts, numbers))
 
 
 def _number_if_any(text: str) -> Any:
@@ -58,18 +85,22 @@ def irregular_in_each_place(feed: str) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("feed", FILES)
 def test_a_message_with_a_form_reads_as_if_it_had_none(feed: str) -> None:
-    wanted, needed = wanted_by(RULES[feed]), {*RULES[feed].texts, *RULES[feed].numbers, *RULES[feed].as_written}
     messages = pa.array([*mutants(feed), *irregular_in_each_place(feed)], pa.binary())
-    slow = irregular_values(messages, RULES[feed], needed)
+    slow: list[dict[str, Any]] = [{} for _ in messages]
+    for part in irregular_values(messages, pa.array(range(len(messages))), READ[feed]):
+        for at, row in zip(part.at.to_pylist(), part.values.to_pylist(), strict=True):
+            slow[at] = {"layout": part.layout, **row}
     for envelope, fields in samples(feed):
         sample = encoded(envelope(feed, fields))
-        shape = shape_of(sample, wanted)
+        shape = shape_of(sample, WANTED[feed])
         assert shape is not None, sample
         has_shape = having(shape, messages)
-        fast = fast_path(messages.filter(has_shape), shape, RULES[feed], needed)
+        layout = READ[feed][shape.layout]
+        fast = fast_path(messages.filter(has_shape), shape, layout.rules, layout.needed).to_pylist()
+        expected = [row for row, has in zip(slow, has_shape.to_pylist(), strict=True) if has]
         # As text, which tells -0.0 from 0.0.
-        assert str(fast.to_pylist()) == str(slow.filter(has_shape).select(fast.column_names).to_pylist())
-        assert fast.num_rows > len(fields), "so that something was compared"
+        assert sorted(map(str, expected)) == sorted(str({"layout": shape.layout, **row}) for row in fast)
+        assert len(fast) > len(fields), "so that something was compared"
 
 
 ODD = {
@@ -83,18 +114,29 @@ ODD = {
     "an escape": b'{"start\\u0074ime": "2018"}',
     "not ASCII": '{"start station name": "é"}'.encode(),
     "an array": b'{"x": [1]}',
+    "no known field": b'{"x": 1}',
+    "an optional value as Avro writes it": b'{"gender": {"int": 1}}',
+    "a deletion": b'{"gender": 1, "__deleted": "true"}',
+    "the change of a row that is gone": b'{"op": "d", "after": {"gender": 1}}',
+    "an operation as Avro writes it": b'{"op": {"string": "c"}, "after": {"gender": 1}}',
+    "a schema behind its payload": b'{"payload": {"gender": 1}, "schema": null}',
+    "a payload twice": b'{"schema": null, "payload": {"gender": 1}, "payload": {"gender": 2}}',
+    "an empty payload": b'{"schema": null, "payload": null}',
     "a boolean for a number": b'{"gender": true}',
-    "more values than a match is fast for": json.dumps({f"x{number}": number for number in range(200)}).encode(),
+    "a byte order mark": '{"\ufeffgender": 1}'.encode(),
+    "more values than a match is fast for": json.dumps(
+        {"gender": 1} | {f"x{number}": number for number in range(200)}
+    ).encode(),
 }
 
 
 @pytest.mark.parametrize("what", ODD)
 def test_odd_messages_have_no_form(what: str) -> None:
-    assert shape_of(ODD[what], wanted_by(RULES["bike_trips"])) is None
+    assert shape_of(ODD[what], WANTED["bike_trips"]) is None
 
 
 def test_values_do_not_make_a_form_but_names_their_order_and_kinds_do() -> None:
-    wanted = wanted_by(RULES["bike_trips"])
+    wanted = WANTED["bike_trips"]
     shape = shape_of(b'{"gender": 1, "usertype": "x", "other": null}', wanted)
     assert shape == shape_of(b'{"gender": -2.5, "usertype": " y ", "other": {}}'.replace(b"{}", b"true"), wanted)
     for another in (b'{"gender": "1", "usertype": "x", "other": 1}', b'{"usertype": "x", "gender": 1, "other": 1}'):

@@ -66,8 +66,6 @@ BIKE_TRIPS = FeedRules(
             "duration_seconds": "CASE WHEN started_at IS NOT NULL AND ended_at IS NOT NULL THEN "
             "coalesce(duration_seconds, floor((epoch_us(stop_time_ts) - epoch_us(start_time_ts)) / 1000000)) "
             "ELSE duration_seconds END",
-            "user_type": "CASE user_type WHEN 'member' THEN 'Subscriber' WHEN 'casual' THEN 'Customer' "
-            "ELSE user_type END",
         },
         {
             "trip_id": "coalesce(trip_id, start_time || '_' || bike_id)",
@@ -79,6 +77,8 @@ BIKE_TRIPS = FeedRules(
             **in_boston("end_station_latitude", "end_station_longitude"),
             "birth_year": f"CASE WHEN birth_year <= year(start_time_ts) "
             f"THEN {whole_between('birth_year', _EARLIEST_BIRTH_YEAR, _LATEST_YEAR)} END",
+            "user_type": "CASE user_type WHEN 'member' THEN 'Subscriber' WHEN 'casual' THEN 'Customer' "
+            "ELSE user_type END",
             "gender": whole_between("gender", 0, 2),
         },
     ),

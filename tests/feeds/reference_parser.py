@@ -523,7 +523,8 @@ def _ghcnh(record: dict[str, Any]) -> Reading:
 def _date_in_parts(record: dict[str, Any]) -> str | None:
     names = ("Year", "Month", "Day", "Hour", "Minute")
     parts = [_whole(_number(_found(record, name)), 0, 9999) for name in names]
-    return None if None in parts else "{:04}-{:02}-{:02}T{:02}:{:02}:00".format(*parts)
+    given = [part for part in parts if part is not None]
+    return "{:04}-{:02}-{:02}T{:02}:{:02}:00".format(*given) if len(given) == len(names) else None
 
 
 def _layout(record: dict[str, Any]) -> Reading | None:

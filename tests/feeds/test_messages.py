@@ -12,9 +12,11 @@ from spark_jobs.feeds.refusals import Refusal
 from tests.feeds.kafka_messages import READ_AT, kafka_messages, outcomes
 
 BIKE = {"starttime": "2018-01-01 00:16:33", "bikeid": 643}
-TAXI = {"timestamp": 1544952607.89}
-WEATHER = {"STATION": "72509014739", "DATE": "2018-01-15T09:54:00"}
+TAXI = {"timestamp": 1544952607.89, "cab_type": "Lyft"}
+WEATHER = {"STATION": "72509014739", "DATE": "2018-01-15T09:54:00", "TMP": "+9999,9"}
 ACCIDENT = {"dispatch_ts": "2018-08-26 14:16:11+00", "mode_type": "bike"}
+CONNECT: dict[str, Any] = {"schema": {"type": "struct", "fields": [{"field": "x"}]}, "payload": {}}
+NO_KNOWN_FIELD, DELETION = "the_record_has_no_known_field", "the_record_is_a_deletion"
 JSON = json.dumps
 
 REFUSED: dict[str, tuple[str, bytes | None, str]] = {
@@ -26,8 +28,8 @@ REFUSED: dict[str, tuple[str, bytes | None, str]] = {
     "cut off": ("bike_trips", JSON(BIKE).encode()[:-1], "the_message_is_not_json"),
     "single quotes": ("bike_trips", b"{'starttime': 1}", "the_message_is_not_json"),
     "a comma too many": ("bike_trips", b'{"a": 1,}', "the_message_is_not_json"),
-    "a number of 1,001 digits": ("bike_trips", b'{"a": ' + b"1" * 1001 + b"}", "the_event_time_is_missing"),
-    "a name of 60,000 letters": ("bike_trips", b'{"' + b"a" * 60_000 + b'": 1}', "the_event_time_is_missing"),
+    "a number of 1,001 digits": ("bike_trips", b'{"gender": ' + b"1" * 1001 + b"}", "the_event_time_is_missing"),
+    "a name of 60,000 letters": ("bike_trips", b'{"' + b"a" * 60_000 + b'": 1}', "the_record_has_no_known_field"),
     "2,000 arrays deep": ("bike_trips", b'{"a": ' + b"[" * 2000 + b"]" * 2000 + b"}", "the_message_is_not_json"),
     "2,000 arrays deep at the top": ("bike_trips", b"[" * 2000, "the_message_is_not_json"),
     "array": ("bike_trips", JSON([BIKE]).encode(), "the_message_is_not_an_object"),
@@ -43,22 +45,61 @@ REFUSED: dict[str, tuple[str, bytes | None, str]] = {
     "data is an array": ("bike_trips", JSON({**BIKE, "data": [BIKE]}).encode(), "the_data_is_not_an_object"),
     "data twice, last a number": ("bike_trips", b'{"data": {}, "data": 5}', "the_data_is_not_an_object"),
     "data spelt with an escape": ("bike_trips", b'{"d\\u0061ta": null}', "the_data_is_not_an_object"),
+    "a second trip": ("bike_trips", JSON(BIKE).encode() + b"\n" + JSON(BIKE).encode(), "the_message_is_not_json"),
+    "a second value": ("taxi_trips", JSON(TAXI).encode() + b" 1", "the_message_is_not_json"),
+    "a letter behind a NUL byte": ("accidents", JSON(ACCIDENT).encode() + b"\0x", "the_message_is_not_json"),
+    "a payload that is null": ("bike_trips", b'{"schema": null, "payload": null}', "the_message_is_empty"),
+    "a payload that is a text": ("bike_trips", JSON(CONNECT | {"payload": "x"}).encode(), "the_data_is_not_an_object"),
+    "a payload in a payload": (
+        "bike_trips", JSON(CONNECT | {"payload": CONNECT}).encode(), "the_record_has_no_known_field"),
+    "data in a payload is a text": (
+        "bike_trips", JSON(CONNECT | {"payload": {"data": "x"}}).encode(), "the_data_is_not_an_object"),
+    "a third key beside schema and payload": ("bike_trips", JSON({**CONNECT, "id": 1}).encode(), NO_KNOWN_FIELD),
+    "a row deleted": ("bike_trips", JSON({"op": "d", "before": BIKE, "after": None}).encode(), DELETION),
+    "a row deleted, its last state told": ("bike_trips", JSON({"op": "d", "after": BIKE}).encode(), DELETION),
+    "a change without a state after it": ("accidents", JSON({"op": "u", "before": ACCIDENT}).encode(), DELETION),
+    "a row deleted, through Connect": (
+        "weather_data", JSON(CONNECT | {"payload": {"op": "d", "before": WEATHER}}).encode(), DELETION),
+    "marked as deleted": ("bike_trips", JSON({**BIKE, "__deleted": "true", "__op": "d"}).encode(), DELETION),
+    "marked by a boolean": ("accidents", JSON({"data": {**ACCIDENT, "__deleted": True}}).encode(), DELETION),
+    "marked by its operation": ("taxi_trips", JSON({**TAXI, "__op": "d"}).encode(), DELETION),
+    "marked in a payload": ("taxi_trips", JSON(CONNECT | {"payload": {**TAXI, "__op": "d"}}).encode(), DELETION),
+    "deleted comes before no object": ("bike_trips", b'{"op": "d", "after": "text"}', DELETION),
+    "the state after a change is a text": ("bike_trips", b'{"op": "c", "after": "x"}', "the_data_is_not_an_object"),
+    "an empty object": ("bike_trips", b"{}", NO_KNOWN_FIELD),
+    "an empty envelope": ("taxi_trips", b'{"data": {}, "cab_type": "Lyft"}', NO_KNOWN_FIELD),
+    "a time alone": ("bike_trips", JSON({"starttime": BIKE["starttime"]}).encode(), NO_KNOWN_FIELD),
+    "a ride's common names alone": (
+        "taxi_trips", JSON({"id": 1, "name": "x", "timestamp": 1, "datetime": "y"}).encode(), NO_KNOWN_FIELD),
+    "a station without an element": (
+        "weather_data", JSON({name: WEATHER[name] for name in ("STATION", "DATE")}).encode(), NO_KNOWN_FIELD),
+    "another feed's record": ("accidents", JSON(BIKE).encode(), NO_KNOWN_FIELD),
+    "an envelope of another kind": ("accidents", JSON({"payload": ACCIDENT}).encode(), NO_KNOWN_FIELD),
+    "a spreadsheet's epoch": (
+        "taxi_trips", JSON({**TAXI, "timestamp": "1.54495E+12"}).encode(), "the_event_time_is_unreadable"),
+    "a summary as GHCNh writes it": (
+        "weather_data", JSON({"STATION": "USW00014739", "temperature": "1", "temperature_Report_Type": "SOD-ASOS-AWOS"})
+        .encode(), "the_report_is_a_summary"),
     "day summary": ("weather_data", JSON({**WEATHER, "REPORT_TYPE": "SOD  "}).encode(), "the_report_is_a_summary"),
-    "month summary, no station": ("weather_data", b'{"REPORT_TYPE": "SOM"}', "the_report_is_a_summary"),
+    "month summary, no station": ("weather_data", b'{"REPORT_TYPE": "SOM", "TMP": ""}', "the_report_is_a_summary"),
     "no station": ("weather_data", JSON({**WEATHER, "STATION": " "}).encode(), "the_station_is_missing"),
     "station is an object": ("weather_data", JSON({**WEATHER, "STATION": {}}).encode(), "the_station_is_missing"),
     "no mode": ("accidents", JSON({**ACCIDENT, "mode_type": None}).encode(), "the_mode_is_unknown"),
     "odd mode": ("accidents", JSON({**ACCIDENT, "mode_type": "bus"}).encode(), "the_mode_is_unknown"),
     "no time": ("bike_trips", b'{"bikeid": 1}', "the_event_time_is_missing"),
-    "send time is no event time": ("bike_trips", b'{"data": {}, "timestamp": "x"}', "the_event_time_is_missing"),
-    "empty word for a time": ("bike_trips", b'{"starttime": "NaN"}', "the_event_time_is_missing"),
-    "words for a time": ("bike_trips", b'{"starttime": "noon"}', "the_event_time_is_unreadable"),
-    "no such day": ("bike_trips", b'{"starttime": "2018-02-30 00:00:00"}', "the_event_time_is_unreadable"),
-    "both taxi times": ("taxi_trips", b'{"timestamp": "x", "datetime": "y"}', "the_event_time_is_unreadable"),
-    "year 0": ("bike_trips", b'{"starttime": "0000-01-01 00:00:00"}', "the_event_time_is_too_old"),
+    "send time is no event time": (
+        "bike_trips", b'{"data": {"bikeid": 1}, "timestamp": "x"}', "the_event_time_is_missing"),
+    "empty word for a time": ("bike_trips", JSON({**BIKE, "starttime": "NaN"}).encode(), "the_event_time_is_missing"),
+    "words for a time": ("bike_trips", JSON({**BIKE, "starttime": "noon"}).encode(), "the_event_time_is_unreadable"),
+    "no such day": (
+        "bike_trips", JSON({**BIKE, "starttime": "2018-02-30 00:00"}).encode(), "the_event_time_is_unreadable"),
+    "both taxi times": (
+        "taxi_trips", b'{"timestamp": "x", "datetime": "y", "price": 1}', "the_event_time_is_unreadable"),
+    "year 0": ("bike_trips", JSON({**BIKE, "starttime": "0000-01-01 00:00"}).encode(), "the_event_time_is_too_old"),
     "one second too old": (
         "weather_data", JSON({**WEATHER, "DATE": "1999-12-31T23:59:59"}).encode(), "the_event_time_is_too_old"),
-    "year 9999": ("bike_trips", b'{"starttime": "9999-12-31 23:59:59"}', "the_event_time_is_in_the_future"),
+    "year 9999": (
+        "bike_trips", JSON({**BIKE, "starttime": "9999-12-31 23:59:59"}).encode(), "the_event_time_is_in_the_future"),
     "24 h and 1 s ahead": (
         "weather_data", JSON({**WEATHER, "DATE": "2026-01-02T00:00:01"}).encode(), "the_event_time_is_in_the_future"),
 }  # fmt: skip
@@ -99,7 +140,7 @@ ACCEPTED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "an underscore for a space": ("bike_trips", JSON({**BIKE, "start_station_id": 7}), {"start_station_id": "7"}),
     "case matters": ("bike_trips", JSON({**BIKE, "Gender": 1}), {"gender": None}),
     "the last of two wins": ("bike_trips", '{"starttime":"2018-01-01 00:00:00","gender":1,"gender":2}', {"gender": 2}),
-    "text after the object is ignored": ("bike_trips", JSON(BIKE) + " and more", {"bike_id": "643"}),
+    "blanks and NUL bytes after the object": ("bike_trips", JSON(BIKE) + " \n\0\0", {"bike_id": "643"}),
     "NaN is no value": ("taxi_trips", '{"timestamp": 1544952607.89, "price": NaN, "distance": -Infinity}',
                         {"price": None, "distance": None}),
     "a wrong type costs only its own values": (
@@ -110,7 +151,7 @@ ACCEPTED: dict[str, tuple[str, str, dict[str, Any]]] = {
                         {"birth_year": 1985, "gender": 1}),
     "no half years": ("bike_trips", JSON({**BIKE, "birth year": 1985.5}), {"birth_year": None}),
     "a trip without an id": ("bike_trips", JSON(BIKE), {"trip_id": "2018-01-01 00:16:33_643"}),
-    "no bike, no id": ("bike_trips", JSON({"starttime": BIKE["starttime"]}), {"trip_id": None}),
+    "no bike, no id": ("bike_trips", JSON({"starttime": BIKE["starttime"], "gender": 1}), {"trip_id": None}),
     "a rental of no length": ("bike_trips", JSON({**BIKE, "tripduration": 0}), {"duration_seconds": None}),
     "the longest rental": ("bike_trips", JSON({**BIKE, "tripduration": 86400}), {"duration_seconds": 86400}),
     "a lost bike": ("bike_trips", JSON({**BIKE, "tripduration": 86401}), {"duration_seconds": None}),
@@ -132,7 +173,8 @@ ACCEPTED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "impossible heat": ("taxi_trips", JSON({**TAXI, "temperature": 131, "apparentTemperature": -61}),
                         {"temperature": None, "apparent_temperature": None}),
     "another cab": ("taxi_trips", JSON({**TAXI, "cab_type": "Yellow"}), {"cab_type": "Yellow"}),
-    "nothing but a station": ("weather_data", JSON(WEATHER), {"temperature_celsius": None, "temp_bucket": "unknown"}),
+    "an element that is missing": (
+        "weather_data", JSON(WEATHER), {"temperature_celsius": None, "temp_bucket": "unknown"}),
     "positions NOAA does not know": ("weather_data", JSON({**WEATHER, "LATITUDE": "99999", "ELEVATION": "+9999"}),
                                      {"latitude": None, "elevation": None}),
     "modes in any case": ("accidents", JSON({**ACCIDENT, "mode_type": " PED"}), {"mode_type": "ped"}),

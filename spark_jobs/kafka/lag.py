@@ -1,7 +1,7 @@
 """How far a stream is behind Kafka, asked of the broker itself: Spark commits no offsets, and a hung query is mute."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -9,6 +9,8 @@ from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.runtime.stream_record import Lag
 
 _FETCH_TIMEOUT_S = 3.0
+_EARLIEST_MS = datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000
+_CLOCKS_MAY_DIFFER_BY = timedelta(hours=24)
 
 
 def unread(next_offset: Mapping[str, int], topic: TopicOnBroker) -> dict[int, int]:
@@ -22,6 +24,13 @@ def lag_of(next_offset: Mapping[str, int], topic: TopicOnBroker, oldest: Callabl
     if not waiting:
         return Lag(0, None)
     return Lag(sum(topic.end[p] - offset for p, offset in waiting.items()), oldest(waiting))
+
+
+def oldest_of(stamps_ms: Iterable[int], now: datetime) -> datetime:
+    """The oldest time; those that producers gave for none (-1, 0, seconds, microseconds) say nothing: now, if any."""
+    latest = (now + _CLOCKS_MAY_DIFFER_BY).timestamp() * 1000
+    told = [stamp for stamp in stamps_ms if _EARLIEST_MS <= stamp <= latest]
+    return datetime.fromtimestamp(min(told) / 1000, UTC) if told else now
 
 
 class OldestUnread:
@@ -46,4 +55,4 @@ class OldestUnread:
         messages = self._consumer.consume(len(waiting), _FETCH_TIMEOUT_S)
         self._consumer.unassign()
         stamps = [message.timestamp()[1] for message in messages if message.error() is None]
-        return datetime.fromtimestamp(min(stamps) / 1000, UTC) if stamps else self._now()
+        return oldest_of(stamps, self._now())

@@ -23,9 +23,9 @@ from tests.feeds.kafka_messages import READ_AT, kafka_messages
 Row = dict[str, Any]
 
 NOT_MORE_THAN_NEEDED = {
-    "bike_trips": {"starttime": "2018-01-01 00:16:33"},
-    "taxi_trips": {"timestamp": 1544952607.89},
-    "weather_data": {"STATION": "72509014739", "DATE": "2018-01-15T09:54:00"},
+    "bike_trips": {"starttime": "2018-01-01 00:16:33", "gender": None},
+    "taxi_trips": {"timestamp": 1544952607.89, "price": None},
+    "weather_data": {"STATION": "72509014739", "DATE": "2018-01-15T09:54:00", "TMP": None},
     "accidents": {"dispatch_ts": "2018-08-26 14:16:11+00", "mode_type": "bike"},
 }
 

@@ -31,7 +31,7 @@ from tests.publication.small_feed import Killed, dies_at
 
 BIKES, TOPIC = feed_named("bike_trips"), "bike-trips"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-TRIP = json.dumps({"starttime": "2018-01-15 09:00:00"}).encode()
+TRIP = json.dumps({"starttime": "2018-01-15 09:00:00", "bikeid": 1}).encode()
 
 
 @dataclass

@@ -46,7 +46,7 @@ def put(path: Path, content: str = "{}") -> Path:
 
 
 def trip(start: str, **more: Any) -> bytes:
-    return json.dumps({"starttime": start, **more}).encode()
+    return json.dumps({"starttime": start, "gender": None, **more}).encode()
 
 
 class LiveFeed:

@@ -1,5 +1,6 @@
 """Where things are below one root."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -20,12 +21,21 @@ def hour_of_folder(folder: str) -> datetime:
 
 def newest_hour_folder(dataset: Path) -> Path | None:
     """The folder of the newest hour; None where there is none. Lists one folder of each kind."""
+    return _hour_at_the_end(dataset, max)
+
+
+def oldest_hour_folder(dataset: Path) -> Path | None:
+    """The folder of the oldest hour; None where there is none. Lists one folder of each kind."""
+    return _hour_at_the_end(dataset, min)
+
+
+def _hour_at_the_end(dataset: Path, end: Callable[..., Path]) -> Path | None:
     folder = dataset
     for part in ("year", "month", "date", "hour"):
         found = [path for path in folder.glob(f"{part}=*") if path.is_dir()]
         if not found:
             return None
-        folder = max(found, key=_value)
+        folder = end(found, key=_value)
     return folder
 
 

@@ -7,7 +7,7 @@ each, only appended: about 150 bytes for an hour. The rule itself is `spark_jobs
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from spark_jobs.completeness import TOLD_FOR
@@ -46,7 +46,9 @@ class HourEvent:
     at: str
     seq: int
     """the entry of the feed's log that it rests on"""
+    since: str | None = None
     before: str | None = None
+    """hours from `since` on that end by then became complete"""
     next_offset: Mapping[str, int] = field(default_factory=dict)
     """with `before`: a row of those hours from here on came late"""
     refused: int | None = None
@@ -89,21 +91,6 @@ def complete_before(history: Iterable[HourEvent]) -> datetime | None:
     """The end of the last complete hour; None before the first."""
     last = max((event.before for event in history if event.before is not None), default=None)
     return None if last is None else datetime.fromisoformat(last)
-
-
-def completion_of(history: Iterable[HourEvent], hour: datetime) -> HourEvent | None:
-    """The line that made this hour complete."""
-    end = hour + timedelta(hours=1)
-    return next((event for event in history if event.before and datetime.fromisoformat(event.before) >= end), None)
-
-
-def revision_of(history: Iterable[HourEvent], hour: datetime) -> int:
-    """0 before the hour is complete, 1 once it is, and one more for each batch that brought rows of it since."""
-    history = list(history)
-    if completion_of(history, hour) is None:
-        return 0
-    revised = (datetime.fromisoformat(one) for event in history for one in event.revised)
-    return 1 + sum(one == hour for one in revised)
 
 
 def _is_torn(path: Path) -> bool:

@@ -25,7 +25,7 @@ from spark_jobs.documents.complete_hours import (
     write_complete_hours,
 )
 from spark_jobs.kafka.offsets import TopicOnBroker
-from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder
+from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder, oldest_hour_folder
 from spark_jobs.publication.entry import FOLDED, Entry
 from spark_jobs.publication.folding import touched_folders
 from spark_jobs.publication.log import Origin, PublicationLog
@@ -110,8 +110,13 @@ class HoursOfFeed:
         before = self._progress.complete_before
         if before is not None and before != known:
             refused = self._refused_since(head.seq)
-            yield HourEvent(self._id, iso(now), head.seq, iso(before), dict(at), refused)
+            since = iso(known or self._oldest_hour(before))
+            yield HourEvent(self._id, iso(now), head.seq, since, iso(before), dict(at), refused)
             self._completed = head.seq
+
+    def _oldest_hour(self, before: datetime) -> datetime:
+        folder = oldest_hour_folder(self._log.layout.dataset(self._feed.name))
+        return before if folder is None else min(before, hour_of_folder(str(folder)))
 
     def _refused_since(self, head: int) -> int | None:
         """Messages refused since the last completion."""

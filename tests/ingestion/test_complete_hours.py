@@ -10,11 +10,10 @@ from spark_jobs.documents.complete_hours import (
     CompleteHours,
     HourEvent,
     complete_before,
-    completion_of,
     read_complete_hours,
     read_history,
-    revision_of,
 )
+from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout
@@ -73,11 +72,12 @@ def test_an_hour_becomes_complete_once(job: Job) -> None:
     job.looks()
     assert job.complete_before == TWO_PM + HOUR
     assert [event.refused for event in job.history] == [0, 1]
-    completion = completion_of(job.history, TWO_PM)
+    assert [event.since for event in job.history] == [TWO_PM.isoformat(), TWO_PM.isoformat()]
+    completion = HourHistory(job.history).completion_of(TWO_PM)
     assert completion is not None
     assert (completion.next_offset, completion.seq) == ({"0": 3}, 2)
-    assert revision_of(job.history, TWO_PM) == 1
-    assert revision_of(job.history, TWO_PM + HOUR) == 0
+    assert HourHistory(job.history).revision_of(TWO_PM) == 1
+    assert HourHistory(job.history).revision_of(TWO_PM + HOUR) == 0
 
 
 def test_what_the_broker_holds_is_waited_for(job: Job) -> None:
@@ -87,7 +87,7 @@ def test_what_the_broker_holds_is_waited_for(job: Job) -> None:
     job.feed.take([AT_NINE])
     job.look(held=9)
     assert job.complete_before == TWO_PM + HOUR
-    assert revision_of(job.history, TWO_PM) == 1
+    assert HourHistory(job.history).revision_of(TWO_PM) == 1
 
 
 def test_a_late_row_is_a_revision(job: Job) -> None:
@@ -97,8 +97,8 @@ def test_a_late_row_is_a_revision(job: Job) -> None:
     job.look()
     job.look()
     assert [event.revised for event in job.history] == [(), (TWO_PM.isoformat(),)]
-    assert revision_of(job.history, TWO_PM) == 2
-    assert revision_of(job.history, TWO_PM - HOUR) == 1
+    assert HourHistory(job.history).revision_of(TWO_PM) == 2
+    assert HourHistory(job.history).revision_of(TWO_PM - HOUR) == 1
 
 
 def test_a_compaction_is_no_revision(job: Job) -> None:
@@ -110,7 +110,7 @@ def test_a_compaction_is_no_revision(job: Job) -> None:
         gone = job.feed.files()[0]
         transaction.commit(Entry("compaction", head.position, deletes=(gone,), rows={"total": 2}), NOW)
     job.look()
-    assert revision_of(job.history, TWO_PM) == 1
+    assert HourHistory(job.history).revision_of(TWO_PM) == 1
 
 
 def test_a_restart_loses_nothing_that_came_meanwhile(job: Job, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_restart_loses_nothing_that_came_meanwhile(job: Job, tmp_path: Path) -
     job.feed.take([AT_NINE])  # and the job is killed before its next look
     again = Job(tmp_path)
     again.look()
-    assert revision_of(again.history, TWO_PM) == 2
+    assert HourHistory(again.history).revision_of(TWO_PM) == 2
     assert [event.seq for event in again.history] == [1, 2]
 
 

@@ -7,6 +7,7 @@ import style from "./style.js";
 const TABS = [
   { name: "flow", title: "Flow", view: lazy(() => import("./flow.js")) },
   { name: "findings", title: "Findings", view: lazy(() => import("./findings.js")) },
+  { name: "complete", title: "Complete?", view: lazy(() => import("./complete.js")) },
 ];
 
 export default function Streams() {

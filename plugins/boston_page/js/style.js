@@ -55,6 +55,7 @@ export default `
 .streams .finding { border-top: 1px solid var(--line); margin-top: 1rem; min-height: 12rem; }
 .streams .drawing { min-height: 380px; }
 .streams .scrolled { overflow: auto; max-height: 24rem; }
+.streams .scrolled.tall { max-height: none; }
 .streams pre { overflow: auto; background: var(--panel); padding: 0.5rem; border-radius: 0.375rem; font-size: 0.8rem; }
 .streams button[aria-pressed="true"] { border-color: var(--accent); font-weight: 600; }
 .streams .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }

@@ -1,0 +1,1 @@
+"""Which hours of the feeds are complete, with what is in them."""

@@ -1,0 +1,64 @@
+"""Rows of a feed's hours by the footers of their files, and how many of them came late. Pure."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spark_jobs.documents.complete_hours import HourEvent
+from spark_jobs.paths import Layout, hour_folder
+
+MOST_KEPT = 50_000
+_TRIES = 3
+
+
+class RowCounts:
+    """How many rows a file holds, and which of them came late. Kept: a file of a feed never changes under its name."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: OrderedDict[tuple[str, int | None], int] = OrderedDict()
+
+    def rows(self, layout: Layout, feed: str, hour: datetime) -> int:
+        """Rows of the hour."""
+        return self._sum(layout.dataset(feed) / hour_folder(hour), None)
+
+    def late(self, layout: Layout, feed: str, hour: datetime, completion: HourEvent) -> int:
+        """Rows of the hour that were read after it was complete."""
+        return self._sum(layout.dataset(feed) / hour_folder(hour), completion)
+
+    def _sum(self, folder: Path, completion: HourEvent | None) -> int:
+        for _ in range(_TRIES):
+            try:
+                return sum(self._of_file(file, completion) for file in folder.glob("*.parquet"))
+            except FileNotFoundError:
+                continue  # compacted while we looked
+        raise TimeoutError(f"{folder} changes faster than it can be read")
+
+    def _of_file(self, path: Path, completion: HourEvent | None) -> int:
+        key = (str(path), None if completion is None else completion.seq)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        count = pq.read_metadata(path).num_rows if completion is None else late_rows(path, completion.next_offset)
+        with self._lock:
+            self._kept[key] = count
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return count
+
+
+def late_rows(path: Path, next_offset: Mapping[str, int]) -> int:
+    """Rows at or beyond these offsets; of a partition that is not named, all."""
+    rows = pq.ParquetFile(path).read(columns=["kafka_partition", "kafka_offset"], use_threads=False)
+    early = pa.array([False] * rows.num_rows)
+    for partition, end in next_offset.items():
+        of_partition = pc.equal(rows["kafka_partition"], int(partition))
+        early = pc.or_(early, pc.and_(of_partition, pc.less(rows["kafka_offset"], end)))
+    return rows.num_rows - int(pc.sum(early).as_py() or 0)

@@ -1,0 +1,77 @@
+"""The hours of a feed in a period, each with its word and figures. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from boston_page.complete.hour_rows import RowCounts
+from spark_jobs.completeness import HOUR, HourState, hour_end, hour_of, state_of
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.complete_hours import read_complete_hours, read_history
+from spark_jobs.documents.hour_history import HourHistory
+from spark_jobs.paths import Layout
+from spark_jobs.publication.log import LogDamaged, PublicationLog
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One hour of one feed."""
+
+    hour: str
+    state: HourState
+    rows: int
+    late: int
+    """rows that were read after the hour was complete"""
+    refused: int | None
+    """messages refused since the hour before was complete; None where the hour is not, or others became complete with it"""
+    revision: int
+    """0 before it is complete, then 1, and one more for each batch that brought rows since"""
+    complete_at: str | None
+
+
+@dataclass(frozen=True)
+class FeedFacts:
+    """What is known of a feed's hours."""
+
+    feed: str
+    log: str | None
+    history: HourHistory
+    newest_event: str | None
+    is_told: bool
+    """whether the ingestion job has looked lately"""
+
+
+def facts_of(layout: Layout, feed: str, now: datetime) -> FeedFacts:
+    """Read what the ingestion job wrote of a feed."""
+    try:
+        origin = PublicationLog(layout, feed).origin()
+    except (LogDamaged, OSError):
+        origin = None
+    log_id = None if origin is None else origin.id
+    told = read_complete_hours(layout).feeds.get(feed)
+    if told is None or log_id is None or told.log != log_id:
+        return FeedFacts(feed, log_id, HourHistory(read_history(layout, feed, log_id)), None, False)
+    return FeedFacts(feed, log_id, HourHistory(read_history(layout, feed, log_id)), told.newest_event, told.is_told(now))
+
+
+def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime, counts: RowCounts) -> Iterator[Hour]:
+    """The hours that begin in [start, end), newest first."""
+    hour = hour_of(end) if end > hour_of(end) else hour_of(end) - HOUR
+    while hour >= start:
+        yield _hour(layout, facts, hour, counts)
+        hour -= HOUR
+
+
+def _hour(layout: Layout, facts: FeedFacts, hour: datetime, counts: RowCounts) -> Hour:
+    rows, completion = counts.rows(layout, facts.feed, hour), facts.history.completion_of(hour)
+    revision = facts.history.revision_of(hour)
+    is_last_of_its_line = completion is not None and completion.before == iso(hour_end(hour))
+    return Hour(
+        hour=iso(hour),
+        state=state_of(hour, facts.history.complete_before, rows, facts.is_told),
+        rows=rows,
+        late=counts.late(layout, facts.feed, hour, completion) if completion is not None and revision > 1 else 0,
+        refused=completion.refused if completion is not None and is_last_of_its_line else None,
+        revision=revision,
+        complete_at=None if completion is None else completion.at,
+    )

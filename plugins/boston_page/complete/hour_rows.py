@@ -46,12 +46,17 @@ class RowCounts:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        count = pq.read_metadata(path).num_rows if completion is None else late_rows(path, completion.next_offset)
+        count = rows_in(path) if completion is None else late_rows(path, completion.next_offset)
         with self._lock:
             self._kept[key] = count
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return count
+
+
+def rows_in(path: Path) -> int:
+    """Rows of a file, by its footer."""
+    return int(pq.read_metadata(path).num_rows)
 
 
 def late_rows(path: Path, next_offset: Mapping[str, int]) -> int:
@@ -61,4 +66,4 @@ def late_rows(path: Path, next_offset: Mapping[str, int]) -> int:
     for partition, end in next_offset.items():
         of_partition = pc.equal(rows["kafka_partition"], int(partition))
         early = pc.or_(early, pc.and_(of_partition, pc.less(rows["kafka_offset"], end)))
-    return rows.num_rows - int(pc.sum(early).as_py() or 0)
+    return int(rows.num_rows - (pc.sum(early).as_py() or 0))

@@ -23,7 +23,7 @@ class Hour:
     late: int
     """rows that were read after the hour was complete"""
     refused: int | None
-    """messages refused since the hour before was complete; None where the hour is not, or others became complete with it"""
+    """messages refused since the hour before was complete; None before that, or where a later hour has them"""
     revision: int
     """0 before it is complete, then 1, and one more for each batch that brought rows since"""
     complete_at: str | None
@@ -51,7 +51,9 @@ def facts_of(layout: Layout, feed: str, now: datetime) -> FeedFacts:
     told = read_complete_hours(layout).feeds.get(feed)
     if told is None or log_id is None or told.log != log_id:
         return FeedFacts(feed, log_id, HourHistory(read_history(layout, feed, log_id)), None, False)
-    return FeedFacts(feed, log_id, HourHistory(read_history(layout, feed, log_id)), told.newest_event, told.is_told(now))
+    return FeedFacts(
+        feed, log_id, HourHistory(read_history(layout, feed, log_id)), told.newest_event, told.is_told(now)
+    )
 
 
 def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime, counts: RowCounts) -> Iterator[Hour]:

@@ -20,8 +20,8 @@ from spark_jobs.stream_jobs import INGESTION
 
 LONGEST = timedelta(days=31)
 RULE = (
-    f"An hour is complete once the newest event of all feeds together lies {GRACE.seconds // 60} minutes beyond its end, "
-    "and the feed has read all that the broker held of it at that moment."
+    f"An hour is complete once the newest event of all feeds together lies {GRACE.seconds // 60} minutes beyond its "
+    "end, and the feed has read all that the broker held of it at that moment."
 )
 
 router = APIRouter()

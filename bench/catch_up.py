@@ -175,6 +175,8 @@ def missed_entries(layout: Layout, count: int, start: datetime, now: datetime) -
     head = log.head()
     assert head is not None
     began = now - count * TRIGGER
+    for seq in range(1, head.seq + 1):  # they were written just now, and entries are in the order of their times
+        _write(log, replace(log.entry(seq), at=began.isoformat()))
     for number, at in enumerate(_moments(began, count)):
         tile = (start + (at - began) * ((now - start) / (now - began))).replace(second=0, microsecond=0)
         starts = [tile.replace(minute=tile.minute // 5 * 5).isoformat()]

@@ -22,7 +22,7 @@ from spark_jobs.catalog import Analytic
 from spark_jobs.paths import hour_folder
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import ANEW, CHANGED
+from spark_jobs.publication.folding import ANEW, CHANGED, folded_entry
 from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import DayFiles
@@ -203,13 +203,13 @@ class AnalyticStream:
         self.record.batch_finished(batch_id, time.monotonic() - began, written, 0, self.start_of.now())
 
     def _look(self, newest: int) -> None:
-        """Add what changed since the last look to the backlog."""
+        """Add what changed since the last look to the backlog. Many entries are one change, as when they are folded."""
         entries = self.rollup.since(self._seen, newest) if _NOTHING_YET < self._seen <= newest else None
-        if entries is None or any(set(entry.details.get(ANEW, ())) & set(self.declaration.reads) for entry in entries):
+        together = folded_entry(entries) if entries else None
+        if together is None or set(together.details.get(ANEW, ())) & set(self.declaration.reads):
             self._backlog = Backlog(later=frozenset(self._every_hour()))
         else:
-            for entry in entries:
-                self._add(changed_tiles_of(entry))
+            self._add(changed_tiles_of(together))
         self._seen = newest
 
     def _add(self, change: Mapping[str, list[datetime]]) -> None:

@@ -82,6 +82,10 @@ class Layout:
         return self.control / "status.json"
 
     @property
+    def history(self) -> Path:
+        return self.control / "history.json"
+
+    @property
     def lag_history(self) -> Path:
         return self.control / "lag_history.json"
 

@@ -5,12 +5,13 @@ What changes something goes through Airflow's own REST API, from the browser: th
 
 from fastapi import Depends, FastAPI
 
-from boston_page import flow, lags, plain, scripts
+from boston_page import flow, history, lags, plain, scripts
 from boston_page.airflow_internals import requires_authenticated
 from boston_page.complete import routes as complete
 from boston_page.findings import routes as findings
 
-ROUTERS = (scripts.router, flow.router, lags.router, findings.router, complete.router, plain.router)
+_TABS = (flow.router, lags.router, findings.router, complete.router, history.router)
+ROUTERS = (scripts.router, *_TABS, plain.router)
 """each a file of plain `def` routes: these never hold up Airflow's event loop"""
 
 

@@ -44,11 +44,11 @@ def flow() -> dict[str, Any]:
 def look(now: datetime, found: Mapping[str, Place], supervision: Mapping[str, Supervision]) -> dict[str, Any]:
     """Read both jobs' documents and judge. Opens a handful of small files, however much data there are."""
     heartbeats = {
-        name: look_at_heartbeat(place.layout, now, place.effective.settings.HEARTBEAT_STALE_AFTER)
+        name: look_at_heartbeat(place.layout, now, place.settings.HEARTBEAT_STALE_AFTER)
         for name, place in found.items()
     }
     jobs = {
-        name: judge_job(place.job, place.effective.desired_state.job_enabled, heartbeats[name], supervision[name])
+        name: judge_job(place.job, place.is_wanted, heartbeats[name], supervision[name])
         for name, place in found.items()
     }
     streams = dict(_streams(found, heartbeats, jobs, supervision))
@@ -115,7 +115,7 @@ def _said(heartbeat: Heartbeat, name: str) -> StreamStatus | None:
 
 def _switch(place: Place, name: str) -> StreamSwitch | None:
     flag = place.job.stream_flags.get(name)
-    return StreamSwitch(flag, place.effective.desired_state.streams[name]) if flag else None
+    return StreamSwitch(flag, place.wants(name)) if flag else None
 
 
 def _stream_row(
@@ -134,18 +134,18 @@ def _stream_row(
 
 
 def _job_row(place: Place, heartbeat: Heartbeat, judged: Judgement, supervision: Supervision) -> dict[str, Any]:
-    status, published = heartbeat.status, place.published
+    status = heartbeat.status
     return {
         **asdict(judged),
         "name": place.job.name,
         "flag": place.job.flag,
-        "wanted": place.effective.desired_state.job_enabled,
+        "wanted": place.is_wanted,
         "is_on": heartbeat.is_live,
         "is_held": supervision.held_because is not None,
         "state": status.state if status else None,
         "age_s": heartbeat.age_s if status else None,
         "started_at": status.started_at if status else None,
         "log": status.log if status else None,
-        "rejected": {**(published.rejected if published else {}), **place.effective.desired_state.rejected},
+        "rejected": dict(place.published.rejected),
         "watch": {"why_not": supervision.why_unwatched, "restarts_in_a_row": supervision.memory.restarts.in_a_row},
     }

@@ -2,32 +2,55 @@
 
 import os
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from boston_page.airflow_internals import read_variables
 from spark_jobs.documents.desired_state import DesiredState, read_desired_state
 from spark_jobs.paths import Layout
+from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS, StreamJob
-from spark_jobs.supervision.effective_settings import EffectiveSettings, effective_settings
 
 _READ_AGAIN_AFTER_S = 2.0
 
 
 @dataclass(frozen=True)
 class Place:
-    """A job with what holds for it now."""
+    """A job with what its Variables say now, and what its watch has told it."""
 
     job: StreamJob
-    effective: EffectiveSettings
-    published: DesiredState | None
-    """what its watch has told it; None where nobody has, or where that cannot be read"""
+    settings: Settings
+    """with defaults in place of what is not allowed"""
+    refused: Iterable[str] = ()
+    """settings whose value is not allowed: it changes nothing"""
+    published: DesiredState = field(default_factory=DesiredState)
 
     @property
     def layout(self) -> Layout:
         """The names of what is below the job's output."""
-        return self.job.layout(self.effective.settings)
+        return self.job.layout(self.settings)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the job is to run."""
+        return self.published.job_enabled if self.job.flag in self.refused else self.job.is_enabled(self.settings)
+
+    def wants(self, stream: str) -> bool:
+        """Whether a stream that has a switch is to run."""
+        flag = self.job.stream_flags[stream]
+        return self.published.streams.get(stream, True) if flag in self.refused else bool(getattr(self.settings, flag))
+
+
+def place_of(job: StreamJob, said: Mapping[str, str]) -> Place:
+    """Check what is said of the settings that the page needs, and read what the watch has told the job."""
+    try:
+        settings, refused = job.settings(said), set[str]()
+    except SettingsError as wrong:
+        refused = set(wrong.faults)
+        settings = job.settings({name: text for name, text in said.items() if name not in refused})
+    return Place(job, settings, refused, _published(job.layout(settings)))
 
 
 class _Places:
@@ -41,7 +64,7 @@ class _Places:
     def __call__(self) -> dict[str, Place]:
         with self._lock:
             if time.monotonic() - self._read_at_s > _READ_AGAIN_AFTER_S:
-                self._places = {job.name: _place(job) for job in STREAM_JOBS.values()}
+                self._places = {job.name: place_of(job, _said(job)) for job in STREAM_JOBS.values()}
                 self._read_at_s = time.monotonic()
             return self._places
 
@@ -50,16 +73,14 @@ places = _Places()
 """call it: job -> Place"""
 
 
-def _place(job: StreamJob) -> Place:
+def _said(job: StreamJob) -> dict[str, str]:
     """Read only what the page needs: flags, the output path, and when a heartbeat is stale."""
     names = (job.flag, *job.stream_flags.values(), job.root_setting, "HEARTBEAT_STALE_AFTER")
     environment = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
-    said = {**environment, **read_variables(names)}
-    published = _published(job.layout(effective_settings(job, said, None).settings))
-    return Place(job, effective_settings(job, said, published), published)
+    return {**environment, **read_variables(names)}
 
 
-def _published(layout: Layout) -> DesiredState | None:
+def _published(layout: Layout) -> DesiredState:
     with suppress(OSError):
-        return read_desired_state(layout)
-    return None
+        return read_desired_state(layout) or DesiredState()
+    return DesiredState()

@@ -43,14 +43,19 @@ def judge_stream(
     if switch and not switch.wanted and (nothing_runs or stream is None or stream.state == StreamState.OFF):
         return Judgement(Verdict.OFF, f"switched off by {switch.flag}")
     if nothing_runs:
-        return replace(job, needs_person=False)  # the person is needed once: at the job
+        return _of_job(job)
     if stream is None:
         own = Judgement(Verdict.UNKNOWN, "the job says nothing of it", "see whether job and Airflow have one version")
     else:
         own = _own(stream)
     owed = [] if own.verdict is Verdict.OFF else _owed(upstream)
-    shared = [replace(job, needs_person=False)] if job.verdict in (Verdict.UNWATCHED, Verdict.STARTING) else []
+    shared = [_of_job(job)] if job.verdict in (Verdict.UNWATCHED, Verdict.STARTING) else []
     return worst([own, *owed, *shared, *incidents_of(incidents, name)])
+
+
+def _of_job(job: Judgement) -> Judgement:
+    """What to do, and by whom, stands once: at the job."""
+    return replace(job, next_step="", needs_person=False)
 
 
 def _own(stream: StreamStatus) -> Judgement:

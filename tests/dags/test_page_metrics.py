@@ -12,7 +12,7 @@ from boston_page import metrics as page_metrics
 from boston_page.flow import look
 from boston_page.job_verdict import Supervision
 from boston_page.metrics import MEDIA_TYPE, TOKEN, metrics_app
-from boston_page.places import Place
+from boston_page.places import Place, place_of
 from fastapi.testclient import TestClient
 
 from playground.run.settings import CHECKOUT
@@ -20,7 +20,6 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus, write_status
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.stream_jobs import STREAM_JOBS
-from spark_jobs.supervision.effective_settings import effective_settings
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{([a-z_]+="[^"\\\n]*"(?:,[a-z_]+="[^"\\\n]*")*)\})? (-?\d+(?:\.\d+)?(?:e[+-]\d+)?)')
 NOW = datetime.now(UTC)
@@ -45,7 +44,7 @@ def scraper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestCli
 
 def _place(name: str, root: Path) -> Place:
     job = STREAM_JOBS[name]
-    return Place(job, effective_settings(job, {job.root_setting: str(root)}, None), None)
+    return place_of(job, {job.root_setting: str(root)})
 
 
 def scraped(scraper: TestClient) -> str:

@@ -1,25 +1,34 @@
-"""The page's routes: all GET, none for who is not logged in, and no parameter leads out of their folder."""
+"""The page's routes: all GET, none for who is not logged in, and no parameter leads out of their folders."""
 
 import random
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from airflow.api_fastapi.app import init_auth_manager
-from boston_page import scripts
+from boston_page import app as page_app
+from boston_page import places as page_places
 from boston_page.app import ROUTERS, streams_app
+from boston_page.places import place_of
 from boston_page.scripts import FOLDER
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-ROUTES = [route for router in ROUTERS for route in router.routes]
-FUZZED = 2_000
+from spark_jobs.stream_jobs import STREAM_JOBS
+
+ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+FUZZED = 2_400
+SECRET = "what nobody may read here"
 
 
-def path_of(route: APIRoute) -> str:
-    return route.path.replace("{name}", "page")
+def path_of(route: APIRoute, name: str = "page") -> str:
+    return re.sub(r"\{[^}]*\}", name.replace("\\", r"\\"), route.path)
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +38,30 @@ def locked() -> TestClient:
     return TestClient(streams_app())
 
 
-@pytest.fixture(scope="module")
-def unlocked() -> Iterator[TestClient]:
-    """The scripts alone, for who is logged in."""
+@pytest.fixture
+def unlocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """Every route as for who is logged in. Beside the jobs' outputs is a secret, as text and as Parquet."""
+    found = {
+        name: place_of(job, {job.root_setting: str(tmp_path / "data" / name)}) for name, job in STREAM_JOBS.items()
+    }
+    monkeypatch.setattr(page_places._Places, "__call__", lambda _: found)
+    monkeypatch.setattr("boston_page.flow.unhealthy_components", list)
+    monkeypatch.setattr("boston_page.flow.paused_dags", lambda dag_ids: dict.fromkeys(dag_ids, False))
+    for folder in (tmp_path, tmp_path / "data"):
+        folder.mkdir(exist_ok=True)
+        for name in ("secret", "secret.js", "secret.json", "secret.jsonl"):
+            (folder / name).write_text(SECRET)
+        pq.write_table(pa.table({"column": [SECRET]}), folder / "secret.parquet", compression="none")
     app = FastAPI()
-    app.include_router(scripts.router)
+    for router in ROUTERS:
+        app.include_router(router)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
 def test_every_route_is_a_plain_function_that_only_reads() -> None:
+    assert len(ROUTES) == sum(len(router.routes) for router in ROUTERS)
     for route in ROUTES:
-        assert isinstance(route, APIRoute)
         assert route.methods == {"GET"}
         assert not route.dependant.is_coroutine_callable
 
@@ -48,6 +69,7 @@ def test_every_route_is_a_plain_function_that_only_reads() -> None:
 def test_the_app_has_no_route_of_its_own() -> None:
     """Neither documentation nor a mounted folder: both would be open to everybody."""
     assert {route.path for route in streams_app().routes} == {route.path for route in ROUTES}  # type: ignore[attr-defined]
+    assert page_app.ROUTERS is ROUTERS
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
@@ -73,40 +95,46 @@ def test_modules_are_javascript(unlocked: TestClient) -> None:
         assert answer.headers["content-type"].startswith("text/javascript")
 
 
-def names(count: int, seed: int) -> Iterator[str]:
-    chance = random.Random(seed)
-    parts = [
-        "..",
-        "%2e%2e",
-        "/",
-        "%2f",
-        "\\",
-        "%5c",
-        "%00",
-        "~",
-        "etc",
-        "passwd",
-        "app",
-        "flow",
-        ".js",
-        "?",
-        "#",
-        "\u202e",
-    ]
-    for _ in range(count):
-        drawn = [chance.choice([*parts, *string.ascii_lowercase]) for _ in range(chance.randint(1, 9))]
-        yield "".join(drawn)
+PARTS = [
+    "..",
+    "/",
+    "\\",
+    "\0",
+    "~",
+    "secret",
+    "secret.js",
+    "secret.parquet",
+    "data",
+    "ingestion",
+    "%2e%2e",
+    "\u202e",
+    "*",
+]
+CURIOUS = ("from", "to", "days", "zone", "feed", "analytic", "hour", "path", "name", "file", "stream")
 
 
-def test_no_name_leads_out_of_the_folder(unlocked: TestClient) -> None:
-    served = {file.read_bytes() for file in FOLDER.iterdir()}
-    for name in names(FUZZED, seed=16):
-        answer = unlocked.get(f"/js/{name}.js")
-        assert answer.status_code in (200, 404, 405), name
-        assert answer.status_code != 200 or answer.content in served, name
+def drawn(chance: random.Random) -> str:
+    """A text that somebody could try in place of a name: some climb, some are nonsense."""
+    return "".join(chance.choice([*PARTS, *string.ascii_letters]) for _ in range(chance.randint(1, 9)))
 
 
-def test_the_neighbour_of_the_folder_is_not_served(unlocked: TestClient) -> None:
-    assert (Path(scripts.__file__).parent / "app.py").is_file()
-    for name in ("..%2fapp.py", "%2e%2e/app", "../app", "....//app"):
-        assert unlocked.get(f"/js/{name}.js").status_code == 404
+def test_no_parameter_leads_out_of_the_folders(unlocked: TestClient) -> None:
+    chance = random.Random(16)
+    seen: set[int] = set()
+    for number in range(FUZZED):
+        route = ROUTES[number % len(ROUTES)]
+        text = drawn(chance)
+        name = quote(text, safe="" if number % 2 else "/.")
+        asked = {key: drawn(chance) for key in chance.sample(CURIOUS, 2)} if number % 3 else {}
+        answer = unlocked.get(path_of(route, name), params=asked)
+        seen.add(answer.status_code)
+        assert SECRET.encode() not in answer.content, (route.path, text, asked)
+        assert answer.status_code in (200, 404, 405, 422), (route.path, text, asked, answer.text)
+    assert {200, 404, 422} <= seen
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2fapp", "%2e%2e/app", "../app", "....//app", "..%2f..%2fstreams_page", "%00", "page%00"]
+)
+def test_the_neighbours_of_the_scripts_are_not_served(unlocked: TestClient, name: str) -> None:
+    assert unlocked.get(f"/js/{name}.js").status_code == 404

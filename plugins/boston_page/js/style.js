@@ -33,6 +33,7 @@ export default `
 .streams .notice.bad { border-left-color: var(--chakra-colors-red-solid, #b91c1c); }
 .streams dialog { margin: auto; max-width: min(34rem, calc(100vw - 2rem)); border: 1px solid var(--line); border-radius: 0.5rem; padding: 1rem 1.25rem; background: var(--paper); color: inherit; }
 .streams dialog::backdrop { background: #0008; }
+.streams dialog h2 { margin-top: 0; }
 .streams dialog menu { display: flex; gap: 0.5rem; justify-content: flex-end; margin: 1rem 0 0; padding: 0; }
 .streams .badge { display: inline-block; padding: 0 0.5rem; border-radius: 0.375rem; font-weight: 600; white-space: nowrap; background: var(--chakra-colors-gray-subtle, #8883); color: var(--chakra-colors-gray-fg, inherit); }
 .streams .badge.bad { background: var(--chakra-colors-red-subtle, #fee2e2); color: var(--chakra-colors-red-fg, #991b1b); }
@@ -59,6 +60,9 @@ export default `
 .streams pre { overflow: auto; background: var(--panel); padding: 0.5rem; border-radius: 0.375rem; font-size: 0.8rem; }
 .streams button[aria-pressed="true"] { border-color: var(--accent); font-weight: 600; }
 .streams .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.streams th button { border-color: transparent; padding-inline: 0.25rem; margin-inline: -0.25rem; font-weight: 600; text-align: left; }
+.streams th button::before { content: "▸"; display: inline-block; width: 1em; color: var(--muted); }
+.streams th button[aria-expanded="true"]::before { content: "▾"; }
 @media (max-width: 60rem) {
   .streams table.cards thead { display: none; }
   .streams table.cards, .streams table.cards tbody { display: block; }

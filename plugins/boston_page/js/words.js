@@ -37,4 +37,6 @@ export function when(iso) {
 /** An hour, as UTC. */
 export const hour = (iso) => (iso ? `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` : UNKNOWN);
 
-export const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
+export function plural(number, one, many) {
+  return number === null || number === undefined ? UNKNOWN : `${count(number)} ${number === 1 ? one : many}`;
+}

@@ -14,6 +14,8 @@ class Feed:
     topic_setting: str
     event_time: str
     """The column that says when the event happened; its UTC hour is the partition."""
+    identity: tuple[str, ...]
+    """The columns that name an event: two rows alike in them are one event that was sent twice."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,10 @@ class Analytic:
 
 
 FEEDS = (
-    Feed("bike_trips", "KAFKA_TOPIC_BIKE", "start_time_ts"),
-    Feed("taxi_trips", "KAFKA_TOPIC_TAXI", "datetime_ts"),
-    Feed("weather_data", "KAFKA_TOPIC_WEATHER", "datetime_ts"),
-    Feed("accidents", "KAFKA_TOPIC_ACCIDENT", "dispatch_timestamp"),
+    Feed("bike_trips", "KAFKA_TOPIC_BIKE", "start_time_ts", ("trip_id",)),
+    Feed("taxi_trips", "KAFKA_TOPIC_TAXI", "datetime_ts", ("trip_id",)),
+    Feed("weather_data", "KAFKA_TOPIC_WEATHER", "datetime_ts", ("station", "datetime_ts", "report_type")),
+    Feed("accidents", "KAFKA_TOPIC_ACCIDENT", "dispatch_timestamp", ("dispatch_ts", "mode_type", "lat", "long")),
 )
 
 # The registry: a tenth analytic is one more line here and one file spark_jobs/analytics/<name>.py.
@@ -46,6 +48,7 @@ ANALYTICS = (
 
 ROLLUP = "rollup"
 DEAD_LETTERS = "_dead_letters"
+QUALITY = "_quality"
 
 
 def feed_named(name: str) -> Feed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from spark_jobs.catalog import DEAD_LETTERS, ROLLUP
+from spark_jobs.catalog import DEAD_LETTERS, QUALITY, ROLLUP
 
 
 def hour_folder(hour: datetime) -> str:
@@ -63,6 +63,9 @@ class Layout:
 
     def dead_letters(self, feed: str) -> Path:
         return self.root / DEAD_LETTERS / feed
+
+    def quality(self, feed: str) -> Path:
+        return self.root / QUALITY / feed
 
     def log(self, dataset: str) -> Path:
         return self.root / "_log" / dataset

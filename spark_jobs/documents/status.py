@@ -99,6 +99,8 @@ class StreamStatus:
     """whose rows it waits for, and why"""
     lost_messages: str | None = None
     """messages that Kafka no longer had when they were to be read: how many, of which offsets"""
+    new_layout: str | None = None
+    """how many of the day's messages have a layout not seen before, with an example"""
 
 
 @dataclass(frozen=True)

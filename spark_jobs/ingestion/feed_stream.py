@@ -19,7 +19,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs.catalog import DEAD_LETTERS, Feed
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
-from spark_jobs.ingestion.staging_writer import MANIFEST_SCHEMA, StagedFile, staging_task
+from spark_jobs.ingestion.quality_days import QualityDays, new_layout
+from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.checkpoint import planned_offsets
 from spark_jobs.kafka.lag import OldestUnread, lag_of
@@ -76,6 +77,11 @@ class FeedStream:
     record: StreamRecord
     broker: AdminClient
     oldest_unread: OldestUnread
+
+    @property
+    def quality(self) -> QualityDays:
+        """What was counted of its messages, day by day."""
+        return QualityDays(self.log.layout, self.feed)
 
     @property
     def checkpoints(self) -> Path:
@@ -137,6 +143,7 @@ class FeedStream:
                 # A log of v0.1 does not say how many rows it has: who follows it wants to know.
                 head = transaction.commit(self._skip(head, position, lost), self.start_of.now())
         self.record.lost(self._recently_lost(head.seq))
+        self.record.new_layout(new_layout(self.quality.of(self.start_of.now().date())))
         return position
 
     def _first_entry(self, topic: TopicOnBroker) -> None:
@@ -195,19 +202,25 @@ class FeedStream:
 
     def _commit(self, transaction: Transaction, batch: DataFrame, batch_id: int, end: Mapping[str, int]) -> Entry:
         """Stage the batch, which begins just where the head ends, and bring it in."""
-        settings, head = self.start_of.settings, transaction.head
+        settings, head, now = self.start_of.settings, transaction.head, self.start_of.now()
         known = head.position[self.topic]
         most_rows = sum(end.values()) - sum(known["next_offset"].values())
         staging = transaction.new_staging(self.start_of.writer.driver.instance)
         rows = batch.coalesce(1) if most_rows <= _ONE_TASK_UP_TO_ROWS else batch
-        task = staging_task(staging, self.feed, settings.ACCIDENT_TIME_ZONE, self.start_of.now())
-        files = [StagedFile(*file) for file in rows.mapInArrow(task, MANIFEST_SCHEMA).collect()]
+        task = staging_task(staging, self.feed, settings.ACCIDENT_TIME_ZONE, now)
+        reports = [TaskReport.decoded(row[0]) for row in rows.mapInArrow(task, REPORT_SCHEMA).collect()]
         self._refuse_recreated_topic(known["topic_id"])
+        files = [file for report in reports for file in report.files]
+        quality = self.quality.with_batch(now.date(), [report.quality for report in reports])
+        counts = self.quality.stage(quality, staging).relative_to(self.log.layout.root)
         written = sum(file.rows for file in files if not file.refused)
         draft = Entry(
             "batch",
             {self.topic: {**known, "next_offset": dict(sorted(end.items(), key=lambda one: int(one[0])))}},
-            moves=tuple(moves_of(self.feed, files, staging.relative_to(self.log.layout.root), transaction)),
+            moves=(
+                *moves_of(self.feed, files, staging.relative_to(self.log.layout.root), transaction),
+                (str(counts), self.quality.target(now.date())),
+            ),
             rows={
                 "written": written,
                 "refused": sum(file.rows for file in files if file.refused),
@@ -216,7 +229,9 @@ class FeedStream:
             writer=self.start_of.writer.named(),
             details={"spark": {"batch_id": batch_id}},
         )
-        return transaction.commit(draft, self.start_of.now())
+        entry = transaction.commit(draft, now)
+        self.record.new_layout(new_layout(quality))
+        return entry
 
     def _refuse_recreated_topic(self, topic_id: str) -> None:
         """Ask once the rows are read: Spark knows topics by name only, and would go on in a new one's history."""

@@ -1,11 +1,12 @@
 """Staging: the tasks of a batch parse and write complete Parquet files, rows by event hour, refused ones as they came.
 
 One pass inside `mapInArrow`: Spark's own writer would need a second one for the dead letters and pays more per open
-file (docs/decisions/0004-parsing-in-the-tasks.md). Only a list of the files goes back to the driver.
+file (docs/decisions/0004-parsing-in-the-tasks.md). Only a report goes back to the driver.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from pyspark import TaskContext
 from spark_jobs.bounded_tables import bounded_tables
 from spark_jobs.catalog import Feed
 from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, parsed
+from spark_jobs.ingestion.batch_quality import message_quality, row_quality
+from spark_jobs.ingestion.quality import Line, Quality, lines_of, quality_of, total
 from spark_jobs.paths import hour_folder
 from spark_jobs.publication import durable_files
 
-MANIFEST_SCHEMA = "staged string, folder string, rows bigint, refused boolean"
-_MANIFEST = pa.schema([("staged", pa.string()), ("folder", pa.string()), ("rows", pa.int64()), ("refused", pa.bool_())])
+REPORT_SCHEMA = "report string"
 _DEAD_LETTER_COLUMNS = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "raw", "refused_at")
 _HOUR_US = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,30 +39,53 @@ class StagedFile:
     refused: bool
 
 
+@dataclass(frozen=True)
+class TaskReport:
+    """What one task tells the driver: the files it has written, and what it counted."""
+
+    files: tuple[StagedFile, ...]
+    quality: Quality
+
+    def encoded(self) -> pa.RecordBatch:
+        document = {"files": [asdict(file) for file in self.files], "quality": lines_of(self.quality)}
+        return pa.RecordBatch.from_arrays([pa.array([json.dumps(document)])], ["report"])
+
+    @classmethod
+    def decoded(cls, report: str) -> "TaskReport":
+        document = json.loads(report)
+        files = tuple(StagedFile(**file) for file in document["files"])
+        return cls(files, quality_of(Line(*line) for line in document["quality"]))
+
+
 def staging_task(
     staging: Path, feed: Feed, accident_time_zone: str, read_at: datetime
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What each task of a batch runs: messages in, a manifest of written files out."""
+    """What each task of a batch runs: messages in, its report out."""
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         task = TaskContext.get()
         name = f"{task.partitionId()}-{task.attemptNumber()}" if task else "0-0"
         written: list[StagedFile] = []
-        for number, rows in enumerate(bounded_tables(_parsed_batches(batches, feed, accident_time_zone, read_at))):
+        counted: list[Quality] = []
+        rows_of = _parsed_batches(batches, feed, accident_time_zone, read_at, counted)
+        for number, rows in enumerate(bounded_tables(rows_of)):
             prefix = f"{name}-{number}"
+            counted.append(row_quality(rows, feed))
             written += staged_hours(rows, staging, prefix, feed.event_time)
             written += staged_dead_letters(rows, staging, prefix, read_at)
-        yield _manifest(written)
+        yield TaskReport(tuple(written), total(counted)).encoded()
 
     return write
 
 
 def _parsed_batches(
-    batches: Iterable[pa.RecordBatch], feed: Feed, accident_time_zone: str, read_at: datetime
+    batches: Iterable[pa.RecordBatch], feed: Feed, accident_time_zone: str, read_at: datetime, counted: list[Quality]
 ) -> Iterator[pa.RecordBatch]:
     """Batch by batch: all messages of a task next to their rows would take more memory than the rows."""
     for batch in batches:
-        yield from parsed(pa.Table.from_batches([batch]), feed, accident_time_zone, read_at).to_batches()
+        rows = parsed(pa.Table.from_batches([batch]), feed, accident_time_zone, read_at)
+        counted.append(message_quality(batch["value"], rows["refusal"]))
+        yield from rows.to_batches()
 
 
 def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) -> Iterator[StagedFile]:
@@ -105,15 +130,3 @@ def _write(rows: pa.Table, path: Path) -> None:
     """A complete file, on disk before anything promises it."""
     pq.write_table(rows, path, compression="zstd", compression_level=1)
     durable_files.sync_file(path)
-
-
-def _manifest(files: list[StagedFile]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array([file.name for file in files], pa.string()),
-            pa.array([file.folder for file in files], pa.string()),
-            pa.array([file.rows for file in files], pa.int64()),
-            pa.array([file.refused for file in files], pa.bool_()),
-        ],
-        schema=_MANIFEST,
-    )

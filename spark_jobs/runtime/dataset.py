@@ -32,9 +32,9 @@ class Dataset:
     def output_dirs(self) -> tuple[Path, ...]:
         """The folders that only this stream's log may fill."""
         layout = self.log.layout
-        is_feed = any(feed.name == self.name for feed in FEEDS)
-        beside = layout.dead_letters(self.name) if is_feed else layout.folded_days(self.name)
-        return layout.dataset(self.name), beside
+        if any(feed.name == self.name for feed in FEEDS):
+            return layout.dataset(self.name), layout.dead_letters(self.name), layout.quality(self.name)
+        return layout.dataset(self.name), layout.folded_days(self.name)
 
 
 def request_instance(writer: Writer) -> str:

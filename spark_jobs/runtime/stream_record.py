@@ -55,6 +55,7 @@ class StreamRecord:
         self._diagnosis: Diagnosis | None = None
         self._waits_for: str | None = None
         self._lost: str | None = None
+        self._new_layout: str | None = None
 
     def starting(self, now: datetime) -> None:
         with self._lock:
@@ -97,6 +98,11 @@ class StreamRecord:
         with self._lock:
             self._lost = messages
 
+    def new_layout(self, found: str | None) -> None:
+        """Note that many messages of the day have a layout not seen before."""
+        with self._lock:
+            self._new_layout = found
+
     def failed(self, why: Diagnosis, failures: int, broken: bool, next_retry_at: datetime) -> None:
         with self._lock:
             self._phase = StreamState.BROKEN if broken else StreamState.RESTARTING
@@ -129,6 +135,7 @@ class StreamRecord:
                 stuck_after_s=self._stuck_after().total_seconds(),
                 waits_for=None if self._phase == StreamState.OFF else self._waits_for,
                 lost_messages=self._lost,
+                new_layout=self._new_layout,
             )
 
     def _lag_s(self, now: datetime) -> float | None:

@@ -86,6 +86,15 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
                     "what was skipped is gone; see docs/troubleshoot.md, 'Messages that Kafka no longer keeps'",
                 ),
             )
+        if stream.new_layout is not None:
+            yield Problem(
+                f"layout:{stream.name}",
+                Diagnosis(
+                    f"the producer of {stream.name} has changed something: {stream.new_layout}",
+                    "see in _quality whether its values are still found (null, refused); "
+                    "docs/troubleshoot.md, 'A layout not seen before'",
+                ),
+            )
         yield from _lag_problem(stream, settings.LAG_ALERT_AFTER)
         yield from _dead_letter_problem(stream, settings.DEAD_LETTER_ALERT_PERCENT)
 

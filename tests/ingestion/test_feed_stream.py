@@ -51,18 +51,17 @@ class Batch:
 
     def __init__(self, values: Sequence[bytes | None], first_offset: int) -> None:
         self._messages = kafka_messages(values, first_offset)
-        self._files: list[tuple[Any, ...]] = []
+        self._reports: list[tuple[str]] = []
 
     def coalesce(self, _tasks: int) -> "Batch":
         return self
 
     def mapInArrow(self, task: Any, _schema: str) -> "Batch":
-        manifests = task(self._messages.to_batches())
-        self._files = [tuple(file.values()) for manifest in manifests for file in manifest.to_pylist()]
+        self._reports = [(report["report"][0].as_py(),) for report in task(self._messages.to_batches())]
         return self
 
-    def collect(self) -> list[tuple[Any, ...]]:
-        return self._files
+    def collect(self) -> list[tuple[str]]:
+        return self._reports
 
 
 class Query:

@@ -11,7 +11,7 @@ import duckdb
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.ingestion.feed_stream import moves_of
-from spark_jobs.ingestion.staging_writer import StagedFile, staged_hours, staging_task
+from spark_jobs.ingestion.staging_writer import StagedFile, TaskReport, staged_hours, staging_task
 from spark_jobs.maintenance.start_over import REMOVED
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import Entry
@@ -66,7 +66,8 @@ class LiveFeed:
             messages = kafka_messages(values, first_offset=self._next_offset(transaction.head))
             staging = transaction.new_staging(self.writer.driver.instance)
             task = staging_task(staging, BIKES, "UTC", refused_at or now())
-            files = [StagedFile(*file.values()) for part in task(messages.to_batches()) for file in part.to_pylist()]
+            (report,) = task(messages.to_batches())
+            files = TaskReport.decoded(report["report"][0].as_py()).files
             self._commit(transaction, staging, files, len(values))
 
     def take_in_pieces(self, values: Sequence[bytes | None], pieces: int) -> None:

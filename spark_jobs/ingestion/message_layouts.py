@@ -1,0 +1,75 @@
+"""Which layouts messages have: the names of their fields, looked up in samples.
+
+The share of a layout is all that is asked, so a hundred messages of an Arrow batch tell enough, and cost a message
+less than a hundredth of its parsing.
+"""
+
+import hashlib
+from collections import Counter
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from spark_jobs.ingestion.quality import Key, Measure, Quality
+
+_SAMPLES = 100
+"""at least so many, or all; so that one stray message counts as 1 % of its batch at the most"""
+_MOST_LAYOUTS = 20
+"""a producer that leaves out empty fields has thousands"""
+_EXAMPLE_CHARACTERS = 400
+OTHERS = "others"
+
+_Keys = tuple[Any, ...]
+
+
+def sampled_layouts(values: pa.Array) -> Quality:
+    """About how many messages have each layout, and an example. What is no JSON object is in the refused ones."""
+    step = max(1, len(values) // _SAMPLES)
+    counts: Counter[Key] = Counter()
+    examples: dict[Key, str] = {}
+    for value in values[::step].to_pylist() if step > 1 else values.to_pylist():
+        name = layout_name(value)
+        if name is not None:
+            key = Key(Measure.LAYOUT, name)
+            counts[key] += step
+            examples.setdefault(key, value[:_EXAMPLE_CHARACTERS].decode("utf-8", "replace"))
+    return most_used(Quality(counts, examples))
+
+
+def layout_name(value: bytes | None) -> str | None:
+    """A short name of the message's layout; None where it is no JSON object."""
+    try:
+        message = orjson.loads(value)  # type: ignore[arg-type]  # None fails like any other odd value
+    except ValueError:
+        return None
+    return _name(_keys(message)) if type(message) is dict else None
+
+
+def _keys(message: dict[str, Any]) -> _Keys:
+    inside = [(key, _keys(value)) for key, value in message.items() if type(value) is dict]
+    return (*message, *inside)
+
+
+@lru_cache(maxsize=1000)
+def _name(keys: _Keys) -> str:
+    """The same for the same names in another order."""
+    return hashlib.sha256(repr(sorted(_paths(keys))).encode()).hexdigest()[:8]
+
+
+def _paths(keys: _Keys, above: str = "") -> list[str]:
+    paths = [f"{above}{key}" for key in keys if isinstance(key, str)]
+    return paths + [path for key in keys if isinstance(key, tuple) for path in _paths(key[1], f"{above}{key[0]}.")]
+
+
+def most_used(quality: Quality) -> Quality:
+    """The most used layouts; all the others are counted as one."""
+    layouts = sorted(
+        (key for key in quality.counts if key.measure in (Measure.LAYOUT, Measure.NEW_LAYOUT) and key.name != OTHERS),
+        key=lambda key: -quality.counts[key],
+    )
+    few = set(layouts[_MOST_LAYOUTS:])
+    counts = Counter({key: count for key, count in quality.counts.items() if key not in few})
+    counts[Key(Measure.LAYOUT, OTHERS)] += sum(quality.counts[key] for key in few)
+    return Quality(+counts, {key: example for key, example in quality.examples.items() if key not in few})

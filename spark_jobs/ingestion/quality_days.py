@@ -1,0 +1,112 @@
+"""The counts of a feed's day in one small Parquet file, brought in by the entry of each batch.
+
+A day is the UTC day on which messages were ingested: those that are refused have no other, and *late* is said of the
+moment of arrival. The file is staged with the batch and replaces the one before, so what holds for the rows holds for
+their counts: each batch is in it once (docs/decisions/0010-data-quality.md).
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spark_jobs.catalog import QUALITY, Feed
+from spark_jobs.ingestion.message_layouts import OTHERS, most_used
+from spark_jobs.ingestion.quality import Key, Line, Measure, Quality, lines_of, quality_of, total
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+
+log = logging.getLogger(__name__)
+
+SCHEMA = pa.schema(
+    [
+        ("feed", pa.string()),
+        ("measure", pa.string()),
+        ("name", pa.string()),
+        ("rows", pa.int64()),
+        ("example", pa.string()),
+    ]
+)
+KNOWN_AFTER_MESSAGES = 1000
+"""from then on a layout that comes up is a new one"""
+NEW_LAYOUT_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class QualityDays:
+    """The days of one feed."""
+
+    layout: Layout
+    feed: Feed
+
+    def target(self, day: date) -> str:
+        """The day's file, relative to the root."""
+        return f"{QUALITY}/{self.feed.name}/date={day}/data.parquet"
+
+    def of(self, day: date) -> Quality:
+        """The counts so far; none where there is no file, or where it cannot be read any more."""
+        path = self.layout.root / self.target(day)
+        try:
+            table = pq.ParquetFile(path).read(columns=[*Line._fields])
+        except FileNotFoundError:
+            return Quality()
+        except (OSError, pa.ArrowException, ValueError) as damage:
+            log.warning("%s begins at nothing, it cannot be read: %s", path, damage)
+            return Quality()
+        return quality_of(Line(**row) for row in table.to_pylist())
+
+    def with_batch(self, day: date, batch: Iterable[Quality]) -> Quality:
+        """The counts of the day once this batch is in."""
+        so_far, added = self.of(day), total(batch)
+        return most_used(total([so_far, self._with_new_layouts(so_far, added, day)]))
+
+    def _with_new_layouts(self, so_far: Quality, added: Quality, day: date) -> Quality:
+        """The batch's layouts, called new where they came up once those of the feed were known."""
+        new = set(so_far.of(Measure.NEW_LAYOUT))
+        unknown = set(added.of(Measure.LAYOUT)) - new - set(so_far.of(Measure.LAYOUT))
+        if unknown:
+            before = self._day_before(day)
+            known = {*so_far.of(Measure.LAYOUT), *before.of(Measure.LAYOUT), *before.of(Measure.NEW_LAYOUT)}
+            are_known = so_far.messages + before.messages >= KNOWN_AFTER_MESSAGES and OTHERS not in known
+            new |= unknown - known if are_known else set()
+        return _renamed(added, new)
+
+    def _day_before(self, day: date) -> Quality:
+        """The last day before that has counts."""
+        folders = (folder.name.removeprefix("date=") for folder in self.layout.quality(self.feed.name).glob("date=*"))
+        last = max((name for name in folders if name < str(day)), default=None)
+        return Quality() if last is None else self.of(date.fromisoformat(last))
+
+    def stage(self, quality: Quality, staging: Path) -> Path:
+        """Write the day's file where the batch's files are, on disk before anything promises it."""
+        path = staging / "quality.parquet"
+        rows = [{"feed": self.feed.name, **line._asdict()} for line in lines_of(quality)]
+        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path, compression="zstd")
+        durable_files.sync_file(path)
+        return path
+
+
+def _renamed(quality: Quality, new: set[str]) -> Quality:
+    def key(key: Key) -> Key:
+        is_new = key.measure == Measure.LAYOUT and key.name in new
+        return key._replace(measure=Measure.NEW_LAYOUT) if is_new else key
+
+    return replace(
+        quality,
+        counts={key(one): count for one, count in quality.counts.items()},
+        examples={key(one): example for one, example in quality.examples.items()},
+    )
+
+
+def new_layout(quality: Quality) -> str | None:
+    """Which new layout more than 1 % of a day's messages have, in words; the most used one."""
+    new = quality.of(Measure.NEW_LAYOUT)
+    name = max(new, key=new.__getitem__, default=None)
+    if name is None or new[name] <= NEW_LAYOUT_SHARE * quality.messages:
+        return None
+    example = quality.examples.get(Key(Measure.NEW_LAYOUT, name))
+    return f"{new[name] / quality.messages:.0%} of the day's messages have a layout not seen before, such as {example}"

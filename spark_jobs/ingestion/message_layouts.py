@@ -19,6 +19,7 @@ _SAMPLES = 100
 _MOST_LAYOUTS = 20
 """a producer that leaves out empty fields has thousands"""
 _EXAMPLE_CHARACTERS = 400
+_GOLDEN_RATIO = 0.6180339887498949
 OTHERS = "others"
 
 _Keys = tuple[Any, ...]
@@ -29,13 +30,18 @@ def sampled_layouts(values: pa.Array) -> Quality:
     step = max(1, len(values) // _SAMPLES)
     counts: Counter[Key] = Counter()
     examples: dict[Key, str] = {}
-    for value in values[::step].to_pylist() if step > 1 else values.to_pylist():
+    for value in values.take(_places(len(values) // step, step)).to_pylist():
         name = layout_name(value)
         if name is not None:
             key = Key(Measure.LAYOUT, name)
             counts[key] += step
             examples.setdefault(key, value[:_EXAMPLE_CHARACTERS].decode("utf-8", "replace"))
     return most_used(Quality(counts, examples))
+
+
+def _places(samples: int, step: int) -> pa.Array:
+    """One in each step, elsewhere in each: two producers that take turns must not hide each other."""
+    return pa.array([int((number + number * _GOLDEN_RATIO % 1) * step) for number in range(samples)], pa.int64())
 
 
 def layout_name(value: bytes | None) -> str | None:

@@ -1,6 +1,7 @@
 """One feed's query without Spark and Kafka: where it starts, and that each batch is published once or not at all."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -305,3 +306,66 @@ def test_a_log_that_is_removed_under_the_query_is_told(query: Query) -> None:
         query.log.path(seq).unlink()
     with pytest.raises(LogDamaged, match="was removed while the job runs"):
         query.publish([TRIP], 1)
+
+
+# -- data quality -----------------------------------------------------------------------------------------------
+
+
+def counts(root: Path) -> dict[tuple[str, str], int]:
+    """All that was counted of the feed, as any reader adds it up."""
+    files = sorted((root / "_quality" / BIKES.name).glob("date=*/data.parquet"))
+    lines = [line for file in files for line in pq.ParquetFile(file).read().to_pylist()]
+    together = Counter[tuple[str, str]]()
+    for line in lines:
+        together[(line["measure"], line["name"])] += line["rows"]
+    return dict(together)
+
+
+def test_what_came_is_counted_by_the_day_it_came(query: Query, tmp_path: Path) -> None:
+    query.publish([TRIP, b"{"], 0)
+    query.now += timedelta(days=1)
+    query.publish([TRIP], 2)
+    folders = sorted(path.name for path in (tmp_path / "_quality" / BIKES.name).iterdir())
+    assert folders == ["date=2026-01-01", "date=2026-01-02"]
+    found = counts(tmp_path)
+    assert (found["accepted", ""], found["refused", "the_message_is_not_json"], found["null", "bike_id"]) == (2, 1, 2)
+
+
+def dies(query: Query) -> None:
+    query.start()
+    query.publish([TRIP, TRIP, b""], 2)
+
+
+STEPS = ("staging", "staged", "declared", "half moved", "moved", "applied", "before Spark's commit")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_at_any_step_neither_loses_nor_doubles_a_count(step: str, broker: Broker, tmp_path: Path) -> None:
+    first = Query(tmp_path, broker)
+    first.start()
+    first.publish([TRIP, b"{"], 0)
+    dying = Query(tmp_path, broker, PublicationLog(Layout(tmp_path), BIKES.name, dies_at(step)))
+    with pytest.raises(Killed):
+        dies(dying)
+    again = Query(tmp_path, broker)
+    if again.start() == {"0": 2}:
+        again.publish([TRIP, TRIP, b""], 2)
+    found = counts(tmp_path)
+    assert again.offsets() == [0, 2, 3]
+    assert (found["accepted", ""], found["refused", "the_message_is_empty"]) == (3, 1)
+
+
+def test_a_layout_that_many_messages_of_a_day_have_suddenly_is_told(
+    query: Query, broker: Broker, tmp_path: Path
+) -> None:
+    broker.end = {0: 2000}
+    query.publish([TRIP] * 1000, 0)
+    assert query.record.status(NOON).new_layout is None
+    query.publish([b'{"starttime": "2018-01-15 09:00:00", "wheels": 3}'] * 20, 1000)
+    told = query.record.status(NOON).new_layout
+    assert told is not None
+    assert told.startswith("2% of the day's messages have a layout not seen before")
+    assert '"wheels": 3' in told
+    again = Query(tmp_path, broker)
+    again.start()
+    assert again.record.status(NOON).new_layout == told

@@ -66,6 +66,13 @@ class HoursOfFeed:
         self._seen = self._completed = 0
         self._newest: datetime | None = None
 
+    def progress(self) -> FeedProgress:
+        """How far the feed is complete by the last look; before the first of this driver, by the history."""
+        origin = self._log.origin()
+        if origin is None or self._of == origin.id:
+            return self._progress
+        return FeedProgress(complete_before(read_history(self._log.layout, self._feed.name, origin.id)))
+
     def passed(self, now: datetime) -> datetime | None:
         """To be asked before the broker is: what it held then counts."""
         return self._together.passed(now)
@@ -88,12 +95,12 @@ class HoursOfFeed:
 
     def _take_up(self, origin: Origin) -> None:
         history = read_history(self._log.layout, self._feed.name, origin.id)
-        self._of = origin.id
         self._progress = FeedProgress(complete_before(history))
         self._seen = max((event.seq for event in history), default=0)
         self._completed = max((event.seq for event in history if event.before), default=0)
         folder = newest_hour_folder(self._log.layout.dataset(self._feed.name))
         self._newest = newest_event(self._feed, folder.glob("*.parquet") if folder else ())
+        self._of = origin.id  # last: a batch may ask for the progress meanwhile
 
     def _revisions(self, new: Iterable[Entry], now: datetime) -> Iterator[HourEvent]:
         for entry in new:

@@ -17,8 +17,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import DEAD_LETTERS, Feed
+from spark_jobs.completeness import FeedProgress
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
+from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
 from spark_jobs.kafka import offsets
@@ -26,6 +28,7 @@ from spark_jobs.kafka.checkpoint import planned_offsets
 from spark_jobs.kafka.lag import OldestUnread, lag_of
 from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
+from spark_jobs.paths import hour_of_folder
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import LOST
 from spark_jobs.publication.log import CommitConflict, PublicationLog, Transaction
@@ -211,7 +214,8 @@ class FeedStream:
         reports = [TaskReport.decoded(row[0]) for row in rows.mapInArrow(task, REPORT_SCHEMA).collect()]
         self._refuse_recreated_topic(known["topic_id"])
         files = [file for report in reports for file in report.files]
-        quality = self.quality.with_batch(now.date(), [report.quality for report in reports])
+        counted = [*(report.quality for report in reports), late_rows(files, self.hours.progress())]
+        quality = self.quality.with_batch(now.date(), counted)
         counts = self.quality.stage(quality, staging).relative_to(self.log.layout.root)
         written = sum(file.rows for file in files if not file.refused)
         draft = Entry(
@@ -252,6 +256,12 @@ def moves_of(
         number = count.setdefault(folder, 0)
         count[folder] += 1
         yield str(staging / file.name), f"{folder}/{transaction.file_name(number)}"
+
+
+def late_rows(files: Iterable[StagedFile], progress: FeedProgress) -> Quality:
+    """Count the rows of hours that were complete before they came."""
+    late = (file.rows for file in files if not file.refused and progress.is_late(hour_of_folder(file.folder)))
+    return Quality({Key(Measure.LATE): sum(late)})
 
 
 def rows_in(dataset_log: PublicationLog) -> int:

@@ -106,6 +106,11 @@ class Query:
         self.batches += 1
         self.stream._publish(batch, self.batches - 1, self.checkpoint, self.begin)
 
+    def look(self) -> None:
+        """What the driver does every few seconds."""
+        broker = cast(Any, offsets.topic_on_broker)(TOPIC)
+        self.stream.hours.look(self.stream.hours.passed(self.now), broker, self.now)
+
     def head(self) -> Entry:
         head = self.log.head()
         assert head is not None
@@ -369,3 +374,21 @@ def test_a_layout_that_many_messages_of_a_day_have_suddenly_is_told(
     again = Query(tmp_path, broker)
     again.start()
     assert again.record.status(NOON).new_layout == told
+
+
+def test_a_row_is_late_where_its_hour_was_complete_when_it_came(query: Query, broker: Broker, tmp_path: Path) -> None:
+    """Nine o'clock in Boston is 14 UTC."""
+    broker.end = {0: 1}
+    query.publish([TRIP, TRIP], 0)
+    query.look()
+    query.publish([json.dumps({"starttime": "2018-01-15 10:10:00"}).encode()], 2)
+    query.look()
+    query.look()
+    assert ("late", "") not in counts(tmp_path)
+    query.publish([TRIP, b"{", json.dumps({"starttime": "2018-01-15 10:59:00"}).encode()], 3)
+    assert counts(tmp_path)["late", ""] == 1
+    again = Query(tmp_path, broker)
+    broker.end = {0: 100}
+    again.start()
+    again.publish([TRIP, TRIP], 6)
+    assert counts(tmp_path)["late", ""] == 3, "a driver that has not looked yet knows what was complete"

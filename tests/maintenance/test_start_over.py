@@ -63,6 +63,7 @@ def test_a_reset_removes_the_checkpoint_while_the_stream_rests(feed: LiveFeed) -
 
 
 def test_start_over_needs_the_name_again_and_leaves_nothing(feed: LiveFeed, tmp_path: Path) -> None:
+    put(feed.layout.quality(BIKES.name) / "date=2026-01-01" / "data.parquet")
     rest = Rest(feed.layout.log(BIKES.name))
     work = start_over([replace(feed.dataset, paused=rest)])
     for arguments in ({}, {"confirm": "yes"}):
@@ -79,6 +80,7 @@ def test_start_over_needs_the_name_again_and_leaves_nothing(feed: LiveFeed, tmp_
         "_applied/bike_trips",
         "bike_trips",
         "_dead_letters/bike_trips",
+        "_quality/bike_trips",
         "_staging/bike_trips",
         "checkpoints/bike_trips",
     }

@@ -10,6 +10,7 @@ from spark_jobs.ingestion.quality import Key, Measure, Quality, total
 
 _CHANGES = {"u": "update", "r": "snapshot"}
 """`op` of Debezium's change events, `__op` where a connector unwrapped them"""
+_OPERATION = r'"(?:__)?op"\s*:\s*(?:\{{\s*"string"\s*:\s*)?"{}"'
 
 
 def message_quality(values: pa.Array, refusals: pa.ChunkedArray) -> Quality:
@@ -23,7 +24,7 @@ def message_quality(values: pa.Array, refusals: pa.ChunkedArray) -> Quality:
 def _changes(values: pa.Array, refusals: pa.ChunkedArray) -> Quality:
     accepted = values.filter(pc.is_null(refusals).combine_chunks())
     found = {
-        Key(Measure.CHANGE, name): pc.sum(pc.match_substring_regex(accepted, rf'"(__)?op"\s*:\s*"{op}"')).as_py() or 0
+        Key(Measure.CHANGE, name): pc.sum(pc.match_substring_regex(accepted, _OPERATION.format(op))).as_py() or 0
         for op, name in _CHANGES.items()
     }
     return Quality(found)

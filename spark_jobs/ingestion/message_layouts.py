@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from spark_jobs.feeds.envelopes import Record, single_value
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 
 _SAMPLES = 100
@@ -19,6 +20,7 @@ _SAMPLES = 100
 _MOST_LAYOUTS = 20
 """a producer that leaves out empty fields has thousands"""
 _EXAMPLE_CHARACTERS = 400
+_DEEPEST = 6
 _GOLDEN_RATIO = 0.6180339887498949
 OTHERS = "others"
 
@@ -53,9 +55,11 @@ def layout_name(value: bytes | None) -> str | None:
     return _name(_keys(message)) if type(message) is dict else None
 
 
-def _keys(message: dict[str, Any]) -> _Keys:
-    inside = [(key, _keys(value)) for key, value in message.items() if type(value) is dict]
-    return (*message, *inside)
+def _keys(message: Record, depth: int = 0) -> _Keys:
+    """The names, and those inside of objects; of what is deeper than any layout nothing."""
+    inside = message.items() if depth < _DEEPEST else ()
+    objects = [(key, value) for key, value in inside if type(value) is dict and single_value(value) is value]
+    return (*message, *((key, _keys(value, depth + 1)) for key, value in objects))
 
 
 @lru_cache(maxsize=1000)

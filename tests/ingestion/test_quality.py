@@ -15,7 +15,7 @@ from spark_jobs.ingestion.message_layouts import OTHERS, layout_name, sampled_la
 from spark_jobs.ingestion.quality import Key, Measure, Quality, lines_of, quality_of, total
 from spark_jobs.ingestion.quality_days import KNOWN_AFTER_MESSAGES, QualityDays, new_layout
 from spark_jobs.paths import Layout
-from tests.feeds.kafka_messages import kafka_messages
+from tests.feeds.kafka_messages import KAFKA_TIME, kafka_messages
 
 BIKES = feed_named("bike_trips")
 TODAY, TOMORROW = date(2026, 1, 1), date(2026, 1, 2)
@@ -32,7 +32,7 @@ def counted(feed: str, *messages: object) -> Quality:
     """What a task counts; a text is a message as it is."""
     values = [message.encode() if isinstance(message, str) else json.dumps(message).encode() for message in messages]
     table, known = kafka_messages(values), feed_named(feed)
-    rows = parsed(table, known, "UTC")
+    rows = parsed(table, known, "UTC", KAFKA_TIME)
     return total([row_quality(rows, known), message_quality(table["value"].combine_chunks(), rows["refusal"])])
 
 
@@ -80,6 +80,9 @@ def test_updates_and_snapshots_are_counted_apart() -> None:
     quality = counted("bike_trips", *unwrapped, unwrapped[0], said, {"__op": "u"})
     assert quality.of(Measure.CHANGE) == {"update": 2, "snapshot": 1}
     assert counted("bike_trips", said).of(Measure.CHANGE) == {}
+    events = [{"op": op, "before": None, "after": TRIP} for op in ("c", "u", "r", {"string": "u"}, "d")]
+    assert counted("bike_trips", *events).of(Measure.CHANGE) == {"update": 2, "snapshot": 1}
+    assert counted("bike_trips", {"schema": {}, "payload": events[1]}).of(Measure.CHANGE) == {"update": 1}
 
 
 # -- layouts ----------------------------------------------------------------------------------------------------
@@ -91,6 +94,14 @@ def test_a_layout_is_the_names_of_the_fields_wherever_they_stand() -> None:
     others = (b'{"data": {"a": 1, "b": 2}, "source": "x"}', b'{"a": 1, "b": {"c": 2}, "source": "x"}', b'{"data.a": 1}')
     assert len({name, *map(layout_name, others)}) == 4
     assert [layout_name(value) for value in (b"{", b"[]", None)] == [None, None, None]
+
+
+def test_an_optional_value_of_avro_is_no_object() -> None:
+    assert layout_name(b'{"a": {"string": "x"}}') == layout_name(b'{"a": null}')
+
+
+def test_a_message_of_any_depth_has_a_layout() -> None:
+    assert layout_name(b'{"a":' * 1000 + b"1" + b"}" * 1000) is not None
 
 
 def test_of_many_messages_samples_are_looked_at() -> None:

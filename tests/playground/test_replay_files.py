@@ -19,6 +19,7 @@ from playground.replay.ordered_rows import merged
 from playground.replay.published_files import Oddity, published_file
 from playground.replay.row_messages import row_message
 from playground.replay.survey import OddRows, Survey, surveys
+from spark_jobs.catalog import feed_named
 from tests.feeds.kafka_messages import outcomes
 from tests.playground.published_samples import SAMPLES
 
@@ -119,6 +120,31 @@ def records(name: str, tmp_path: Path) -> list[dict[str, object]]:
 def rows_of(name: str, tmp_path: Path) -> list[dict[str, object]]:
     """What the ingestion job makes of the file."""
     return outcomes(SAMPLES[name].feed, values(name, tmp_path))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_ingestion_takes_each_row_and_reads_the_same_time(name: str, tmp_path: Path) -> None:
+    feed = feed_named(SAMPLES[name].feed)
+    rows = rows_of(name, tmp_path)
+    times = [timed.event_s for timed in merged(surveyed(tmp_path / name))]
+    assert [row["refusal"] for row in rows] == [None] * len(times)
+    assert [row[feed.event_time] for row in rows] == [datetime.fromtimestamp(event_s, UTC) for event_s in times]
+
+
+MEASURED: Mapping[str, Mapping[str, float]] = {
+    "weather.csv": {"temperature_celsius": 10.0, "wind_speed_ms": 4.4704, "precipitation_mm_per_h": 2.54},
+    "72509014739.csv": {"temperature_celsius": 10.0, "wind_speed_ms": 4.6, "precipitation_mm_per_h": 2.5},
+    "lcd.csv": {"temperature_celsius": 10.0, "wind_speed_ms": 4.4704, "precipitation_mm_per_h": 2.54},
+    "lcd-2017.csv": {"temperature_celsius": 10.0, "wind_speed_ms": 4.4704, "precipitation_mm_per_h": 2.54},
+    "GHCNh_USW00014739_2018.psv": {"temperature_celsius": 21.1, "wind_speed_ms": 4.1, "dew_point_celsius": 12.8},
+    "GHCNh_USW00014739_2018-first-edition.psv": {"temperature_celsius": 21.1, "wind_speed_ms": 4.1},
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_weather_of_every_layout_is_read_in_the_units_of_the_dataset(name: str, tmp_path: Path) -> None:
+    row = rows_of(name, tmp_path)[0]
+    assert {column: row[column] for column in MEASURED[name]} == pytest.approx(MEASURED[name])
 
 
 def test_capitalised_names_are_sent_as_other_years_write_them(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def _changes(values: pa.Array, refusals: pa.ChunkedArray) -> Quality:
         Key(Measure.CHANGE, name): pc.sum(pc.match_substring_regex(accepted, _OPERATION.format(op))).as_py() or 0
         for op, name in _CHANGES.items()
     }
-    return Quality(found)
+    return Quality({key: count for key, count in found.items() if count})
 
 
 def row_quality(rows: pa.Table, feed: Feed) -> Quality:

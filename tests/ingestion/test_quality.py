@@ -23,7 +23,7 @@ TODAY, TOMORROW = date(2026, 1, 1), date(2026, 1, 2)
 Record = dict[str, object]
 
 TRIP: Record = {"trip_id": "a", "starttime": "2018-01-15 09:00:00", "start station id": "178"}
-RIDE: Record = {"id": "a", "timestamp": 1544952607.89}
+RIDE: Record = {"id": "a", "price": 5, "timestamp": 1544952607.89}
 REPORT: Record = {"STATION": "725", "DATE": "2018-01-15T09:54:00", "TMP": "+0056,1"}
 CRASH: Record = {"dispatch_ts": "2018-01-15 09:00:00+00", "mode_type": "mv", "lat": 42.3, "long": -71.1}
 
@@ -50,14 +50,15 @@ def test_accepted_and_refused_are_counted_by_reason() -> None:
 
 
 def test_nulls_are_those_of_accepted_rows() -> None:
-    nulls = counted("bike_trips", TRIP, {**TRIP, "gender": 1}, {"gender": 2}, "{").of(Measure.NULL)
+    refused: Record = {"starttime": "soon", "gender": 2}
+    nulls = counted("bike_trips", TRIP, {**TRIP, "gender": 1}, refused, "{").of(Measure.NULL)
     assert (nulls["gender"], nulls["bike_id"], nulls.get("start_time"), nulls.get("kafka_offset")) == (1, 2, None, None)
 
 
 TWICE: dict[str, tuple[str, Sequence[Record], int]] = {
     "a trip sent again": ("bike_trips", [TRIP, TRIP, TRIP], 2),
     "two trips": ("bike_trips", [TRIP, {**TRIP, "trip_id": "b"}], 0),
-    "trips without an id are not known to be the same": ("bike_trips", [{"starttime": TRIP["starttime"]}] * 2, 0),
+    "trips without an id are not known to be the same": ("bike_trips", [{**TRIP, "trip_id": ""}] * 2, 0),
     "a quote sent again": ("taxi_trips", [RIDE, RIDE], 1),
     "a report sent again": ("weather_data", [REPORT, REPORT], 1),
     "another type of report": ("weather_data", [REPORT, {**REPORT, "REPORT_TYPE": "FM-15"}], 0),

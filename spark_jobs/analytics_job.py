@@ -47,7 +47,8 @@ def main(
     with run.starting():
         start = run.start_spark(banner(settings))
         log = PublicationLog(run.layout, ROLLUP, step_listener(run.env, ROLLUP))
-        rollup = Rollup.below(log, Path(settings.OUTPUT_BASE_PATH), start.spark, start.writer, utc_now)
+        ingested = Path(settings.OUTPUT_BASE_PATH)
+        rollup = Rollup.below(log, ingested, start.spark, start.writer, utc_now, settings.weather_stations)
         upstream = Upstream()
         analytics = [analytic_stream(analytic, start, log, rollup.tiles, upstream) for analytic in ANALYTICS]
         streams = [rollup_stream(start, rollup, upstream), *analytics]

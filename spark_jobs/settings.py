@@ -40,6 +40,7 @@ _SPARK_OPTION = re.compile(r"spark\.[A-Za-z0-9_.-]+")
 _SAID_ELSEWHERE = re.compile(
     r"spark\.(master|submit\.|app\.name|jars|driver\.(memory|extra|host|bind)|executor\.cores|cores\.max|ui\.(port|enabled))"
 )
+_STATION = re.compile(r"[^\s,]+")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}")
 
 
@@ -105,6 +106,12 @@ def _spark_options(text: str) -> str:
     return text
 
 
+def _stations(text: str) -> str:
+    if not all(_STATION.fullmatch(part.strip()) for part in text.split(",") if text):
+        raise ValueError("identifiers of stations, such as 72509014739, separated by commas")
+    return text
+
+
 Duration = Annotated[timedelta, _read(duration, timedelta)]
 Flag = Annotated[bool, _read(flag, bool)]
 Topic = Annotated[str, _matching(_TOPIC, "1 to 249 letters, digits, dots, hyphens or underscores")]
@@ -112,6 +119,7 @@ Memory = Annotated[str, _matching(_MEMORY, "a whole number with m or g, such as 
 FolderPath = Annotated[str, AfterValidator(_absolute)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Brokers = Annotated[str, AfterValidator(_brokers)]
+Stations = Annotated[str, AfterValidator(_stations)]
 SparkOptions = Annotated[str, AfterValidator(_spark_options)]
 
 
@@ -185,6 +193,9 @@ class Settings(BaseModel):
         TILE, description="how often a surge window starts; a multiple of the tile that divides the window"
     )
 
+    WEATHER_STATIONS: Stations = Field(
+        "", description="stations whose reports the analytics use, separated by commas; empty: all"
+    )
     COMPACTION_AFTER: Duration = Field(
         timedelta(hours=1), description="an hour's folder without a new file for so long is closed and can be compacted"
     )
@@ -245,6 +256,11 @@ class Settings(BaseModel):
         return {name: in_text(value) for name, value in options.items()}
 
     @property
+    def weather_stations(self) -> frozenset[str]:
+        """The stations that the analytics use; none: all."""
+        return frozenset(part.strip() for part in self.WEATHER_STATIONS.split(",") if part.strip())
+
+    @property
     def analytics_interval(self) -> timedelta:
         return self.ANALYTICS_INTERVAL or self.BATCH_INTERVAL
 
@@ -274,7 +290,8 @@ class SettingsError(ValueError):
 
 def settings_from(env: Mapping[str, str]) -> Settings:
     """The settings in `env`; an absent or empty value means the default. SettingsError lists all faults at once."""
-    given = {name: env[name] for name in SETTING_FIELDS if env.get(name, "").strip()}
+    # A Variable made from a secret or a file often ends in a line break.
+    given = {name: env[name].strip() for name in SETTING_FIELDS if env.get(name, "").strip()}
     try:
         return _SettingsWithFlags(**cast(dict[str, Any], given))
     except ValidationError as invalid:

@@ -93,7 +93,14 @@ INGESTION = StreamJob(
     checkpoints_setting="CHECKPOINT_BASE_PATH",
     ui_port_setting="INGESTION_UI_PORT",
     flag="ENABLE_INGESTION",
-    others=("ANALYTICS_", "WINDOW_", "SLIDE_", "ENABLE_ANALYTICS", *(analytic.flag for analytic in ANALYTICS)),
+    others=(
+        "ANALYTICS_",
+        "WINDOW_",
+        "SLIDE_",
+        "WEATHER_STATIONS",
+        "ENABLE_ANALYTICS",
+        *(analytic.flag for analytic in ANALYTICS),
+    ),
     streams=tuple(feed.name for feed in FEEDS),
 )
 ANALYTICS_JOB = StreamJob(

@@ -30,6 +30,7 @@ REFUSED = {
     "WINDOW_DURATION_SHORT": "10 minutes",
     "WINDOW_DURATION_MEDIUM": "7 minutes",
     "ENABLE_PEARSON_CORRELATIONS": "maybe",
+    "WEATHER_STATIONS": "72509014739,,x y",
 }
 
 
@@ -65,6 +66,28 @@ def test_a_flag_is_off_in_any_of_these_words(word: str) -> None:
 def test_an_empty_value_means_the_default() -> None:
     settings = settings_from({"BATCH_INTERVAL": " "})
     assert settings.BATCH_INTERVAL.total_seconds() == 10
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \t"])
+def test_a_line_break_at_the_end_is_no_part_of_a_value(end: str) -> None:
+    given = {
+        "OUTPUT_BASE_PATH": "/data/out",
+        "ALERT_CONNECTION": "ops_webhook",
+        "KAFKA_TOPIC_BIKE": "bikes",
+        "ACCIDENT_TIME_ZONE": "UTC",
+        "SPARK_DRIVER_MEMORY": "2g",
+        "ON_LOST_MESSAGES": "skip",
+    }
+    settings = settings_from({name: value + end for name, value in given.items()})
+    assert {name: getattr(settings, name) for name in given} == given
+
+
+def test_stations_are_a_list() -> None:
+    assert settings_from({}).weather_stations == frozenset()
+    assert settings_from({"WEATHER_STATIONS": "72509014739, USW00014739\n"}).weather_stations == {
+        "72509014739",
+        "USW00014739",
+    }
 
 
 def test_a_slide_must_divide_its_window() -> None:

@@ -4,7 +4,7 @@ Files are compacted while they are read. A folder that lost a file meanwhile is 
 rows are counted in the end, and tiles that are not made of just the rows that the log tells of are refused.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,20 +45,26 @@ class Read:
     events: pa.Table | None = None
 
 
-def read_increment(reader: DatasetReader, feed: Feed, increment: Increment, spark: SparkSession | None) -> pa.Table:
-    """The tiles of the increment's rows, one row per key.
+def read_increment(
+    reader: DatasetReader,
+    feed: Feed,
+    increment: Increment,
+    spark: SparkSession | None,
+    stations: Collection[str] = (),
+) -> pa.Table:
+    """The tiles of the increment's rows, one row per key. `stations`: as `tiles_of` takes them.
 
     Raises: OtherRows where they are not those that the log tells of, StreamFault where they cannot be read.
     """
     done: list[Read] = []
     left = increment
     for _ in range(TRIES):
-        done += _read(left, feed, spark)
+        done += _read(left, feed, spark, stations)
         missing = set(increment.by_folder).difference(*(one.folders for one in done))
         again = missing | reader.disturbed(left)
         rows = sum(one.rows for one in done)
         if not again and increment.rows in (None, rows):
-            return _tiles(done, feed)
+            return _tiles(done, feed, stations)
         # What was read together is read again together; all of it where nothing shows which folder it was.
         again = again.union(*(one.folders for one in done if one.folders & again)) or set(increment.by_folder)
         done = [one for one in done if not one.folders & again]
@@ -82,24 +88,24 @@ def rows_in_files(increment: Increment) -> int:
         raise _damaged(f"a file of the feed cannot be read: {odd}") from odd
 
 
-def _tiles(done: Iterable[Read], feed: Feed) -> pa.Table:
+def _tiles(done: Iterable[Read], feed: Feed, stations: Collection[str]) -> pa.Table:
     parts = [one.tiles for one in done if one.tiles is not None]
     events = [one.events for one in done if one.events is not None]
     if events:
-        parts.append(tiles_of(pa.concat_tables(events), feed))
+        parts.append(tiles_of(pa.concat_tables(events), feed, stations))
     return merged([no_tiles(feed.name), *parts], feed.name)
 
 
-def _read(increment: Increment, feed: Feed, spark: SparkSession | None) -> list[Read]:
+def _read(increment: Increment, feed: Feed, spark: SparkSession | None, stations: Collection[str]) -> list[Read]:
     """What could be read; folders that changed under us are missing."""
     files = sum(len(paths) for paths in increment.by_folder.values())
     if increment.rows is not None and increment.rows <= _FEW_ROWS and files <= _FEW_FILES:
         found = [_events_of(folder, paths, feed, increment.bounds) for folder, paths in increment.by_folder.items()]
     elif spark is not None and increment.by_folder:
-        return _read_in_tasks(increment, feed, spark)
+        return _read_in_tasks(increment, feed, spark, stations)
     else:
         groups = _groups(increment.by_folder, 1)
-        found = [_tiles_of(group, _paths(increment, group), feed, increment.bounds) for group in groups]
+        found = [_tiles_of(group, _paths(increment, group), feed, increment.bounds, stations) for group in groups]
     return [one for one in found if one is not None]
 
 
@@ -124,14 +130,16 @@ def _events_of(folder: str, paths: Iterable[Path], feed: Feed, bounds: Bounds) -
     return Read(frozenset([folder]), events.num_rows if events else 0, events=events)
 
 
-def _tiles_of(folders: Iterable[str], paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Read | None:
+def _tiles_of(
+    folders: Iterable[str], paths: Iterable[Path], feed: Feed, bounds: Bounds, stations: Collection[str]
+) -> Read | None:
     """The tiles of some folders' rows within the bounds; None where a file is gone."""
     rows = 0
     parts = [no_tiles(feed.name)]
     try:
         for table in bounded_tables(rows_of(paths, feed, bounds)):
             rows += table.num_rows
-            parts.append(tiles_of(table, feed))
+            parts.append(tiles_of(table, feed, stations))
     except FileNotFoundError:
         return None
     return Read(frozenset(folders), rows, tiles=merged(parts, feed.name))
@@ -189,14 +197,14 @@ def _within(rows: pa.Table, bounds: Bounds) -> pa.Array:
 # -- in Spark's tasks -------------------------------------------------------------------------------------------
 
 
-def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession) -> list[Read]:
+def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession, stations: Collection[str]) -> list[Read]:
     groups = _groups(increment.by_folder, _GROUPS_PER_CORE * spark.sparkContext.defaultParallelism)
     listed = [(group, [str(path) for path in _paths(increment, group)]) for group in groups]
     name, bounds = feed.name, dict(increment.bounds)
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield _read_groups(batch, feed_named(name), bounds)
+            yield _read_groups(batch, feed_named(name), bounds, stations)
 
     tasks = spark.createDataFrame(listed, "folders array<string>, paths array<string>").repartition(len(listed))
     found = tasks.mapInArrow(read, _TASK_SCHEMA).collect()
@@ -206,7 +214,7 @@ def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession) -> lis
     return [Read(frozenset(folders), rows, tiles_from_stream(bytes(tiles))) for folders, rows, tiles, _ in found]
 
 
-def _read_groups(batch: pa.RecordBatch, feed: Feed, bounds: Bounds) -> pa.RecordBatch:
+def _read_groups(batch: pa.RecordBatch, feed: Feed, bounds: Bounds, stations: Collection[str]) -> pa.RecordBatch:
     """Each group's tiles, as an Arrow stream; one that changed under us is left out.
 
     What cannot be read is told, not raised: the failure of a task is not one of this feed alone.
@@ -214,7 +222,7 @@ def _read_groups(batch: pa.RecordBatch, feed: Feed, bounds: Bounds) -> pa.Record
     found: list[tuple[list[str], int, bytes | None, str | None]] = []
     for folders, paths in zip(batch["folders"].to_pylist(), batch["paths"].to_pylist(), strict=True):
         try:
-            read = _tiles_of(folders, map(Path, paths), feed, bounds)
+            read = _tiles_of(folders, map(Path, paths), feed, bounds, stations)
         except StreamFault as fault:
             found.append((folders, 0, None, fault.diagnosis.message))
             continue

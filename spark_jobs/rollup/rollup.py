@@ -23,7 +23,7 @@ from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import ANEW, CHANGED
 from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
-from spark_jobs.publication.reader import DatasetReader, Position
+from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, day_tables, days_of
 from spark_jobs.rollup.feed_position import Plan, document_of, everything, known_position, plan, topic_of
 from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
@@ -65,6 +65,8 @@ class Rollup:
     spark: SparkSession | None
     writer: Writer
     now: Callable[[], datetime]
+    stations: frozenset[str] = frozenset()
+    """whose weather reports count; none: those of all"""
     waits: dict[str, Diagnosis] = field(default_factory=dict)
     """feed -> why it is not read at the moment"""
     _looked_at: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -80,10 +82,11 @@ class Rollup:
         spark: SparkSession | None,
         writer: Writer,
         now: Callable[[], datetime],
+        stations: frozenset[str] = frozenset(),
     ) -> "Rollup":
         """The rollup whose log this is, of the feeds below `ingested`."""
         readers = {feed.name: DatasetReader(ingested, feed.name) for feed in FEEDS}
-        return cls(log, DayFiles(log.layout.dataset(ROLLUP)), readers, spark, writer, now)
+        return cls(log, DayFiles(log.layout.dataset(ROLLUP)), readers, spark, writer, now, stations)
 
     def begin(self) -> None:
         """Recover, or declare the first entry; what was seen before and not published is looked at again."""
@@ -166,7 +169,7 @@ class Rollup:
 
     def _read(self, feed: Feed, head: Entry, confirmed: bool = False) -> Taken | None:
         reader = self.readers[feed.name]
-        found = plan(feed, reader, head.position, formula())
+        found = plan(feed, reader, head.position, formula(feed, self.stations))
         if found is None:
             return None
         try:
@@ -180,12 +183,15 @@ class Rollup:
 
     def _read_as_planned(self, feed: Feed, found: Plan, confirmed: bool) -> Taken:
         reader, position = self.readers[feed.name], found.increment.position
-        tiles = read_increment(reader, feed, found.increment, self.spark)
+        tiles = self._tiles(feed, found.increment)
         if found.counted is not None and not confirmed:
             has_more = any(end > found.counted.get(partition, 0) for partition, end in position.next_offset.items())
             counted = reader.up_to(found.increment, found.counted)
-            self._refuse_fewer(feed, read_increment(reader, feed, counted, self.spark) if has_more else tiles)
+            self._refuse_fewer(feed, self._tiles(feed, counted) if has_more else tiles)
         return Taken(feed, position, tiles, found.anew)
+
+    def _tiles(self, feed: Feed, increment: Increment) -> pa.Table:
+        return read_increment(self.readers[feed.name], feed, increment, self.spark, self.stations)
 
     def _fault_of(self, feed: Feed, head: Entry) -> Exception | None:
         try:
@@ -235,7 +241,7 @@ class Rollup:
         position: dict[str, Any] = dict(transaction.head.position)
         for one in taken:
             position.pop(topic_of(self.readers[one.feed.name]), None)  # where v0.1 kept it
-            position[one.feed.name] = document_of(one.position, formula())
+            position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations))
         added = {one.feed.name: one.tiles for one in taken if not one.anew}
         replaced = {one.feed.name: one.tiles for one in taken if one.anew}
         tables = day_tables(self.tiles.day, added) | day_tables(lambda _feed, _day: None, replaced)
@@ -324,7 +330,7 @@ class Rollup:
             raise StreamFault(
                 f"{feed.name} was started over since the rollup read it", "wait until the rollup has read it again"
             )
-        tiles = read_increment(reader, feed, reader.below(position, day_folders(feed, day)), self.spark)
+        tiles = self._tiles(feed, reader.below(position, day_folders(feed, day)))
         return days_of(tiles).get(day, no_tiles(feed.name))
 
     def _refuse_fewer_of_day(self, feed: Feed, day: date, before: pa.Table, after: pa.Table) -> None:

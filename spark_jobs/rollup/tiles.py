@@ -5,7 +5,7 @@ The events are the ingested rows; the same queries serve an increment, the first
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,6 +47,7 @@ EVENTS = {
 }
 """feed -> the measure that counts a tile's events"""
 
+WEATHER = "weather_data"
 _TILE_US = int(TILE.total_seconds()) * 1_000_000
 
 
@@ -56,9 +57,11 @@ def events_in(tiles: pa.Table, feed: str) -> int:
     return events
 
 
-def formula() -> str:
+def formula(feed: Feed, stations: Collection[str] = ()) -> str:
     """Changes exactly when the tiles of the same events would: those made by another are made anew."""
-    told = repr(sorted(_QUERIES.items())) + repr([(feed, str(schema)) for feed, schema in TILE_SCHEMAS.items()])
+    told = repr(sorted(_QUERIES.items())) + repr([(name, str(schema)) for name, schema in TILE_SCHEMAS.items()])
+    if stations and feed.name == WEATHER:
+        told += repr(sorted(stations))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -76,8 +79,13 @@ def tiles_from_stream(content: bytes) -> pa.Table:
     return pa.ipc.open_stream(content).read_all()
 
 
-def tiles_of(events: pa.Table, feed: Feed) -> pa.Table:
-    """The tiles of the events of one feed (its event time and MEASURED columns), one row per key."""
+def tiles_of(events: pa.Table, feed: Feed, stations: Collection[str] = ()) -> pa.Table:
+    """The tiles of the events of one feed (its event time and MEASURED columns), one row per key.
+
+    Of the weather only the reports of these stations count; none given: those of all.
+    """
+    if stations and feed.name == WEATHER:
+        events = events.filter(pc.is_in(events["station"], pa.array(sorted(stations), pa.string())))
     # DuckDB would take arithmetic on times with a zone through the calendar of the session's zone.
     position = events.schema.get_field_index(feed.event_time)
     clock = events[feed.event_time].cast(pa.timestamp("us"))

@@ -172,7 +172,7 @@ def test_a_damaged_file_is_told_of_by_a_task_too(tmp_path: Path) -> None:
             {"folders": ["b"], "paths": [str(damaged)]},
         ]
     )
-    told = increments._read_groups(groups, feed_named(BIKES), {0: (0, 1)}).to_pylist()
+    told = increments._read_groups(groups, feed_named(BIKES), {0: (0, 1)}, ()).to_pylist()
     assert [(one["folders"], one["rows"], str(damaged) in (one["fault"] or "")) for one in told] == [
         (["a", "c"], 1, False),
         (["b"], 0, True),
@@ -263,3 +263,27 @@ def test_lost_days_are_refused(tmp_path: Path) -> None:
     (job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet").unlink()
     with pytest.raises(StreamFault, match="the rollup was removed"):
         job.take(one_of_each())
+
+
+def test_only_the_reports_of_the_chosen_stations_count_and_a_change_of_the_choice_makes_the_weather_anew(
+    tmp_path: Path,
+) -> None:
+    job = job_below(tmp_path)
+    two_stations = events(WEATHER, NOON, NOON + MINUTE, station=["logan", "blue hill"])
+    job.take({**one_of_each(), WEATHER: two_stations})
+    job.rollup.stations = frozenset({"logan"})
+    job.rollup.begin()
+    job.update()
+    assert job.rollup_head().details == {ANEW: [WEATHER]}
+    assert (counted(job, BIKES), counted(job, WEATHER)) == (1, 1)
+    job.take({WEATHER: events(WEATHER, NOON + HOUR, NOON + HOUR, station=["blue hill", "logan"])})
+    assert counted(job, WEATHER) == 2
+    head = job.rollup_head().seq
+    job.rollup.begin()
+    job.update()
+    assert job.rollup_head().seq == head, "nothing is left to read"
+    job.rollup.stations = frozenset()
+    job.rollup.begin()
+    job.update()
+    assert counted(job, WEATHER) == 4
+    assert job.rollup.waits == {}

@@ -85,13 +85,13 @@ def test_a_day_is_made_again_while_late_events_of_it_come_and_its_files_are_comp
         day_file(job.layout.dataset(ROLLUP), feed, FIRST).unlink()
     reads = 0
 
-    def while_ingestion_goes_on(reader: DatasetReader, feed: Feed, increment: Increment, spark: None) -> pa.Table:
+    def while_ingestion_goes_on(reader: DatasetReader, feed: Feed, increment: Increment, *how: Any) -> pa.Table:
         """Files are listed: now others come, and those there are go."""
         nonlocal reads
         reads += 1
         job.ingested.read(sent, share(sent, 0.4 + 0.05 * reads))
         job.ingested.compact(feed.name)
-        return read_increment(reader, feed, increment, spark)
+        return read_increment(reader, feed, increment, *how)
 
     monkeypatch.setattr(rolling, "read_increment", while_ingestion_goes_on)
     outcome = rebuilt(job, to=str(LAST))

@@ -6,8 +6,8 @@ off for `KEEP_CHECKPOINTS`; staging of dead drivers; dead letters older than `KE
 `KEEP_FOLDED_LOG`; old tokens and half-written documents. Log entries are folded by the jobs as they go, and here. Never
 anything of a live stream. The publication logs say where each stream stands, so nothing is lost or doubled by it.
 
-**Start** Runs by itself at 03:23 in Boston, summer and winter. By hand it only *says* what it would remove, as long as
-`dry_run` is on.
+**Start** Runs by itself at 03:23 in Boston, summer and winter. Started by hand or by another DAG it only *says* what it
+would remove, as long as `dry_run` is on.
 
 **Reset a stream** Trigger with `reset` = its name and `dry_run` off: the stream stops, loses its checkpoint and starts
 again from its log; the others go on.
@@ -45,7 +45,9 @@ with DAG(
     is_paused_upon_creation=False,
     dagrun_timeout=timedelta(hours=3),
     params={
-        "dry_run": Param(True, type="boolean", description="manual runs: only say what would be removed"),
+        "dry_run": Param(
+            True, type="boolean", description="runs that the schedule did not start: only say what would be removed"
+        ),
         "reset": Param(
             "",
             type="string",

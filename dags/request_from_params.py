@@ -16,15 +16,15 @@ class RequestedWork(NamedTuple):
     arguments: Mapping[str, Any]
 
 
-def upkeep(job: StreamJob, params: Mapping[str, Any], is_manual: bool) -> RequestedWork | None:
-    """Request a clean-up, or what a manual run names instead; None where that is a stream of another job.
+def upkeep(job: StreamJob, params: Mapping[str, Any], is_scheduled: bool) -> RequestedWork | None:
+    """Request a clean-up, or what the run names instead; None where that is a stream of another job.
 
-    A scheduled run always removes: the parameters are those of a person.
+    A scheduled run always removes. Any other one does what its parameters say, whoever started it: by default nothing.
 
     Raises:
         ValueError: the parameters contradict each other.
     """
-    if not is_manual:
+    if is_scheduled:
         return RequestedWork(CLEANUP, {"dry_run": False})
     dry_run, reset, start_over = bool(params["dry_run"]), params["reset"], params["start_over"]
     if start_over and reset:
@@ -38,12 +38,12 @@ def upkeep(job: StreamJob, params: Mapping[str, Any], is_manual: bool) -> Reques
     return RequestedWork(START_OVER, {"stream": start_over, "confirm": params["confirm"], "dry_run": dry_run})
 
 
-def compaction(_job: StreamJob, params: Mapping[str, Any], _is_manual: bool) -> RequestedWork:
+def compaction(_job: StreamJob, params: Mapping[str, Any], _is_scheduled: bool) -> RequestedWork:
     """Request a compaction, of one feed where the run names one."""
     return RequestedWork(COMPACTION, {"feed": params["feed"]} if params["feed"] else {})
 
 
-def rebuild(_job: StreamJob, params: Mapping[str, Any], _is_manual: bool) -> RequestedWork:
+def rebuild(_job: StreamJob, params: Mapping[str, Any], _is_scheduled: bool) -> RequestedWork:
     """Request a rebuild of the UTC days from `from` to `to`, both included; `confirm`: events that are gone are lost.
 
     Raises:

@@ -97,6 +97,10 @@ class Layout:
         return self.control / "switches.json"
 
     @property
+    def settings(self) -> Path:
+        return self.control / "settings.json"
+
+    @property
     def hold(self) -> Path:
         return self.control / "hold.json"
 
@@ -114,6 +118,10 @@ class Layout:
 
     def hour_history(self, feed: str) -> Path:
         return self.control / "complete" / f"{feed}.jsonl"
+
+    @property
+    def watch_alive(self) -> Path:
+        return self.control / "watch_alive.json"
 
     @property
     def driver_logs(self) -> Path:

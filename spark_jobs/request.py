@@ -19,7 +19,7 @@ from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.run_requests import JobName, run_requests
 from spark_jobs.runtime.clock import utc_now
-from spark_jobs.settings import Settings, SettingsError, settings_from
+from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS
 
 UNATTENDED_AFTER = timedelta(seconds=20)
@@ -34,7 +34,7 @@ def main(
 ) -> None:
     """Ask a job for something, follow it, and end with 0 once it is done."""
     try:
-        settings = settings_from(os.environ)
+        settings = STREAM_JOBS[job].settings(os.environ)
         given = dict(parsed(argument) for argument in arguments or ())
     except (SettingsError, ValueError) as wrong:
         print(wrong, file=sys.stderr)

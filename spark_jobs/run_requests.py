@@ -23,7 +23,7 @@ from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.writer import Writer
-from spark_jobs.settings import Settings, SettingsError, settings_from
+from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS
 from spark_jobs.supervision import driver_processes
 
@@ -95,7 +95,7 @@ def main(job: Annotated[JobName, typer.Argument(help="Whose requests.")]) -> Non
     """
     logging.basicConfig(level="INFO", stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        settings = settings_from(os.environ)
+        settings = STREAM_JOBS[job].settings(os.environ)
     except SettingsError as faults:
         print(f"settings that are not allowed:\n{faults}", file=sys.stderr)
         raise typer.Exit(WRONG_SETTINGS) from faults

@@ -4,9 +4,11 @@ Under Airflow each setting is also a Variable of the same name (see `dags/`), re
 """
 
 import json
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from itertools import combinations
 from typing import Annotated, Any, Literal, cast
 from zoneinfo import available_timezones
 
@@ -17,12 +19,11 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     create_model,
     field_validator,
 )
 
-from spark_jobs.catalog import ANALYTICS, Analytic, Feed
+from spark_jobs.catalog import ANALYTICS, FEEDS, Analytic, Feed
 
 TILE = timedelta(minutes=5)
 """The rollup's grain: every window is made of whole tiles."""
@@ -73,10 +74,20 @@ def _matching(pattern: re.Pattern[str], allowed: str) -> Any:
     return AfterValidator(check)
 
 
-def _absolute(path: str) -> str:
-    if not path.startswith("/"):
+def _folder(path: str) -> str:
+    """Check a folder of our own: whoever may set it must not reach the whole disk, or a place that nobody reads."""
+    if not path.startswith("/") or not path.isprintable():
         raise ValueError("an absolute path on a local or mounted file system, such as /data/out")
-    return path.rstrip("/") or "/"
+    if ".." in path.split("/") or posixpath.normpath(path).strip("/") == "":
+        raise ValueError("a folder below the root of the file system, without '..', such as /data/out")
+    return "/" + posixpath.normpath(path).strip("/")
+
+
+def _folder_of_jars(path: str) -> str:
+    """Check where code is loaded from: this machine only, and just one place (Spark separates them by commas)."""
+    if path and (not path.startswith("/") or set(path) & set(",*?[]{}")):
+        raise ValueError("an absolute path of one local folder, such as /opt/jars; no address, list or pattern")
+    return _folder(path) if path else path
 
 
 def _zone(name: str) -> str:
@@ -116,7 +127,8 @@ Duration = Annotated[timedelta, _read(duration, timedelta)]
 Flag = Annotated[bool, _read(flag, bool)]
 Topic = Annotated[str, _matching(_TOPIC, "1 to 249 letters, digits, dots, hyphens or underscores")]
 Memory = Annotated[str, _matching(_MEMORY, "a whole number with m or g, such as 1g or 1536m")]
-FolderPath = Annotated[str, AfterValidator(_absolute)]
+FolderPath = Annotated[str, AfterValidator(_folder)]
+JarFolder = Annotated[str, AfterValidator(_folder_of_jars)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Brokers = Annotated[str, AfterValidator(_brokers)]
 Stations = Annotated[str, AfterValidator(_stations)]
@@ -161,7 +173,7 @@ class Settings(BaseModel):
     SPARK_EXTRA_CONF: SparkOptions = Field(
         "", description='more options of Spark, as JSON: {"spark.executor.memory": "2g"}'
     )
-    KAFKA_CONNECTOR_JARS: str = Field(
+    KAFKA_CONNECTOR_JARS: JarFolder = Field(
         "", description="folder with Spark's Kafka connector jars; empty: fetched by name from Maven Central"
     )
     INGESTION_UI_PORT: int = Field(
@@ -236,12 +248,9 @@ class Settings(BaseModel):
 
     @field_validator("WINDOW_DURATION_MEDIUM", "WINDOW_DURATION_LONG", "SLIDE_DURATION")
     @classmethod
-    def _is_made_of_tiles(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+    def _is_made_of_tiles(cls, value: timedelta) -> timedelta:
         if value % TILE:
             raise ValueError("a multiple of 5 minutes: windows are merged from 5-minute tiles")
-        window = info.data.get("WINDOW_DURATION_MEDIUM")
-        if info.field_name == "SLIDE_DURATION" and window and window % value:
-            raise ValueError(f"a divisor of WINDOW_DURATION_MEDIUM ({in_words(window)})")
         return value
 
     def topic(self, feed: Feed) -> str:
@@ -282,20 +291,50 @@ SETTING_FIELDS = _SettingsWithFlags.model_fields
 class SettingsError(ValueError):
     """Every setting that is wrong, one line each: name, value, what is allowed."""
 
-    def __init__(self, faults: Mapping[str, str]) -> None:
+    def __init__(self, faults: Mapping[str, str], beside_others: bool = False) -> None:
         super().__init__("\n".join(faults.values()))
         self.faults = faults
         """setting -> its line"""
+        self.beside_others = beside_others
+        """each value is allowed, but not beside those that it is checked together with"""
 
 
-def settings_from(env: Mapping[str, str]) -> Settings:
-    """The settings in `env`; an absent or empty value means the default. SettingsError lists all faults at once."""
+_WINDOWS = ("WINDOW_DURATION_MEDIUM", "SLIDE_DURATION")
+_TOPICS = tuple(feed.topic_setting for feed in FEEDS)
+_FOLDERS = ("OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH", "ANALYTICS_OUTPUT_PATH", "ANALYTICS_CHECKPOINT_PATH")
+CHECKED_TOGETHER = (_WINDOWS, _TOPICS, _FOLDERS)
+"""settings whose values are checked beside each other: they are accepted, or refused, together"""
+
+
+def settings_from(env: Mapping[str, str], is_read: Callable[[str], bool] = lambda _: True) -> Settings:
+    """The settings in `env`; an absent or empty value means the default. SettingsError lists all faults at once.
+
+    `is_read`: whether a setting matters; what does not stays at its default, and is not checked.
+    """
     # A Variable made from a secret or a file often ends in a line break.
-    given = {name: env[name].strip() for name in SETTING_FIELDS if env.get(name, "").strip()}
+    given = {name: text for name in SETTING_FIELDS if is_read(name) and (text := env.get(name, "").strip())}
     try:
-        return _SettingsWithFlags(**cast(dict[str, Any], given))
+        settings = _SettingsWithFlags(**cast(dict[str, Any], given))
     except ValidationError as invalid:
         raise SettingsError({str(e["loc"][0]): _fault(dict(e)) for e in invalid.errors()}) from None
+    faults = {name: _line(name, given, allowed) for name, allowed in _contradictions(settings, is_read)}
+    if faults:
+        raise SettingsError(faults, beside_others=True)
+    return settings
+
+
+def _contradictions(settings: Settings, is_read: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Find values that are allowed, but not beside each other: setting, what would be allowed."""
+    if settings.WINDOW_DURATION_MEDIUM % settings.SLIDE_DURATION:
+        yield "SLIDE_DURATION", f"a divisor of WINDOW_DURATION_MEDIUM ({in_words(settings.WINDOW_DURATION_MEDIUM)})"
+    for group, what in ((_TOPICS, "a topic"), (_FOLDERS, "a folder")):
+        for one, other in combinations(filter(is_read, group), 2):
+            if getattr(settings, one) == getattr(settings, other):
+                yield other, f"{what} of its own; {one} has this one"
+
+
+def _line(name: str, given: Mapping[str, str], allowed: str) -> str:
+    return f"{name} is {given.get(name, DEFAULTS[name])!r}; allowed: {allowed}"
 
 
 def _fault(error: dict[str, Any]) -> str:

@@ -68,7 +68,7 @@ class StreamJob:
         Raises:
             SettingsError: a ValueError with a line for every value that is not allowed.
         """
-        return settings_from({name: text for name, text in env.items() if self.reads(name)})
+        return settings_from(env, self.reads)
 
     def is_enabled(self, settings: Settings) -> bool:
         """Return whether the job is to run at all."""

@@ -105,6 +105,42 @@ def test_spark_options_are_a_json_object_of_what_no_setting_says(wrong: str) -> 
     assert settings_from({"SPARK_EXTRA_CONF": '{"spark.x.y": true}'}).extra_conf == {"spark.x.y": "true"}
 
 
+@pytest.mark.parametrize("path", ["/", "//", "/./", "relative", "/data/../etc", "/..", "/data/o\nut", "~/data", "hdfs://n/x"])
+@pytest.mark.parametrize("name", ["OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH", "ANALYTICS_OUTPUT_PATH", "DRIVER_LOG_PATH"])
+def test_a_folder_of_ours_is_a_place_of_its_own(name: str, path: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        settings_from({name: path})
+
+
+def test_a_folder_has_one_name() -> None:
+    assert settings_from({"OUTPUT_BASE_PATH": "//data/./out//\r\n"}).OUTPUT_BASE_PATH == "/data/out"
+
+
+@pytest.mark.parametrize("jars", ["http://h/jars", "file:///jars", "/jars,http://h/x.jar", "/jars/*", "jars", "/a/../b"])
+def test_code_is_loaded_from_one_folder_of_this_machine(jars: str) -> None:
+    with pytest.raises(SettingsError, match="KAFKA_CONNECTOR_JARS"):
+        settings_from({"KAFKA_CONNECTOR_JARS": jars})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "value"),
+    [
+        ("KAFKA_TOPIC_BIKE", "KAFKA_TOPIC_ACCIDENT", "rides"),
+        ("OUTPUT_BASE_PATH", "ANALYTICS_OUTPUT_PATH", "/data/out"),
+        ("CHECKPOINT_BASE_PATH", "ANALYTICS_CHECKPOINT_PATH", "/data/checkpoints"),
+        ("OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH", "/data/out"),
+    ],
+)
+def test_what_two_would_fight_over_is_refused(one: str, other: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{other} is '{value}'; allowed: .* of its own; {one} has this one"):
+        settings_from({one: value, other: value})
+
+
+def test_a_job_is_not_asked_about_what_it_does_not_read() -> None:
+    same = {"OUTPUT_BASE_PATH": "/data/analytics", "KAFKA_TOPIC_BIKE": "accidents"}
+    assert settings_from(same, lambda name: name == "OUTPUT_BASE_PATH").OUTPUT_BASE_PATH == "/data/analytics"
+
+
 def test_a_setting_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings_from({}).OUTPUT_BASE_PATH = "/elsewhere"

@@ -1,21 +1,29 @@
 """What we use of Airflow and its Spark provider although they do not promise it: all of it is in this file.
 
 tests/dags/test_airflow_internals.py fails where a new version no longer has one of these. What else was only found to
-hold: a trigger may call the first three functions below, from a thread.
+hold: a trigger may call the first four functions below, from a thread.
 """
 
 from datetime import UTC, datetime
 from typing import NoReturn
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import Variable
+from airflow.sdk import BaseHook, Variable
 from airflow.sdk.exceptions import DagRunTriggerException
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
+from spark_jobs.diagnosis import StreamFault
 
-def read_variable(name: str, default: str) -> str:
-    """Read an Airflow Variable."""
-    return str(Variable.get(name, default=default))
+
+def read_variable(name: str) -> str | None:
+    """Read an Airflow Variable; None where it is not found, or the store that has it fails: Airflow does not tell."""
+    text = Variable.get(name, default=None)
+    return None if text is None else str(text)
+
+
+def write_variable(name: str, text: str, description: str) -> None:
+    """Write an Airflow Variable."""
+    Variable.set(name, text, description=description)
 
 
 def count_runs(dag_id: str, state: str) -> int:
@@ -51,7 +59,17 @@ def submit_command(operator: SparkSubmitOperator) -> tuple[list[str], dict[str, 
     """Build the provider's command and what it adds to the environment.
 
     The provider itself can only run it as a child of the task, which ends with the task.
+
+    Raises:
+        StreamFault: its connection is not found; the provider would take YARN for it.
     """
+    try:
+        BaseHook.get_connection(operator._conn_id)
+    except Exception as failure:
+        raise StreamFault(
+            f"the Connection {operator._conn_id}, which says where Spark runs, cannot be read: {failure}",
+            "create it (Admin, Connections; type Spark, host local[2] or spark://host:7077)",
+        ) from failure
     hook = operator._get_hook()
     command = hook._build_spark_submit_command(str(operator.application))
     return command, dict(hook._env or {})

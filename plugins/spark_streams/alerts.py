@@ -1,81 +1,111 @@
-"""Tells people: always as a line of the watch's log, and by e-mail and webhook where the settings name them."""
+"""Tells people: always as a line of the watch's log, and by e-mail and a Connection where the settings name them."""
 
-import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
-from urllib.request import Request, urlopen
 
-from airflow.providers.smtp.notifications.smtp import SmtpNotifier
-from airflow.sdk import BaseHook, BaseNotifier, Connection
+from airflow.sdk import BaseHook, BaseNotifier
 
+from spark_jobs.documents.watch_memory import Notification
 from spark_jobs.supervision.incidents import Alert
+from spark_jobs.supervision.notifications import is_due, tried
+from spark_streams.webhook import WebhookNotifier
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT_S = 10
+EMAIL, CONNECTION = "e-mail", "connection"
 
 
-class WebhookNotifier(BaseNotifier):
-    """Posts `{"text": ...}`, which Slack, Mattermost, Teams and most others read, to an Airflow Connection.
+@dataclass(frozen=True)
+class Recipients:
+    """Who is told, as the settings ALERT_EMAIL and ALERT_CONNECTION say; empty: nobody."""
 
-    Host, schema and port make the address; a secret rest of it belongs in the extra as `endpoint`, which Airflow keeps
-    encrypted; a password is sent as a bearer token. By hand: Airflow's HTTP provider is not among the locked
-    packages, and this is one POST.
-    """
+    email: str
+    connection: str
 
-    def __init__(self, connection: str, text: str) -> None:
-        super().__init__()
-        self.connection = connection
-        self.text = text
-
-    def notify(self, context: Any) -> None:  # noqa: ARG002 - the text says it all
-        connection = BaseHook.get_connection(self.connection)
-        headers = {"Content-Type": "application/json"}
-        if connection.password:
-            headers["Authorization"] = f"Bearer {connection.password}"
-        body = json.dumps({"text": self.text}).encode()
-        request = Request(address(connection), body, headers, method="POST")  # noqa: S310 - http(s), see address
-        with urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310
-            return
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Name the ways there are."""
+        return tuple(way for way, who in ((EMAIL, self.email), (CONNECTION, self.connection)) if who.strip())
 
 
-def address(connection: Connection) -> str:
-    """Return the whole address that a Connection names."""
-    host = connection.host or ""
-    if not host.startswith(("http://", "https://")):
-        host = f"{connection.schema or 'https'}://{host}"
-    port = f":{connection.port}" if connection.port else ""
-    return f"{host.rstrip('/')}{port}/{str(connection.extra_dejson.get('endpoint', '')).lstrip('/')}"
+class NotSent(RuntimeError):
+    """A notification cannot be sent like this: the sentence says what to do."""
 
 
-def send_alerts(job: str, alerts: Iterable[Alert], email: str, connection: str, context: Any) -> None:
-    """Send one notification per alert. A mail server or webhook that does not answer stops nothing: it is logged."""
+def log_alerts(job: str, alerts: Iterable[Alert]) -> None:
+    """Write one line for each alert."""
     for alert in alerts:
         log.log(logging.INFO if alert.is_over else logging.ERROR, "%s: %s", job, alert.diagnosis)
-        for notifier in notifiers(job, alert, email, connection):
-            _send(notifier, context)
 
 
-def _send(notifier: BaseNotifier, context: Any) -> None:
+def deliver(
+    job: str, notifications: Sequence[Notification], recipients: Recipients, context: Any
+) -> tuple[Notification, ...]:
+    """Send what is due and return what is still to be sent. A server that does not answer stops nothing."""
+    kept = []
+    for one in notifications:
+        if not is_due(one, datetime.now(UTC)):
+            kept.append(one)
+        elif rest := tried(one, list(send(job, one, recipients, context)), datetime.now(UTC)):
+            kept.append(rest)
+    return tuple(kept)
+
+
+def send(job: str, notification: Notification, recipients: Recipients, context: Any) -> Iterable[str]:
+    """Send one notification in every way it still needs; yield the ways that failed."""
+    for way in recipients.ways:
+        if notification.ways is not None and way not in notification.ways:
+            continue
+        try:
+            # Not by calling it, which renders: an error's text with {{ in it is no template.
+            notifier(way, job, notification, recipients).notify(context)
+        except Exception as failure:
+            log.error(
+                "a notification could not be sent by %s, and is kept: %s. Next step: check ALERT_EMAIL, "
+                "ALERT_CONNECTION and their Connections",
+                way,
+                failure,
+            )
+            yield way
+
+
+def notifier(way: str, job: str, notification: Notification, recipients: Recipients) -> BaseNotifier:
+    """Return Airflow's notifier for one way."""
+    subject = f"[{job}] {'Over' if notification.is_over else 'Alert'}: {notification.key}"
+    next_step = f" Next step: {notification.next_step}." if notification.next_step else ""
+    text = f"{notification.message}.{next_step}"
+    if way == EMAIL:
+        return _mail(recipients.email, subject, text)
+    connection = recipients.connection.strip()
+    kind = BaseHook.get_connection(connection).conn_type or "http"
+    if kind not in _BY_CONNECTION:
+        raise NotSent(f"the Connection {connection} has the type {kind}; allowed: {', '.join(_BY_CONNECTION)}")
+    return _BY_CONNECTION[kind](connection, f"{subject}\n{text}")
+
+
+def _mail(recipients: str, subject: str, text: str) -> BaseNotifier:
     try:
-        notifier(context)
-    except Exception as failure:
-        log.error(
-            "an alert could not be sent by %s: %s. Next step: check ALERT_EMAIL, ALERT_CONNECTION and the Connections",
-            type(notifier).__name__,
-            failure,
-        )
+        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+    except ImportError:
+        raise NotSent("ALERT_EMAIL needs the package apache-airflow-providers-smtp in Airflow's environment") from None
+    to = [part.strip() for part in recipients.split(",") if part.strip()]
+    return SmtpNotifier(to=to, subject=subject, html_content=f"<p>{escape(text)}</p>")
 
 
-def notifiers(job: str, alert: Alert, email: str, connection: str) -> list[BaseNotifier]:
-    """Return one notifier for each way that the settings name."""
-    subject, text = f"[{job}] {'Over' if alert.is_over else 'Alert'}: {alert.key}", str(alert.diagnosis)
-    found: list[BaseNotifier] = []
-    if email.strip():
-        to = [part.strip() for part in email.split(",")]
-        found.append(SmtpNotifier(to=to, subject=subject, html_content=f"<p>{escape(text)}</p>"))
-    if connection.strip():
-        found.append(WebhookNotifier(connection.strip(), f"{subject}\n{text}"))
+def _slack(connection: str, text: str) -> BaseNotifier:
+    try:
+        from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
+    except ImportError:
+        raise NotSent(
+            f"the Connection {connection} needs the package apache-airflow-providers-slack in Airflow's environment"
+        ) from None
+    found: BaseNotifier = SlackWebhookNotifier(slack_webhook_conn_id=connection, text=text)
     return found
+
+
+_BY_CONNECTION: dict[str, Callable[[str, str], BaseNotifier]] = {"http": WebhookNotifier, "slackwebhook": _slack}
+"""type of a Connection -> the notifier for it and a text"""

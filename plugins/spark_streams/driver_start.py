@@ -1,12 +1,18 @@
 """Starts a driver that outlives the task: in its own session, its output appended to a file of its own."""
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+_NEEDED = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "JAVA_HOME", "LOG_LEVEL"} | {
+    name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())
+}
+_NEEDED_FAMILIES = ("LC_", "SPARK_", "PYSPARK_", "HADOOP_", "KAFKA_", "JAVA_TOOL_", "STREAMS_")
+_NEVER = re.compile("_*(AIRFLOW|VAULT)")
 _KEPT_LOGS = 10
 _TAIL_BYTES = 16 * 1024
 
@@ -44,9 +50,18 @@ def start_driver(command: Sequence[str], env: Mapping[str, str], log: Path) -> S
     return StartedDriver(process, log)
 
 
-def without_airflow(env: Mapping[str, str]) -> dict[str, str]:
-    """Leave out Airflow's settings and secrets, which are none of the driver's business."""
-    return {name: value for name, value in env.items() if not name.lstrip("_").startswith("AIRFLOW")}
+def driver_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Keep what a driver needs of Airflow's environment: what else is there, secrets above all, is not its business.
+
+    DRIVER_ENVIRONMENT names more, separated by commas; what belongs to Airflow or to its secrets backend is never
+    handed on.
+    """
+    more = {name.strip() for name in env.get("DRIVER_ENVIRONMENT", "").split(",")}
+    return {
+        name: value
+        for name, value in env.items()
+        if (name in _NEEDED or name.startswith(_NEEDED_FAMILIES) or name in more) and not _NEVER.match(name)
+    }
 
 
 def last_lines(log: Path | None, lines: int = 40) -> str:

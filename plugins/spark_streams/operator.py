@@ -18,23 +18,29 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from pydantic import TypeAdapter
 
-from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.diagnosis import Diagnosis, StreamFault
 from spark_jobs.documents.desired_state import release_hold, write_desired_state
 from spark_jobs.documents.failed_start import FailedStart, write_failed_start
 from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, read_status
-from spark_jobs.driver_launch import launch_conf
 from spark_jobs.paths import Layout
-from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.driver_exit import DriverExit
 from spark_jobs.supervision.driver_observation import live_at_first_look
-from spark_jobs.supervision.effective_settings import desired_state_of
+from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_streams.airflow_internals import submit_command
 from spark_streams.driver_follower import POLL_S, DriverFollower
-from spark_streams.driver_start import StartedDriver, last_lines, new_log, start_driver, without_airflow
+from spark_streams.driver_start import StartedDriver, driver_environment, last_lines, new_log, start_driver
+from spark_streams.settings_store import SettingsStore
 from spark_streams.stopping import FINISH_BATCH_S, stop_driver
 from spark_streams.stream_trigger import StreamTrigger
+from spark_streams.submit import (
+    DeploymentError,
+    launch_arguments,
+    refuse_cluster_mode,
+    refuse_short_lived_executor,
+    spark_environment,
+)
 
 # With the connector fetched by name, Ivy downloads it before the job's first line.
 _FIRST_HEARTBEAT_TIMEOUT_S = 300.0
@@ -44,46 +50,61 @@ _EXIT = TypeAdapter(DriverExit)
 
 
 class StreamOperator(SparkSubmitOperator):
-    """Runs a job until it stops. With `deferrable=False` the task itself waits, and holds its slot."""
+    """Runs a job until it stops. With `deferrable=False` the task itself waits, and holds its slot.
 
-    def __init__(self, *, job: StreamJob, deferrable: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    `fallbacks`: the job's settings where no Variable says otherwise. `spark_env`: the environment with PySpark.
+    """
+
+    def __init__(
+        self,
+        *,
+        job: StreamJob,
+        fallbacks: Mapping[str, str],
+        spark_env: str,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        # Whatever airflow.cfg has for tasks in general: the watch starts a job again, and a stream has no end.
+        super().__init__(**{"retries": 0, "execution_timeout": None, **kwargs})
         self.job = job
+        self.fallbacks = dict(fallbacks)
+        self.spark_env = spark_env
         self.deferrable = deferrable
         self._started: StartedDriver | None = None
         self._layout: Layout | None = None
+        if deferrable:
+            refuse_short_lived_executor(self)
 
     def execute(self, context: Any) -> None:
         """Start or adopt a driver, and follow it to its end."""
-        job = self.job
-        try:
-            settings = job.settings(self.env_vars or {})
-        except ValueError as wrong:
-            raise AirflowFailException(
-                f"{job.name} was not started, as these settings are not allowed (Admin, Variables):\n{wrong}"
-            ) from None
-        layout = self._layout = job.layout(settings)
-        if not job.is_enabled(settings):
+        job, now = self.job, datetime.now(UTC)
+        store = SettingsStore(job, self.fallbacks)
+        effective = store.read_all(now)
+        if why := store.why_no_root(effective):
+            raise _failure(why)  # there is no place to note it; the watch tells people
+        settings, layout = effective.settings, job.layout(effective.settings)
+        refusal = effective.refusal(job)
+        if refusal is None and not job.is_enabled(settings):
             raise AirflowSkipException(f"{job.name} is switched off: set the Variable {job.flag} to true to start it.")
-        release_hold(layout)
-        write_failed_start(layout, None, datetime.now(UTC))
-        write_desired_state(layout, desired_state_of(job, settings), datetime.now(UTC))
-        logs = Path(settings.DRIVER_LOG_PATH) if settings.DRIVER_LOG_PATH else layout.driver_logs
-        stale_after = settings.HEARTBEAT_STALE_AFTER
-        self.use(settings)
-        status = self._live(layout, stale_after) or self._start(layout, logs, job.fingerprint(settings))
-        self.log.info("The driver %s writes its log to %s", status.driver.instance, status.log)
-        if self.deferrable:
-            trigger = StreamTrigger(job.name, str(layout.root), stale_after.total_seconds())
-            self.defer(trigger=trigger, method_name="ended")
-        follower = DriverFollower(job.name, layout, stale_after)
-        while (driver_exit := follower.try_to_poll()) is None:
-            time.sleep(POLL_S)
-        self.ended(context, {**asdict(driver_exit), "log": str(follower.log_file or "")})
+        try:
+            if refusal is not None:
+                raise _as_fault(refusal)
+            store.take(layout, now)
+            self._layout = layout
+            release_hold(layout)
+            write_failed_start(layout, None, now)
+            write_desired_state(layout, effective.desired_state, now)
+            status = self._live(layout, settings.HEARTBEAT_STALE_AFTER) or self._start(layout, effective)
+        except Exception as failure:
+            raise self._not_started(layout, effective, failure) from failure
+        self._follow(context, layout, status, effective)
 
-    def use(self, settings: Settings) -> None:
+    def use(self, effective: EffectiveSettings) -> None:
         """Have a driver started with these settings."""
-        self.conf = {**launch_conf(settings), **(self.conf or {})}
+        for name, value in launch_arguments(self.job, effective.settings, effective.values).items():
+            setattr(self, name, value)
+        repository = Path(self.application).parents[1]
+        self.env_vars = spark_environment(Path(self.spark_env), os.environ, repository) | (self.env_vars or {})
 
     def ended(self, context: Any, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - called by Airflow with both
         """End the task as its driver ended: `event` is the DriverExit as a dictionary, and the path of the log."""
@@ -100,6 +121,17 @@ class StreamOperator(SparkSubmitOperator):
         if self._started is not None and self._started.process.poll() is None:
             _end_group(self._started)
 
+    def _follow(self, context: Any, layout: Layout, status: Status, effective: EffectiveSettings) -> None:
+        stale_after = effective.settings.HEARTBEAT_STALE_AFTER
+        self.log.info("The driver %s writes its log to %s", status.driver.instance, status.log)
+        if self.deferrable:
+            trigger = StreamTrigger(self.job.name, str(layout.root), stale_after.total_seconds())
+            self.defer(trigger=trigger, method_name="ended")
+        follower = DriverFollower(self.job.name, layout, stale_after)
+        while (driver_exit := follower.try_to_poll()) is None:
+            time.sleep(POLL_S)
+        self.ended(context, {**asdict(driver_exit), "log": str(follower.log_file or "")})
+
     def _live(self, layout: Layout, stale_after: timedelta) -> Status | None:
         """The driver to adopt. One that is just stopping is waited for: it makes way for a new one."""
         deadline = time.monotonic() + FINISH_BATCH_S
@@ -112,20 +144,26 @@ class StreamOperator(SparkSubmitOperator):
                 return status
             time.sleep(1)
 
-    def _start(self, layout: Layout, logs: Path, fingerprint: str) -> Status:
+    def _start(self, layout: Layout, effective: EffectiveSettings) -> Status:
         """Start a driver and wait for its first heartbeat; fails with the reason where there is none."""
+        self.use(effective)
         before = newest_token(layout)
         command, env = submit_command(self)
+        refuse_cluster_mode(self.job.name, command)
+        logs = effective.settings.DRIVER_LOG_PATH
         try:
-            log = new_log(self.job.name, logs, datetime.now(UTC))
-            started = self._started = start_driver(command, {**without_airflow(os.environ), **env}, log)
+            log = new_log(self.job.name, Path(logs) if logs else layout.driver_logs, datetime.now(UTC))
+            started = self._started = start_driver(command, {**driver_environment(os.environ), **env}, log)
         except OSError as failure:
-            diagnosis = Diagnosis(
+            raise StreamFault(
                 f"{self.job.name} could not be started: {failure}",
                 "check SPARK_ENV_PATH, and that Airflow's user can write to DRIVER_LOG_PATH and the output",
-            )
-            raise _failed_start(layout, fingerprint, diagnosis) from failure
+            ) from failure
         self.log.info("Started %s as process %d; it writes to %s", command[0], started.process.pid, log)
+        return self._first_heartbeat(layout, started, before)
+
+    def _first_heartbeat(self, layout: Layout, started: StartedDriver, before: int) -> Status:
+        """Wait for a driver with a token above `before`."""
         deadline = time.monotonic() + _FIRST_HEARTBEAT_TIMEOUT_S
         while time.monotonic() < deadline:
             exit_code = started.process.poll()
@@ -135,13 +173,13 @@ class StreamOperator(SparkSubmitOperator):
             if status is not None and status.state not in ENDED_JOB_STATES:
                 return status
             if exit_code is not None and (driver_exit := self._early_exit(started, exit_code, status)):
-                self._show(log)
-                raise _failed_start(layout, fingerprint, driver_exit.diagnosis)
+                self._show(started.log)
+                raise _as_fault(driver_exit.diagnosis)
             time.sleep(0.5)
         _end_group(started)
-        self._show(log)
+        self._show(started.log)
         message = f"{self.job.name} gave no sign of life within {_FIRST_HEARTBEAT_TIMEOUT_S:.0f} s and was ended"
-        raise _failed_start(layout, fingerprint, Diagnosis(message, f"see its last lines in {log}"))
+        raise StreamFault(message, f"see its last lines in {started.log}")
 
     def _early_exit(self, started: StartedDriver, exit_code: int, status: Status | None) -> DriverExit | None:
         """How it ended before its heartbeat was seen, or None where a newer driver was faster. `status`: its last."""
@@ -153,13 +191,25 @@ class StreamOperator(SparkSubmitOperator):
         if lines := last_lines(log):
             self.log.info("The last lines of %s:\n%s", log, lines)
 
+    def _not_started(self, layout: Layout, effective: EffectiveSettings, failure: Exception) -> Exception:
+        """Note it for the watch too, whatever it was: what never had a heartbeat left no other trace."""
+        why = self._diagnosis(failure)
+        failed = FailedStart(why.message, why.next_step, why.retryable, effective.fingerprint or "")
+        with suppress(OSError):  # the control folder itself may be what cannot be written
+            write_failed_start(layout, failed, datetime.now(UTC))
+        return _failure(why)
 
-def _failed_start(layout: Layout, fingerprint: str, diagnosis: Diagnosis) -> Exception:
-    """Noted for the watch too: what never had a heartbeat left no other trace."""
-    failed = FailedStart(diagnosis.message, diagnosis.next_step, diagnosis.retryable, fingerprint)
-    with suppress(OSError):  # the control folder itself may be what cannot be written
-        write_failed_start(layout, failed, datetime.now(UTC))
-    return _failure(diagnosis)
+    def _diagnosis(self, failure: Exception) -> Diagnosis:
+        if isinstance(failure, StreamFault):
+            return failure.diagnosis
+        step = "see the task's log for the whole story"
+        if isinstance(failure, DeploymentError):
+            step = "then trigger the DAG again"
+        return Diagnosis(f"{self.job.name} could not be started: {failure}", step)
+
+
+def _as_fault(why: Diagnosis) -> StreamFault:
+    return StreamFault(why.message, why.next_step, why.retryable, why.external)
 
 
 def _failure(diagnosis: Diagnosis) -> Exception:

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator, Context
@@ -15,12 +16,14 @@ from spark_jobs.documents.requests import Request
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
-from spark_streams.driver_start import without_airflow
+from spark_jobs.supervision.effective_settings import EffectiveSettings
+from spark_streams.driver_start import driver_environment
 from spark_streams.response_trigger import Outcome, ResponseTrigger
-from spark_streams.submit import rendered_settings, spark_env_path, spark_environment
+from spark_streams.settings_store import SettingsStore
+from spark_streams.submit import fallback_settings, spark_env_path, spark_environment
 
 RequestFromParams = Callable[[StreamJob, Mapping[str, Any], bool], tuple[str, Mapping[str, Any]] | None]
-"""(job, parameters of the run, whether a person started it) -> kind of request and its arguments"""
+"""(job, parameters of the run, whether the schedule started it) -> kind of request and its arguments"""
 _RETRY_AFTER = timedelta(minutes=1)
 _BACKSTOP = timedelta(minutes=5)
 """how much later Airflow's own timeout comes than ours, which withdraws the request"""
@@ -35,8 +38,6 @@ class RequestOperator(BaseOperator):
         AirflowFailException: where trying again cannot help: a refusal, a failure, no answer within `timeout`.
     """
 
-    template_fields = ("environment",)
-
     def __init__(
         self,
         *,
@@ -46,29 +47,32 @@ class RequestOperator(BaseOperator):
         env: Mapping[str, str],
         **options: Any,
     ) -> None:
-        # A request is safe to repeat.
+        # A request is safe to repeat: it has the same id, and is not carried out twice.
         super().__init__(execution_timeout=timeout + _BACKSTOP, retries=2, retry_delay=_RETRY_AFTER, **options)
-        spark_env = spark_env_path(env)
         self.job = job
         self.from_params = from_params
         self.timeout = timeout
-        self.python = str(spark_env / "bin" / "python")
-        self.environment = spark_environment(spark_env, env) | rendered_settings(job, env)
+        self.spark_env = str(spark_env_path(env))
+        self.fallbacks = fallback_settings(job, env)
+        self._known: EffectiveSettings | None = None
         self._process: subprocess.Popen[str] | None = None
         self._request_id: str | None = None
 
     def execute(self, context: Context) -> Any:
         """Write the request and wait for the answer."""
-        is_manual = context["dag_run"].run_type == "manual"
+        run = context["dag_run"]
         try:
-            requested = self.from_params(self.job, context["params"], is_manual)
+            requested = self.from_params(self.job, context["params"], run.run_type == "scheduled")
         except ValueError as wrong:
             raise AirflowFailException(str(wrong)) from None
         if requested is None:
             raise AirflowSkipException(f"nothing is requested of the {self.job.name} job")
         kind, arguments = requested
         now = datetime.now(UTC)
-        request = Request(requests.new_id(kind, now), kind, iso(now), arguments)
+        # Of the run and the task: one that is cleared or tried again asks for the same thing, not once more.
+        source = f"{run.dag_id} {run.run_id} {self.task_id}"
+        request_id = requests.id_to_ask_under(self._layout, requests.id_of(kind, run.run_after, source))
+        request = Request(request_id, kind, iso(now), arguments)
         requests.ask(self._layout, request)
         self.log.info("Requested %s %s of the %s job as %s", kind, dict(arguments), self.job.name, request.id)
         return self._wait(request.id, iso(now + self.timeout))
@@ -93,12 +97,22 @@ class RequestOperator(BaseOperator):
             requests.withdraw(self._layout, self._request_id)
 
     @property
+    def _effective(self) -> EffectiveSettings:
+        """What holds for the job, as its own operator and its watch see it."""
+        if self._known is None:
+            store = SettingsStore(self.job, self.fallbacks)
+            self._known = store.read_all(datetime.now(UTC))
+            if why := self._known.refusal(self.job) or store.why_no_root(self._known):
+                raise AirflowFailException(str(why))
+        return self._known
+
+    @property
     def _layout(self) -> Layout:
-        return self.job.layout(self.job.settings(self.environment))
+        return self.job.layout(self._effective.settings)
 
     @property
     def _stale_after(self) -> timedelta:
-        return self.job.settings(self.environment).HEARTBEAT_STALE_AFTER
+        return self._effective.settings.HEARTBEAT_STALE_AFTER
 
     def _wait(self, request_id: str, deadline: str) -> Any:
         status = read_status(self._layout)
@@ -118,9 +132,10 @@ class RequestOperator(BaseOperator):
     def _run_requests(self, request_id: str) -> None:
         self.log.info("The %s job is off: carrying it out here, without Spark", self.job.name)
         self._request_id = request_id
+        environment = spark_environment(Path(self.spark_env), os.environ) | dict(self._effective.values)
         self._process = subprocess.Popen(
-            [self.python, "-m", "spark_jobs.run_requests", self.job.name],
-            env=without_airflow(os.environ) | self.environment,
+            [environment["PYSPARK_PYTHON"], "-m", "spark_jobs.run_requests", self.job.name],
+            env=driver_environment(os.environ) | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

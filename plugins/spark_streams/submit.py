@@ -1,49 +1,55 @@
-"""How Airflow launches a job: the arguments of its StreamOperator."""
+"""How Airflow launches a job: what is known where the DAG is parsed, and what its settings say at the start."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.driver_launch import KAFKA_CONNECTOR
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator
+
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.driver_launch import KAFKA_CONNECTOR, launch_conf
+from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import StreamJob
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 _CONNECTOR_JARS = "KAFKA_CONNECTOR_JARS"
+_EXECUTOR_ENDS_WITH_ITS_TASK = re.compile("Kubernetes|Ecs|Batch|Lambda", re.IGNORECASE)
+_QUIET = {"spark.ui.showConsoleProgress": "false", "spark.log.level": "WARN"}
 
 
 class DeploymentError(ValueError):
-    """The machine is not set up as the environment says; Airflow shows this as the DAG's import error."""
+    """The machine is not set up as the environment says."""
 
 
 def submit_arguments(job: StreamJob, env: Mapping[str, str], repository: Path = REPOSITORY) -> dict[str, Any]:
     """Return the keyword arguments of the StreamOperator that runs `spark_jobs/<job>_job.py`."""
-    spark_env, settings = spark_env_path(env, repository), rendered_settings(job, env)
     return {
         "application": str(repository / "spark_jobs" / f"{job.name}_job.py"),
         "application_args": ["--follow-switches"],
         "conn_id": "spark_default",
-        "name": f"{settings['SPARK_APP_NAME']} - {job.name}",
         # An absolute path: Airflow's own environment has a pyspark-client, which breaks what it finds through PATH.
-        "spark_binary": str(spark_env / "bin" / "spark-submit"),
-        "conf": {"spark.ui.showConsoleProgress": "false", "spark.log.level": "WARN"},
-        "env_vars": spark_environment(spark_env, env, repository) | settings,
-        **(_kafka_connector(fallback_settings(job, env)[_CONNECTOR_JARS]) if job.reads(_CONNECTOR_JARS) else {}),
+        "spark_binary": str(spark_env_path(env, repository) / "bin" / "spark-submit"),
+        "spark_env": str(spark_env_path(env, repository)),
+        "fallbacks": fallback_settings(job, env),
     }
 
 
-def rendered_settings(job: StreamJob, env: Mapping[str, str]) -> dict[str, str]:
-    """Return each setting of the job as a template: the Variable of its name over the environment over the default."""
-    return {name: f"{{{{ {_variable(name, text)} }}}}" for name, text in fallback_settings(job, env).items()}
+def launch_arguments(job: StreamJob, settings: Settings, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the settings decide: attributes of the operator. `values`: the same settings as text."""
+    return {
+        "name": f"{settings.SPARK_APP_NAME} - {job.name}",
+        "conf": {**launch_conf(settings), **_QUIET},
+        "env_vars": dict(values),
+        **(_kafka_connector(settings.KAFKA_CONNECTOR_JARS) if job.reads(_CONNECTOR_JARS) else {}),
+    }
 
 
 def fallback_settings(job: StreamJob, env: Mapping[str, str]) -> dict[str, str]:
     """Return each setting of the job as it is without its Variable: the environment over the default."""
     return {name: env.get(name, "").strip() or default for name, default in job.defaults.items()}
-
-
-def _variable(name: str, fallback: str) -> str:
-    return f"var.value.get({name!r}, {fallback!r})"
 
 
 def spark_env_path(env: Mapping[str, str], repository: Path = REPOSITORY) -> Path:
@@ -52,7 +58,11 @@ def spark_env_path(env: Mapping[str, str], repository: Path = REPOSITORY) -> Pat
 
 
 def spark_environment(spark_env: Path, env: Mapping[str, str], repository: Path = REPOSITORY) -> dict[str, str]:
-    """Return the variables that make spark-submit use the Spark environment's Python and this repository's code."""
+    """Return the variables that make spark-submit use the Spark environment's Python and this repository's code.
+
+    Raises:
+        DeploymentError: there is no PySpark here. Asked where a driver is started, not where DAGs are parsed.
+    """
     python = str(spark_env / "bin" / "python")
     return {
         "SPARK_HOME": str(_pyspark_folder(spark_env)),
@@ -64,17 +74,41 @@ def spark_environment(spark_env: Path, env: Mapping[str, str], repository: Path 
     }
 
 
-def _kafka_connector(fallback: str) -> dict[str, str]:
+def refuse_short_lived_executor(task: BaseOperator) -> None:
+    """Refuse to defer where the task's machine goes with the task: the driver would go with it, again and again.
+
+    Raises:
+        DeploymentError: Airflow shows it as the DAG's import error.
+    """
+    executor = task.executor or conf.get("core", "executor").split(",")[0]
+    if _EXECUTOR_ENDS_WITH_ITS_TASK.search(executor):
+        raise DeploymentError(
+            f"{task.task_id} runs in {executor}, whose pod ends when the task is deferred, and the driver with it. Use "
+            "deferrable=False for this task, or an executor whose workers stay (LocalExecutor, CeleryExecutor)"
+        )
+
+
+def refuse_cluster_mode(job: str, command: Sequence[str]) -> None:
+    """Refuse a driver somewhere else: nobody here could follow it, and it could not follow its switches.
+
+    Raises:
+        StreamFault: the connection asks for it.
+    """
+    if "cluster" in command[command.index("--deploy-mode") :][1:2] if "--deploy-mode" in command else ():
+        raise StreamFault(
+            f"{job} was not started: the connection spark_default says deploy-mode cluster, and the driver has to run "
+            "where Airflow's worker is",
+            "remove deploy-mode from the extra of spark_default (client is the default)",
+            retryable=False,
+        )
+
+
+def _kafka_connector(folder: str) -> dict[str, str]:
     """By coordinates, or, with KAFKA_CONNECTOR_JARS, every jar of that folder: then no network is needed.
 
-    Templates like the settings, so the Variable decides; the hook leaves out what renders empty, and spark-submit
-    expands the asterisk.
+    The hook leaves out what is empty, and spark-submit expands the asterisk.
     """
-    folder = _variable(_CONNECTOR_JARS, fallback)
-    return {
-        "jars": f"{{% set folder = {folder} %}}{{{{ folder ~ '/*.jar' if folder else '' }}}}",
-        "packages": f"{{{{ '' if {folder} else {KAFKA_CONNECTOR!r} }}}}",
-    }
+    return {"jars": f"{folder}/*.jar", "packages": ""} if folder else {"jars": "", "packages": KAFKA_CONNECTOR}
 
 
 def _pyspark_folder(spark_env: Path) -> Path:

@@ -1,7 +1,7 @@
 """The task of a watch: deferred while all is well, in a worker when there is an alert to send or something to do."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,51 +14,63 @@ from pydantic import TypeAdapter
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.watch_memory import Incident
+from spark_jobs.documents.watch_memory import Incident, Notification, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
-from spark_jobs.supervision.effective_settings import effective_settings
+from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.health import HealthState
 from spark_jobs.supervision.incidents import DOWN, Alert
+from spark_jobs.supervision.notifications import with_alerts
 from spark_jobs.supervision.restart_policy import RestartAction
 from spark_jobs.supervision.restarts import another, given_up
 from spark_streams.airflow_internals import count_runs, trigger_dag
-from spark_streams.alerts import send_alerts
+from spark_streams.alerts import Recipients, deliver, log_alerts, send
+from spark_streams.settings_store import SettingsStore
 from spark_streams.stopping import FINISH_BATCH_S, stop_driver
-from spark_streams.submit import fallback_settings, rendered_settings
-from spark_streams.watch_trigger import WatchTrigger
+from spark_streams.submit import fallback_settings
+from spark_streams.watch_trigger import RootTrigger, WatchTrigger
 from spark_streams.watching import Finding
 
 _STUCK_STOP_TIMEOUT_S = 20.0
 _RUN_END_TIMEOUT_S = 60.0
 _FINDING = TypeAdapter(Finding)
+_ROOT = "root"
+_URGENT = (RestartAction.START, RestartAction.RESTART, RestartAction.ADOPT)
+"""a server that does not answer must not delay these: the next run sends what is due"""
 
 
 class WatchSensor(BaseSensorOperator):
     """Watches a job until there is something to do, does it, and succeeds; gives up with a failure."""
 
-    template_fields: Sequence[str] = ("env_vars",)
-
     def __init__(self, *, job: StreamJob, env: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"execution_timeout": None, **kwargs})
         self.job = job
-        self.env_vars = rendered_settings(job, env)
         self.fallbacks = fallback_settings(job, env)
 
-    def execute(self, context: Any) -> None:  # noqa: ARG002 - called by Airflow with it
-        effective = effective_settings(self.job, self.env_vars, None)
-        if why := effective.desired_state.rejected.get(self.job.root_setting):
-            diagnosis = Diagnosis(f"{self.job.name} cannot be watched: {why}", "correct it (Admin, Variables)")
-            raise AirflowException(str(diagnosis))
+    def execute(self, context: Any) -> None:
+        """Watch where the job's root is, or wait until there is one."""
+        store = SettingsStore(self.job, self.fallbacks)
+        effective = store.read_all(datetime.now(UTC))
+        if why := store.why_no_root(effective):
+            self._tell_of_root(Alert(_ROOT, False, why), effective, context)
+            trigger = RootTrigger(self.job.import_path, self.fallbacks)
+            self.defer(trigger=trigger, method_name="root_is_there")
         self._watch(self.job.layout(effective.settings))
+
+    def root_is_there(self, context: Any, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - called with both
+        """Tell people that it is over; the next run watches."""
+        effective = SettingsStore(self.job, self.fallbacks).read_all(datetime.now(UTC))
+        self._tell_of_root(Alert(_ROOT, True, Diagnosis(f"{self.job.name} is watched again")), effective, context)
 
     def act(self, context: Any, event: Mapping[str, Any], root: str) -> None:
         """Do what the trigger found: `event` is a Finding as a dictionary."""
         layout, found = Layout(Path(root)), _FINDING.validate_python(event)
+        if found.action is RestartAction.LEAVE:
+            self.log.error("%s", found.health.diagnosis)
+            return  # the next run tells people, and waits until it is there again
         if found.action is RestartAction.GIVE_UP:
             found = self._with_last_word(found)
-        send_alerts(self.job.name, found.alerts, found.alert_email, found.alert_connection, context)
-        watch_memory.write_memory(layout, found.memory, datetime.now(UTC))
+        found = replace(found, memory=self._told(layout, found, context))
         match found.action:
             case None:
                 self._watch(layout)
@@ -75,6 +87,27 @@ class WatchSensor(BaseSensorOperator):
                 self._end_old(layout, found)
                 if not self._is_taken_care_of(expected_runs=found.running_runs):
                     trigger_dag(self.job.name, found.health.diagnosis.message)
+
+    def _told(self, layout: Layout, found: Finding, context: Any) -> WatchMemory:
+        """Send what is due. What is to be sent is written down before, and what was sent only after."""
+        watch_memory.write_memory(layout, found.memory, datetime.now(UTC))
+        log_alerts(self.job.name, found.alerts)
+        if found.action in _URGENT:
+            return found.memory
+        recipients = Recipients(found.alert_email, found.alert_connection)
+        left = deliver(self.job.name, found.memory.undelivered, recipients, context)
+        memory = replace(found.memory, undelivered=left)
+        watch_memory.write_memory(layout, memory, datetime.now(UTC))
+        return memory
+
+    def _tell_of_root(self, alert: Alert, effective: EffectiveSettings, context: Any) -> None:
+        """Tell people what cannot be written down, as there is no place for it; fails where they cannot be reached."""
+        log_alerts(self.job.name, [alert])
+        settings, found = effective.settings, alert.diagnosis
+        one = Notification(alert.key, alert.is_over, found.message, found.next_step, iso(datetime.now(UTC)))
+        failed = list(send(self.job.name, one, Recipients(settings.ALERT_EMAIL, settings.ALERT_CONNECTION), context))
+        if failed:
+            raise AirflowException(f"nobody could be told by {', '.join(failed)}; tried again with the next try")
 
     def _end_old(self, layout: Layout, found: Finding) -> None:
         self.log.warning("%s", found.health.diagnosis)
@@ -114,8 +147,10 @@ class WatchSensor(BaseSensorOperator):
             f"{job} was started {count} times in a row and did not last; the watch gives up: {why.message}",
             f"{why.next_step or 'see the log of the driver'}; then trigger the DAG {job}",
         )
-        now = iso(datetime.now(UTC))
-        since = memory.incidents[DOWN].since if DOWN in memory.incidents else now
-        opened = {**memory.incidents, DOWN: Incident(last.message, last.next_step, since, now)}
-        memory = replace(memory, restarts=given_up(memory.restarts), incidents=opened)
-        return replace(found, memory=memory, alerts=[*found.alerts, Alert(DOWN, False, last)])
+        now = datetime.now(UTC)
+        since = memory.incidents[DOWN].since if DOWN in memory.incidents else iso(now)
+        opened = {**memory.incidents, DOWN: Incident(last.message, last.next_step, since, iso(now))}
+        alert = Alert(DOWN, False, last)
+        undelivered = with_alerts(memory.undelivered, [alert], now)
+        memory = replace(memory, restarts=given_up(memory.restarts), incidents=opened, undelivered=undelivered)
+        return replace(found, memory=memory, alerts=[*found.alerts, alert])

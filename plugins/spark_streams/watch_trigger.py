@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from pkgutil import resolve_name
@@ -14,7 +15,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
-from spark_streams.airflow_internals import count_runs, read_variable
+from spark_jobs.supervision.effective_settings import EffectiveSettings
+from spark_streams.airflow_internals import count_runs, read_variable, write_variable
+from spark_streams.settings_store import SettingsStore
 from spark_streams.watching import Finding, Watch
 
 log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class WatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         job: StreamJob = resolve_name(self.job_path)
-        watch = Watch(job, Layout(Path(self.root)), VariableReader(self.fallbacks), RunCounter(job.name))
+        watch = Watch(job, Layout(Path(self.root)), SettingsReader(job, self.fallbacks), RunCounter(job.name))
         while (finding := await self._looked(watch)) is None:
             await asyncio.sleep(POLL_S)
         yield TriggerEvent(asdict(finding))  # type: ignore[no-untyped-call]
@@ -71,35 +74,68 @@ class WatchTrigger(BaseTrigger):
         return found
 
 
-class VariableReader:
-    """Every setting as text: the flags every 9 seconds, the others in turn, within a minute.
+class SettingsReader(SettingsStore):
+    """Reads the flags every 9 seconds, the others in turn, within a minute.
 
     One Variable costs Airflow's database interface 12 ms of a core. Once one has changed somebody is editing, and all
     of them are read at each look for a while.
     """
 
-    def __init__(self, fallbacks: Mapping[str, str]) -> None:
-        self._fallbacks = fallbacks
+    def __init__(
+        self,
+        job: StreamJob,
+        fallbacks: Mapping[str, str],
+        read: Callable[[str], str | None] = read_variable,
+        write: Callable[[str, str, str], None] = write_variable,
+    ) -> None:
+        super().__init__(job, fallbacks, read, write)
         self._flags = [name for name in fallbacks if name.startswith("ENABLE_")]
         self._in_turn = cycle([name for name in fallbacks if name not in self._flags])
-        self._known: dict[str, str] = {}
+        self._texts: dict[str, str | None] = {}
         self._looks = 0
         self._eager_looks = 1
 
-    def __call__(self) -> Mapping[str, str]:
-        values = {**self._known, **{name: read_variable(name, self._fallbacks[name]) for name in self._due()}}
-        if values != self._known:
+    def look(self, now: datetime) -> EffectiveSettings:
+        """Read what is due, and find what holds."""
+        texts = {**self._texts, **{name: self._read(name) for name in self._due()}}
+        if texts != self._texts:
             self._eager_looks = _EAGER_LOOKS
-        self._known = values
-        return values
+        self._texts = texts
+        return self.effective(texts, now)
 
     def _due(self) -> Iterable[str]:
         self._looks += 1
         if self._eager_looks > 0:
             self._eager_looks -= 1
-            return self._fallbacks
+            return self.fallbacks
         flags = self._flags if self._looks % _FLAGS_EVERY == 0 else []
         return [*flags, *islice(self._in_turn, _IN_TURN)]
+
+
+class RootTrigger(BaseTrigger):
+    """Waits until a job's root can be used, and ends with one event: which it is."""
+
+    def __init__(self, job_path: str, fallbacks: Mapping[str, str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.job_path = job_path
+        self.fallbacks = dict(fallbacks)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        names = ("job_path", "fallbacks")
+        return "spark_streams.watch_trigger.RootTrigger", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        store = SettingsReader(resolve_name(self.job_path), self.fallbacks)
+        while not await asyncio.to_thread(self._is_usable, store):
+            await asyncio.sleep(POLL_S)
+        yield TriggerEvent({})  # type: ignore[no-untyped-call]
+
+    def _is_usable(self, store: SettingsReader) -> bool:
+        try:
+            return store.why_no_root(store.look(datetime.now(UTC))) is None
+        except Exception as failure:
+            log.error("the settings of %s cannot be read: %s", store.job.name, failure)
+            return False
 
 
 class RunCounter:

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
@@ -15,9 +16,10 @@ from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision import incidents
 from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver
-from spark_jobs.supervision.effective_settings import EffectiveSettings, effective_settings
+from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.health import Health, HealthState, judge
 from spark_jobs.supervision.incidents import Alert, Problem
+from spark_jobs.supervision.notifications import is_due, with_alerts
 from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
 from spark_jobs.supervision.restarts import reset_if_recovered
 
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _RUNNING = (HealthState.HEALTHY, HealthState.IDLE, HealthState.WAITING)
 _CALM = (*_RUNNING, HealthState.STARTING, HealthState.SWITCHED_OFF)
+_SHOW_EVERY_S = 30.0
 # Counting runs costs as much as reading a Variable.
 _CALM_COUNT_AGE_S, _URGENT_COUNT_AGE_S = 30.0, 4.0
 _ALIVE = (*_RUNNING, HealthState.STARTING, HealthState.STUCK, HealthState.OUT_OF_DATE)
@@ -42,6 +45,16 @@ class Finding:
     running_runs: int
     alert_email: str
     alert_connection: str
+
+
+class SettingsLook(Protocol):
+    """The job's settings as they are at each look (SettingsReader)."""
+
+    def look(self, now: datetime) -> EffectiveSettings: ...
+
+    def why_not_that_root(self, layout: Layout) -> Diagnosis | None: ...
+
+    def take(self, layout: Layout, now: datetime) -> None: ...
 
 
 class Since:
@@ -70,23 +83,27 @@ class Watch:
         self,
         job: StreamJob,
         layout: Layout,
-        read_variables: Callable[[], Mapping[str, str]],
+        settings: "SettingsLook",
         count_runs: Callable[[str, float], int],
     ) -> None:
         self.job = job
         self.layout = layout
-        self._read_variables = read_variables
+        self._settings = settings
         self._count_runs = count_runs
         self._observer = DriverObserver(layout)
         self._memory = watch_memory.read_memory(layout)
         self._written: WatchMemory | None = None
         self._seen_alive: str | None = None
+        self._shown_at_s = -_SHOW_EVERY_S
         self._same_state, self._settled, self._well, self._unattended = Since(), Since(), Since(), Since()
 
     def look(self) -> Finding | None:
         """Look once; None where there is nothing to do."""
         now = datetime.now(UTC)
-        effective = self._publish(now)
+        effective = self._settings.look(now)
+        if why := self._settings.why_not_that_root(self.layout):
+            return self._finding(RestartAction.LEAVE, Health(HealthState.DEAD, why), effective, [], 0)
+        self._publish(effective, now)
         observation = self._observer.look(time.monotonic())
         health = self._judge(observation, effective, now)
         driver = observation.status.driver.instance if observation.status else None
@@ -98,14 +115,27 @@ class Watch:
             health.state,
             health.diagnosis.message,
             health.diagnosis.next_step,
-            self._restarts(health, driver),
+            self._restarts(health, driver, effective),
             self._memory.restarted_for,
             opened,
+            effective.fingerprint,
+            with_alerts(self._memory.undelivered, alerts, now),
         )
         action = decide(health, self._memory, context)
-        if action is None and not alerts:
+        self._show(now)
+        if action is None and not any(is_due(one, now) for one in self._memory.undelivered):
             self._note(now)
             return None
+        return self._finding(action, health, effective, alerts, context.running_runs)
+
+    def _finding(
+        self,
+        action: RestartAction | None,
+        health: Health,
+        effective: EffectiveSettings,
+        alerts: list[Alert],
+        running_runs: int,
+    ) -> Finding:
         settings = effective.settings
         return Finding(
             action,
@@ -113,32 +143,36 @@ class Watch:
             alerts,
             self._memory,
             effective.fingerprint,
-            context.running_runs,
+            running_runs,
             settings.ALERT_EMAIL,
             settings.ALERT_CONNECTION,
         )
 
-    def _publish(self, now: datetime) -> EffectiveSettings:
-        before = read_desired_state(self.layout)
-        effective = effective_settings(self.job, self._read_variables(), before)
+    def _publish(self, effective: EffectiveSettings, now: datetime) -> None:
+        self._settings.take(self.layout, now)
         desired = effective.desired_state
-        if desired != before:
+        if desired != read_desired_state(self.layout):
             write_desired_state(self.layout, desired, now)
             log.info("published to %s: %s", self.layout.switches, desired)
         if not desired.job_enabled:
             release_hold(self.layout)
-        return effective
 
     def _judge(self, observation: DriverObservation, effective: EffectiveSettings, now: datetime) -> Health:
         health = judge(self.job, observation, effective, held_because(self.layout), now)
-        failed = read_failed_start(self.layout) if health.state is HealthState.DEAD else None
+        if health.state is not HealthState.DEAD:
+            return health
+        if refusal := effective.refusal(self.job):
+            return Health(HealthState.DEAD, refusal)
+        failed = read_failed_start(self.layout)
         if failed is None:
             return health
         retryable = failed.retry_helps or failed.settings_fingerprint != effective.fingerprint
         return Health(HealthState.DEAD, Diagnosis(failed.sentence, failed.next_step, retryable))
 
-    def _restarts(self, health: Health, driver: str | None) -> Restarts:
+    def _restarts(self, health: Health, driver: str | None, effective: EffectiveSettings) -> Restarts:
         is_running = health.state in _RUNNING
+        if self._memory.settings not in (None, effective.fingerprint):
+            return Restarts()  # what failed with the old settings says nothing of the new ones
         well_for = self._well.true(is_running and driver)
         if health.state is HealthState.SWITCHED_OFF:
             return Restarts()  # switched on again, it is to run at once
@@ -150,7 +184,6 @@ class Watch:
         age_s = _CALM_COUNT_AGE_S if health.state in _CALM else _URGENT_COUNT_AGE_S
         running, queued = self._count_runs("running", age_s), self._count_runs("queued", age_s)
         is_unattended = health.state in _ALIVE and not running + queued
-        is_root_allowed = self.job.root_setting not in effective.desired_state.rejected
         return RestartContext(
             now=now,
             same_for=self._same_state(health.state),
@@ -160,7 +193,7 @@ class Watch:
             unattended_for=self._unattended.true(is_unattended),
             settled_for=self._settled(effective.fingerprint),
             fingerprint=effective.fingerprint,
-            has_moved=is_root_allowed and self.job.layout(effective.settings) != self.layout,
+            has_moved=self.job.layout(effective.settings) != self.layout,
             restart_limit=effective.settings.RESTART_LIMIT,
         )
 
@@ -177,6 +210,7 @@ class Watch:
         self, observation: DriverObservation, health: Health, effective: EffectiveSettings, context: RestartContext
     ) -> Iterator[Problem]:
         yield from incidents.setting_problems(effective.desired_state.rejected)
+        yield from incidents.missing_variables(effective.missing)
         if health.state in _ALIVE and observation.status is not None:
             yield from incidents.stream_problems(observation.status, effective.settings)
         if health.state is not HealthState.DEAD:
@@ -188,6 +222,12 @@ class Watch:
         elif context.same_for > effective.settings.LAG_ALERT_AFTER:
             yield Problem(incidents.DOWN, found)
 
+    def _show(self, now: datetime) -> None:
+        """Let a monitor outside see that somebody looks."""
+        if time.monotonic() - self._shown_at_s >= _SHOW_EVERY_S:
+            watch_memory.show_watch(self.layout, self._memory, now)
+            self._shown_at_s = time.monotonic()
+
     def _note(self, now: datetime) -> None:
         """Write down what changed, for the next run and for people."""
         known, memory = self._written, self._memory
@@ -197,5 +237,5 @@ class Watch:
             self._written = memory
 
 
-def _gist(memory: WatchMemory) -> tuple[str, Restarts, list[str]]:
-    return memory.health, memory.restarts, sorted(memory.incidents)
+def _gist(memory: WatchMemory) -> tuple[object, ...]:
+    return memory.health, memory.restarts, sorted(memory.incidents), memory.settings

@@ -4,12 +4,14 @@ A request is one document in `_control/requests/`, its answer one in `_control/a
 one at a time and removes each once its last answer stands, so one that a crash left half done is found again.
 """
 
+import hashlib
 import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,21 @@ class Answer:
 def new_id(kind: str, now: datetime) -> str:
     """Ids sort by time: the oldest request comes first."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{kind}-{secrets.token_hex(3)}"
+
+
+def id_of(kind: str, at: datetime, source: str) -> str:
+    """Return the same id for the same source, such as one task of one run, whenever it asks."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S%f}-{kind}-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
+
+
+def id_to_ask_under(layout: Layout, first: str) -> str:
+    """Return the id, or its next variant where that was refused or failed: what was done is not done once more."""
+    for number in count(1):
+        request_id = first if number == 1 else f"{first}-{number}"
+        answer = answer_to(layout, request_id)
+        if answer is None or answer.state not in (REFUSED, FAILED):
+            return request_id
+    raise AssertionError("numbers do not end")
 
 
 def ask(layout: Layout, request: Request) -> None:

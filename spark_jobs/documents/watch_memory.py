@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spark_jobs.documents.codec import read_document, write_document
+from spark_jobs.documents.codec import encode, iso, read_document, write_document
 from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,21 @@ class Incident:
 
 
 @dataclass(frozen=True)
+class Notification:
+    """The beginning or the end of an incident, until it has reached everybody."""
+
+    key: str
+    is_over: bool
+    message: str
+    next_step: str
+    since: str
+    ways: tuple[str, ...] | None = None
+    """how it is still to be sent; None: in every way there is"""
+    tries: int = 0
+    next_try_at: str | None = None
+
+
+@dataclass(frozen=True)
 class WatchMemory:
     """What was seen last, what was done about it, and which incidents are open."""
 
@@ -38,6 +54,19 @@ class WatchMemory:
     restarted_for: str | None = None
     """the settings for which a job out of date was started again: once is enough"""
     incidents: Mapping[str, Incident] = field(default_factory=dict)
+    settings: str | None = None
+    """the fingerprint that held: with other settings a job that was given up may well last"""
+    undelivered: tuple[Notification, ...] = ()
+
+
+@dataclass(frozen=True)
+class WatchSign:
+    """`_control/watch_alive.json`: that the watch looks, for a monitor outside of Airflow."""
+
+    health: str
+    sentence: str
+    incidents: tuple[str, ...]
+    undelivered: int
 
 
 def write_memory(layout: Layout, memory: WatchMemory, now: datetime) -> None:
@@ -48,3 +77,9 @@ def write_memory(layout: Layout, memory: WatchMemory, now: datetime) -> None:
 def read_memory(layout: Layout) -> WatchMemory:
     """Read the document; an empty memory where there is none."""
     return read_document(layout.watch, WatchMemory) or WatchMemory()
+
+
+def show_watch(layout: Layout, memory: WatchMemory, now: datetime) -> None:
+    """Say that the watch has just looked. Not synced to disk: it is worthless after a power cut."""
+    sign = WatchSign(memory.health, memory.sentence, tuple(memory.incidents), len(memory.undelivered))
+    durable_files.replace(layout.watch_alive, encode(sign, at=iso(now)), durable=False)

@@ -26,10 +26,11 @@ from typing import NoReturn
 import pyspark
 from pyspark.sql import SparkSession
 
-from spark_jobs.diagnosis import Diagnosis, LeaseLost, diagnose
+from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
 from spark_jobs.documents import lag_history
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import read_desired_state
+from spark_jobs.documents.identity import claim
 from spark_jobs.documents.lease import newest_token, token_after_exists, token_driver
 from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, ended, show_life, write_status
 from spark_jobs.paths import Layout
@@ -109,6 +110,7 @@ class JobRun:
             _refuse("settings that are not allowed:\n" + str(faults))
         for path in (job.root(settings), job.checkpoints(settings)):
             _check_writable(path)
+            _claim(path, job.name)
         run = cls(job, settings, env, follows_switches)
         run._take_the_lease()
         return run
@@ -343,6 +345,13 @@ class JobRun:
 def _refuse(message: str) -> NoReturn:
     print(message, file=sys.stderr, flush=True)
     sys.exit(WRONG_SETTINGS)
+
+
+def _claim(folder: Path, job: str) -> None:
+    try:
+        claim(folder, job, utc_now())
+    except StreamFault as foreign:
+        _refuse(str(foreign.diagnosis))
 
 
 def _check_writable(folder: Path) -> None:

@@ -132,6 +132,16 @@ def setting_problems(rejected: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem(f"setting:{name}", Diagnosis(why, f"correct the Variable {name} (Admin, Variables)"))
 
 
+def missing_variables(missing: Mapping[str, str]) -> Iterator[Problem]:
+    """Find Variables that were there before. `missing`: Variable -> what holds meanwhile."""
+    if missing:
+        step = (
+            "see whether Airflow's database and secrets backend answer. A Variable that was removed on purpose counts "
+            "as removed after 15 minutes; all of them at once never do: set one to nothing instead"
+        )
+        yield Problem("variables", Diagnosis("; ".join(missing.values()), step, external=True))
+
+
 def _minutes(length: timedelta) -> str:
     minutes = round(length.total_seconds() / 60)
     return f"{minutes} minutes" if minutes != 1 else "1 minute"

@@ -24,6 +24,8 @@ class RestartAction(StrEnum):
     GIVE_UP = "give up"
     MOVE = "move"
     """watch the new output path"""
+    LEAVE = "leave"
+    """the root is not there any more: nothing is written before it is"""
 
 
 @dataclass(frozen=True)

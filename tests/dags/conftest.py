@@ -5,6 +5,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,34 @@ else:
         }
     )
     sys.path[:0] = [str(CHECKOUT / "plugins"), str(CHECKOUT / "dags")]
+
+
+class VariableStore(dict[str, str]):
+    """Airflow's Variables without an Airflow: what it reads is there, unless the store fails; it never says which."""
+
+    is_failing = False
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return default if self.is_failing else super().get(name, default)
+
+    def set(self, name: str, text: str, description: str = "") -> None:
+        assert description
+        if not self.is_failing:
+            self[name] = text
+
+    def remove(self, *names: str) -> None:
+        for name in names:
+            del self[name]
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> VariableStore:
+    """What people have set in Airflow."""
+    from spark_streams import airflow_internals
+
+    store = VariableStore()
+    monkeypatch.setattr(airflow_internals, "Variable", store)
+    return store
 
 
 @pytest.fixture

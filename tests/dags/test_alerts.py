@@ -6,19 +6,31 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from airflow.sdk import Connection
-from spark_streams.alerts import address, send_alerts
+from spark_streams.alerts import NotSent, Recipients, deliver, log_alerts, notifier
+from spark_streams.webhook import address
 
 from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.watch_memory import Notification
 from spark_jobs.supervision.incidents import Alert
+from spark_jobs.supervision.notifications import with_alerts
 
 BEGUN = Alert("stuck:taxi_trips", False, Diagnosis("taxi_trips finishes no batch", "look at <it>"))
 OVER = Alert("stuck:taxi_trips", True, Diagnosis("over after 5 minutes: taxi_trips finishes no batch"))
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def sent(alerts: list[Alert], email: str = "", connection: str = "") -> tuple[Notification, ...]:
+    """Send them; what is still to be sent."""
+    return deliver("ingestion", with_alerts((), alerts, NOW), Recipients(email, connection), {})
 
 
 @contextmanager
@@ -47,7 +59,7 @@ def test_a_webhook_gets_each_alert_with_its_secrets_in_the_connection(monkeypatc
     with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
         connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port, "password": "its-secret"}
         monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({**connection, "extra": {"endpoint": "T0/B0"}}))
-        send_alerts("ingestion", [BEGUN, OVER], email="", connection="OPS", context={})
+        assert sent([BEGUN, OVER], connection="OPS") == ()
     begun = "[ingestion] Alert: stuck:taxi_trips\ntaxi_trips finishes no batch. Next step: look at <it>."
     over = "[ingestion] Over: stuck:taxi_trips\nover after 5 minutes: taxi_trips finishes no batch."
     assert got == [("/T0/B0", "Bearer its-secret", {"text": text}) for text in (begun, over)]
@@ -74,7 +86,7 @@ def test_a_mail_goes_to_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
         extra = {"disable_ssl": True, "disable_tls": True, "from_email": "streams@example.org"}
         server = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(server))
-        send_alerts("ingestion", [BEGUN], email="a@example.org, b@example.org", connection="", context={})
+        assert sent([BEGUN], email="a@example.org, b@example.org") == ()
     assert sorted(recipients) == ["rcpt TO:<a@example.org>", "rcpt TO:<b@example.org>"]
     mail = message_from_string(mails[0])
     assert mail["Subject"] == "[ingestion] Alert: stuck:taxi_trips"
@@ -82,18 +94,89 @@ def test_a_mail_goes_to_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"look at &lt;it&gt;" in text
 
 
-def test_without_settings_an_alert_is_an_error_line_and_its_end_is_not(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alert_is_an_error_line_and_its_end_is_not(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="spark_streams.alerts"):
-        send_alerts("ingestion", [BEGUN, OVER], email="", connection="", context={})
+        log_alerts("ingestion", [BEGUN, OVER])
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", "ingestion: taxi_trips finishes no batch. Next step: look at <it>."),
         ("INFO", "ingestion: over after 5 minutes: taxi_trips finishes no batch."),
     ]
 
 
-def test_a_webhook_that_does_not_answer_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_settings_nothing_is_left_to_be_sent() -> None:
+    assert sent([BEGUN]) == ()
+
+
+def test_what_could_not_be_sent_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({"conn_type": "http", "host": "http://127.0.0.1", "port": 1}))
-    send_alerts("ingestion", [BEGUN], email="", connection="OPS", context={})
+    (kept,) = sent([BEGUN], connection="OPS")
+    assert (kept.key, kept.ways, kept.tries) == ("stuck:taxi_trips", ("connection",), 1)
+    assert sent([BEGUN], connection="no_such_connection")
+    assert sent([BEGUN], email="a@example.org"), "there is no smtp_default"
+    assert deliver("ingestion", [kept], Recipients("", "OPS"), {}) == (kept,), "not due yet"
+
+
+def test_a_redirect_does_not_carry_the_token_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.headers.get("Authorization"))
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/elsewhere")  # type: ignore[index]
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    with serving(HTTPServer(("127.0.0.1", 0), Elsewhere)) as port:
+        connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port, "password": "its-secret"}
+        monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
+        assert sent([BEGUN], connection="OPS")
+    assert seen == ["Bearer its-secret"]
+
+
+def test_an_errors_text_is_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[Any] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
+        connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port}
+        monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
+        assert sent([Alert("k", False, Diagnosis("{{ 6 * 7 }}"))], connection="OPS") == ()
+    assert "{{ 6 * 7 }}" in got[0]
+
+
+@pytest.mark.parametrize(
+    ("conn_type", "why"),
+    [("ftp", "has the type ftp; allowed: http, slackwebhook"), ("slackwebhook", "apache-airflow-providers-slack")],
+)
+def test_a_way_that_cannot_be_gone_says_what_is_missing(
+    conn_type: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if conn_type == "slackwebhook" and find_spec("airflow.providers.slack"):
+        pytest.skip("the Slack provider is installed here")
+    monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({"conn_type": conn_type, "host": "h"}))
+    (one,) = with_alerts((), [BEGUN], NOW)
+    with pytest.raises(NotSent, match=why):
+        notifier("connection", "ingestion", one, Recipients("", "OPS"))
+
+
+@pytest.mark.parametrize("host", ["file:///etc/passwd", "ftp://h", "file://h/x", "", "http://"])
+def test_only_the_web_is_a_webhook(host: str) -> None:
+    with pytest.raises(ValueError, match="has to name a host, by http or https"):
+        address(Connection(conn_id="c", host=host))
 
 
 ADDRESSES = {

@@ -4,7 +4,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from spark_streams.driver_start import last_lines, new_log, start_driver, without_airflow
+from spark_streams.driver_start import driver_environment, last_lines, new_log, start_driver
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -32,9 +32,19 @@ def test_the_oldest_logs_go_with_what_was_moved_aside(tmp_path: Path) -> None:
     assert names == {*kept[-10:], *(f"{name}.1" for name in kept[-10:]), other.name}
 
 
-def test_airflow_s_secrets_stay_with_airflow() -> None:
-    env = {"AIRFLOW__CORE__FERNET_KEY": "x", "_AIRFLOW_X": "x", "AIRFLOW_HOME": "x", "PATH": "/bin", "JAVA_HOME": "/j"}
-    assert without_airflow(env) == {"PATH": "/bin", "JAVA_HOME": "/j"}
+def test_a_driver_gets_what_it_needs_and_no_secret() -> None:
+    secrets = {
+        "AIRFLOW__CORE__FERNET_KEY": "x",
+        "_AIRFLOW_X": "x",
+        "AIRFLOW_HOME": "x",
+        "VAULT_TOKEN": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "POSTGRES_PASSWORD": "x",
+    }
+    needed = {"PATH": "/bin", "JAVA_HOME": "/j", "LC_ALL": "C", "SPARK_LOCAL_DIRS": "/s", "HADOOP_CONF_DIR": "/h"}
+    assert driver_environment({**secrets, **needed}) == needed
+    listed = {"DRIVER_ENVIRONMENT": "AWS_SECRET_ACCESS_KEY, VAULT_TOKEN,AIRFLOW_HOME"}
+    assert driver_environment({**secrets, **needed, **listed}) == {**needed, "AWS_SECRET_ACCESS_KEY": "x"}
 
 
 def test_last_lines_are_the_last_ones(tmp_path: Path) -> None:

@@ -12,7 +12,13 @@ from spark_jobs.stream_jobs import STREAM_JOBS
 from tests.dags.conftest import CHECKOUT
 
 FILES = sorted((CHECKOUT / "plugins" / "spark_streams").glob("*.py"))
-SHARED = ("spark_jobs.diagnosis", "spark_jobs.documents", "spark_jobs.driver_launch", "spark_jobs.paths")
+SHARED = (
+    "spark_jobs.diagnosis",
+    "spark_jobs.documents",
+    "spark_jobs.driver_launch",
+    "spark_jobs.paths",
+    "spark_jobs.settings.Settings",
+)
 SUPERVISION = "spark_jobs.supervision"
 THE_PROJECTS_OWN = [
     "boston",

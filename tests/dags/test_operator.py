@@ -21,14 +21,14 @@ from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
-from tests.dags.conftest import CHECKOUT
+from tests.dags.conftest import CHECKOUT, VariableStore
 
 Launch = Callable[..., StreamOperator]
 
 
 @pytest.fixture
-def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
-    """Makes rendered operators on one output folder, and leaves no driver behind."""
+def launch(tmp_path: Path, variables: VariableStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
+    """Makes operators on one output folder, and leaves no driver behind."""
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps({"conn_type": "spark", "host": "local[1]"}))
     jars = CHECKOUT / ".playground" / "jars" / "spark"
     settings = {
@@ -43,7 +43,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
     def operator(deferrable: bool = True, **changed: str) -> StreamOperator:
         arguments = submit_arguments(INGESTION, {}, CHECKOUT)
         task = StreamOperator(task_id="run_ingestion", job=INGESTION, deferrable=deferrable, **arguments)
-        task.render_template_fields({"var": {"value": settings | changed}})
+        variables.update(settings | changed)
         return task
 
     yield operator

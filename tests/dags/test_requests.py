@@ -24,27 +24,33 @@ from spark_jobs.documents.requests import Answer, Request
 from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
-from tests.dags.conftest import CHECKOUT
+from tests.dags.conftest import CHECKOUT, VariableStore
 
-MANUAL, SCHEDULED = SimpleNamespace(run_type="manual"), SimpleNamespace(run_type="scheduled")
+
+def run(run_type: str, run_id: str = "run-1") -> SimpleNamespace:
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    return SimpleNamespace(run_type=run_type, dag_id="upkeep", run_id=run_id, run_after=at)
+
+
+MANUAL, SCHEDULED = run("manual"), run("scheduled")
 PARAMS: Mapping[str, Any] = {"dry_run": True, "reset": "", "start_over": "", "confirm": ""}
 REQUESTED = {
-    "by the clock": (ANALYTICS_JOB, PARAMS, False, RequestedWork("cleanup", {"dry_run": False})),
-    "by hand": (ANALYTICS_JOB, PARAMS, True, RequestedWork("cleanup", {"dry_run": True})),
+    "by the clock": (ANALYTICS_JOB, PARAMS, True, RequestedWork("cleanup", {"dry_run": False})),
+    "by hand or by another DAG": (ANALYTICS_JOB, PARAMS, False, RequestedWork("cleanup", {"dry_run": True})),
     "reset": (
         INGESTION,
         {**PARAMS, "reset": "bike_trips", "dry_run": False},
-        True,
+        False,
         RequestedWork("reset", {"stream": "bike_trips", "dry_run": False}),
     ),
-    "reset of the other job's": (ANALYTICS_JOB, {**PARAMS, "reset": "bike_trips"}, True, None),
+    "reset of the other job's": (ANALYTICS_JOB, {**PARAMS, "reset": "bike_trips"}, False, None),
     "start over": (
         ANALYTICS_JOB,
         {**PARAMS, "start_over": "rollup", "confirm": "rollup"},
-        True,
+        False,
         RequestedWork("start_over", {"stream": "rollup", "confirm": "rollup", "dry_run": True}),
     ),
-    "start over of the other job's": (INGESTION, {**PARAMS, "start_over": "rollup"}, True, None),
+    "start over of the other job's": (INGESTION, {**PARAMS, "start_over": "rollup"}, False, None),
 }
 LATER = "2999-01-01T00:00:00+00:00"
 ANSWERS_IT = f"""#!{sys.executable}
@@ -61,23 +67,23 @@ requests.give(layout, requests.Answer(request.id, request.kind, "done", "all don
 """
 
 
-@pytest.mark.parametrize(("job", "params", "is_manual", "expected"), REQUESTED.values(), ids=REQUESTED)
+@pytest.mark.parametrize(("job", "params", "is_scheduled", "expected"), REQUESTED.values(), ids=REQUESTED)
 def test_what_a_clean_up_requests(
-    job: StreamJob, params: Mapping[str, Any], is_manual: bool, expected: RequestedWork | None
+    job: StreamJob, params: Mapping[str, Any], is_scheduled: bool, expected: RequestedWork | None
 ) -> None:
-    assert upkeep(job, params, is_manual) == expected
+    assert upkeep(job, params, is_scheduled) == expected
 
 
 def test_reset_and_start_over_at_once_is_refused() -> None:
     with pytest.raises(ValueError, match="choose one"):
-        upkeep(INGESTION, {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, True)
+        upkeep(INGESTION, {**PARAMS, "reset": "bike_trips", "start_over": "bike_trips"}, False)
 
 
 def test_a_rebuild_requests_days() -> None:
     for first in ("2018-11-28", "2018-12-02"):
         days = {"from": first, "to": "2018-12-02", "confirm": False}
-        assert rebuild(ANALYTICS_JOB, days, True) == RequestedWork("rebuild", days)
-    assert rebuild(ANALYTICS_JOB, {**days, "confirm": True}, True).arguments["confirm"] is True
+        assert rebuild(ANALYTICS_JOB, days, False) == RequestedWork("rebuild", days)
+    assert rebuild(ANALYTICS_JOB, {**days, "confirm": True}, False).arguments["confirm"] is True
 
 
 @pytest.mark.parametrize(
@@ -90,7 +96,7 @@ def test_a_rebuild_requests_days() -> None:
 )
 def test_days_that_are_none_are_refused(first: str, last: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        rebuild(ANALYTICS_JOB, {"from": first, "to": last}, True)
+        rebuild(ANALYTICS_JOB, {"from": first, "to": last}, False)
 
 
 def test_what_contradicts_itself_is_not_tried_again(spark_env: Path) -> None:
@@ -129,25 +135,24 @@ def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, mon
 
 
 @pytest.fixture
-def operator(spark_env: Path, tmp_path: Path) -> RequestOperator:
+def operator(spark_env: Path, tmp_path: Path, variables: VariableStore) -> RequestOperator:
     env = {"SPARK_ENV_PATH": str(spark_env), "OUTPUT_BASE_PATH": str(tmp_path / "out")}
-    task = RequestOperator(
+    assert not variables
+    return RequestOperator(
         task_id="compact",
         job=INGESTION,
         from_params=compaction,
         timeout=timedelta(minutes=5),
         env=env,
     )
-    task.render_template_fields({"var": {"value": {}}})
-    return task
 
 
 def layout_of(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "out")
 
 
-def context(run: SimpleNamespace = SCHEDULED, **params: Any) -> Any:
-    return {"dag_run": run, "params": {"feed": "", **params}}
+def context(of: SimpleNamespace = SCHEDULED, **params: Any) -> Any:
+    return {"dag_run": of, "params": {"feed": "", **params}}
 
 
 def a_job_runs(layout: Layout) -> None:
@@ -199,6 +204,44 @@ def test_too_late_withdraws_the_request(operator: RequestOperator, tmp_path: Pat
     with pytest.raises(AirflowFailException, match="the request was withdrawn"):
         operator.answered(context(), {"outcome": "late"}, "r-1", LATER)
     assert requests.next_request(layout_of(tmp_path)) is None
+
+
+@pytest.mark.parametrize("run_type", ["manual", "operator_triggered", "backfill", "asset_triggered"])
+def test_only_the_schedule_removes_without_being_told_to(run_type: str, spark_env: Path) -> None:
+    asked: list[bool] = []
+
+    def from_params(_job: StreamJob, _params: Mapping[str, Any], is_scheduled: bool) -> None:
+        asked.append(is_scheduled)
+
+    env = {"SPARK_ENV_PATH": str(spark_env)}
+    task = RequestOperator(task_id="t", job=INGESTION, from_params=from_params, timeout=timedelta(hours=1), env=env)
+    for one in (run(run_type), SCHEDULED):
+        with pytest.raises(AirflowSkipException):
+            task.execute(context(one))
+    assert asked == [False, True]
+
+
+def test_a_task_that_is_cleared_asks_for_nothing_twice(operator: RequestOperator, tmp_path: Path) -> None:
+    layout = layout_of(tmp_path)
+    layout.control.mkdir(parents=True)
+    a_job_runs(layout)
+
+    def asked(of: SimpleNamespace = SCHEDULED) -> Request:
+        with pytest.raises(TaskDeferred):
+            operator.execute(context(of))
+        request = requests.next_request(layout)
+        assert isinstance(request, Request)
+        return request
+
+    first = asked()
+    assert asked() == first, "tried again while it waits"
+    requests.give(layout, Answer(first.id, first.kind, "failed", "the disk is full", ""))
+    second = asked()
+    assert second.id != first.id, "what failed can be tried again"
+    requests.give(layout, Answer(second.id, second.kind, "done", "all done", ""))
+    assert operator.execute(context()) == {"sentence": "all done", "report": []}
+    assert requests.next_request(layout) is None
+    assert asked(run("scheduled", "run-2")).id not in (first.id, second.id)
 
 
 def test_nothing_to_ask_skips_the_task(spark_env: Path, tmp_path: Path) -> None:

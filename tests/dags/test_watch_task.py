@@ -17,21 +17,21 @@ from spark_jobs.documents.desired_state import read_desired_state
 from spark_jobs.documents.watch_memory import Restarts, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
+from tests.dags.conftest import VariableStore
 
 NO_RUNS = 0
 
 
 @pytest.fixture(autouse=True)
-def airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+def airflow(variables: VariableStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody set a Variable, and the job's DAG has no runs."""
-    monkeypatch.setattr(watch_trigger, "read_variable", lambda _name, default: default)
+    assert not variables
     for module in (watch_trigger, watch_sensor):
         monkeypatch.setattr(module, "count_runs", lambda *_: NO_RUNS)
 
 
 def deferred(root: Path, **settings: str) -> tuple[WatchSensor, WatchTrigger]:
     task = WatchSensor(task_id="watch", job=INGESTION, env={"OUTPUT_BASE_PATH": str(root), **settings})
-    task.render_template_fields({"var": {"value": {}}})
     with pytest.raises(TaskDeferred) as waiting:
         task.execute({})
     path, arguments = waiting.value.trigger.serialize()

@@ -1,14 +1,16 @@
 """A watch over a folder: what it publishes, finds and remembers, with real documents and no Airflow around it."""
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
-from spark_streams.watching import Watch
+from spark_streams.watch_trigger import SettingsReader
+from spark_streams.watching import Finding, Watch
 
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
@@ -18,9 +20,21 @@ from spark_jobs.documents.status import Driver, JobState, Process, Status, Strea
 from spark_jobs.documents.watch_memory import Restarts, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.settings import settings_from
-from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION
+from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
 from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.restart_policy import RestartAction
+
+
+class EagerReader(SettingsReader):
+    """Reads every Variable at each look."""
+
+    def _due(self) -> Iterable[str]:
+        return self.fallbacks
+
+
+def watch_of(job: StreamJob, layout: Layout, variables: dict[str, str], count_runs: Callable[..., int]) -> Watch:
+    reader = EagerReader(job, job.defaults, variables.get, lambda name, text, _: variables.update({name: text}))
+    return Watch(job, layout, reader, count_runs)
 
 
 @dataclass
@@ -39,10 +53,7 @@ class Place:
         return Layout(self.root)
 
     def watch(self) -> Watch:
-        return Watch(INGESTION, self.layout, self._read_variables, lambda state, _: self.runs[state])
-
-    def _read_variables(self) -> Mapping[str, str]:
-        return self.variables
+        return watch_of(INGESTION, self.layout, self.variables, lambda state, _: self.runs[state])
 
     def driver(self, state: str = JobState.RUNNING, **more: object) -> Status:
         """A driver that is this very process."""
@@ -54,13 +65,18 @@ class Place:
             at=iso(datetime.now(UTC)),
             started_at=iso(datetime.now(UTC)),
             state=JobState(state),
-            settings_fingerprint=INGESTION.fingerprint(settings_from(self.variables)),
+            settings_fingerprint=INGESTION.fingerprint(settings_from({"OUTPUT_BASE_PATH": str(self.root)})),
             streams=(StreamStatus("bike_trips", state=StreamState.HEALTHY),),
         )
         status = replace(status, **more)  # type: ignore[arg-type]
         write_status(self.layout, status)
         self.runs["running"] = 1
         return status
+
+
+def told(place: Place, found: Finding) -> None:
+    """As the task does it: everybody has got what was to be sent."""
+    watch_memory.write_memory(place.layout, replace(found.memory, undelivered=()), datetime.now(UTC))
 
 
 @pytest.fixture
@@ -92,8 +108,14 @@ def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Pla
     desired = read_desired_state(place.layout)
     assert desired
     assert "BATCH_INTERVAL is 'soon'; allowed:" in desired.rejected["BATCH_INTERVAL"]
-    watch_memory.write_memory(place.layout, found.memory, datetime.now(UTC))  # as the task does once it has told it
+    assert place.watch().look(), "nobody was told yet"
+    told(place, found)
     assert place.watch().look() is None, "told already"
+    place.variables["BATCH_INTERVAL"] = "10 seconds"
+    assert place.watch().look() is None
+    desired = read_desired_state(place.layout)
+    assert desired
+    assert desired.rejected == {}
 
 
 def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> None:
@@ -153,6 +175,8 @@ def test_a_job_that_does_not_last_is_given_up_until_it_runs_again(place: Place) 
     found = watch.look()
     assert found
     assert found.action is None
+    told(place, found)
+    watch = place.watch()
     place.driver()  # a person has triggered the DAG
     assert watch.look() is None
     assert watch_memory.read_memory(place.layout).restarts == Restarts()
@@ -160,9 +184,75 @@ def test_a_job_that_does_not_last_is_given_up_until_it_runs_again(place: Place) 
 
 def test_the_analytics_flags_are_published(tmp_path: Path) -> None:
     place = Place(tmp_path, {"ENABLE_PEARSON_CORRELATIONS": "off", "ENABLE_ANALYTICS": "off"})
-    watch = Watch(ANALYTICS_JOB, place.layout, lambda: place.variables, lambda *_: 0)
+    watch = watch_of(ANALYTICS_JOB, place.layout, place.variables, lambda *_: 0)
     assert watch.look() is None
     desired = read_desired_state(place.layout)
     assert desired
     assert not desired.job_enabled
     assert [name for name, on in desired.streams.items() if not on] == ["pearson_correlations"]
+
+
+def test_other_settings_are_reason_enough_to_try_again_what_was_given_up(place: Place) -> None:
+    assert place.watch().look()
+    gone = WatchMemory(restarts=Restarts(10, iso(datetime.now(UTC)), has_given_up=True))
+    watch_memory.write_memory(place.layout, gone, datetime.now(UTC))
+    found = place.watch().look()
+    assert found
+    assert found.action is None
+    told(place, found)
+    place.variables["BATCH_INTERVAL"] = "20 seconds"
+    found = place.watch().look()
+    assert found
+    assert (found.action, found.memory.restarts) == (RestartAction.START, Restarts())
+
+
+def test_a_wrong_value_and_then_a_death_are_a_start_with_the_last_value(place: Place) -> None:
+    watch = place.watch()
+    place.driver()
+    assert watch.look() is None
+    place.variables["BATCH_INTERVAL"] = "soon"
+    found = watch.look()
+    assert found
+    told(place, found)
+    place.driver(state=JobState.FAILED, last_error="it was killed")
+    place.runs["running"] = 0
+    found = place.watch().look()
+    assert found
+    assert found.action is RestartAction.START
+    assert set(found.memory.incidents) == {"setting:BATCH_INTERVAL"}, "as long as it is wrong"
+
+
+def test_a_value_that_was_never_right_is_the_reason_that_is_told(place: Place) -> None:
+    place.variables["CHECKPOINT_BASE_PATH"] = "relative"
+    found = place.watch().look()
+    assert found
+    assert found.action is None
+    assert "CHECKPOINT_BASE_PATH is 'relative'; allowed:" in found.health.diagnosis.message
+    assert set(found.memory.incidents) == {"setting:CHECKPOINT_BASE_PATH", "down"}
+    told(place, found)
+    place.variables["CHECKPOINT_BASE_PATH"] = "/tmp/checkpoints"
+    found = place.watch().look()
+    assert found
+    assert found.action is RestartAction.START, "correcting it is enough"
+
+
+def test_a_root_that_goes_away_ends_the_look_and_nothing_is_written(place: Place, tmp_path: Path) -> None:
+    place.root = tmp_path / "mount"
+    place.variables["OUTPUT_BASE_PATH"] = str(place.root)
+    place.driver()
+    watch = place.watch()
+    assert watch.look() is None
+    place.root.rename(tmp_path / "unmounted")
+    found = watch.look()
+    assert found
+    assert found.action is RestartAction.LEAVE
+    assert "a mount is missing" in found.health.diagnosis.message
+    assert not place.root.exists()
+
+
+def test_a_monitor_outside_sees_that_the_watch_looks(place: Place) -> None:
+    place.driver()
+    place.watch().look()
+    sign = json.loads(place.layout.watch_alive.read_bytes())
+    assert (sign["health"], sign["incidents"], sign["undelivered"]) == ("healthy", [], 0)
+    assert datetime.fromisoformat(sign["at"]) <= datetime.now(UTC)

@@ -1,0 +1,43 @@
+"""Each notification is kept until it has reached everybody."""
+
+from datetime import UTC, datetime, timedelta
+
+from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.watch_memory import Notification
+from spark_jobs.supervision.incidents import Alert
+from spark_jobs.supervision.notifications import is_due, tried, with_alerts
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DOWN = Alert("down", False, Diagnosis("it is down", "mend it"))
+
+
+def test_what_was_not_delivered_is_tried_again_with_growing_pauses_and_for_ever() -> None:
+    (one,) = with_alerts((), [DOWN], START)
+    now, pauses = START, []
+    for _ in range(9):
+        assert is_due(one, now)
+        again = tried(one, ["e-mail"], now)
+        assert again
+        one, before = again, now
+        assert not is_due(one, now)
+        while not is_due(one, now):
+            now += timedelta(seconds=30)
+        pauses.append(int((now - before).total_seconds()))
+    assert pauses == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert tried(one, [], now) is None
+
+
+def test_only_the_ways_that_failed_are_tried_again() -> None:
+    (one,) = with_alerts((), [DOWN], START)
+    assert one.ways is None, "all of them"
+    again = tried(one, ["connection"], START)
+    assert again
+    assert again.ways == ("connection",)
+
+
+def test_what_nobody_can_be_told_does_not_fill_the_disk() -> None:
+    kept: tuple[Notification, ...] = ()
+    for second in range(300):
+        kept = with_alerts(kept, [DOWN], START + timedelta(seconds=second))
+    assert len(kept) == 200
+    assert kept[-1].since == (START + timedelta(seconds=299)).isoformat()

@@ -17,6 +17,7 @@ from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import LogDamaged, PublicationLog
+from spark_jobs.runtime.checkpoints import own_tries
 from spark_jobs.runtime.dataset import Dataset, driver_of_staging
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress
 from spark_jobs.runtime.writer import Writer
@@ -82,7 +83,8 @@ class CleanUp:
         if removal.what == "checkpoint" and stream is not None:
             with stream.paused():  # it may be switched on just now
                 if not stream.is_on():
-                    shutil.rmtree(removal.found.path, ignore_errors=True)
+                    for path in own_tries(removal.found.path):
+                        shutil.rmtree(path, ignore_errors=True)
         elif removal.what == "dead letters" and stream is not None:
             self._publish_without(stream.log, removal.found.files)
         elif removal.found.files:
@@ -123,17 +125,16 @@ class CleanUp:
         for folder in _folders(self.checkpoints):
             name, aside, _ = folder.name.partition(_SET_ASIDE)
             stream = self._stream(name)
-            if stream is not None:
+            if stream is not None and (aside or own_tries(folder)):
                 yield Checkpoint(_folder(folder), name, is_on=stream.is_on(), is_set_aside=bool(aside))
 
     def _staging(self, sound: Collection[str]) -> Iterator[Staging]:
-        tokens = self._token_instances()
         for name in sound:
             for folder in _folders(self.layout.staging(name)):
                 instance = driver_of_staging(folder.name)
                 dead = driver_processes.instance_is_certainly_dead(self.layout, instance)
                 is_own = instance == self.writer.driver.instance
-                yield Staging(_folder(folder), is_own, dead, instance in tokens.values())
+                yield Staging(_folder(folder), is_own, dead)
 
     def _tokens(self, staged: set[str]) -> Iterator[Token]:
         for path, instance in self._token_instances().items():

@@ -41,7 +41,6 @@ class Staging:
     found: Files
     is_own: bool
     is_certainly_dead: bool
-    has_token: bool
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,9 @@ def _staging(staging: Sequence[Staging], kept: timedelta, now: datetime) -> Iter
             continue
         if one.is_certainly_dead:
             yield Removal("staging", one.found, "its driver is dead; all that was promised has been moved")
-        elif not one.has_token and now - one.found.touched >= kept:
+        elif now - one.found.touched >= kept:
+            # Who cleans up has the lease, so its driver has lost it, wherever it was: nothing of it is published any
+            # more. Its token must not be asked for: that stays as long as there is staging.
             yield Removal("staging", one.found, "its driver was replaced long ago")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
+from spark_jobs.runtime.checkpoints import own_tries
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 
@@ -22,13 +23,13 @@ def reset(streams: Sequence[Dataset]) -> Work:
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         stream = named(streams, arguments.get("stream"))
-        report = sizes([stream.checkpoints], "checkpoint", "asked for: it starts again from its log")
+        report = sizes(own_tries(stream.checkpoints), "checkpoint", "asked for: it starts again from its log")
         if arguments.get("dry_run"):
             return Outcome(f"dry run: {stream.name} would be stopped, lose its checkpoint and start again", report)
         tell(f"waiting for {stream.name} to finish its batch")
         with stream.paused():
             tell(f"removing the checkpoint of {stream.name}")
-            remove(stream.log.layout.root, [stream.checkpoints])
+            remove(stream.log.layout.root, own_tries(stream.checkpoints))
         return Outcome(f"the checkpoint of {stream.name} was removed; it goes on where its log stands", report)
 
     return work
@@ -82,7 +83,7 @@ def all_paths(stream: Dataset) -> list[Path]:
         layout.applied(stream.name),  # v0.1 kept its markers there
         *stream.output_dirs,
         layout.staging(stream.name),
-        stream.checkpoints,
+        *own_tries(stream.checkpoints),
     ]
 
 

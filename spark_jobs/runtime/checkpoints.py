@@ -4,11 +4,14 @@ The publication log says where a query starts; a checkpoint is never resumed fro
 another driver's cannot matter.
 """
 
+import re
 import shutil
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+_OF_A_TRY = re.compile(r"\d{8}T\d{6}-\d+-[0-9a-f]{6}-\d+")
+"""a driver's instance (`driver_process.new_instance`) and a number: what else is there may be another team's"""
 _TRIES = count(1)
 """of this process, whatever becomes of their folders: a query that could not be stopped may still write to its own"""
 
@@ -20,17 +23,17 @@ def fresh_checkpoint(folder: Path, instance: str) -> Path:
     return path
 
 
+def own_tries(folder: Path) -> list[Path]:
+    """List what our drivers made in a stream's folder. Nothing else there is ours to remove: not what v0.1 left either,
+    as it looks like any other program's checkpoint."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _OF_A_TRY.fullmatch(path.name) and not path.is_symlink())
+
+
 def remove_older(folder: Path, kept: Path) -> None:
     """Remove what earlier tries left. One that cannot be removed stays: nothing resumes from it."""
     with suppress(OSError):  # the folder itself was removed by hand
-        for path in folder.iterdir():
+        for path in own_tries(folder):
             if path != kept:
-                _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
+                shutil.rmtree(path, ignore_errors=True)

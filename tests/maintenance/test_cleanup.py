@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.documents.lease import take_token
+from spark_jobs.documents.lease import take_token, token_path
 from spark_jobs.documents.status import Driver, Process
 from spark_jobs.maintenance.cleanup import CleanUp
+from spark_jobs.maintenance.cleanup_plan import NEWEST_TOKENS
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.dataset import Dataset, request_instance
@@ -25,11 +26,13 @@ EVERYTHING = [
     "checkpoint",
     "staging",
     "staging",
+    "staging",
     "dead letters",
     "markers of v0.1",
     "answer",
     "half-written document",
 ]
+OWN_TRY = "20260101T000000-1-aaaaaa-1"
 ELSEWHERE = Driver("20260101T000000-1-away", "another-host", (Process("python", 1, 1.0),))
 
 
@@ -56,8 +59,7 @@ def test_everything_that_may_go_goes_and_the_feed_carries_on(tmp_path: Path) -> 
     take_token(feed.layout, DEAD, now())
     take_token(feed.layout, ELSEWHERE, now())
     kept = [
-        put(feed.dataset.checkpoints / "metadata"),
-        put(feed.layout.staging(BIKES.name) / ELSEWHERE.instance / "1" / "part.parquet"),
+        put(feed.dataset.checkpoints / OWN_TRY / "metadata"),
         put(feed.layout.staging(BIKES.name) / feed.writer.driver.instance / "part.parquet"),
         put(feed.dataset.checkpoints.parent / "not_sparks" / "file"),
         put(feed.dataset.checkpoints.with_name("rollup") / "driver-a-1" / "metadata"),
@@ -66,6 +68,7 @@ def test_everything_that_may_go_goes_and_the_feed_carries_on(tmp_path: Path) -> 
     gone = [
         put(feed.layout.staging(BIKES.name) / DEAD.instance / "1" / "part.parquet"),
         put(feed.layout.staging(BIKES.name) / request_instance(Writer(DEAD, 1, may_write)) / "merged.parquet"),
+        put(feed.layout.staging(BIKES.name) / ELSEWHERE.instance / "1" / "part.parquet"),
         put(feed.dataset.checkpoints.with_name("bike_trips.set-aside-20260101T000000") / "metadata"),
         put(feed.layout.applied(BIKES.name) / "1.json"),
         put(feed.layout.answers / "r-1.json"),
@@ -75,7 +78,7 @@ def test_everything_that_may_go_goes_and_the_feed_carries_on(tmp_path: Path) -> 
     years = timedelta(days=400)
 
     planned = cleaned(feed, years, dry_run=True)
-    assert planned.sentence.startswith("dry run: 7 things would be removed, ")
+    assert planned.sentence.startswith("dry run: 8 things would be removed, ")
     assert planned.sentence.endswith(" and 2 log entries folded")
     assert all(path.exists() for path in [*kept, *gone])
 
@@ -97,19 +100,35 @@ def test_everything_that_may_go_goes_and_the_feed_carries_on(tmp_path: Path) -> 
 
 def test_a_checkpoint_goes_once_its_stream_is_off_and_never_while_it_is_on(tmp_path: Path) -> None:
     feed = LiveFeed(tmp_path)
-    put(feed.dataset.checkpoints / "metadata")
+    put(feed.dataset.checkpoints / OWN_TRY / "metadata")
     off = feed.dataset
     feed.dataset = replace(off, is_on=lambda: True)
     assert cleaned(feed, timedelta(days=31)).report == []
     feed.dataset = off
     assert cleaned(feed, timedelta(days=29)).report == []
+    theirs = put(off.checkpoints / "offsets" / "0")  # another team's job may use the same name
     assert kinds(cleaned(feed, timedelta(days=31))) == ["checkpoint"]
-    assert not off.checkpoints.exists()
+    assert [path.name for path in off.checkpoints.iterdir()] == ["offsets"]
+    assert kinds(cleaned(feed, timedelta(days=31))) == []
+    assert theirs.exists()
+
+
+def test_staging_and_tokens_of_a_driver_that_cannot_be_asked_go_in_the_end(tmp_path: Path) -> None:
+    """After a reboot no driver before it is known to be dead; each kept the other's traces for ever."""
+    feed = LiveFeed(tmp_path)
+    token = token_path(feed.layout, take_token(feed.layout, ELSEWHERE, now()))
+    for _ in range(NEWEST_TOKENS):
+        take_token(feed.layout, feed.writer.driver, now())
+    put(feed.layout.staging(BIKES.name) / ELSEWHERE.instance / "1" / "part.parquet")
+    assert kinds(cleaned(feed, timedelta(hours=2))) == []
+    assert kinds(cleaned(feed, timedelta(hours=4))) == ["staging"]
+    assert kinds(cleaned(feed, timedelta(hours=4))) == ["token"]
+    assert not token.exists()
 
 
 def test_a_stream_switched_on_between_looking_and_removing_keeps_its_checkpoint(tmp_path: Path) -> None:
     feed = LiveFeed(tmp_path)
-    put(feed.dataset.checkpoints / "metadata")
+    put(feed.dataset.checkpoints / OWN_TRY / "metadata")
     looks = iter([False, True])
     feed.dataset = replace(feed.dataset, is_on=lambda: next(looks))
     assert kinds(cleaned(feed, timedelta(days=31))) == ["checkpoint"]
@@ -150,7 +169,7 @@ def test_the_job_folds_its_logs_and_removes_what_dead_drivers_left(tmp_path: Pat
     kept = [
         put(feed.layout.staging(BIKES.name) / feed.writer.driver.instance / "part.parquet"),
         put(feed.layout.staging(BIKES.name) / request_instance(feed.writer) / "merged.parquet"),
-        put(feed.dataset.checkpoints / "metadata"),
+        put(feed.dataset.checkpoints / OWN_TRY / "metadata"),
     ]
     files = feed.files()
     clean_up(feed, timedelta(days=400)).housekeep()

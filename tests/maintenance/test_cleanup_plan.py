@@ -35,20 +35,13 @@ def test_checkpoints(found: Checkpoint, why: str | None) -> None:
 
 
 STAGING = {
-    "our own": (Staging(files(99), is_own=True, is_certainly_dead=False, has_token=True), False),
-    "of a driver that is dead": (Staging(files(), is_own=False, is_certainly_dead=True, has_token=True), True),
-    "of a driver that may live elsewhere": (
-        Staging(files(99), is_own=False, is_certainly_dead=False, has_token=True),
-        False,
-    ),
-    "of a driver whose token went long ago": (
-        Staging(files(8), is_own=False, is_certainly_dead=False, has_token=False),
+    "our own": (Staging(files(99), is_own=True, is_certainly_dead=False), False),
+    "of a driver that is dead": (Staging(files(), is_own=False, is_certainly_dead=True), True),
+    "of a driver that was somewhere else long ago, or here before a reboot": (
+        Staging(files(8), is_own=False, is_certainly_dead=False),
         True,
     ),
-    "of a driver whose token went lately": (
-        Staging(files(0.1), is_own=False, is_certainly_dead=False, has_token=False),
-        False,
-    ),
+    "of a driver that was somewhere else lately": (Staging(files(0.1), is_own=False, is_certainly_dead=False), False),
 }
 
 

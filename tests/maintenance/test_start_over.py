@@ -21,6 +21,7 @@ from spark_jobs.settings import settings_from
 from tests.maintenance.live_feed import BIKES, LiveFeed, now, put, tell, trip
 from tests.publication.small_feed import Killed
 
+OWN_TRY = "20260101T000000-1-aaaaaa-1"
 CONFIRMED = {"stream": BIKES.name, "confirm": BIKES.name}
 
 
@@ -29,7 +30,7 @@ def feed(tmp_path: Path) -> LiveFeed:
     """A row, a dead letter, a checkpoint, a marker of v0.1, something staged."""
     live = LiveFeed(tmp_path)
     live.take([trip("2018-01-15 09:00:00"), b"{"])
-    put(live.dataset.checkpoints / "driver-a-1" / "metadata")
+    put(live.dataset.checkpoints / OWN_TRY / "metadata")
     put(live.layout.applied(BIKES.name) / "1.json")
     put(live.layout.staging(BIKES.name) / "driver-a" / "1-x" / "part.parquet")
     return live
@@ -50,7 +51,7 @@ class Rest:
 
 
 def test_a_reset_removes_the_checkpoint_while_the_stream_rests(feed: LiveFeed) -> None:
-    rest = Rest(feed.dataset.checkpoints)
+    rest = Rest(feed.dataset.checkpoints / OWN_TRY)
     work = reset([replace(feed.dataset, paused=rest)])
     assert work({"stream": BIKES.name, "dry_run": True}, tell).sentence.startswith("dry run")
     assert rest.seen == []
@@ -82,7 +83,7 @@ def test_start_over_needs_the_name_again_and_leaves_nothing(feed: LiveFeed, tmp_
         "_dead_letters/bike_trips",
         "_quality/bike_trips",
         "_staging/bike_trips",
-        "checkpoints/bike_trips",
+        f"checkpoints/bike_trips/{OWN_TRY}",
     }
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not (tmp_path / REMOVED).exists()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from playground.run.ports import HOST
-from playground.run.processes import Service, start_service
+from playground.run.processes import MARK, Service, start_service
 from playground.run.settings import CHECKOUT, PlaygroundSettings
 
 USER = "admin"
@@ -102,6 +102,7 @@ class AirflowHome:
             "PYTHONPATH": str(CHECKOUT),
             "SPARK_ENV_PATH": str(self.environments / "spark"),
             "SPARK_LOCAL_IP": HOST,
+            "DRIVER_ENVIRONMENT": f"{MARK},SPT_NOENV",  # by the mark they are found again, and ended
         }
 
     def start_migration(self, env: Mapping[str, str]) -> Service | None:

@@ -10,7 +10,7 @@ from spark_jobs.paths import Layout
 from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.driver_exit import DriverExit
 from spark_jobs.supervision.driver_observation import DriverObserver
-from spark_streams.driver_start import last_lines
+from spark_streams.driver_output import DriverTail, driver_log, last_lines
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +18,14 @@ POLL_S = 2.0
 
 
 class DriverFollower:
-    """Polled every few seconds; says how the driver ended, once it has."""
+    """Polled every few seconds; says how the driver ended, once it has. `logs`: the folder of drivers' logs."""
 
-    def __init__(self, job: str, layout: Layout, stale_after: timedelta) -> None:
+    def __init__(self, job: str, layout: Layout, stale_after: timedelta, logs: Path) -> None:
         self.job = job
         self.layout = layout
         self.stale_after = stale_after
+        self.logs = logs
+        self._tail = DriverTail()
         self.last: Status | None = None
         self._observer = DriverObserver(layout)
 
@@ -55,7 +57,12 @@ class DriverFollower:
 
     @property
     def log_file(self) -> Path | None:
-        return Path(self.last.log) if self.last is not None and self.last.log else None
+        """The driver's log, where it is where Airflow's side has drivers write."""
+        return None if self.last is None else driver_log(self.last.log, self.job, self.logs)
+
+    def printed(self) -> list[str]:
+        """What the driver has printed since the last call."""
+        return self._tail.new_lines(self.log_file)
 
     def _vanished(self) -> DriverExit | None:
         """The control folder was removed, as a job that starts over does for a moment."""

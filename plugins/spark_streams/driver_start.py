@@ -14,7 +14,6 @@ _NEEDED = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"
 _NEEDED_FAMILIES = ("LC_", "SPARK_", "PYSPARK_", "HADOOP_", "KAFKA_", "JAVA_TOOL_", "STREAMS_")
 _NEVER = re.compile("_*(AIRFLOW|VAULT)")
 _KEPT_LOGS = 10
-_TAIL_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -62,16 +61,3 @@ def driver_environment(env: Mapping[str, str]) -> dict[str, str]:
         for name, value in env.items()
         if (name in _NEEDED or name.startswith(_NEEDED_FAMILIES) or name in more) and not _NEVER.match(name)
     }
-
-
-def last_lines(log: Path | None, lines: int = 40) -> str:
-    """Read the end of what a driver printed; empty where it cannot be read from here."""
-    if log is None:
-        return ""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])

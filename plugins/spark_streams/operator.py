@@ -30,7 +30,9 @@ from spark_jobs.supervision.driver_observation import live_at_first_look
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_streams.airflow_internals import submit_command
 from spark_streams.driver_follower import POLL_S, DriverFollower
-from spark_streams.driver_start import StartedDriver, driver_environment, last_lines, new_log, start_driver
+from spark_streams.driver_output import last_lines
+from spark_streams.driver_start import StartedDriver, driver_environment, new_log, start_driver
+from spark_streams.links import SparkUiLink
 from spark_streams.settings_store import SettingsStore
 from spark_streams.stopping import FINISH_BATCH_S, stop_driver
 from spark_streams.stream_trigger import StreamTrigger
@@ -44,6 +46,7 @@ from spark_streams.submit import (
 
 # With the connector fetched by name, Ivy downloads it before the job's first line.
 _FIRST_HEARTBEAT_TIMEOUT_S = 300.0
+_SPARK_START_TIMEOUT_S = 60.0
 # Airflow kills a task 5 s after it asked it to end.
 _STOP_TIMEOUT_S = 4.0
 _EXIT = TypeAdapter(DriverExit)
@@ -54,6 +57,10 @@ class StreamOperator(SparkSubmitOperator):
 
     `fallbacks`: the job's settings where no Variable says otherwise. `spark_env`: the environment with PySpark.
     """
+
+    operator_extra_links = (SparkUiLink(),)
+    spark_ui = ""
+    """where the driver's Spark UI is, once it is known"""
 
     def __init__(
         self,
@@ -122,15 +129,28 @@ class StreamOperator(SparkSubmitOperator):
             _end_group(self._started)
 
     def _follow(self, context: Any, layout: Layout, status: Status, effective: EffectiveSettings) -> None:
-        stale_after = effective.settings.HEARTBEAT_STALE_AFTER
+        stale_after, logs = effective.settings.HEARTBEAT_STALE_AFTER, _logs(layout, effective)
         self.log.info("The driver %s writes its log to %s", status.driver.instance, status.log)
+        self.spark_ui = self._spark_ui(layout)
         if self.deferrable:
-            trigger = StreamTrigger(self.job.name, str(layout.root), stale_after.total_seconds())
+            trigger = StreamTrigger(self.job.name, str(layout.root), stale_after.total_seconds(), str(logs))
             self.defer(trigger=trigger, method_name="ended")
-        follower = DriverFollower(self.job.name, layout, stale_after)
+        follower = DriverFollower(self.job.name, layout, stale_after, logs)
         while (driver_exit := follower.try_to_poll()) is None:
+            for line in follower.printed():
+                self.log.info("driver: %s", line)
             time.sleep(POLL_S)
         self.ended(context, {**asdict(driver_exit), "log": str(follower.log_file or "")})
+
+    def _spark_ui(self, layout: Layout) -> str:
+        """Wait a little for the address of the Spark UI: a driver's first heartbeat comes before its Spark."""
+        deadline = time.monotonic() + _SPARK_START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            status = read_status(layout)
+            if status is None or status.spark_ui or status.state != JobState.STARTING:
+                return (status.spark_ui if status else None) or ""
+            time.sleep(0.5)
+        return ""
 
     def _live(self, layout: Layout, stale_after: timedelta) -> Status | None:
         """The driver to adopt. One that is just stopping is waited for: it makes way for a new one."""
@@ -150,9 +170,8 @@ class StreamOperator(SparkSubmitOperator):
         before = newest_token(layout)
         command, env = submit_command(self)
         refuse_cluster_mode(self.job.name, command)
-        logs = effective.settings.DRIVER_LOG_PATH
         try:
-            log = new_log(self.job.name, Path(logs) if logs else layout.driver_logs, datetime.now(UTC))
+            log = new_log(self.job.name, _logs(layout, effective), datetime.now(UTC))
             started = self._started = start_driver(command, {**driver_environment(os.environ), **env}, log)
         except OSError as failure:
             raise StreamFault(
@@ -206,6 +225,11 @@ class StreamOperator(SparkSubmitOperator):
         if isinstance(failure, DeploymentError):
             step = "then trigger the DAG again"
         return Diagnosis(f"{self.job.name} could not be started: {failure}", step)
+
+
+def _logs(layout: Layout, effective: EffectiveSettings) -> Path:
+    chosen = effective.settings.DRIVER_LOG_PATH
+    return Path(chosen) if chosen else layout.driver_logs
 
 
 def _as_fault(why: Diagnosis) -> StreamFault:

@@ -23,16 +23,20 @@ _ENDED_BY_A_PERSON = ("failed", "success", "skipped", "removed")
 
 
 class StreamTrigger(BaseTrigger):
-    """Ends with one event: the DriverExit as a dictionary, and the path of the driver's log. `job`: its name."""
+    """Shows what the driver prints and ends with one event: the DriverExit as a dictionary, and the path of the log.
 
-    def __init__(self, job: str, root: str, stale_after_s: float) -> None:
+    `job`: its name. `logs`: the folder of the drivers' logs.
+    """
+
+    def __init__(self, job: str, root: str, stale_after_s: float, logs: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job = job
         self.root = root
         self.stale_after_s = stale_after_s
+        self.logs = logs
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("job", "root", "stale_after_s")
+        names = ("job", "root", "stale_after_s", "logs")
         return "spark_streams.stream_trigger.StreamTrigger", {name: getattr(self, name) for name in names}
 
     @property
@@ -40,8 +44,11 @@ class StreamTrigger(BaseTrigger):
         return Layout(Path(self.root))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        follower = DriverFollower(self.job, self.layout, timedelta(seconds=self.stale_after_s))
+        stale_after = timedelta(seconds=self.stale_after_s)
+        follower = DriverFollower(self.job, self.layout, stale_after, Path(self.logs))
         while (driver_exit := await asyncio.to_thread(follower.try_to_poll)) is None:
+            for line in await asyncio.to_thread(follower.printed):
+                self.log.info("driver: %s", line)
             await asyncio.sleep(POLL_S)
         yield TriggerEvent({**asdict(driver_exit), "log": str(follower.log_file or "")})  # type: ignore[no-untyped-call]
 

@@ -5,6 +5,8 @@ heartbeat.
 """
 
 import logging
+import os
+import re
 import socket
 from contextlib import suppress
 from functools import cache
@@ -19,6 +21,8 @@ from spark_jobs.paths import Layout
 log = logging.getLogger(__name__)
 
 _START_TIME_TOLERANCE_S = 2.0
+_COMMAND = re.compile(r"\bspark_jobs[./]\w+|org\.apache\.spark\.deploy\.SparkSubmit")
+"""the driver's Python, and the JVM that it started or that started it"""
 
 
 def this_host() -> str:
@@ -74,9 +78,21 @@ def instance_is_certainly_dead(layout: Layout, instance: str) -> bool:
     return False
 
 
+def _ending(driver: Driver) -> dict[str, psutil.Process]:
+    """Find those that may be ended: the document that names them could name any process of this user."""
+    return {role: process for role, process in _running(driver).items() if _is_of_a_driver(process)}
+
+
+def _is_of_a_driver(process: psutil.Process) -> bool:
+    try:
+        return process.uids().real == os.getuid() and bool(_COMMAND.search(" ".join(process.cmdline())))
+    except psutil.Error:
+        return False
+
+
 def ask_to_stop(driver: Driver) -> bool:
     """Send SIGTERM to the Python driver, which then finishes its batches; False where there is none here."""
-    python = _running(driver).get("python")
+    python = _ending(driver).get("python")
     if python is None:
         return False
     with suppress(psutil.NoSuchProcess):
@@ -86,8 +102,9 @@ def ask_to_stop(driver: Driver) -> bool:
 
 def stop(driver: Driver, patience_s: float) -> bool:
     """Ask, wait, and make sure. True where it ended by itself."""
+    found = list(_ending(driver).values())  # before it is asked: one that is just ending has no command any more
     can_end_itself = ask_to_stop(driver)
-    _, left = psutil.wait_procs(running(driver), timeout=patience_s if can_end_itself else 0)
+    _, left = psutil.wait_procs(found, timeout=patience_s if can_end_itself else 0)
     if left:
         end_now(driver)
     return not left
@@ -95,7 +112,7 @@ def stop(driver: Driver, patience_s: float) -> bool:
 
 def end_now(driver: Driver) -> None:
     """Kill what is left of a driver on this host. Nothing is lost by it: the publication log is crash-safe."""
-    found = running(driver)
+    found = _ending(driver).values()
     # With the children: the driver may have written its last status before it had a JVM.
     left = list({child.pid: child for process in found for child in [process, *_children(process)]}.values())
     for process in left:

@@ -1,10 +1,12 @@
 """Starting a driver: what it is given, where it writes, what is kept of it."""
 
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from spark_streams.driver_start import driver_environment, last_lines, new_log, start_driver
+from spark_streams.driver_output import DriverTail, driver_log, last_lines
+from spark_streams.driver_start import driver_environment, new_log, start_driver
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -52,3 +54,36 @@ def test_last_lines_are_the_last_ones(tmp_path: Path) -> None:
     assert (last_lines(None), last_lines(log)) == ("", "")
     log.write_text("\n".join(f"line {number}" for number in range(5000)))
     assert last_lines(log, lines=2) == "line 4998\nline 4999"
+
+
+def test_a_log_is_only_believed_where_drivers_write(tmp_path: Path) -> None:
+    log = new_log("ingestion", tmp_path / "logs", NOW)
+    log.write_text("a line\n")
+    assert driver_log(str(log), "ingestion", tmp_path / "logs") == log
+    secret = tmp_path / "airflow.cfg"
+    secret.write_text("fernet_key = x\n")
+    for said in (None, "", str(secret), f"{log.parent}/../airflow.cfg", f"{log.parent}/airflow.cfg", "/etc/passwd"):
+        assert driver_log(said, "ingestion", tmp_path / "logs") is None
+    assert driver_log(str(log), "analytics", tmp_path / "logs") is None
+    log.unlink()
+    log.symlink_to(secret)
+    assert last_lines(log) == "", "a link is no log"
+    log.unlink()
+    os.mkfifo(log)
+    assert last_lines(log) == "", "and nobody waits for a pipe"
+
+
+def test_what_is_new_is_shown_once_and_in_whole_lines(tmp_path: Path) -> None:
+    log, tail = tmp_path / "driver.log", DriverTail()
+    assert tail.new_lines(None) == tail.new_lines(log) == []
+    log.write_text("banner é\nhalf")
+    assert tail.new_lines(log) == ["banner é"]
+    with log.open("ab") as file:
+        file.write(b" a line\n\xff\n")
+    assert tail.new_lines(log) == ["half a line", "\ufffd"]
+    assert tail.new_lines(log) == []
+    log.write_text("anew\n")  # it had grown too big
+    assert tail.new_lines(log) == ["anew"]
+    other = tmp_path / "other.log"
+    other.write_text("another driver\n")
+    assert tail.new_lines(other) == ["another driver"]

@@ -71,7 +71,8 @@ def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(launch
     assert newest_token(layout) == 1, "adopted, not started again"
     path, arguments = deferred.trigger.serialize()
     assert path == "spark_streams.stream_trigger.StreamTrigger"
-    assert arguments == {"job": "ingestion", "root": str(layout.root), "stale_after_s": 10.0}
+    logs = str(layout.driver_logs)
+    assert arguments == {"job": "ingestion", "root": str(layout.root), "stale_after_s": 10.0, "logs": logs}
     assert deferred.method_name == "ended"
 
     waiting.on_kill()

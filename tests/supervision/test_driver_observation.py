@@ -21,11 +21,12 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STALE = timedelta(seconds=10)
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
 OBEDIENT = "import time; print(1, flush=True); time.sleep(600)"
+AS_A_DRIVER = "/repository/spark_jobs/ingestion_job.py"
 
 
 @pytest.fixture(params=[OBEDIENT, STUBBORN], ids=["obedient", "stubborn"])
 def process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-c", request.param], stdout=subprocess.PIPE) as running:
+    with subprocess.Popen([sys.executable, "-c", request.param, AS_A_DRIVER], stdout=subprocess.PIPE) as running:
         assert running.stdout
         running.stdout.readline()
         yield running
@@ -64,10 +65,22 @@ def test_on_another_host_only_silence_tells(tmp_path: Path, process: subprocess.
 
 
 def test_a_driver_is_asked_to_stop_and_then_made_to(process: subprocess.Popen[bytes]) -> None:
-    is_obedient = process.args[-1] == OBEDIENT  # type: ignore[index]
+    is_obedient = process.args[2] == OBEDIENT  # type: ignore[index]
     driver = status(process.pid).driver
     assert driver_processes.stop(driver, patience_s=30 if is_obedient else 0.2) is is_obedient
     assert driver_processes.running(driver) == []
+
+
+def test_a_process_that_is_no_driver_is_not_ended_whatever_the_status_says() -> None:
+    with subprocess.Popen([sys.executable, "-c", OBEDIENT], stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        driver = status(other.pid).driver
+        assert driver_processes.running(driver), "it lives"
+        driver_processes.stop(driver, patience_s=0)
+        driver_processes.end_now(driver)
+        assert other.poll() is None
+        other.kill()
 
 
 def test_a_driver_that_cannot_write_shows_life_all_the_same(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:

@@ -22,6 +22,7 @@ from spark_jobs.analytics.folded_days import FoldedDays
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.maintenance.analytics_requests import analytics_requests
 from spark_jobs.maintenance.cleanup import CleanUp
+from spark_jobs.maintenance.start_over import finish_removals
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.rollup_stream import Upstream, rollup_stream
@@ -45,6 +46,7 @@ def main(
     run = JobRun.begin(ANALYTICS_JOB, os.environ, follow_switches)
     settings = run.settings
     with run.starting():
+        finish_removals(run.layout)
         start = run.start_spark(banner(settings))
         log = PublicationLog(run.layout, ROLLUP, step_listener(run.env, ROLLUP))
         ingested = Path(settings.OUTPUT_BASE_PATH)

@@ -21,6 +21,7 @@ from spark_jobs.ingestion.complete_hours import AllFeeds
 from spark_jobs.ingestion.feed_stream import feed_stream
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests
+from spark_jobs.maintenance.start_over import finish_removals
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.settings import Settings, in_words
@@ -35,6 +36,7 @@ def main(
     """Run the ingestion job until it is asked to stop."""
     run = JobRun.begin(INGESTION, os.environ, follow_switches)
     with run.starting():
+        finish_removals(run.layout)
         start = run.start_spark(banner(run.settings))
         together = AllFeeds(run.layout)
         streams = [feed_stream(feed, start, together) for feed in FEEDS]

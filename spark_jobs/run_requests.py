@@ -17,6 +17,7 @@ from spark_jobs.documents.lease import newest_token, take_token_numbered, token_
 from spark_jobs.documents.status import read_status
 from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.ingestion_requests import feeds_at_rest, ingestion_requests
+from spark_jobs.maintenance.start_over import finish_removals
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_process
 from spark_jobs.runtime.clock import utc_now
@@ -53,6 +54,7 @@ def run_requests(name: str, settings: Settings) -> int:
     if writer is None:
         log.info("the %s job runs, or is just starting: it does its requests itself", name)
         return STOPPED
+    finish_removals(layout)
     queue = RequestQueue(layout, WORK[name](settings, writer), writer, utc_now)
     try:
         while queue.serve_next():

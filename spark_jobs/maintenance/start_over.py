@@ -1,7 +1,8 @@
 """A stream's checkpoint, or all that it has made, removed on purpose; the stream then starts from its log, or anew."""
 
+import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +17,7 @@ from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, W
 
 REMOVED = "_removed"
 """what is being removed waits here: taken out of sight at once, so that no half of it is left when we are killed"""
+_PROMISE = ".promise.json"
 
 
 def reset(streams: Sequence[Dataset]) -> Work:
@@ -51,7 +53,7 @@ def start_over(streams: Sequence[Dataset]) -> Work:
                 tell(f"waiting for {other.name} to finish its batch")
                 at_rest.enter_context(other.paused())
             tell(f"removing all of {stream.name}")
-            remove(stream.log.layout.root, all_paths(stream))
+            remove(stream.log.layout.root, all_paths(stream), lambda: tell(f"removing all of {stream.name}"))
             stream.log.forget()
         return Outcome(f"{stream.name} starts over: {_what_now(stream.name)}", report)
 
@@ -87,26 +89,60 @@ def all_paths(stream: Dataset) -> list[Path]:
     ]
 
 
-def remove(root: Path, folders: Iterable[Path]) -> list[Path]:
-    """Remove each folder that is there: first all are renamed away, in their order, then they are taken apart."""
+def remove(root: Path, folders: Iterable[Path], go_on: Callable[[], None] = lambda: None) -> list[Path]:
+    """Remove each folder that is there: first all are renamed away, in their order, then they are taken apart.
+
+    What is to go is written down before, and who starts meanwhile finishes it (`finish_removals`): half of a stream must
+    not be taken for all of it. `go_on` is called before each rename, and raises where the lease was lost.
+    """
     removed = [folder for folder in folders if folder.exists()]
+    promised = [str(folder.relative_to(root)) for folder in removed if folder.is_relative_to(root)]
+    promise = root / REMOVED / f"{token_hex(8)}{_PROMISE}"
+    durable_files.create_if_absent(promise, json.dumps(promised).encode())
     trash = []
     for folder in removed:
-        # A checkpoint may lie on another file system than the outputs: it is renamed where it is.
-        away = (root if folder.is_relative_to(root) else folder.parent) / REMOVED / f"{folder.name}-{token_hex(4)}"
-        away.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(away)
-        trash.append(away)
+        go_on()
+        trash += _rename_away(root, folder)
+    promise.unlink(missing_ok=True)
     for away in trash:
         shutil.rmtree(away, ignore_errors=True)  # the clean-up may be at it too, and finds what cannot be removed now
+    for parent in {root / REMOVED, *(away.parent for away in trash)}:
         with suppress(OSError):
-            away.parent.rmdir()
+            parent.rmdir()
     return removed
+
+
+def finish_removals(layout: Layout) -> None:
+    """Finish what was begun by somebody who died at it, or has lost the lease: before anything is read or written."""
+    for promise in sorted((layout.root / REMOVED).glob(f"*{_PROMISE}")):
+        for name in _promised(promise):
+            _rename_away(layout.root, layout.root / name)
+        promise.unlink(missing_ok=True)
+
+
+def _promised(promise: Path) -> list[str]:
+    """Read which folders below the root are to go; one that cannot be read promises nothing."""
+    try:
+        names = json.loads(promise.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str) and name and ".." not in name and not name.startswith("/")]
+
+
+def _rename_away(root: Path, folder: Path) -> list[Path]:
+    # A checkpoint may lie on another file system than the outputs: it is renamed where it is.
+    away = (root if folder.is_relative_to(root) else folder.parent) / REMOVED / f"{folder.name}-{token_hex(4)}"
+    away.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):  # somebody else was faster
+        folder.rename(away)
+        return [away]
+    return []
 
 
 def trash_dirs(layout: Layout, checkpoints: Path) -> list[Path]:
     """What a removal left behind that was cut short."""
-    return [path for folder in (layout.root, checkpoints) for path in sorted((folder / REMOVED).glob("*"))]
+    found = (path for folder in (layout.root, checkpoints) for path in sorted((folder / REMOVED).glob("*")))
+    return [path for path in found if not path.name.endswith(_PROMISE)]
 
 
 def sizes(folders: Iterable[Path], what: str, why: str) -> list[dict[str, Any]]:

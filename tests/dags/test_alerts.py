@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowFailException
+from spark_streams.alert_test import AlertTestOperator
 from spark_streams.alerts import NotSent, Recipients, deliver, log_alerts, notifier
 from spark_streams.webhook import address
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.watch_memory import Notification
 from spark_jobs.supervision.incidents import Alert
+from spark_jobs.stream_jobs import INGESTION
 from spark_jobs.supervision.notifications import with_alerts
+from tests.dags.conftest import VariableStore
 
 BEGUN = Alert("stuck:taxi_trips", False, Diagnosis("taxi_trips finishes no batch", "look at <it>"))
 OVER = Alert("stuck:taxi_trips", True, Diagnosis("over after 5 minutes: taxi_trips finishes no batch"))
@@ -171,6 +175,33 @@ def test_a_way_that_cannot_be_gone_says_what_is_missing(
     (one,) = with_alerts((), [BEGUN], NOW)
     with pytest.raises(NotSent, match=why):
         notifier("connection", "ingestion", one, Recipients("", "OPS"))
+
+
+def test_a_test_notification_says_whether_anybody_hears_us(
+    variables: VariableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = AlertTestOperator(task_id="t", job=INGESTION, env={})
+    with pytest.raises(AirflowFailException, match="nobody would be told"):
+        task.execute({})
+    variables["ALERT_CONNECTION"] = "OPS"
+    with pytest.raises(AirflowFailException, match="not sent by connection"):
+        task.execute({})
+    got: list[Any] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
+        connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port}
+        monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
+        task.execute({})
+    assert got == ["[ingestion] Alert: test\nthis is a test: all is as it was. Next step: none."]
 
 
 @pytest.mark.parametrize("host", ["file:///etc/passwd", "ftp://h", "file://h/x", "", "http://"])

@@ -14,6 +14,7 @@ from airflow.sdk import CronTriggerTimetable
 from tests.dags.conftest import CHECKOUT
 
 DAG_IDS = {
+    "alert_test",
     "analytics",
     "analytics_rebuild",
     "checkpoint_cleanup",

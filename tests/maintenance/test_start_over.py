@@ -12,7 +12,8 @@ import pytest
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.maintenance.cleanup import CleanUp
-from spark_jobs.maintenance.start_over import REMOVED, all_paths, reset, start_over
+from spark_jobs.diagnosis import LeaseLost
+from spark_jobs.maintenance.start_over import REMOVED, all_paths, finish_removals, remove, reset, start_over
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.dataset import Dataset, refuse_data_without_log
@@ -148,10 +149,39 @@ def test_a_death_between_two_of_the_folders_leaves_no_data_that_count_as_new(
     if feed.files():
         with pytest.raises(StreamFault, match="nobody knows what was read"):
             refuse_data_without_log(log, feed.dataset.output_dirs)
+    finish_removals(feed.layout)  # as whoever starts next does
+    assert feed.files() == []
+    refuse_data_without_log(log, feed.dataset.output_dirs)
     asked_again = start_over([feed.dataset])(CONFIRMED, tell)
     assert asked_again.sentence.startswith("bike_trips starts over")
     assert feed.files() == []
     assert not any(path.exists() for path in all_paths(feed.dataset))
+
+
+def test_who_has_lost_the_lease_renames_nothing_more(feed: LiveFeed) -> None:
+    asked: list[None] = []
+
+    def lease() -> None:
+        asked.append(None)
+        if len(asked) == 2:
+            finish_removals(feed.layout)  # a job that started meanwhile
+            LiveFeed(feed.layout.root).take([trip("2018-01-15 10:00:00")])
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        remove(feed.layout.root, all_paths(feed.dataset), lease)
+    assert len(feed.rows()) == 1, "the new one's"
+    finish_removals(feed.layout)
+    assert len(feed.rows()) == 1
+
+
+@pytest.mark.parametrize("promise", ["", "{", "[1, null]", '["/etc", "../elsewhere", ""]'])
+def test_a_promise_that_is_none_removes_nothing(promise: str, feed: LiveFeed, tmp_path: Path) -> None:
+    elsewhere = put(tmp_path.parent / "elsewhere" / "file")
+    put(feed.layout.root / REMOVED / "0.promise.json", promise)
+    finish_removals(feed.layout)
+    assert len(feed.rows()) == 1
+    assert elsewhere.exists()
 
 
 def test_the_hourly_housekeeping_does_not_fail_a_removal_that_goes_on(

@@ -18,11 +18,11 @@ watch; triggering this DAG ends that.
 without a restart. Switched on again, it catches up.
 
 **Change a setting** Any other Variable: the watch notices within a minute and has the job started again, once; a
-value that is not allowed changes nothing and is told in `ANALYTICS_OUTPUT_PATH/_control/switches.json` and in the log
-of `watch_analytics`.
+value that is not allowed changes nothing, also at the next start: the last accepted one holds, and `watch_analytics`
+tells people until it is corrected.
 
 **Is it well?** `ANALYTICS_OUTPUT_PATH/_control/status.json` has a heartbeat every 2 seconds and one record per query.
-This task shows as deferred while the job runs. Its log names the driver's log file (`_control/logs/`, or
+This task shows as deferred while the job runs. Its log shows what the driver prints (`_control/logs/`, or
 `DRIVER_LOG_PATH`).
 
 **It failed** The last lines of the task's log have the sentence and the next step; `watch_analytics` starts it again

@@ -13,12 +13,12 @@ carries on from the publication log, and nothing is lost or doubled. A run that 
 watch; triggering this DAG ends that.
 
 **Change a setting** Admin, Variables: each setting of docs/configure.md is a Variable of the same name. The watch
-notices within a minute and has the job started again, once; a value that is not allowed changes nothing and is
-told in `OUTPUT_BASE_PATH/_control/switches.json` and in the log of `watch_ingestion`.
+notices within a minute and has the job started again, once. A value that is not allowed changes nothing, also at the
+next start: the last accepted one holds, and `watch_ingestion` tells people until it is corrected.
 
 **Is it well?** `OUTPUT_BASE_PATH/_control/status.json` has a heartbeat every 2 seconds and one record per feed. This
-task shows as deferred while the job runs. Its log names the driver's log file (`_control/logs/`, or
-`DRIVER_LOG_PATH`), which has the start-up banner and every fault as a sentence with its cause and next step.
+task shows as deferred while the job runs. Its log shows what the driver prints (`_control/logs/`, or
+`DRIVER_LOG_PATH`): the start-up banner, and every fault as a sentence with its cause and next step.
 
 **It failed** The last lines of the task's log have the sentence and the next step; `watch_ingestion` starts it again
 where that can help. docs/troubleshoot.md has more about each.

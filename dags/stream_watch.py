@@ -5,11 +5,11 @@
 shows as deferred), until there is something to do; then it does it, ends, and the next run begins at once. So the grid
 of runs is the history of what had to be remedied.
 
-**What it does** It publishes the Variables as switches (`_control/switches.json`), which the running job follows. It
-judges the job's heartbeat (*healthy, idle, waiting, starting, dead, stuck, out of date, switched off*). Dead, stuck or
-out of date: it ends what is left of the driver, gracefully where that is possible, and triggers the job's DAG. A job
-that waits for another one is left alone. It tells of incidents: once when one begins, once when it is over
-(`ALERT_EMAIL`, `ALERT_CONNECTION`; always in this task's log).
+**What it does** It finds which settings hold (a value that is not allowed, or cannot be read, changes nothing), and
+publishes the switches (`_control/switches.json`), which the running job follows. It judges the job's heartbeat
+(*healthy, idle, waiting, starting, dead, stuck, out of date, switched off*). Dead, stuck or out of date: it ends what is
+left of the driver, gracefully where that is possible, and triggers the job's DAG. A job that waits for another one is left alone. It tells of incidents: when one begins, and when it is over (`ALERT_EMAIL`,
+`ALERT_CONNECTION`; always in this task's log), and tries again until everybody was reached.
 
 **Start** Unpause it. It then starts the job's DAG too, also for the first time (where that one is paused, the run
 waits until it is unpaused).
@@ -17,7 +17,8 @@ waits until it is unpaused).
 **Stop** Pause it and mark its run as failed: the job goes on, but nobody starts it again, and the Variables reach it
 at its next start only.
 
-**Is it well?** The run is deferred. `_control/watch.json` beside the job's output has what it saw last and why.
+**Is it well?** The run is deferred. `_control/watch.json` beside the job's output has what it saw last and why;
+`_control/watch_alive.json` is written every 30 seconds: a monitor outside of Airflow looks at that one.
 
 **It failed** The job was started `RESTART_LIMIT` times in a row and never lasted 2 minutes, so the watch gave up. The
 last line of the failed task's log says why and what to do. The next run watches on, but does not start the job: do

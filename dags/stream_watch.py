@@ -7,9 +7,10 @@ of runs is the history of what had to be remedied.
 
 **What it does** It finds which settings hold (a value that is not allowed, or cannot be read, changes nothing), and
 publishes the switches (`_control/switches.json`), which the running job follows. It judges the job's heartbeat
-(*healthy, idle, waiting, starting, dead, stuck, out of date, switched off*). Dead, stuck or out of date: it ends what is
-left of the driver, gracefully where that is possible, and triggers the job's DAG. A job that waits for another one is left alone. It tells of incidents: when one begins, and when it is over (`ALERT_EMAIL`,
-`ALERT_CONNECTION`; always in this task's log), and tries again until everybody was reached.
+(*healthy, idle, waiting, starting, dead, stuck, out of date, switched off*). Dead, stuck or out of date: it ends what
+is left of the driver, gracefully where that is possible, and triggers the job's DAG. A job that waits for another one
+is left alone. It tells of incidents: when one begins, and when it is over (`ALERT_EMAIL`, `ALERT_CONNECTION`; always in
+this task's log), and tries again until everybody was reached.
 
 **Start** Unpause it. It then starts the job's DAG too, also for the first time (where that one is paused, the run
 waits until it is unpaused).

@@ -105,8 +105,12 @@ def test_spark_options_are_a_json_object_of_what_no_setting_says(wrong: str) -> 
     assert settings_from({"SPARK_EXTRA_CONF": '{"spark.x.y": true}'}).extra_conf == {"spark.x.y": "true"}
 
 
-@pytest.mark.parametrize("path", ["/", "//", "/./", "relative", "/data/../etc", "/..", "/data/o\nut", "~/data", "hdfs://n/x"])
-@pytest.mark.parametrize("name", ["OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH", "ANALYTICS_OUTPUT_PATH", "DRIVER_LOG_PATH"])
+@pytest.mark.parametrize(
+    "path", ["/", "//", "/./", "relative", "/data/../etc", "/..", "/data/o\nut", "~/data", "hdfs://n/x"]
+)
+@pytest.mark.parametrize(
+    "name", ["OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH", "ANALYTICS_OUTPUT_PATH", "DRIVER_LOG_PATH"]
+)
 def test_a_folder_of_ours_is_a_place_of_its_own(name: str, path: str) -> None:
     with pytest.raises(SettingsError, match=name):
         settings_from({name: path})
@@ -116,7 +120,9 @@ def test_a_folder_has_one_name() -> None:
     assert settings_from({"OUTPUT_BASE_PATH": "//data/./out//\r\n"}).OUTPUT_BASE_PATH == "/data/out"
 
 
-@pytest.mark.parametrize("jars", ["http://h/jars", "file:///jars", "/jars,http://h/x.jar", "/jars/*", "jars", "/a/../b"])
+@pytest.mark.parametrize(
+    "jars", ["http://h/jars", "file:///jars", "/jars,http://h/x.jar", "/jars/*", "jars", "/a/../b"]
+)
 def test_code_is_loaded_from_one_folder_of_this_machine(jars: str) -> None:
     with pytest.raises(SettingsError, match="KAFKA_CONNECTOR_JARS"):
         settings_from({"KAFKA_CONNECTOR_JARS": jars})

@@ -1,6 +1,5 @@
 """Starts a driver that outlives the task: in its own session, its output appended to a file of its own."""
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence

@@ -71,9 +71,8 @@ class SettingsStore:
         return effective
 
     def why_not_that_root(self, layout: Layout) -> Diagnosis | None:
-        """Say why the root is not the one that was used before; None where it is, or where none was."""
-        expected = self._accepted.roots.get(str(layout.root))
-        return None if expected is None else why_not_that_root(layout.root, expected)
+        """Say why this cannot be the job's root; None where it can."""
+        return why_not_that_root(layout.root, self.job.name, self._accepted.roots.get(str(layout.root)))
 
     def why_no_root(self, effective: EffectiveSettings) -> Diagnosis | None:
         """Say why there is no root to look at; None where there is one."""

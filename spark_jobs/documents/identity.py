@@ -33,26 +33,17 @@ def claim(folder: Path, app: str, now: datetime) -> Identity:
     """
     found = read_identity(folder) or _mark(folder, Identity(app, secrets.token_hex(8)), now)
     if found.app != app:
-        raise StreamFault(
-            f"{folder} belongs to the {found.app} job, as its {IDENTITY} says, and cannot be the {app} job's too",
-            "give each job a folder of its own",
-            retryable=False,
-        )
+        why = _foreign(folder, found, app)
+        raise StreamFault(why.message, why.next_step, why.retryable)
     return found
 
 
-def _mark(folder: Path, mine: Identity, now: datetime) -> Identity:
-    durable_files.create_if_absent(folder / IDENTITY, encode(mine, at=iso(now)))
-    found = read_identity(folder)  # somebody else may have been faster
-    if found is None:  # damaged, as after a power cut
-        durable_files.replace(folder / IDENTITY, encode(mine, at=iso(now)))
-    return found or mine
-
-
-def why_not_that_root(root: Path, expected: str) -> Diagnosis | None:
-    """Say why this is not the root that was used before; None where it is."""
+def why_not_that_root(root: Path, app: str, expected: str | None) -> Diagnosis | None:
+    """Say why this root cannot be the app's; None where it can. `expected`: the id of the one that was used before."""
     found = read_identity(root)
-    if found is not None and found.id == expected:
+    if found is not None and found.app != app:
+        return _foreign(root, found, app)
+    if expected is None or (found is not None and found.id == expected):
         return None
     if found is None and (root / IDENTITY).exists():
         return None  # damaged; there it is
@@ -64,3 +55,19 @@ def why_not_that_root(root: Path, expected: str) -> Diagnosis | None:
         "'The output folder is another one'",
         external=True,
     )
+
+
+def _foreign(folder: Path, found: Identity, app: str) -> Diagnosis:
+    return Diagnosis(
+        f"{folder} belongs to the {found.app} job, as its {IDENTITY} says, and cannot be the {app} job's too",
+        "give each job a folder of its own",
+        retryable=False,
+    )
+
+
+def _mark(folder: Path, mine: Identity, now: datetime) -> Identity:
+    durable_files.create_if_absent(folder / IDENTITY, encode(mine, at=iso(now)))
+    found = read_identity(folder)  # somebody else may have been faster
+    if found is None:  # damaged, as after a power cut
+        durable_files.replace(folder / IDENTITY, encode(mine, at=iso(now)))
+    return found or mine

@@ -92,8 +92,8 @@ def all_paths(stream: Dataset) -> list[Path]:
 def remove(root: Path, folders: Iterable[Path], go_on: Callable[[], None] = lambda: None) -> list[Path]:
     """Remove each folder that is there: first all are renamed away, in their order, then they are taken apart.
 
-    What is to go is written down before, and who starts meanwhile finishes it (`finish_removals`): half of a stream must
-    not be taken for all of it. `go_on` is called before each rename, and raises where the lease was lost.
+    What is to go is written down before, and who starts meanwhile finishes it (`finish_removals`): half of a stream
+    must not be taken for all of it. `go_on` is called before each rename, and raises where the lease was lost.
     """
     removed = [folder for folder in folders if folder.exists()]
     promised = [str(folder.relative_to(root)) for folder in removed if folder.is_relative_to(root)]

@@ -21,8 +21,8 @@ from spark_streams.webhook import address
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.watch_memory import Notification
-from spark_jobs.supervision.incidents import Alert
 from spark_jobs.stream_jobs import INGESTION
+from spark_jobs.supervision.incidents import Alert
 from spark_jobs.supervision.notifications import with_alerts
 from tests.dags.conftest import VariableStore
 

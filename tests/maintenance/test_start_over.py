@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from spark_jobs.catalog import ROLLUP
-from spark_jobs.diagnosis import StreamFault
+from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.maintenance.cleanup import CleanUp
-from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.maintenance.start_over import REMOVED, all_paths, finish_removals, remove, reset, start_over
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.publication.reader import DatasetReader

@@ -91,7 +91,7 @@ class StreamOperator(SparkSubmitOperator):
             raise _failure(why)  # there is no place to note it; the watch tells people
         settings, layout = effective.settings, job.layout(effective.settings)
         refusal = effective.refusal(job)
-        if refusal is None and not job.is_enabled(settings):
+        if not job.is_enabled(settings):
             raise AirflowSkipException(f"{job.name} is switched off: set the Variable {job.flag} to true to start it.")
         try:
             if refusal is not None:

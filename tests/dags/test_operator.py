@@ -43,6 +43,7 @@ def launch(tmp_path: Path, variables: VariableStore, monkeypatch: pytest.MonkeyP
     def operator(deferrable: bool = True, **changed: str) -> StreamOperator:
         arguments = submit_arguments(INGESTION, {}, CHECKOUT)
         task = StreamOperator(task_id="run_ingestion", job=INGESTION, deferrable=deferrable, **arguments)
+        variables.clear()
         variables.update(settings | changed)
         return task
 

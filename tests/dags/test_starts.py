@@ -1,4 +1,4 @@
-"""How a start goes with a driver that is a few lines of Python: with which settings, and what is noted where it fails."""
+"""How a start goes, with a driver of a few lines of Python: with which settings, and what is noted where it fails."""
 
 import json
 import sys
@@ -84,7 +84,7 @@ def noted(root: Path) -> str:
 def test_a_start_is_followed_and_linked(task: StreamOperator, root: Path) -> None:
     deferred = start(task)
     assert isinstance(deferred, TaskDeferred)
-    assert task.operator_extra_links[0].get_link(task, ti_key=None) == "http://h:4040"  # type: ignore[arg-type]
+    assert task.operator_extra_links[0].get_link(task, ti_key=None) == "http://h:4040"
     assert "VAULT_TOKEN" not in environment(root)
     assert noted(root) == ""
 
@@ -173,7 +173,7 @@ def test_a_start_that_fails_leaves_its_true_cause_and_is_enough_to_correct(
 
 
 def test_a_switch_that_is_off_starts_nothing(task: StreamOperator, root: Path, variables: VariableStore) -> None:
-    variables["ENABLE_INGESTION"] = "false"
+    variables |= {"ENABLE_INGESTION": "false", "BATCH_INTERVAL": "soon"}
     assert isinstance(start(task), AirflowSkipException)
     assert not root.exists()
 

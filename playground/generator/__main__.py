@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from playground.generator.delivery import Delivery, DeliveryError, summary, topics_of
+from playground.generator.layouts import Layouts
 from playground.generator.message import Message
 from playground.generator.options import BootstrapServers, Rate, settings_for_brokers, speed_option
 from playground.generator.pace import Pace, stop_on_signals
@@ -108,6 +109,15 @@ def generate(
     scenario: Annotated[
         Scenario, typer.Option(help="all-weather-scores: the first whole day (UTC) has every weather score.")
     ] = Scenario.ORDINARY,
+    trips_since_2023: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the bike trips in the published layout since 2023.")
+    ] = 0.0,
+    ghcnh: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the weather reports as NOAA's GHCN hourly has them.")
+    ] = 0.0,
+    connect: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of all messages in the envelope of Kafka Connect.")
+    ] = 0.0,
     state: Annotated[
         Path | None, typer.Option(help="File that keeps the position, so that the next start resumes there.")
     ] = None,
@@ -120,7 +130,8 @@ def generate(
     factor, begins = speed_option(speed), _start(start)
     try:
         settings = settings_for_brokers(bootstrap_servers)
-        run = Run(seed, begins, days, volume, events, defects, scenario)
+        layouts = Layouts(trips_since_2023, ghcnh, connect)
+        run = Run(seed, begins, days, volume, events, defects, scenario, layouts)
         topics = topics_of(settings)
         stop = stop_on_signals()
         delivery = Delivery(settings.KAFKA_BOOTSTRAP_SERVERS, topics)

@@ -22,9 +22,9 @@ MAX_LATE_QUARTERS = 192
 """a message is at most two days late: how far back a resumed run has to look"""
 
 REQUIRED = {
-    BIKES: ("start_time", "starttime"),
+    BIKES: ("start_time", "starttime", "started_at"),
     TAXIS: ("timestamp", "datetime"),
-    WEATHER: ("station",),
+    WEATHER: ("station", "STATION"),
     ACCIDENTS: ("mode_type",),
 }
 Quarter = tuple[int, list[Message]]
@@ -32,7 +32,7 @@ Quarter = tuple[int, list[Message]]
 
 def without_required_field(message: Message) -> bytes:
     whole = json.loads(message.value)
-    record = whole.get("data", whole)
+    record = whole.get("data", whole.get("payload", whole))
     for name in REQUIRED[message.feed]:
         record.pop(name, None)
     return json.dumps(whole).encode()

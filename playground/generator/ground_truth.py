@@ -75,7 +75,8 @@ def _readings(report: Report) -> Iterable[tuple[str, tuple[float, ...]]]:
         yield "wind", (round(weather.wind_ms * 10) / 10 if round(weather.wind_ms * 10) >= 5 else 0.0,)
     if report.has("visibility"):
         yield "visibility", (float(reported_visibility_m(weather.visibility_m)),)
-    if rain is not None and rain.hours <= 3 and report.has("rainfall"):
+    # The amount of a special is one since the last hourly report: no rate.
+    if rain is not None and rain.hours <= 3 and report.report_type != SPECIAL and report.has("rainfall"):
         yield "rain", (rain.tenths_mm / 10 / rain.hours, float(rain.trace))
 
 

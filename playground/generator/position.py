@@ -23,6 +23,8 @@ def _identity(run: Run) -> dict[str, object]:
     arguments["start"] = run.start.isoformat()
     if run.events is None:
         del arguments["days"]
+    if not run.layouts:
+        del arguments["layouts"]
     return arguments
 
 

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate, count, pairwise
 from operator import attrgetter
+from random import Random
 
 from playground.generator.accidents import accidents_in
 from playground.generator.bike_trips import bike_trips_in
 from playground.generator.clock import QUARTERS_PER_DAY, SEND_DELAY, event_hour, quarter_of
 from playground.generator.defects import MAX_LATE_QUARTERS, Quarter, with_defects
 from playground.generator.demand import Counts, drawn_counts
+from playground.generator.layouts import Layouts, relaid
 from playground.generator.message import ACCIDENTS, SOURCES, WEATHER, Message, enveloped
 from playground.generator.taxi_rides import taxi_rides_in
 from playground.generator.weather import Sky
@@ -44,6 +46,7 @@ class Run:
     """exact number of messages without defects over `days`; bikes and taxis are scaled to reach it"""
     defects: float = 0.0
     scenario: Scenario = Scenario.ORDINARY
+    layouts: Layouts = field(default_factory=Layouts)
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None:
@@ -117,7 +120,10 @@ def quarter_messages(run: Run, sky: Sky, quarter: int) -> list[Message]:
         *(_single(WEATHER, report.epoch_s, report_record(report)) for report in reports_in(sky, quarter)),
         *(_single(ACCIDENTS, at_s, record) for at_s, record in accidents_in(run.seed, quarter, counts.accidents)),
     ]
-    return sorted(merged, key=attrgetter("event_time"))
+    ordered = sorted(merged, key=attrgetter("event_time"))
+    if not run.layouts:
+        return ordered
+    return list(relaid(ordered, run.layouts, Random(f"{run.seed}/layouts/{quarter}")))
 
 
 def _valid_quarters(run: Run, first: int) -> Iterator[Quarter]:
@@ -145,8 +151,9 @@ def messages(
     events: int | None = None,
     defects: float = 0.0,
     scenario: Scenario = Scenario.ORDINARY,
+    layouts: Layouts | None = None,
 ) -> Iterator[Message]:
     """Generate the messages of a run in event-time order; with defects, in sending order."""
-    run = Run(seed, start, days, volume, events, defects, scenario)
+    run = Run(seed, start, days, volume, events, defects, scenario, layouts or Layouts())
     for _, sent in quarters(run):
         yield from sent

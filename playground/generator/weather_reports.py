@@ -54,8 +54,19 @@ def reported_visibility_m(visibility_m: float) -> int:
 
 
 def rainfall_of(sky: Sky, quarter: int, hours: int) -> Rainfall:
-    """Return what a rain gauge reports: hundredths of an inch; less than one is a trace."""
-    millimetres = rain_over(sky, quarter, hours)
+    """Return what a rain gauge reports of the hours that end with this quarter hour."""
+    return _gauged(rain_over(sky, quarter, hours), hours)
+
+
+def running_total(sky: Sky, quarter: int, second: int) -> Rainfall:
+    """Return what a special reports: the rain so far of the hour that the next hourly report tells of."""
+    of_hour = range(quarter - quarter % 4, quarter)
+    millimetres = sum(sky(past).rain_mm_per_h for past in of_hour) / 4 + sky(quarter).rain_mm_per_h * second / 3600
+    return _gauged(millimetres, 1)
+
+
+def _gauged(millimetres: float, hours: int) -> Rainfall:
+    """Hundredths of an inch; less than one is a trace."""
     hundredths = round(millimetres / 0.254)
     return Rainfall(hours, hundredths, trace=hundredths == 0 and millimetres > 0)
 
@@ -101,9 +112,11 @@ def _due(sky: Sky, quarter: int, rng: Random) -> Iterator[tuple[int, str]]:
             yield 14 * 60, MONTH_SUMMARY
 
 
-def _rainfall_in(sky: Sky, quarter: int, report_type: str, rng: Random) -> Rainfall | None:
-    if report_type in (HOURLY, SPECIAL):
+def _rainfall_in(sky: Sky, quarter: int, second: int, report_type: str, rng: Random) -> Rainfall | None:
+    if report_type == HOURLY:
         return rainfall_of(sky, quarter, 1)
+    if report_type == SPECIAL:
+        return running_total(sky, quarter, second)
     if report_type == SYNOPTIC and quarter % 24 == 0:
         return rainfall_of(sky, quarter - 1, 6)
     return rainfall_of(sky, quarter - 1, 1) if rng.random() < 0.2 else None
@@ -124,7 +137,7 @@ def reports_in(sky: Sky, quarter: int) -> list[Report]:
                     epoch_s,
                     report_type,
                     sky(quarter),
-                    _rainfall_in(sky, quarter, report_type, rng),
+                    _rainfall_in(sky, quarter, second, report_type, rng),
                     missing=frozenset(name for name, draw in draws.items() if draw < DROPOUT_CHANCE),
                     doubtful=frozenset(name for name, draw in draws.items() if draw > 1 - DOUBT_CHANCE),
                 )

@@ -15,7 +15,8 @@ from playground.generator import Message, Run, Scenario, messages
 from playground.generator.message import ACCIDENTS, BIKES, TAXIS, WEATHER
 from playground.generator.position import Position, PositionError, read_position, write_position
 from playground.generator.stream import RunError, quarters
-from playground.generator.weather import EVERY_KIND
+from playground.generator.weather import EVERY_KIND, Sky
+from playground.generator.weather_reports import HOURLY, SPECIAL, reports_in
 
 START = datetime(2018, 4, 15, tzinfo=UTC)
 BOSTON = ZoneInfo("America/New_York")
@@ -199,3 +200,19 @@ def test_the_day_of_all_weather_scores_has_every_kind_of_weather() -> None:
     reports = [record(m) for m in messages(9, START, 1, volume=0.001, scenario=Scenario.ALL_WEATHER_SCORES)
                if m.feed == WEATHER]  # fmt: skip
     assert sum(report["station_info"]["report_type"] == "FM-16" for report in reports) >= 90  # type: ignore[index]
+
+
+def test_the_rain_of_a_special_is_a_running_total_of_the_hour() -> None:
+    sky, shares = Sky(5), []
+    for hour in range(0, 4 * 24 * 60, 4):
+        reports = [report for quarter in range(hour, hour + 4) for report in reports_in(sky, quarter)]
+        amounts = [report.rainfall for report in reports if report.report_type in (SPECIAL, HOURLY) and report.rainfall]
+        totals = [amount.hundredths_inch for amount in amounts]
+        assert totals == sorted(totals), "the last report of the hour is the hourly one"
+        specials = [(report.epoch_s % 3600, report.rainfall) for report in reports if report.report_type == SPECIAL]
+        if totals and totals[-1] >= 10 and reports[-1].report_type == HOURLY:
+            shares += [(second, rain.hundredths_inch / totals[-1]) for second, rain in specials if rain]
+    early, late = ([share for second, share in shares if (second < 1800) == first] for first in (True, False))
+    assert early
+    assert late
+    assert sum(early) / len(early) < sum(late) / len(late) < 1

@@ -73,11 +73,11 @@ def test_files_are_compacted_after_they_were_listed_and_after_the_first_was_read
     job.update()
     read, happened = increments._read, set()
 
-    def after_listing(increment: Increment, feed: Feed, spark: None) -> Any:
+    def after_listing(increment: Increment, feed: Feed, *how: Any) -> Any:
         if feed.name not in happened:
             happened.add(feed.name)
             job.ingested.compact(feed.name)
-        return read(increment, feed, spark)
+        return read(increment, feed, *how)
 
     monkeypatch.setattr(increments, "_read", after_listing)
     up_to(job, sent, 0.5, 0.7)

@@ -29,12 +29,14 @@ def of(feed: str, sent: list[Message]) -> list[dict[str, Any]]:
 
 
 def rounded(row: dict[str, Any], lost: set[str]) -> dict[str, Any]:
-    """Milliseconds are all that the layout since 2023 has of a second."""
-    return {
-        name: value.replace(microsecond=value.microsecond // 1000 * 1000) if isinstance(value, datetime) else value
-        for name, value in row.items()
-        if name not in lost
-    }
+    """Milliseconds are all that the layout since 2023 has of a second, and 8.047 km are not just 8,047 m to a double."""
+    return {name: _rounded(value) for name, value in row.items() if name not in lost}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    return round(value, 6) if isinstance(value, float) else value
 
 
 @pytest.fixture(scope="module")

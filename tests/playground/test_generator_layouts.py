@@ -29,7 +29,7 @@ def of(feed: str, sent: list[Message]) -> list[dict[str, Any]]:
 
 
 def rounded(row: dict[str, Any], lost: set[str]) -> dict[str, Any]:
-    """Milliseconds are all that the layout since 2023 has of a second, and 8.047 km are not just 8,047 m to a double."""
+    """Milliseconds are all that the layout since 2023 has, and to a double 8.047 km are not just 8,047 m."""
     return {name: _rounded(value) for name, value in row.items() if name not in lost}
 
 

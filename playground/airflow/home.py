@@ -55,6 +55,8 @@ class AirflowHome:
         self.folder.mkdir(parents=True, exist_ok=True)
         passwords = self.folder / "secrets" / "passwords.json"
         _write_private(passwords, f'{{"{USER}": "{self.password}"}}\n')
+        self._database.touch(mode=0o600)
+        self._database.chmod(0o600)  # made by an older version
         configuration = ConfigParser(interpolation=None)
         configuration.read_dict(self._configuration(passwords))
         path = self.folder / "airflow.cfg"

@@ -50,7 +50,7 @@ class DriverFollower:
             return DriverExit.reported(status)
         if observation.is_gone:
             return self._crashed()
-        if observation.is_silent(now, self.stale_after):
+        if observation.is_silent(self.stale_after):
             is_there = driver_processes.is_on_this_host(status.driver)
             return DriverExit.unresponsive(self.job, status.age(now).total_seconds(), is_there)
         return None

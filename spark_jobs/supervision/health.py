@@ -47,7 +47,7 @@ def judge(
     `held_because`: why a person stopped the job by hand, None where nobody did.
     """
     off, status = _why_off(job, effective, held_because), observation.status
-    if status is None or not observation.is_live(now, effective.settings.HEARTBEAT_STALE_AFTER):
+    if status is None or not observation.is_live(effective.settings.HEARTBEAT_STALE_AFTER):
         if off is not None:
             return Health(HealthState.SWITCHED_OFF, off)
         return Health(HealthState.DEAD, _why_dead(job.name, observation, effective.fingerprint, now))

@@ -15,6 +15,7 @@ from spark_streams.submit import submit_arguments
 
 from spark_jobs.documents.failed_start import read_failed_start
 from spark_jobs.documents.identity import claim
+from spark_jobs.documents.lease import newest_token
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
 from tests.dags.conftest import CHECKOUT, VariableStore
@@ -41,7 +42,11 @@ FAILS = f"#!{sys.executable}\nprint('OutOfMemoryError'); raise SystemExit(1)\n"
 
 @pytest.fixture
 def root(tmp_path: Path, variables: VariableStore) -> Path:
-    variables |= {"OUTPUT_BASE_PATH": str(tmp_path / "out"), "CHECKPOINT_BASE_PATH": str(tmp_path / "checkpoints")}
+    variables |= {
+        "OUTPUT_BASE_PATH": str(tmp_path / "out"),
+        "CHECKPOINT_BASE_PATH": str(tmp_path / "checkpoints"),
+        "HEARTBEAT_STALE_AFTER": "1 second",
+    }
     return tmp_path / "out"
 
 
@@ -96,6 +101,7 @@ def test_what_is_wrong_since_the_last_start_changes_nothing_at_this_one(
     assert isinstance(start(task), TaskDeferred)
     variables |= {"BATCH_INTERVAL": "soon", "ENABLE_PEARSON_CORRELATIONS": "maybe"}
     assert isinstance(start(task), TaskDeferred)
+    assert newest_token(Layout(root)) == 2, "the first one has no heartbeat any more, whatever its clock says"
     assert environment(root)["BATCH_INTERVAL"] == "20 seconds"
 
 

@@ -105,7 +105,7 @@ def test_secrets_are_kept_and_private(tmp_path: Path) -> None:
     first = (home.folder / "airflow.cfg").read_text()
     home.write_configuration()
     assert (home.folder / "airflow.cfg").read_text() == first
-    private = [home.folder / "airflow.cfg", *(home.folder / "secrets").iterdir()]
+    private = [home.folder / "airflow.cfg", home.folder / "airflow.db", *(home.folder / "secrets").iterdir()]
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,12 @@ from pydantic import TypeAdapter
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
+from spark_jobs.documents.history import note_events
 from spark_jobs.documents.watch_memory import Incident, Notification, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.effective_settings import EffectiveSettings
+from spark_jobs.supervision.happenings import happenings
 from spark_jobs.supervision.health import HealthState
 from spark_jobs.supervision.incidents import DOWN, Alert
 from spark_jobs.supervision.notifications import with_alerts
@@ -92,6 +95,7 @@ class WatchSensor(BaseSensorOperator):
         """Send what is due. What is to be sent is written down before, and what was sent only after."""
         watch_memory.write_memory(layout, found.memory, datetime.now(UTC))
         log_alerts(self.job.name, found.alerts)
+        self._note(layout, found, datetime.now(UTC))
         if found.action in _URGENT:
             return found.memory
         recipients = Recipients(found.alert_email, found.alert_connection)
@@ -99,6 +103,11 @@ class WatchSensor(BaseSensorOperator):
         memory = replace(found.memory, undelivered=left)
         watch_memory.write_memory(layout, memory, datetime.now(UTC))
         return memory
+
+    def _note(self, layout: Layout, found: Finding, now: datetime) -> None:
+        """Keep what happens for whoever asks later; a history that cannot be written holds up nothing."""
+        with suppress(OSError):
+            note_events(layout, happenings(found.alerts, found.action, found.health.diagnosis, now), now)
 
     def _tell_of_root(self, alert: Alert, effective: EffectiveSettings, context: Any) -> None:
         """Tell people what cannot be written down, as there is no place for it; fails where they cannot be reached."""

@@ -14,6 +14,7 @@ from spark_streams.watch_trigger import WatchTrigger
 
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import read_desired_state
+from spark_jobs.documents.history import INCIDENT, START, read_history
 from spark_jobs.documents.watch_memory import Restarts, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
@@ -51,6 +52,10 @@ def found(trigger: WatchTrigger) -> dict[str, Any]:
     return dict(json.loads(json.dumps(payload)))
 
 
+def happened(root: Path) -> list[tuple[str, str]]:
+    return [(event.kind, event.sentence) for event in read_history(Layout(root)).events]
+
+
 def test_a_dead_job_is_started_and_counted(tmp_path: Path) -> None:
     task, trigger = deferred(tmp_path)
     with pytest.raises(DagRunTriggerException) as triggered:
@@ -58,6 +63,7 @@ def test_a_dead_job_is_started_and_counted(tmp_path: Path) -> None:
     assert triggered.value.trigger_dag_id == "ingestion"
     assert triggered.value.conf == {"why": "ingestion has never run with this output path"}
     assert watch_memory.read_memory(Layout(tmp_path)).restarts.in_a_row == 1
+    assert happened(tmp_path) == [(START, "start: ingestion has never run with this output path")]
     desired = read_desired_state(Layout(tmp_path))
     assert desired
     assert desired.job_enabled
@@ -79,3 +85,6 @@ def test_an_alert_alone_is_sent_and_the_watch_goes_on(tmp_path: Path) -> None:
     with pytest.raises(TaskDeferred):
         task.act({}, found(trigger), str(tmp_path))
     assert set(watch_memory.read_memory(Layout(tmp_path)).incidents) == {"setting:BATCH_INTERVAL"}
+    ((kind, sentence),) = happened(tmp_path)
+    assert kind == INCIDENT
+    assert "BATCH_INTERVAL is 'soon'" in sentence

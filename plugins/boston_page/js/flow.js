@@ -91,7 +91,7 @@ function Job({ job, isStale, again }) {
       "p",
       { className: "muted" },
       `heartbeat ${job.age_s === null ? "–" : `${duration(job.age_s)} ago`}, started ${when(job.started_at)}`,
-      job.watch.restarts_in_a_row > 0 && `, ${plural(job.watch.restarts_in_a_row, "restart", "restarts")} in a row`,
+      job.watch.restarts_in_a_row > 1 && `, ${plural(job.watch.restarts_in_a_row, "restart", "restarts")} in a row`,
     ),
     Object.entries(job.rejected).map(([setting, why]) =>
       h("p", { key: setting, className: "notice bad" }, h("b", null, `${setting} is rejected: `), why),
@@ -133,7 +133,9 @@ function Retries({ stream }) {
 
 function Lag({ stream, points }) {
   const isAnalytic = stream.flag !== null;
-  const work = isAnalytic ? plural(stream.due_hours, "hour due", "hours due") : plural(stream.lag_records, "row", "rows");
+  const hours = stream.due_hours ?? null;
+  const records = isAnalytic ? plural(stream.lag_records, "due", "due") : plural(stream.lag_records, "row", "rows");
+  const work = hours === null ? records : plural(hours, "hour due", "hours due");
   return h("span", null, work, h("br"), h("span", { className: "muted" }, duration(stream.lag_s)), h(Spark, { points }));
 }
 

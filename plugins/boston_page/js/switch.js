@@ -20,14 +20,21 @@ export function Switch({ row, what, disabled, again }) {
       setRefusal(failure.message);
     }
   };
-  const isSwitching = wanted !== row.is_on;
   return h(
     "label",
     { className: "switch", title: row.flag },
     h("input", { type: "checkbox", role: "switch", "aria-label": `${what} on`, checked: wanted, disabled, onChange: flip }),
-    h("span", { role: "status" }, isSwitching ? "switching …" : row.is_on ? "on" : "off"),
+    h("span", { role: "status" }, state(wanted, row)),
     refusal && h("span", { className: "badge bad", role: "alert" }, refusal),
   );
+}
+
+// What does not run although it is to is no switch that takes its time.
+const DOWN = ["broken", "ended", "unknown"];
+
+function state(wanted, row) {
+  if (wanted === row.is_on) return wanted ? "on" : "off";
+  return wanted && DOWN.includes(row.verdict) ? "is to run" : "switching …";
 }
 
 async function setVariable(key, value) {

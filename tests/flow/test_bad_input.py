@@ -51,6 +51,8 @@ def test_ten_thousand_bad_messages_fail_no_query_and_are_kept_byte_for_byte(
     assert set(reasons) <= set(Refusal)
     assert len(reasons) == len(Refusal), f"never refused for {set(Refusal) - set(reasons)}"
     assert {where: produced[where] for where in letters} == {where: raw for where, (_, raw) in letters.items()}
+    assert counted(bad.output, "refused") == reasons
+    assert counted(bad.output, "accepted").total() == len(produced) - len(letters)
 
 
 def huge(feed: str) -> Iterator[bytes]:
@@ -74,3 +76,14 @@ def dead_letters(output: Path) -> dict[tuple[str, int, int], tuple[str, bytes | 
             f"FROM read_parquet('{Layout(output).root}/_dead_letters/**/*.parquet')"
         ).fetchall()
     return {(topic, partition, offset): (reason, raw) for topic, partition, offset, reason, raw in rows}
+
+
+def counted(output: Path, measure: str) -> Counter[str]:
+    """name -> what `_quality` counts of it, of all feeds."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"SELECT name, sum(rows)::BIGINT FROM read_parquet('{Layout(output).root}/_quality/*/*/data.parquet') "
+            "WHERE measure = ? GROUP BY name",
+            [measure],
+        ).fetchall()
+    return Counter(dict(rows))

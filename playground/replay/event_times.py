@@ -71,7 +71,7 @@ def local_report_s(row: Row) -> float | None:
 
 
 def ghcnh_report_s(row: Row) -> float | None:
-    if "DATE" in row:
+    if row.get("DATE"):
         return report_s(row)
     try:
         parts = [int(row[name]) for name in ("Year", "Month", "Day", "Hour", "Minute")]

@@ -216,14 +216,13 @@ class FeedStream:
         files = [file for report in reports for file in report.files]
         counted = [*(report.quality for report in reports), late_rows(files, self.hours.progress())]
         quality = self.quality.with_batch(now.date(), counted)
-        counts = self.quality.stage(quality, staging).relative_to(self.log.layout.root)
         written = sum(file.rows for file in files if not file.refused)
         draft = Entry(
             "batch",
             {self.topic: {**known, "next_offset": dict(sorted(end.items(), key=lambda one: int(one[0])))}},
             moves=(
                 *moves_of(self.feed, files, staging.relative_to(self.log.layout.root), transaction),
-                (str(counts), self.quality.target(now.date())),
+                self.quality.staged(quality, now.date(), staging),
             ),
             rows={
                 "written": written,
@@ -233,7 +232,7 @@ class FeedStream:
             writer=self.start_of.writer.named(),
             details={"spark": {"batch_id": batch_id}},
         )
-        entry = transaction.commit(draft, now)
+        entry = transaction.commit(draft, self.start_of.now())
         self.record.new_layout(new_layout(quality))
         return entry
 

@@ -1,6 +1,6 @@
 """The counts of a feed's day in one small Parquet file, brought in by the entry of each batch.
 
-A day is the UTC day on which messages were ingested: those that are refused have no other, and *late* is said of the
+A day is the UTC day on which a batch began: refused messages have no other, and *late* is said of the
 moment of arrival. The file is staged with the batch and replaces the one before, so what holds for the rows holds for
 their counts: each batch is in it once (docs/decisions/0010-data-quality.md).
 """
@@ -43,11 +43,11 @@ class QualityDays:
     layout: Layout
     feed: Feed
 
-    def target(self, day: date) -> str:
+    def target(self, day: date | str) -> str:
         """The day's file, relative to the root."""
         return f"{QUALITY}/{self.feed.name}/date={day}/data.parquet"
 
-    def of(self, day: date) -> Quality:
+    def of(self, day: date | str) -> Quality:
         """The counts so far; none where there is no file, or where it cannot be read any more."""
         path = self.layout.root / self.target(day)
         try:
@@ -79,15 +79,15 @@ class QualityDays:
         """The last day before that has counts."""
         folders = (folder.name.removeprefix("date=") for folder in self.layout.quality(self.feed.name).glob("date=*"))
         last = max((name for name in folders if name < str(day)), default=None)
-        return Quality() if last is None else self.of(date.fromisoformat(last))
+        return Quality() if last is None else self.of(last)
 
-    def stage(self, quality: Quality, staging: Path) -> Path:
-        """Write the day's file where the batch's files are, on disk before anything promises it."""
+    def staged(self, quality: Quality, day: date, staging: Path) -> tuple[str, str]:
+        """Write the day's file beside the batch's, on disk before anything promises it; return its move."""
         path = staging / "quality.parquet"
         rows = [{"feed": self.feed.name, **line._asdict()} for line in lines_of(quality)]
         pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path, compression="zstd")
         durable_files.sync_file(path)
-        return path
+        return str(path.relative_to(self.layout.root)), self.target(day)
 
 
 def _renamed(quality: Quality, new: set[str]) -> Quality:

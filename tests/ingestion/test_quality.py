@@ -15,6 +15,7 @@ from spark_jobs.ingestion.message_layouts import OTHERS, layout_name, sampled_la
 from spark_jobs.ingestion.quality import Key, Measure, Quality, lines_of, quality_of, total
 from spark_jobs.ingestion.quality_days import KNOWN_AFTER_MESSAGES, QualityDays, new_layout
 from spark_jobs.paths import Layout
+from spark_jobs.publication.durable_files import move
 from tests.feeds.kafka_messages import KAFKA_TIME, kafka_messages
 
 BIKES = feed_named("bike_trips")
@@ -140,9 +141,8 @@ class Days:
         keys = {Key(Measure.LAYOUT, name): count for name, count in layouts.items()}
         batch = Quality({Key(Measure.ACCEPTED): accepted, **keys}, {key: f"an {key.name}" for key in keys})
         quality = self.of_feed.with_batch(day, [batch])
-        target = self.root / self.of_feed.target(day)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.of_feed.stage(quality, self.root).rename(target)
+        source, target = self.of_feed.staged(quality, day, self.root)
+        assert move(self.root / source, self.root / target)
         return quality
 
 

@@ -16,6 +16,7 @@ from spark_jobs.catalog import feed_named
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays
 from spark_jobs.paths import Layout
+from spark_jobs.publication.durable_files import move
 from tests.maintenance.live_feed import LiveFeed, trip
 
 PARTITION_COLUMNS = ("year", "month", "date", "hour")
@@ -84,8 +85,8 @@ def test_a_feed_opens_with_the_documented_types(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["DuckDB", "pandas", "pyarrow"])
 def test_counts_open_too(name: str, tmp_path: Path) -> None:
     days = QualityDays(Layout(tmp_path), feed_named("bike_trips"))
-    target = tmp_path / days.target(date(2026, 1, 1))
-    target.parent.mkdir(parents=True)
-    days.stage(Quality({Key(Measure.ACCEPTED): 3, Key(Measure.NULL, "gender"): 1}), tmp_path).rename(target)
+    quality = Quality({Key(Measure.ACCEPTED): 3, Key(Measure.NULL, "gender"): 1})
+    source, target = days.staged(quality, date(2026, 1, 1), tmp_path)
+    assert move(tmp_path / source, tmp_path / target)
     count, types = READERS[name][0](days.layout.quality("bike_trips"))
     assert (count, types["date"]) == (2, {"DuckDB": "DATE", "pandas": "category", "pyarrow": "string"}[name])

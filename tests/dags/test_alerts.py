@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
+from spark_streams import webhook
 from spark_streams.alert_test import AlertTestOperator
 from spark_streams.alerts import NotSent, Recipients, deliver, log_alerts, notifier
 from spark_streams.webhook import address
@@ -141,6 +142,15 @@ def test_a_redirect_does_not_carry_the_token_along(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
         assert sent([BEGUN], connection="OPS")
     assert seen == ["Bearer its-secret"]
+
+
+def test_the_secret_parts_of_an_address_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr(webhook, "mask_secret", masked.append)
+    connection = {"conn_type": "http", "host": "http://127.0.0.1/T0SECRET", "port": 1, "password": "its-token"}
+    monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({**connection, "extra": {"endpoint": "B0/XSECRET"}}))
+    assert sent([BEGUN], connection="OPS")
+    assert {"its-token", "T0SECRET", "B0/XSECRET", "XSECRET"} <= set(masked)
 
 
 def test_an_errors_text_is_no_template(monkeypatch: pytest.MonkeyPatch) -> None:

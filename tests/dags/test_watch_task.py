@@ -2,15 +2,16 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, DagRunTriggerException, TaskDeferred
 from spark_streams import watch_sensor, watch_trigger
 from spark_streams.watch_sensor import WatchSensor
-from spark_streams.watch_trigger import WatchTrigger
+from spark_streams.watch_trigger import RootTrigger, WatchTrigger
 
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import read_desired_state
@@ -42,7 +43,7 @@ def deferred(root: Path, **settings: str) -> tuple[WatchSensor, WatchTrigger]:
     return task, WatchTrigger(**arguments)
 
 
-def found(trigger: WatchTrigger) -> dict[str, Any]:
+def found(trigger: WatchTrigger | RootTrigger) -> dict[str, Any]:
     async def first() -> Any:
         async for event in trigger.run():
             return event.payload
@@ -88,3 +89,56 @@ def test_an_alert_alone_is_sent_and_the_watch_goes_on(tmp_path: Path) -> None:
     ((kind, sentence),) = happened(tmp_path)
     assert kind == INCIDENT
     assert "BATCH_INTERVAL is 'soon'" in sentence
+
+
+def test_a_root_that_cannot_be_used_is_told_and_waited_for(
+    tmp_path: Path, variables: VariableStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    variables["OUTPUT_BASE_PATH"] = "relative"
+    task = WatchSensor(task_id="watch", job=INGESTION, env={})
+    with caplog.at_level("ERROR"), pytest.raises(TaskDeferred) as waiting:
+        task.execute({})
+    assert "OUTPUT_BASE_PATH is 'relative'; allowed:" in caplog.text
+    path, arguments = waiting.value.trigger.serialize()
+    assert (path, waiting.value.method_name) == ("spark_streams.watch_trigger.RootTrigger", "root_is_there")
+    variables["OUTPUT_BASE_PATH"] = str(tmp_path)
+    assert found(RootTrigger(**arguments)) == {}
+    task.root_is_there({}, {})
+
+
+def test_nobody_reached_about_a_root_is_a_try_that_failed(tmp_path: Path, variables: VariableStore) -> None:
+    variables |= {"OUTPUT_BASE_PATH": "relative", "ALERT_CONNECTION": "no_such_connection"}
+    with pytest.raises(AirflowException, match="nobody could be told by connection"):
+        WatchSensor(task_id="watch", job=INGESTION, env={}).execute({})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_root_that_has_gone_ends_the_run_and_writes_nothing(tmp_path: Path) -> None:
+    task, trigger = deferred(tmp_path / "out", ENABLE_INGESTION="off", BATCH_INTERVAL="soon")
+    with pytest.raises(TaskDeferred):
+        task.act({}, found(trigger), str(tmp_path / "out"))
+    (tmp_path / "out").rename(tmp_path / "unmounted")
+    task.act({}, found(trigger), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(TaskDeferred) as waiting:
+        task.execute({})
+    assert waiting.value.method_name == "root_is_there"
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_nobody_got_is_kept_and_what_is_urgent_is_done_first(tmp_path: Path, variables: VariableStore) -> None:
+    variables |= {"ALERT_CONNECTION": "no_such_connection", "ALERT_EMAIL": ""}
+    task, trigger = deferred(tmp_path, ENABLE_INGESTION="off", BATCH_INTERVAL="soon")
+    with pytest.raises(TaskDeferred):
+        task.act({}, found(trigger), str(tmp_path))
+    (kept,) = watch_memory.read_memory(Layout(tmp_path)).undelivered
+    assert (kept.key, kept.tries, kept.ways) == ("setting:BATCH_INTERVAL", 1, ("connection",))
+    assert kept.next_try_at
+
+    due = replace(kept, next_try_at=None)
+    watch_memory.write_memory(Layout(tmp_path), WatchMemory(undelivered=(due,)), datetime.now(UTC))
+    variables |= {"ENABLE_INGESTION": "on", "BATCH_INTERVAL": "10 seconds"}
+    with pytest.raises(DagRunTriggerException):
+        task.act({}, found(trigger), str(tmp_path))
+    (kept,) = watch_memory.read_memory(Layout(tmp_path)).undelivered
+    assert kept.tries == 1, "the next run sends it"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 
 from playground.run.settings import CHECKOUT
 from spark_jobs.diagnosis import START_OVER
+from spark_jobs.documents.identity import IDENTITY, claim
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
 from tests.flow.driver import Driver, Place
@@ -73,6 +75,17 @@ def test_a_path_that_cannot_be_written_is_refused_with_a_sentence(nowhere: Place
     assert f"{file / 'below'} cannot be written" in refused.stderr
     assert setting in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("setting", ["OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH"])
+def test_a_folder_of_the_other_job_is_refused(nowhere: Place, setting: str) -> None:
+    theirs = nowhere.folder / "theirs"
+    claim(theirs, "analytics", datetime.now(UTC))
+    refused = ran(nowhere, *MODULE, **{setting: str(theirs)})
+    assert refused.returncode == 2
+    assert f"{theirs} belongs to the analytics job" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert [path.name for path in theirs.iterdir()] == [IDENTITY]
 
 
 @pytest.mark.parametrize("started_as", [MODULE, AS_A_FILE])

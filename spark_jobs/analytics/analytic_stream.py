@@ -18,7 +18,7 @@ from spark_jobs.analytics.backlog import Backlog
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.folded_days import stale_days
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of, definition_of, refresh
-from spark_jobs.catalog import Analytic
+from spark_jobs.catalog import ROLLUP, Analytic
 from spark_jobs.paths import hour_folder
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
@@ -30,8 +30,10 @@ from spark_jobs.rollup.rollup_stream import Upstream
 from spark_jobs.runtime.clock_query import clock_query
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
 from spark_jobs.runtime.driver import Start, Stream
+from spark_jobs.runtime.first_seen import FirstSeen
+from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.step_pauses import step_listener
-from spark_jobs.runtime.stream_record import Lag, StreamRecord
+from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 from spark_jobs.settings import in_words
 
@@ -47,7 +49,8 @@ def analytic_stream(
     analytic: Analytic, start: Start, rollup: PublicationLog, tiles: DayFiles, upstream: Upstream
 ) -> Stream:
     """The query of one analytic, ready to begin."""
-    record = StreamRecord(analytic.name, start.settings.analytics_interval, start.now())
+    before_s = start.unread_before_s.get(analytic.name, 0.0)
+    record = StreamRecord(analytic.name, start.settings.analytics_interval, unread_before_s=before_s)
     stream = AnalyticStream(
         declaration=declaration_of(analytic.name),
         durations=Durations.of(start.settings),
@@ -57,6 +60,7 @@ def analytic_stream(
         log=PublicationLog(start.layout, analytic.name, step_listener(start.env, analytic.name)),
         record=record,
         upstream=upstream,
+        first_seen=FirstSeen(time.monotonic, before_s),
     )
     supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.lease_lost)
     supervisor.switch(start.settings.enabled(analytic))
@@ -83,8 +87,13 @@ class AnalyticStream:
     log: PublicationLog
     record: StreamRecord
     upstream: Upstream = field(default_factory=Upstream)
+    first_seen: FirstSeen = field(default_factory=lambda: FirstSeen(time.monotonic))
     _backlog: Backlog = field(default_factory=Backlog)
     _seen: int = _NOTHING_YET
+    _done: int = _NOTHING_YET
+    """the rollup's entry up to which all consequences are in the output"""
+    _has_left_over: bool = False
+    """the last go did not do all that was due"""
     _basis: Mapping[str, Any] | None = None
     _settled_at: float = 0.0
 
@@ -123,23 +132,30 @@ class AnalyticStream:
         if self.log.recover() is None:
             self._first_entry()
         clear_dead_staging(self.log, self.start_of.writer.driver)
-        self._backlog, self._seen, self._basis = Backlog(), _NOTHING_YET, None
+        self._backlog, self._seen, self._done, self._basis = Backlog(), _NOTHING_YET, _NOTHING_YET, None
         self._take_up()
 
     def look_at_lag(self) -> None:
         """Note what of the rollup is not in the output yet: its entries, and the hours that are due."""
+        complete = self.upstream.complete_to(self.declaration.reads)  # before the rollup is looked at
         newest = self._newest()
-        if self.log.head() is None or newest is None:
-            return
-        due = max(0, newest - self._seen) + len(self._backlog)
-        self.record.lag_seen(Lag(due, self._waiting_since() if due else None), self.start_of.now())
+        if self.log.head() is not None and newest is not None:
+            due = self._due(newest)
+            self.record.due_seen(due)
+            self.record.complete_to(None if due else complete)
         self.record.waits(self.upstream.of(self.declaration.reads))
 
-    def _waiting_since(self) -> datetime:
-        try:
-            return datetime.fromisoformat(self.rollup.entry(self._seen + 1).at)
-        except FileNotFoundError:  # folded since, or nothing but hours is left to do
-            return self.start_of.now()
+    def _due(self, newest: int) -> Due:
+        # In this order: a go first adds to the backlog, then notes what it has seen, and works it off at last.
+        seen, done, backlog = self._seen, self._done, self._backlog
+        reached = min(done if backlog else seen, newest)
+        return Due(
+            newest - reached,
+            self.first_seen.look({ROLLUP: reached}, {ROLLUP: newest}),
+            # What entries that nobody has looked at lead to is not known.
+            hours=len(backlog) if seen == newest else None,
+            is_more_than_a_batch=bool(backlog) and self._has_left_over,
+        )
 
     def _has_news(self) -> bool:
         newest = self._newest()
@@ -175,7 +191,7 @@ class AnalyticStream:
         lengths = {name: in_words(self.durations.named(name)) for name in _DURATIONS}
         definition = definition_of(self.declaration, self.durations)
         self._basis = {"durations": lengths, "rollup": origin.id, "definition": definition}
-        self._seen = head.position["settled_seq"] if self._rests_on_basis(head) else _NOTHING_YET
+        self._seen = self._done = head.position["settled_seq"] if self._rests_on_basis(head) else _NOTHING_YET
 
     def _rests_on_basis(self, head: Entry) -> bool:
         return self._basis is not None and all(head.details.get(name) == known for name, known in self._basis.items())
@@ -190,17 +206,25 @@ class AnalyticStream:
         quiet = newest == self._seen
         if quiet and not self._backlog:
             return
+        with self.record.working():
+            self._go(connection, batch_id, newest, quiet)
+
+    def _go(self, connection: duckdb.DuckDBPyConnection, batch_id: int, newest: int, quiet: bool) -> None:
         began = time.monotonic()
         if not quiet:
             self._look(newest)
         hours = self._backlog.next_hours(quiet, timedelta(seconds=began - self._settled_at))
         with self.log.transaction(self.start_of.writer.check) as transaction:
             entry = self._commit(transaction, connection, newest, hours)
-        self._backlog = self._backlog.without(hours)
-        if not self._backlog.later:
+        left = self._backlog.without(hours)
+        self._has_left_over = bool(left)
+        if not left:
+            self._done = newest
+        self._backlog = left
+        if not left.later:
             self._settled_at = time.monotonic()
         written = entry.rows["written"] if entry else 0
-        self.record.batch_finished(batch_id, time.monotonic() - began, written, 0, self.start_of.now())
+        self.record.batch_finished(batch_id, time.monotonic() - began, written)
 
     def _look(self, newest: int) -> None:
         """Add what changed since the last look to the backlog. Many entries are one change, as when they are folded."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import StrictBool
+
 from spark_jobs.documents.codec import read_document, write_document
 from spark_jobs.paths import Layout
 
@@ -12,8 +14,8 @@ from spark_jobs.paths import Layout
 class DesiredState:
     """What is to be on. A stream that it does not name keeps its flag from the environment."""
 
-    job_enabled: bool = True
-    streams: Mapping[str, bool] = field(default_factory=dict)
+    job_enabled: StrictBool = True
+    streams: Mapping[str, StrictBool] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
     """setting -> why its value changes nothing"""
 
@@ -31,8 +33,13 @@ def write_desired_state(layout: Layout, desired: DesiredState, now: datetime) ->
 
 
 def read_desired_state(layout: Layout) -> DesiredState | None:
-    """Read what is to be on; None where nobody has said."""
+    """Read what is to be on; None where nobody has said, or where what was said cannot be read."""
     return read_document(layout.switches, DesiredState)
+
+
+def is_readable(layout: Layout) -> bool:
+    """Whether the document says something, or is not there. A text in a boolean's place says nothing."""
+    return read_desired_state(layout) is not None or not layout.switches.exists()
 
 
 def hold(layout: Layout, why: str, now: datetime) -> None:

@@ -117,6 +117,8 @@ class Status:
     spark_ui: str | None = None
     log: str | None = None
     streams: tuple[StreamStatus, ...] = field(default_factory=tuple)
+    warnings: tuple[str, ...] = ()
+    """what is wrong with the job apart from its streams"""
     last_error: str | None = None
     """why the job failed, once it has"""
     next_step: str | None = None
@@ -150,6 +152,15 @@ def ended(stream: StreamStatus) -> StreamStatus:
         next_retry_at=None,
         waits_for=None,
     )
+
+
+def unread_for_s(status: Status | None) -> dict[str, float]:
+    """Stream -> for how long, when the driver last said so, its oldest message had been seen unread."""
+    if status is None:
+        return {}
+    at = datetime.fromisoformat(status.at)
+    since = {one.name: datetime.fromisoformat(one.unread_since) for one in status.streams if one.unread_since}
+    return {name: max(0.0, (at - began).total_seconds()) for name, began in since.items()}
 
 
 _STATUS = TypeAdapter(Status)

@@ -25,7 +25,7 @@ from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.checkpoint import planned_offsets
-from spark_jobs.kafka.lag import OldestUnread, lag_of
+from spark_jobs.kafka.lag import OpenTransactions, reached_and_end, unread
 from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.paths import hour_of_folder
@@ -36,6 +36,8 @@ from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
 from spark_jobs.runtime.driver import Start, Stream
+from spark_jobs.runtime.first_seen import FirstSeen
+from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
@@ -50,7 +52,8 @@ _ONE_TASK_UP_TO_ROWS = 20_000
 
 def feed_stream(feed: Feed, start: Start, together: AllFeeds) -> Stream:
     """The feed's query, ready to begin."""
-    record = StreamRecord(feed.name, start.settings.BATCH_INTERVAL, start.now())
+    before_s = start.unread_before_s.get(feed.name, 0.0)
+    record = StreamRecord(feed.name, start.settings.BATCH_INTERVAL, unread_before_s=before_s)
     topic = start.settings.topic(feed)
     log = PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name))
     stream = FeedStream(
@@ -61,7 +64,8 @@ def feed_stream(feed: Feed, start: Start, together: AllFeeds) -> Stream:
         hours=HoursOfFeed(feed, log, together),
         record=record,
         broker=offsets.broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
-        oldest_unread=OldestUnread(start.settings.KAFKA_BOOTSTRAP_SERVERS, topic, start.now),
+        first_seen=FirstSeen(time.monotonic, before_s),
+        open_transactions=OpenTransactions(time.monotonic),
     )
     supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.lease_lost)
     dataset = Dataset(feed.name, stream.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)
@@ -79,7 +83,8 @@ class FeedStream:
     hours: HoursOfFeed
     record: StreamRecord
     broker: AdminClient
-    oldest_unread: OldestUnread
+    first_seen: FirstSeen
+    open_transactions: OpenTransactions
 
     @property
     def quality(self) -> QualityDays:
@@ -98,7 +103,7 @@ class FeedStream:
         checkpoint = fresh_checkpoint(self.checkpoints, self.start_of.writer.driver.instance)
 
         def publish(batch: DataFrame, batch_id: int) -> None:
-            with failures.noted(), gate.batch():
+            with failures.noted(), gate.batch(), self.record.working():
                 self._publish(batch, batch_id, checkpoint, start)
 
         query = (
@@ -120,12 +125,17 @@ class FeedStream:
     def look_at_lag(self) -> None:
         """Note how far the log is behind the broker, and which hours are complete."""
         head = self.log.head()
-        if head is not None:
-            passed = self.hours.passed(self.start_of.now())
-            topic = self._on_broker()
-            lag = lag_of(head.position[self.topic]["next_offset"], topic, self.oldest_unread)
-            self.record.lag_seen(lag, self.start_of.now())
-            self.hours.look(passed, topic, self.start_of.now())
+        if head is None:
+            return
+        passed = self.hours.passed(self.start_of.now())
+        topic = self._on_broker()
+        reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
+        count = unread(reached, end)
+        is_much = count > self.start_of.settings.MAX_OFFSETS_PER_TRIGGER
+        self.record.due_seen(Due(count, self.first_seen.look(reached, end), is_more_than_a_batch=is_much))
+        self.record.waits(self.open_transactions.look(topic, offsets.written_ends(self.broker, topic)))
+        self.hours.look(passed, topic, self.start_of.now())
+        self.record.complete_to(self.hours.complete_before)
 
     def _on_broker(self) -> TopicOnBroker:
         return offsets.topic_on_broker(self.broker, self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS, self.topic)
@@ -198,9 +208,7 @@ class FeedStream:
             entry = self._commit(transaction, batch, batch_id, end[self.topic]) if end[self.topic] != known else None
         rows = entry.rows if entry else {}
         seconds = time.monotonic() - began
-        self.record.batch_finished(
-            batch_id, seconds, rows.get("written", 0), rows.get("refused", 0), self.start_of.now()
-        )
+        self.record.batch_finished(batch_id, seconds, rows.get("written", 0) + rows.get("refused", 0))
         self.log.reached("before Spark's commit")
 
     def _commit(self, transaction: Transaction, batch: DataFrame, batch_id: int, end: Mapping[str, int]) -> Entry:

@@ -55,17 +55,26 @@ def topic_on_broker(client: AdminClient, bootstrap_servers: str, topic: str) -> 
         raise _explained(failure, bootstrap_servers, topic) from failure
 
 
+def written_ends(client: AdminClient, topic: TopicOnBroker) -> dict[int, int]:
+    """Partition -> its end, with the messages of open transactions, which nobody can read yet."""
+    partitions = [TopicPartition(topic.name, partition) for partition in topic.end]
+    return _offsets(client, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)  # type: ignore[no-untyped-call]
+
+
 def _described(client: AdminClient, topic: str) -> TopicDescription:
     answers = client.describe_topics(TopicCollection([topic]), request_timeout=_REQUEST_TIMEOUT_S)
     described: TopicDescription = answers[topic].result()
     return described
 
 
-def _offsets(client: AdminClient, partitions: Sequence[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
+def _offsets(
+    client: AdminClient,
+    partitions: Sequence[TopicPartition],
+    spec: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[int, int]:
     answers = client.list_offsets(
-        dict.fromkeys(partitions, spec),
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=_REQUEST_TIMEOUT_S,
+        dict.fromkeys(partitions, spec), isolation_level=isolation, request_timeout=_REQUEST_TIMEOUT_S
     )
     return {partition.partition: future.result().offset for partition, future in answers.items()}
 

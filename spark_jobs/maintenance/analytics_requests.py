@@ -65,7 +65,7 @@ def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rol
         rollup=rollup.log,
         tiles=rollup.tiles,
         log=PublicationLog(layout, analytic.name),
-        record=StreamRecord(analytic.name, settings.analytics_interval, utc_now()),
+        record=StreamRecord(analytic.name, settings.analytics_interval),
     )
     return Dataset(analytic.name, stream.log, stream.checkpoints, catch_up_to=_going_through(stream))
 

@@ -120,7 +120,7 @@ class PublicationLog:
         a folded one.
         """
         for _ in range(_FOLDED_MEANWHILE):
-            folded = sorted(seq for seq in self._folded_seqs() if seq > after)
+            folded = sorted(seq for seq in self.folded_seqs() if seq > after)
             floor = max([after, *folded])
             try:
                 entries = [self.folded(seq) for seq in folded if seq <= up_to]
@@ -133,7 +133,7 @@ class PublicationLog:
 
     def oldest_kept(self) -> int:
         """The first entry after the origin that is kept, folded or not."""
-        folded = min(self._folded_seqs(), default=None)
+        folded = min(self.folded_seqs(), default=None)
         if folded is not None:
             return self.folded(folded).first_seq
         return min((seq for seq in self.seqs() if seq > 0), default=1)
@@ -145,9 +145,10 @@ class PublicationLog:
 
     def folded_up_to(self) -> int:
         """The newest entry that was folded, and may have been removed; 0 where none was."""
-        return max(self._folded_seqs(), default=0)
+        return max(self.folded_seqs(), default=0)
 
-    def _folded_seqs(self) -> Iterator[int]:
+    def folded_seqs(self) -> Iterator[int]:
+        """The last numbers of the folded hours, in no order. Lists the folder."""
         folder = self.folded_path(0).parent
         if folder.is_dir():
             yield from (int(path.stem) for path in folder.glob("[0-9]*.json"))

@@ -57,19 +57,19 @@ def everything(reader: DatasetReader, counted: Offsets | None = None) -> Plan:
 
 def _replace_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
     """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested."""
-    behind = _between(newest.next_offset, counted)
+    behind = between(newest.next_offset, counted)
     if behind:
         raise _waiting(feed, f"ingestion has still to bring {behind} messages that the rollup counted before")
     return everything(reader, counted)
 
 
 def _wait_until(feed: Feed, newest: Position, offsets: Offsets) -> None:
-    behind = _between(newest.next_offset, offsets)
+    behind = between(newest.next_offset, offsets)
     if behind:
         raise _waiting(feed, f"it was started over, {behind} messages are still to be read; until then its tiles stay")
 
 
-def _between(ours: Offsets, theirs: Offsets) -> int:
+def between(ours: Offsets, theirs: Offsets) -> int:
     """How many messages are before `theirs` and not before `ours`."""
     return sum(max(0, end - ours.get(partition, 0)) for partition, end in theirs.items())
 
@@ -98,10 +98,11 @@ def document_of(position: Position, formula: str) -> dict[str, Any]:
     return {**position.as_document(), "formula": formula}
 
 
-def messages_behind(reader: DatasetReader, rollup_position: Mapping[str, Any], feed: Feed) -> int:
-    """How many messages of the feed, refused ones among them, are ingested and not in the rollup."""
+def reached_and_newest(
+    reader: DatasetReader, rollup_position: Mapping[str, Any], feed: Feed
+) -> tuple[Offsets, Offsets]:
+    """Partition -> offset that is in the rollup, and that is ingested; refused messages lie between them too."""
     newest, known = reader.position(), known_position(rollup_position, feed)
     if newest is None:
-        return 0
-    ours = known["next_offset"] if known and known["log"] == newest.log else {}
-    return _between(ours, newest.next_offset)
+        return {}, {}
+    return known["next_offset"] if known and known["log"] == newest.log else {}, newest.next_offset

@@ -1,6 +1,7 @@
 """The rollup as a query: at every trigger it looks whether the feeds have news, and brings it in."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,15 +10,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import FEEDS, ROLLUP
+from spark_jobs.documents.complete_hours import read_complete_hours
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
-from spark_jobs.rollup.feed_position import messages_behind
+from spark_jobs.rollup.feed_position import between, reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
 from spark_jobs.runtime.clock_query import clock_query
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging
 from spark_jobs.runtime.driver import Start, Stream
-from spark_jobs.runtime.stream_record import Lag, StreamRecord
+from spark_jobs.runtime.first_seen import FirstSeen
+from spark_jobs.runtime.looks import Due
+from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 
 SETTLE_S = 0.7
@@ -30,17 +34,26 @@ class Upstream:
 
     missing: dict[str, str] = field(default_factory=dict)
     """feed -> what is missing, and why"""
+    complete_before: dict[str, datetime] = field(default_factory=dict)
+    """feed -> the end of the last hour that was complete when the rollup had all that was ingested"""
 
     def of(self, feeds: tuple[str, ...]) -> str | None:
         """In one sentence, for those feeds; None where nothing is missing."""
         told = dict.fromkeys(self.missing[feed] for feed in feeds if feed in self.missing)
         return "; ".join(told) or None
 
+    def complete_to(self, feeds: Iterable[str]) -> datetime | None:
+        """The end of the last hour that is complete of all those feeds; None where that is not known."""
+        ends = [self.complete_before.get(feed) for feed in feeds]
+        known = [end for end in ends if end is not None]
+        return min(known) if known and len(known) == len(ends) else None
+
 
 def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
     """The rollup's query, ready to begin."""
-    record = StreamRecord(ROLLUP, start.settings.BATCH_INTERVAL, start.now())
-    stream = RollupStream(start, rollup, upstream, record)
+    before_s = start.unread_before_s.get(ROLLUP, 0.0)
+    record = StreamRecord(ROLLUP, start.settings.BATCH_INTERVAL, unread_before_s=before_s)
+    stream = RollupStream(start, rollup, upstream, record, FirstSeen(time.monotonic, before_s))
     supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.lease_lost)
     dataset = Dataset(ROLLUP, rollup.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)
     return Stream(supervisor, stream.look_at_lag, dataset)
@@ -54,7 +67,7 @@ class RollupStream:
     rollup: Rollup
     upstream: Upstream
     record: StreamRecord
-    _behind_since: datetime | None = None
+    first_seen: FirstSeen
 
     @property
     def checkpoints(self) -> Path:
@@ -80,9 +93,10 @@ class RollupStream:
         """One go: bring in what the feeds have new, and look what ingestion owes."""
         began = time.monotonic()
         if self.rollup.has_news() or self.rollup.has_retries_due():
-            entry = self.rollup.update()
-            written = entry.rows["written"] if entry else 0
-            self.record.batch_finished(batch_id, time.monotonic() - began, written, 0, self.start_of.now())
+            with self.record.working():
+                entry = self.rollup.update()
+                written = entry.rows["written"] if entry else 0
+                self.record.batch_finished(batch_id, time.monotonic() - began, written)
         self._look_upstream()
 
     def look_at_lag(self) -> None:
@@ -90,10 +104,19 @@ class RollupStream:
         head = self.rollup.log.head()
         if head is None:
             return
-        feeds = [feed for feed in FEEDS if feed.name not in self.rollup.waits]
-        behind = sum(messages_behind(self.rollup.readers[feed.name], head.position, feed) for feed in feeds)
-        self._behind_since = None if not behind else self._behind_since or self.start_of.now()
-        self.record.lag_seen(Lag(behind, self._behind_since), self.start_of.now())
+        complete = _complete_hours(self.start_of.settings.OUTPUT_BASE_PATH)  # before what is ingested is looked at
+        reached: dict[str, int] = {}
+        ends: dict[str, int] = {}
+        for feed in (feed for feed in FEEDS if feed.name not in self.rollup.waits):
+            ours, theirs = reached_and_newest(self.rollup.readers[feed.name], head.position, feed)
+            reached |= {f"{feed.name} {partition}": offset for partition, offset in ours.items()}
+            ends |= {f"{feed.name} {partition}": offset for partition, offset in theirs.items()}
+        due = Due(between(reached, ends), self.first_seen.look(reached, ends))
+        self.record.due_seen(due)
+        if not due:
+            waiting = self.rollup.waits
+            self.upstream.complete_before = {name: end for name, end in complete.items() if name not in waiting}
+            self.record.complete_to(self.upstream.complete_to([feed.name for feed in FEEDS]))
         self._look_upstream()
 
     def _look_upstream(self) -> None:
@@ -108,3 +131,10 @@ class RollupStream:
                 missing[feed.name] = what
         self.upstream.missing = missing
         self.record.waits(self.upstream.of(tuple(feed.name for feed in FEEDS)))
+
+
+def _complete_hours(ingested: str) -> dict[str, datetime]:
+    """Feed -> the end of its last complete hour, as ingestion has written it down."""
+    feeds = read_complete_hours(Layout(Path(ingested))).feeds
+    ends = {name: hours.complete_before for name, hours in feeds.items()}
+    return {name: datetime.fromisoformat(end) for name, end in ends.items() if end is not None}

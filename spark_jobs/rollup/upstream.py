@@ -27,7 +27,11 @@ def feed_missing(status: Status | None, feed: str) -> str | None:
     if stream is None:
         return None
     if stream.state in _AILING:
-        return f"{feed}, whose ingestion is {stream.state}: {stream.last_error}"
+        return f"{feed}, whose ingestion is {stream.state}: {stream.last_error or 'it finishes no batch'}"
+    if stream.state == StreamState.WAITING:
+        return f"{feed}, whose ingestion waits for {stream.waits_for}"
+    if stream.state == StreamState.OFF:
+        return f"{feed}, whose ingestion is off"
     if stream.lag_s is not None and stream.lag_records and stream.lag_s > BEHIND_AFTER.total_seconds():
         return f"{feed}, whose ingestion is {stream.lag_records} messages behind Kafka"
     return None

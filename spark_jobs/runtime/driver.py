@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -26,19 +26,31 @@ from typing import NoReturn
 import pyspark
 from pyspark.sql import SparkSession
 
+from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
 from spark_jobs.documents import lag_history
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.desired_state import read_desired_state
+from spark_jobs.documents.desired_state import DesiredState, is_readable, read_desired_state
 from spark_jobs.documents.identity import claim
 from spark_jobs.documents.lease import newest_token, token_after_exists, token_driver
-from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, ended, show_life, write_status
+from spark_jobs.documents.status import (
+    ENDED_JOB_STATES,
+    JobState,
+    Status,
+    ended,
+    read_status,
+    show_life,
+    unread_for_s,
+    write_status,
+)
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_log, driver_process
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import JvmTie
+from spark_jobs.runtime.executors import Executors
 from spark_jobs.runtime.request_queue import RequestQueue, Work
+from spark_jobs.runtime.rows_today import RowsToday
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import StreamSupervisor
@@ -52,6 +64,8 @@ STOPPED, FAILED, WRONG_SETTINGS, LEASE_LOST = 0, 1, 2, 3
 _FINISH_BATCH_TIMEOUT_S = 60.0
 _SPARK_STOP_TIMEOUT_S = 15.0
 _LAG_EVERY_S = 5.0
+_FIRST_LAG_AFTER_S = 1.0
+_EXECUTORS_EVERY_S = 5.0
 _SWITCHES_EVERY_S = 2.0
 _FIRST_NOTE_AFTER_S = 60.0
 _HOUSEKEEPING_EVERY_S = 3600.0
@@ -69,7 +83,7 @@ class Stream:
 
     supervisor: StreamSupervisor
     look_at_lag: Callable[[], None]
-    """asks how far the stream is behind and notes it in its record"""
+    """asks how far the stream is behind and notes it in its record; takes no lock that a batch holds"""
     dataset: Dataset
     """the same stream as requests see it"""
 
@@ -90,6 +104,8 @@ class Start:
     now: Callable[[], datetime]
     env: Mapping[str, str]
     lease_lost: Callable[[str], None]
+    unread_before_s: Mapping[str, float] = field(default_factory=dict)
+    """stream -> for how long the driver before this one had seen something unread"""
 
 
 class JobRun:
@@ -134,12 +150,18 @@ class JobRun:
         self._spark_ui: str | None = None
         self._jvm: JvmTie | None = None
         self._asked_to_stop = threading.Event()
+        self._desired: DesiredState | None = None
+        self._switches_fault: str | None = None
+        self._unread_before_s: Mapping[str, float] = {}
+        self._threads: list[threading.Thread] = []
+        self._writing = threading.Lock()
 
     def _take_the_lease(self) -> None:
         self._listen_for_signals()
         stale_after = self.settings.HEARTBEAT_STALE_AFTER
         self._token = driver_process.acquire_lease(self.layout, self._driver, stale_after, utc_now)
-        threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True).start()
+        self._unread_before_s = unread_for_s(read_status(self.layout))
+        self._begin_thread("heartbeat", self._heartbeat)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -174,7 +196,16 @@ class JobRun:
             *(f"  {line}" for line in banner),
         ]
         print("\n".join(lines), file=sys.stderr, flush=True)
-        return Start(self.settings, self._spark, self.layout, writer, utc_now, self.env, self._lease_lost)
+        return Start(
+            self.settings,
+            self._spark,
+            self.layout,
+            writer,
+            utc_now,
+            self.env,
+            self._lease_lost,
+            self._unread_before_s,
+        )
 
     def serve(
         self,
@@ -190,17 +221,21 @@ class JobRun:
         is not named runs. `housekeep` is called once an hour.
         """
         self._streams = streams
+        self._refuse_unreadable_switches()
         self._follow_switches(flags)
         for stream in streams:
             stream.supervisor.begin()
         self._every(_SWITCHES_EVERY_S, "switches", lambda: self._follow_switches(flags))
         self._state = JobState.RUNNING
-        self._every(_LAG_EVERY_S, "lag", self._look_at_lags)
+        for stream in streams:
+            self._every(_LAG_EVERY_S, f"lag of {stream.record.name}", self._look_at(stream), _FIRST_LAG_AFTER_S)
+        executors = Executors(start.spark)
+        if executors.can_lack:
+            self._every(_EXECUTORS_EVERY_S, "executors", lambda: self._look_for(executors))
         self._every(lag_history.EVERY.total_seconds(), "lag history", self._note_lags, _FIRST_NOTE_AFTER_S)
         self._every(_HOUSEKEEPING_EVERY_S, "housekeeping", housekeep, _FIRST_HOUSEKEEPING_AFTER_S)
         queue = RequestQueue(self.layout, requests, start.writer, utc_now)
-        serve = [self._asked_to_stop, self._lease_lost]
-        threading.Thread(target=queue.serve, args=serve, name="requests", daemon=True).start()
+        self._begin_thread("requests", lambda: queue.serve(self._asked_to_stop, self._lease_lost))
 
     def until_stopped(self) -> NoReturn:
         """Wait until the job is asked to stop, or nothing is left that it could do; never returns."""
@@ -225,14 +260,19 @@ class JobRun:
                 except Exception as failure:
                     log.error("%s failed and is tried again: %s", name, diagnose(failure).message)
 
-        threading.Thread(target=go_on, name=name, daemon=True).start()
+        self._begin_thread(name, go_on)
+
+    def _begin_thread(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _listen_for_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._asked_to_stop.set())
 
     def _follow_switches(self, flags: Mapping[str, bool]) -> None:
-        desired = read_desired_state(self.layout) if self._follows_switches else None
+        desired = self._read_switches() if self._follows_switches else None
         if desired is not None and not desired.job_enabled:
             log.info("%s is switched off", self.job.name)
             self._asked_to_stop.set()
@@ -241,12 +281,49 @@ class JobRun:
             name = stream.record.name
             stream.supervisor.switch(switched.get(name, flags.get(name, True)))
 
-    def _look_at_lags(self) -> None:
-        for stream in self._streams:
+    def _read_switches(self) -> DesiredState | None:
+        """What is to be on. A document that cannot be read changes nothing, and is told as long as it is there."""
+        if is_readable(self.layout):
+            self._desired, self._switches_fault = read_desired_state(self.layout), None
+        elif self._switches_fault is None:
+            self._switches_fault = (
+                f"{self.layout.switches} cannot be read and changes nothing: it is no JSON object of this version, or "
+                "what is to be true or false there is something else"
+            )
+            log.error("%s", self._switches_fault)
+        return self._desired
+
+    def _refuse_unreadable_switches(self) -> None:
+        if self._follows_switches and not is_readable(self.layout):
+            raise StreamFault(
+                f"{self.layout.switches} cannot be read, so nobody knows whether {self.job.name} is to run",
+                "correct or remove it, then start the job again",
+                retryable=False,
+            )
+
+    def _look_at(self, stream: Stream) -> Callable[[], None]:
+        """What a thread of its own does for one stream: a look that hangs keeps no other from being looked at."""
+        record = stream.record
+        rows = RowsToday(stream.dataset.log, has_dead_letters=any(feed.name == record.name for feed in FEEDS))
+
+        def look() -> None:
+            if not record.is_on:
+                return
             try:
                 stream.look_at_lag()
+                record.rows_counted(rows.count(utc_now().date()))
+            except LeaseLost:
+                raise
             except Exception as failure:
-                log.debug("the lag of %s is not known: %s", stream.record.name, failure)
+                record.due_unknown(diagnose(failure).message)
+                log.debug("the lag of %s is not known: %s", record.name, failure)
+
+        return look
+
+    def _look_for(self, executors: Executors) -> None:
+        missing = executors.look()
+        for stream in self._streams:
+            stream.record.lacks_executors(missing)
 
     def _note_lags(self) -> None:
         now = utc_now()
@@ -267,9 +344,17 @@ class JobRun:
             time.sleep(self.settings.HEARTBEAT_INTERVAL.total_seconds())
 
     def _write_status(self) -> None:
-        now, why = utc_now(), self._why_failed
+        with self._writing:  # the last one is not to be replaced by one that was begun before it
+            try:
+                write_status(self.layout, self._status(utc_now()))
+            except OSError as failure:
+                log.error("the heartbeat could not be written: %s", diagnose(failure).message)
+                show_life(self.layout)
+
+    def _status(self, now: datetime) -> Status:
+        why = self._why_failed
         streams = tuple(stream.record.status(now) for stream in self._streams)
-        status = Status(
+        return Status(
             app=self.job.name,
             driver=self._driver,
             token=self._token,
@@ -280,15 +365,18 @@ class JobRun:
             spark_ui=self._spark_ui,
             log=self.env.get("DRIVER_LOG"),
             streams=tuple(map(ended, streams)) if self._state in ENDED_JOB_STATES else streams,
+            warnings=tuple(self._warnings()),
             last_error=why.message if why else None,
             next_step=why.next_step if why else None,
             needs_person=why is not None and not why.retryable,
         )
-        try:
-            write_status(self.layout, status)
-        except OSError as failure:
-            log.error("the heartbeat could not be written: %s", diagnose(failure).message)
-            show_life(self.layout)
+
+    def _warnings(self) -> Iterator[str]:
+        if self._switches_fault is not None:
+            yield self._switches_fault
+        if self._state in (JobState.STARTING, JobState.RUNNING):
+            dead = [thread.name for thread in self._threads if not thread.is_alive()]
+            yield from (f"the thread for {name} has ended: start the job again" for name in dead)
 
     # -- ends ---------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from spark_jobs.supervision.driver_processes import end_now, is_certainly_dead, 
 
 log = logging.getLogger(__name__)
 
-_HANDOVER_AT_MOST = timedelta(seconds=12)
+_HANDOVER_TIMEOUT_S = 12.0
 
 
 def new_instance(now: datetime) -> str:
@@ -46,9 +46,9 @@ def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Calla
     if older is not None and not older.is_live(now(), stale_after):
         end_now(older.driver)
     token = take_token(layout, me, now())
-    deadline = now() + _HANDOVER_AT_MOST
+    deadline = time.monotonic() + _HANDOVER_TIMEOUT_S
     while older is not None and older.is_live(now(), stale_after) and not is_certainly_dead(older.driver):
-        if now() > deadline:
+        if time.monotonic() > deadline:
             break
         log.info("waiting for the driver %s to make way", older.driver.instance)
         time.sleep(1)
@@ -69,7 +69,10 @@ class JvmTie:
 
     def jvm_is_gone(self) -> bool:
         """Whether the JVM died under us. The JVM itself ends when this process does: Spark sees to that."""
-        return not self._jvm.is_running() or self._jvm.status() == psutil.STATUS_ZOMBIE
+        try:
+            return not self._jvm.is_running() or self._jvm.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:  # between the two questions
+            return True
 
     def forward_signals(self, stop: Callable[[], None]) -> None:
         """SIGTERM and SIGINT that reach the JVM (a kill of spark-submit or of the group) become a graceful stop."""

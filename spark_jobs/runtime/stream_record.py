@@ -1,97 +1,127 @@
 """What one stream has to say of itself, gathered while it runs and told with every heartbeat."""
 
 import threading
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.status import StreamState, StreamStatus
+from spark_jobs.documents.status import StreamStatus
+from spark_jobs.runtime.looks import Due, Looks
+from spark_jobs.runtime.recent_batches import RecentBatches
+from spark_jobs.runtime.rows_today import RowsOfDay
+from spark_jobs.runtime.stream_state import Facts, slowest_s, state_of, stuck_after_s
 
-_RECENT_BATCHES = 20
-_STUCK_AFTER_AT_LEAST = timedelta(seconds=60)
-_LAG_IS_NEWS_FOR = timedelta(seconds=30)
-"""a lag seen earlier says nothing: with the broker away there is nothing to finish, and a restart would not help"""
-
-
-@dataclass(frozen=True)
-class Lag:
-    """What is not read yet. `oldest`: Kafka's timestamp of the oldest unread message, None where all is read."""
-
-    records: int
-    oldest: datetime | None
+_HOUR = timedelta(hours=1)
 
 
-def stuck_after(trigger: timedelta, batch_seconds: Sequence[float]) -> timedelta:
-    """How long a stream with unread messages may go without finishing a batch before it counts as stuck."""
-    slowest = sorted(batch_seconds)[int(0.95 * (len(batch_seconds) - 1))] if batch_seconds else 0.0
-    return max(_STUCK_AFTER_AT_LEAST, 6 * trigger, timedelta(seconds=5 * slowest))
+class _Phase(Enum):
+    """What the stream's thread is doing."""
+
+    OFF = auto()
+    STARTING = auto()
+    """it starts the query, or waits until it may"""
+    RUNNING = auto()
+    FAILED = auto()
+    """it waits for the next try"""
 
 
 class StreamRecord:
-    """Facts of one stream; written by its threads, read by the heartbeat."""
+    """Facts of one stream; written by its threads, read by the heartbeat. Its intervals are by the monotonic clock.
 
-    def __init__(self, name: str, trigger: timedelta, now: datetime) -> None:
+    `unread_before_s`: for how long the driver before this one had seen something unread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        trigger: timedelta,
+        monotonic: Callable[[], float] = time.monotonic,
+        unread_before_s: float = 0.0,
+    ) -> None:
         self.name = name
-        self._trigger = trigger
+        self._trigger_s = trigger.total_seconds()
+        self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._phase: StreamState = StreamState.STARTING
-        self._batch: int | None = None
-        self._progress_at = now
-        self._has_progressed = False
-        self._seconds: deque[float] = deque(maxlen=_RECENT_BATCHES)
-        self._rows_per_s = 0.0
-        self._day = now.date()
-        self._rows_today = 0
-        self._refused_today = 0
-        self._lag: Lag | None = None
-        self._lag_at = now
-        self._unread_since = now
-        self._restarts = 0
-        self._failures = 0
-        self._next_retry_at: datetime | None = None
+        self._phase = _Phase.STARTING
+        self._asked_at = self._moved_at = now = monotonic()
+        """when it was asked to run; when a batch finished, or when there began to be something to wait for"""
+        self._has_settled = False
+        self._is_working = False
+        self._batches = RecentBatches()
+        self._looks = Looks(now - unread_before_s if unread_before_s else None)
+        self._rows: RowsOfDay | None = None
+        self._complete_before: datetime | None = None
+        self._restarts = self._failures = 0
+        self._is_given_up = False
+        self._retry_at: float | None = None
         self._diagnosis: Diagnosis | None = None
+        self._paused_for: str | None = None
         self._waits_for: str | None = None
+        self._executors_missing: str | None = None
         self._lost: str | None = None
         self._new_layout: str | None = None
 
-    def starting(self, now: datetime) -> None:
-        with self._lock:
-            self._phase, self._next_retry_at = StreamState.STARTING, None
-            self._progress_at = now
+    # -- what the stream's threads do ---------------------------------------------------------------------------
 
-    def running(self, now: datetime) -> None:
-        with self._lock:
-            self._phase, self._progress_at = StreamState.HEALTHY, now
+    @property
+    def is_on(self) -> bool:
+        return self._phase != _Phase.OFF
 
     def switched_off(self) -> None:
         with self._lock:
-            self._phase, self._next_retry_at, self._diagnosis = StreamState.OFF, None, None
-            self._failures = 0
+            self._phase, self._diagnosis, self._failures = _Phase.OFF, None, 0
+            self._retry_at = self._waits_for = self._paused_for = None
+            self._looks.forget()
 
-    def batch_finished(self, batch: int, seconds: float, written: int, refused: int, now: datetime) -> None:
+    def paused(self, paused_for: str) -> None:
+        """Note that somebody else works on the stream's files."""
         with self._lock:
-            if now.date() != self._day:
-                self._day, self._rows_today, self._refused_today = now.date(), 0, 0
-            self._batch, self._progress_at, self._has_progressed = batch, now, True
-            self._seconds.append(seconds)
-            self._rows_per_s = round((written + refused) / seconds, 1) if seconds else 0.0
-            self._rows_today += written
-            self._refused_today += refused
+            self._phase, self._paused_for = _Phase.STARTING, paused_for
 
-    def lag_seen(self, lag: Lag, now: datetime) -> None:
+    def starting(self) -> None:
+        """Note that the query is started. A start that follows on one that led to nothing begins no new count."""
         with self._lock:
-            was_unread = self._lag is not None and self._lag.records > 0 and now - self._lag_at <= _LAG_IS_NEWS_FOR
-            if not was_unread:
-                self._unread_since = now
-            self._lag, self._lag_at = lag, now
+            if self._phase in (_Phase.OFF, _Phase.FAILED) or self._paused_for is not None:
+                self._asked_at = self._moved_at = self._monotonic()
+            self._phase, self._paused_for, self._retry_at = _Phase.STARTING, None, None
+            self._has_settled = False
 
-    def waits(self, waits_for: str | None) -> None:
-        """Note whose rows are missing, and why; None where nobody's are."""
+    def running(self) -> None:
         with self._lock:
-            self._waits_for = waits_for
+            self._phase = _Phase.RUNNING
+
+    def failed(self, why: Diagnosis, failures: int, broken: bool, pause: timedelta) -> None:
+        with self._lock:
+            self._phase, self._is_given_up = _Phase.FAILED, broken
+            self._diagnosis, self._failures = why, failures
+            self._retry_at = self._monotonic() + pause.total_seconds()
+            self._restarts += 1
+
+    def healed(self) -> None:
+        """A long healthy spell: the failures before it no longer count."""
+        with self._lock:
+            self._failures, self._diagnosis = 0, None
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Note that a batch is at work: until it ends something is due, whatever looks find."""
+        with self._lock:
+            self._begin_to_have_work()
+            self._is_working = True
+        try:
+            yield
+        finally:
+            self._is_working = False
+
+    def batch_finished(self, batch: int, seconds: float, rows: int) -> None:
+        with self._lock:
+            self._moved_at = self._monotonic()
+            self._batches.add(batch, seconds, rows, self._moved_at)
+            self._has_settled = True
 
     def lost(self, messages: str | None) -> None:
         """Note which messages Kafka no longer had lately."""
@@ -103,58 +133,109 @@ class StreamRecord:
         with self._lock:
             self._new_layout = found
 
-    def failed(self, why: Diagnosis, failures: int, broken: bool, next_retry_at: datetime) -> None:
-        with self._lock:
-            self._phase = StreamState.BROKEN if broken else StreamState.RESTARTING
-            self._diagnosis, self._failures, self._next_retry_at = why, failures, next_retry_at
-            self._restarts += 1
+    # -- what looks from beside find ----------------------------------------------------------------------------
 
-    def healed(self) -> None:
-        """A long healthy spell: the failures before it no longer count."""
+    def due_seen(self, due: Due) -> None:
         with self._lock:
-            self._failures, self._diagnosis = 0, None
+            if due:
+                self._begin_to_have_work()
+            elif self._phase == _Phase.RUNNING:
+                self._has_settled = True
+            self._looks.found(due, self._monotonic())
+
+    def due_unknown(self, why: str) -> None:
+        """Note why nobody could tell what is due."""
+        with self._lock:
+            self._looks.failed(why)
+
+    def rows_counted(self, rows: RowsOfDay | None) -> None:
+        with self._lock:
+            self._rows = rows
+
+    def complete_to(self, complete_before: datetime | None) -> None:
+        """Note that the hours that end by then are complete in the output; None where nobody knows."""
+        with self._lock:
+            self._complete_before = complete_before or self._complete_before
+
+    def waits(self, waits_for: str | None) -> None:
+        """Note whose rows are missing, and why; None where nobody's are."""
+        with self._lock:
+            self._waits_for = waits_for
+
+    def lacks_executors(self, sentence: str | None) -> None:
+        """Note that the cluster takes no task of the job; None where it does."""
+        with self._lock:
+            if self._executors_missing is not None and sentence is None:
+                self._moved_at = self._monotonic()
+            self._executors_missing = sentence
+
+    def _begin_to_have_work(self) -> None:
+        # A message that comes after a quiet hour is not late for the hour.
+        if self._has_work() is False:
+            self._moved_at = self._monotonic()
+
+    # -- telling ------------------------------------------------------------------------------------------------
 
     def status(self, now: datetime) -> StreamStatus:
+        """What is so at this moment. `now`: by the clock on the wall, for the times that people read."""
         with self._lock:
+            at = self._monotonic()
+            facts, batches, looks, why = self._facts(at), self._batches, self._looks, self._diagnosis
+            due = looks.due if facts.is_on and looks.unknown(at, self._asked_at) is None else None
+            rows = self._rows if self._rows is not None and self._rows.day == now.date() else None
+            lag_s = 0.0 if due is None or due.first_seen is None else round(at - due.first_seen, 1)
             return StreamStatus(
                 name=self.name,
-                state=self._state(now),
-                batch=self._batch,
-                last_progress_at=iso(self._progress_at) if self._has_progressed else None,
-                last_batch_s=round(self._seconds[-1], 3) if self._seconds else None,
-                rows_per_s=self._rows_per_s,
-                rows_today=self._rows_today,
-                refused_today=self._refused_today,
-                lag_records=self._lag.records if self._lag else None,
-                lag_s=self._lag_s(now),
+                state=state_of(facts),
+                batch=batches.number,
+                last_progress_at=_on_the_wall(batches.finished_at, at, now),
+                last_batch_s=batches.last_s,
+                rows_per_s=batches.rows_per_s(at) if facts.is_on else None,
+                rows_today=None if rows is None else rows.written,
+                refused_today=None if rows is None else rows.refused,
+                lag_records=None if due is None else due.records,
+                lag_s=None if due is None else lag_s,
+                due_hours=None if due is None else due.hours,
+                unread_since=_on_the_wall(looks.first_seen, at, now),
+                caught_up_to=iso(self._complete_before - _HOUR) if self._complete_before else None,
                 restarts=self._restarts,
                 consecutive_failures=self._failures,
-                next_retry_at=iso(self._next_retry_at) if self._next_retry_at else None,
-                last_error=self._diagnosis.message if self._diagnosis else None,
-                next_step=self._diagnosis.next_step if self._diagnosis else None,
-                stuck_after_s=self._stuck_after().total_seconds(),
-                waits_for=None if self._phase == StreamState.OFF else self._waits_for,
+                next_retry_at=_on_the_wall(self._retry_at, at, now),
+                last_error=why.message if why else None,
+                next_step=why.next_step if why else None,
+                stuck_after_s=facts.allowed_s,
+                waits_for=facts.waits_for if facts.is_on else None,
                 lost_messages=self._lost,
                 new_layout=self._new_layout,
             )
 
-    def _lag_s(self, now: datetime) -> float | None:
-        if self._lag is None:
-            return None
-        return 0.0 if self._lag.oldest is None else round(max(0.0, (now - self._lag.oldest).total_seconds()), 1)
+    def _facts(self, at: float) -> Facts:
+        return Facts(
+            is_on=self._phase != _Phase.OFF,
+            has_failed=self._phase == _Phase.FAILED,
+            is_given_up=self._is_given_up,
+            has_work=self._has_work(),
+            without_batch_s=0.0 if self._paused_for is not None else at - self._moved_at,
+            allowed_s=stuck_after_s(self._trigger_s, self._batches.seconds, is_first=not self._has_settled),
+            lacks_executors=self._executors_missing is not None,
+            waits_for=self._missing(at),
+            has_settled=self._has_settled,
+            is_behind=self._looks.is_behind(at, self._usual_s, self._batches.finished_at),
+        )
 
-    def _state(self, now: datetime) -> StreamState:
-        """The first state that applies; docs/operate.md says what each means."""
-        if self._phase != StreamState.HEALTHY:
-            return self._phase
-        has_work = self._lag is not None and self._lag.records > 0
-        # A message that comes after a quiet hour is not late for the hour.
-        is_late = now - max(self._progress_at, self._unread_since) > self._stuck_after()
-        if has_work and is_late and now - self._lag_at <= _LAG_IS_NEWS_FOR:
-            return StreamState.STUCK
-        if self._waits_for:
-            return StreamState.WAITING
-        return StreamState.HEALTHY if has_work or self._lag is None else StreamState.IDLE
+    @property
+    def _usual_s(self) -> float:
+        """How long a message waits where nothing is behind: for the next trigger, and for its batch."""
+        return 2 * self._trigger_s + slowest_s(self._batches.seconds)
 
-    def _stuck_after(self) -> timedelta:
-        return stuck_after(self._trigger, list(self._seconds))
+    def _has_work(self) -> bool | None:
+        return True if self._is_working else self._looks.has_work(self._batches.finished_at)
+
+    def _missing(self, at: float) -> str | None:
+        executors = self._executors_missing if self._is_working else None
+        return self._paused_for or executors or self._waits_for or self._looks.unknown(at, self._asked_at)
+
+
+def _on_the_wall(moment: float | None, at: float, now: datetime) -> str | None:
+    """A moment of the monotonic clock, of which `at` is now, as people read it."""
+    return None if moment is None else iso(now + timedelta(seconds=moment - at))

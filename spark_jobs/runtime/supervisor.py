@@ -23,8 +23,11 @@ LONGEST_WAIT_FOR_OTHERS = timedelta(seconds=30)
 RESET_AFTER = timedelta(minutes=10)
 """after so long without a failure the earlier ones are forgotten"""
 BREAKER_OPENS_AFTER = 5
+CLOCK_SET_BACK_S = 2.0
+"""by so much or more: what is less costs a trigger less than the new start"""
 _COMMIT_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 0.2
+_REQUEST = "a request that works on its files"
 
 
 def pause_after(failures: int) -> timedelta:
@@ -134,8 +137,6 @@ class StreamSupervisor:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        # The stream's Spark jobs share the cores fairly with the other streams' instead of queueing behind them.
-        self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
         while not self._stopping:
             if not self._wanted:
                 self._failures = 0
@@ -143,7 +144,7 @@ class StreamSupervisor:
                 self._sleep(timedelta(days=1))
                 continue
             if self._held:
-                self.record.starting(self._now())
+                self.record.paused(_REQUEST)
                 self._sleep(timedelta(days=1))
                 continue
             with self._running:
@@ -154,27 +155,39 @@ class StreamSupervisor:
     def _run_once(self) -> timedelta | None:
         """Run the query until it is asked to stop (None) or fails (how long to wait before the next try)."""
         gate, failures = BatchGate(), Failures()
-        self.record.starting(self._now())
+        self.record.starting()
         try:
+            # The stream's Spark jobs share the cores fairly with the other streams' instead of queueing behind them.
+            self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
             query = self._start(gate, failures)
             self.is_given_up = False
-            self.record.running(self._now())
+            self.record.running()
             self._watch(query, gate)
         except Exception as failure:
             return self._failed(failures.first or failure)
         return None
 
     def _watch(self, query: StreamingQuery, gate: BatchGate) -> None:
-        started_at = self._now()
+        began_s, clock_s = time.monotonic(), self._clock_ahead_s()
         while not self._stopping and self._wanted and not self._held:
             if query.awaitTermination(1):
                 raise RuntimeError(f"the query {self.name} ended although nobody asked it to")
-            if self._failures and self._now() - started_at > RESET_AFTER:
+            if self._failures and time.monotonic() - began_s > RESET_AFTER.total_seconds():
                 self._failures = 0
                 self.record.healed()
+            back_s = clock_s - self._clock_ahead_s()
+            if back_s >= CLOCK_SET_BACK_S:
+                # Spark waits for its next trigger by the clock on the wall.
+                log.warning("the clock was set back by %.0f s: %s starts again, to go on at once", back_s, self.name)
+                break
+            clock_s -= min(0.0, back_s)
         gate.close()
         self._let_spark_commit(query)
         query.stop()
+
+    def _clock_ahead_s(self) -> float:
+        """By how much the clock on the wall is before the one that nobody can set."""
+        return self._now().timestamp() - time.monotonic()
 
     def _let_spark_commit(self, query: StreamingQuery) -> None:
         # A courtesy: an uncommitted batch is replayed and found published. A closed gate ends the query by itself.
@@ -198,7 +211,7 @@ class StreamSupervisor:
         pause = LONGEST_PAUSE if broken else pause_after(self._failures)
         if why.external:
             pause = min(pause, LONGEST_WAIT_FOR_OTHERS)
-        self.record.failed(why, self._failures, broken, self._now() + pause)
+        self.record.failed(why, self._failures, broken, pause)
         self._tell(why, pause)
         log.debug("%s", self.name, exc_info=failure)
         return pause

@@ -108,23 +108,28 @@ def _running(job: str, streams: list[StreamStatus]) -> Health:
     stuck = [stream for stream in streams if stream.state == StreamState.STUCK]
     if stuck:
         diagnosis = Diagnosis(
-            f"{job} is stuck: {'; '.join(map(_unread, stuck))}",
+            f"{job} is stuck: {'; '.join(map(stuck_sentence, stuck))}",
             "none: it is ended and started again; if that does not help, see the driver's log and the broker",
         )
         return Health(HealthState.STUCK, diagnosis)
     failing = [f"{stream.name} {stream.state}: {stream.last_error}" for stream in streams if stream.last_error]
     waiting = _waiting(streams)
     step = next((stream.next_step for stream in streams if stream.next_step), "")
-    is_at_rest = all(stream.state in (StreamState.IDLE, StreamState.WAITING) for stream in streams)
-    if failing or (waiting and not is_at_rest):
+    moves = any(stream.state in (StreamState.HEALTHY, StreamState.CATCHING_UP) for stream in streams)
+    if failing or (waiting and moves):
         message = f"{job} runs, but not all of it: {'; '.join([*failing, *waiting])}"
-        return Health(HealthState.HEALTHY, Diagnosis(message, step))
+        return Health(HealthState.HEALTHY if moves else HealthState.WAITING, Diagnosis(message, step))
+    starting = [stream.name for stream in streams if stream.state == StreamState.STARTING]
+    if starting and not moves:
+        return Health(HealthState.STARTING, Diagnosis(f"{job} is starting: {', '.join(starting)}"))
     if waiting:
         diagnosis = Diagnosis(f"{job} has nothing to do for now: {'; '.join(waiting)}", step, external=True)
         return Health(HealthState.WAITING, diagnosis)
-    if streams and is_at_rest:
+    if streams and not moves:
         return Health(HealthState.IDLE, Diagnosis(f"{job} has read everything and waits for messages"))
-    return Health(HealthState.HEALTHY, Diagnosis(f"{job} runs"))
+    behind = [_behind(stream) for stream in streams if stream.state == StreamState.CATCHING_UP]
+    catches_up = f" and catches up: {', '.join(behind)}" if behind else ""
+    return Health(HealthState.HEALTHY, Diagnosis(f"{job} runs{catches_up}"))
 
 
 def _waiting(streams: list[StreamStatus]) -> list[str]:
@@ -136,6 +141,13 @@ def _waiting(streams: list[StreamStatus]) -> list[str]:
     return [f"{', '.join(who)}: {what}" for what, who in names.items()]
 
 
-def _unread(stream: StreamStatus) -> str:
+def stuck_sentence(stream: StreamStatus) -> str:
+    """What a stream is stuck with, as far as it is known, and how long it may take."""
     allowed = "" if stream.stuck_after_s is None else f" ({stream.stuck_after_s:.0f} s are allowed)"
-    return f"{stream.name} has {stream.lag_records} unread and finishes no batch{allowed}"
+    unread = f"{stream.lag_records} unread" if stream.lag_records else "something to do"
+    return f"{stream.name} has {unread} and finishes no batch{allowed}"
+
+
+def _behind(stream: StreamStatus) -> str:
+    hours = f"{stream.due_hours} hours to compute" if stream.due_hours else None
+    return f"{stream.name} ({hours or f'{stream.lag_records} unread'})"

@@ -9,6 +9,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Status, StreamState, StreamStatus
 from spark_jobs.documents.watch_memory import Incident
 from spark_jobs.settings import Settings, in_words
+from spark_jobs.supervision.health import stuck_sentence
 
 OVER_AFTER = timedelta(minutes=1)
 """a problem that comes and goes around its limit is one incident, not many"""
@@ -74,7 +75,7 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
             yield Problem(
                 f"stuck:{stream.name}",
                 Diagnosis(
-                    f"{stream.name} has {stream.lag_records} unread and finishes no batch",
+                    stuck_sentence(stream),
                     "the watch starts the job again; if that does not help, see the driver's log and the broker",
                 ),
             )

@@ -1,12 +1,10 @@
 """Where a stream reads on: the log's position, held against what the broker has."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import pytest
 
 from spark_jobs.diagnosis import StreamFault
-from spark_jobs.kafka.lag import lag_of, unread
 from spark_jobs.kafka.offsets import Lost, TopicOnBroker, checked_position, origin
 
 HEAD = {"bike-trips": {"topic_id": "A", "next_offset": {"0": 20, "1": 30}}}
@@ -60,12 +58,3 @@ def test_nothing_else_is_skipped(name: str) -> None:
     topic, sentence = REFUSED[name]
     with pytest.raises(StreamFault, match=sentence):
         checked_position(HEAD, topic, "skip")
-
-
-def test_lag_counts_what_is_unread_per_partition() -> None:
-    topic = on_broker({0: 0, 1: 0, 2: 0}, {0: 20, 1: 35, 2: 4})
-    assert unread({"0": 20, "1": 30}, topic) == {1: 30, 2: 0}
-    oldest = datetime(2026, 1, 1, tzinfo=UTC)
-    lag = lag_of({"0": 20, "1": 30}, topic, lambda _: oldest)
-    assert (lag.records, lag.oldest) == (9, oldest)
-    assert lag_of({"0": 20, "1": 35, "2": 4}, topic, lambda _: oldest).records == 0

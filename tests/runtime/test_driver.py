@@ -62,15 +62,6 @@ def test_the_first_time_may_come_earlier_than_the_others(tmp_path: Path) -> None
     run._asked_to_stop.set()
 
 
-def test_a_stream_whose_lag_nobody_can_tell_keeps_no_other_from_being_looked_at(tmp_path: Path) -> None:
-    run, looked = a_run(tmp_path), Again()
-    streams = [FakeStream("rollup"), FakeStream("pearson_correlations")]
-    streams[0].look_at_lag, streams[1].look_at_lag = Again(OSError("away")), looked
-    run._streams = cast(Any, streams)
-    run._look_at_lags()
-    assert looked.succeeded.is_set()
-
-
 # -- switches ---------------------------------------------------------------------------------------------------
 
 

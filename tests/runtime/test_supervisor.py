@@ -14,6 +14,7 @@ from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.documents.status import StreamState
 from spark_jobs.publication.log import CommitConflict, LogDamaged
 from spark_jobs.runtime import supervisor as supervisor_module
+from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BREAKER_OPENS_AFTER, BatchGate, Failures, GateClosed, StreamSupervisor
 
@@ -51,15 +52,25 @@ class Stream:
     """A supervised stream whose tries end as told, the last of them well."""
 
     def __init__(self, *ends: Exception, in_batch: bool = False) -> None:
-        self.record = StreamRecord("bike_trips", timedelta(seconds=10), START)
+        self.record = StreamRecord("bike_trips", timedelta(seconds=10))
         self.lost: list[str] = []
+        self.clock_set_by = timedelta(0)
+        self.looks_at_the_clock = 0
         self.queries: list[FakeQuery] = []
         self._ends = list(ends)
         self._in_batch = in_batch
         no_spark = cast(Any, SimpleNamespace(sparkContext=SimpleNamespace(setLocalProperty=lambda *_: None)))
         self.supervisor = StreamSupervisor(
-            "bike_trips", no_spark, self._start, self.record, lambda: START, self.lost.append
+            "bike_trips", no_spark, self._start, self.record, self._now, self.lost.append
         )
+
+    def _runs(self) -> bool:
+        self.record.due_seen(Due(0))
+        return self.record.status(START).state == StreamState.IDLE
+
+    def _now(self) -> datetime:
+        self.looks_at_the_clock += 1
+        return datetime.now(UTC) + self.clock_set_by
 
     def _start(self, _gate: BatchGate, failures: Failures) -> Any:
         end = self._ends.pop(0) if self._ends else None
@@ -77,7 +88,7 @@ class Stream:
         self.supervisor.begin()
         try:
             wait_until(lambda: not self._ends and bool(self.queries) and not self.queries[-1].fails)
-            wait_until(lambda: self.record.status(START).state == StreamState.HEALTHY)
+            wait_until(self._runs)
             yield self
         finally:
             self.supervisor.stop()
@@ -127,7 +138,7 @@ def test_the_breaker_opens_after_five_failures_in_a_row_unless_we_wait_for_other
     failure: Exception, states: list[StreamState]
 ) -> None:
     stream = Stream(*[failure] * len(states))
-    stream.record = stream.supervisor.record = Told("bike_trips", timedelta(seconds=10), START)
+    stream.record = stream.supervisor.record = Told("bike_trips", timedelta(seconds=10))
     stream.record.states = []
     with stream.running():
         assert stream.record.states == states
@@ -136,6 +147,20 @@ def test_the_breaker_opens_after_five_failures_in_a_row_unless_we_wait_for_other
 def test_a_lost_lease_ends_the_job() -> None:
     with Stream(LeaseLost("a newer driver")).running() as stream:
         assert stream.lost == ["a newer driver"]
+
+
+def test_a_clock_that_is_set_back_stops_no_trigger_and_counts_as_no_failure() -> None:
+    with Stream().running() as stream:
+        stream.clock_set_by = timedelta(hours=5)
+        looks = stream.looks_at_the_clock
+        wait_until(lambda: stream.looks_at_the_clock > looks + 2)
+        assert len(stream.queries) == 1, "Spark goes on at once"
+        stream.clock_set_by = timedelta(hours=4)
+        wait_until(lambda: len(stream.queries) == 2)
+        assert stream.queries[0].is_stopped, "its trigger would wait for an hour"
+        wait_until(stream._runs)
+        status = stream.record.status(START)
+        assert (status.restarts, status.consecutive_failures, status.last_error) == (0, 0, None)
 
 
 def test_a_held_stream_rests_and_then_starts_again() -> None:

@@ -27,6 +27,7 @@ BROKEN = StreamStatus(
     "weather_data", state=StreamState.BROKEN, last_error="the topic was recreated", next_step="start over"
 )
 WAITING = StreamStatus("rollup", state=StreamState.WAITING, waits_for="waits for ingestion, which is off")
+BEHIND = StreamStatus("pearson_correlations", state=StreamState.CATCHING_UP, lag_records=3, due_hours=700)
 SWITCHED_OFF = StreamStatus("weather_data", state=StreamState.OFF)
 
 
@@ -65,7 +66,14 @@ CASES = {
     "all wait for somebody else, however long": (seen(status(WAITING, SWITCHED_OFF)), ON, HealthState.WAITING),
     "some wait, the others have nothing to do": (seen(status(WAITING, IDLE)), ON, HealthState.WAITING),
     "one waits and one is stuck": (seen(status(WAITING, STUCK)), ON, HealthState.STUCK),
-    "one waits and one is broken": (seen(status(WAITING, BROKEN)), ON, HealthState.HEALTHY),
+    "one waits and one is broken": (seen(status(WAITING, BROKEN)), ON, HealthState.WAITING),
+    "nothing moves, though one has nothing to do": (seen(status(IDLE, BROKEN)), ON, HealthState.WAITING),
+    "one catches up": (seen(status(IDLE, BEHIND)), ON, HealthState.HEALTHY),
+    "no batch has finished yet": (
+        seen(status(IDLE, replace(IDLE, state=StreamState.STARTING))),
+        ON,
+        HealthState.STARTING,
+    ),
     "a start takes its time": (seen(status(state="starting", started_at=NOW.isoformat())), ON, HealthState.STARTING),
     "but not for ever": (seen(status(state="starting", started_at=LATE_START)), ON, HealthState.STUCK),
     "a stop takes its time too": (seen(status(HEALTHY, state="stopping")), ON, HealthState.STARTING),
@@ -81,6 +89,11 @@ CASES = {
     "silent for as long as we watched": (seen(status(HEALTHY, silent_s=11), unchanged_s=11), ON, HealthState.DEAD),
     "silent while the machine slept": (seen(status(HEALTHY, silent_s=3600), unchanged_s=3), ON, HealthState.HEALTHY),
     "a clock that jumped": (seen(status(HEALTHY, silent_s=-3600), unchanged_s=3), ON, HealthState.HEALTHY),
+    "silent since the clock was set back": (
+        seen(status(HEALTHY, silent_s=-3600), unchanged_s=11),
+        ON,
+        HealthState.DEAD,
+    ),
     "other settings": (seen(status(HEALTHY, fingerprint="other")), ON, HealthState.OUT_OF_DATE),
     "other settings, but some are not allowed": (
         seen(status(HEALTHY, fingerprint="other")),
@@ -111,6 +124,16 @@ def test_a_diagnosis_says_what_and_what_next() -> None:
     failing = judged(seen(status(HEALTHY, BROKEN))).diagnosis
     assert "weather_data broken: the topic was recreated" in failing.message
     assert failing.next_step == "start over"
+
+
+def test_how_far_a_stream_is_behind_is_said_as_far_as_it_is_known() -> None:
+    unread = StreamStatus("taxi_trips", state=StreamState.CATCHING_UP, lag_records=5_000)
+    behind = judged(seen(status(BEHIND, unread))).diagnosis
+    assert behind.message == (
+        "ingestion runs and catches up: pearson_correlations (700 hours to compute), taxi_trips (5000 unread)"
+    )
+    stuck = judged(seen(status(replace(STUCK, lag_records=None)))).diagnosis
+    assert "accidents has something to do and finishes no batch (60 s are allowed)" in stuck.message
 
 
 def test_streams_that_wait_for_the_same_are_one_sentence() -> None:

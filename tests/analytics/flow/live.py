@@ -1,5 +1,6 @@
 """The analytics job by hand: the real rollup, analytics and logs over real datasets, but no Spark to call them."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -25,6 +26,7 @@ from spark_jobs.rollup.rollup import Rollup, changes
 from spark_jobs.rollup.rollup_stream import RollupStream, Upstream
 from spark_jobs.runtime.driver import Start
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
+from spark_jobs.runtime.first_seen import FirstSeen
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, settings_from
@@ -75,8 +77,9 @@ class LiveJob:
         self.upstream = Upstream()
         settings = settings_of(root)
         self.start = Start(settings, cast(Any, None), self.layout, self.writer, clock, {}, cast(Any, None))
-        record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL, now())
-        self.rollup_stream = RollupStream(self.start, self.rollup, self.upstream, record)
+        record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL)
+        first_seen = FirstSeen(time.monotonic)
+        self.rollup_stream = RollupStream(self.start, self.rollup, self.upstream, record, first_seen)
         if begins:
             self.rollup.begin()
         self.analytics = {name: self.analytic(name) for name in names}
@@ -92,7 +95,7 @@ class LiveJob:
             rollup=self.rollup.log,
             tiles=self.tiles,
             log=PublicationLog(self.layout, name),
-            record=StreamRecord(name, self.start.settings.analytics_interval, now()),
+            record=StreamRecord(name, self.start.settings.analytics_interval),
             upstream=self.upstream,
         )
 
@@ -153,7 +156,7 @@ class LiveJob:
     def told(self, name: str) -> StreamStatus:
         """What the status says of a stream that runs, after a look at what is due."""
         stream = self.rollup_stream if name == ROLLUP else self.analytics[name]
-        stream.record.running(self.clock())
+        stream.record.running()
         stream.look_at_lag()
         return stream.record.status(self.clock())
 

@@ -30,7 +30,6 @@ from spark_jobs.rollup.rollup_stream import Upstream
 from spark_jobs.runtime.clock_query import clock_query
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
 from spark_jobs.runtime.driver import Start, Stream
-from spark_jobs.runtime.first_seen import FirstSeen
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import StreamRecord
@@ -60,7 +59,6 @@ def analytic_stream(
         log=PublicationLog(start.layout, analytic.name, step_listener(start.env, analytic.name)),
         record=record,
         upstream=upstream,
-        first_seen=FirstSeen(time.monotonic, before_s),
     )
     supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.lease_lost)
     supervisor.switch(start.settings.enabled(analytic))
@@ -87,7 +85,6 @@ class AnalyticStream:
     log: PublicationLog
     record: StreamRecord
     upstream: Upstream = field(default_factory=Upstream)
-    first_seen: FirstSeen = field(default_factory=lambda: FirstSeen(time.monotonic))
     _backlog: Backlog = field(default_factory=Backlog)
     _seen: int = _NOTHING_YET
     _done: int = _NOTHING_YET
@@ -151,7 +148,7 @@ class AnalyticStream:
         reached = min(done if backlog else seen, newest)
         return Due(
             newest - reached,
-            self.first_seen.look({ROLLUP: reached}, {ROLLUP: newest}),
+            self.record.first_seen.look({ROLLUP: reached}, {ROLLUP: newest}),
             # What entries that nobody has looked at lead to is not known.
             hours=len(backlog) if seen == newest else None,
             is_more_than_a_batch=bool(backlog) and self._has_left_over,

@@ -36,7 +36,6 @@ from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
 from spark_jobs.runtime.driver import Start, Stream
-from spark_jobs.runtime.first_seen import FirstSeen
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import StreamRecord
@@ -64,7 +63,6 @@ def feed_stream(feed: Feed, start: Start, together: AllFeeds) -> Stream:
         hours=HoursOfFeed(feed, log, together),
         record=record,
         broker=offsets.broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
-        first_seen=FirstSeen(time.monotonic, before_s),
         open_transactions=OpenTransactions(time.monotonic),
     )
     supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.lease_lost)
@@ -83,7 +81,6 @@ class FeedStream:
     hours: HoursOfFeed
     record: StreamRecord
     broker: AdminClient
-    first_seen: FirstSeen
     open_transactions: OpenTransactions
 
     @property
@@ -103,7 +100,7 @@ class FeedStream:
         checkpoint = fresh_checkpoint(self.checkpoints, self.start_of.writer.driver.instance)
 
         def publish(batch: DataFrame, batch_id: int) -> None:
-            with failures.noted(), gate.batch(), self.record.working():
+            with failures.noted(), gate.batch():
                 self._publish(batch, batch_id, checkpoint, start)
 
         query = (
@@ -132,7 +129,7 @@ class FeedStream:
         reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
         count = unread(reached, end)
         is_much = count > self.start_of.settings.MAX_OFFSETS_PER_TRIGGER
-        self.record.due_seen(Due(count, self.first_seen.look(reached, end), is_more_than_a_batch=is_much))
+        self.record.due_seen(Due(count, self.record.first_seen.look(reached, end), is_more_than_a_batch=is_much))
         self.record.waits(self.open_transactions.look(topic, offsets.written_ends(self.broker, topic)))
         self.hours.look(passed, topic, self.start_of.now())
         self.record.complete_to(self.hours.complete_before)
@@ -192,6 +189,10 @@ class FeedStream:
     # -- a batch ------------------------------------------------------------------------------------------------
 
     def _publish(self, batch: DataFrame, batch_id: int, checkpoint: Path, query_start: Mapping[str, int]) -> None:
+        with self.record.working():
+            self._publish_once(batch, batch_id, checkpoint, query_start)
+
+    def _publish_once(self, batch: DataFrame, batch_id: int, checkpoint: Path, query_start: Mapping[str, int]) -> None:
         began = time.monotonic()
         end = planned_offsets(checkpoint, batch_id)
         if end is None:

@@ -19,7 +19,6 @@ from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
 from spark_jobs.runtime.clock_query import clock_query
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging
 from spark_jobs.runtime.driver import Start, Stream
-from spark_jobs.runtime.first_seen import FirstSeen
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
@@ -53,7 +52,7 @@ def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
     """The rollup's query, ready to begin."""
     before_s = start.unread_before_s.get(ROLLUP, 0.0)
     record = StreamRecord(ROLLUP, start.settings.BATCH_INTERVAL, unread_before_s=before_s)
-    stream = RollupStream(start, rollup, upstream, record, FirstSeen(time.monotonic, before_s))
+    stream = RollupStream(start, rollup, upstream, record)
     supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.lease_lost)
     dataset = Dataset(ROLLUP, rollup.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)
     return Stream(supervisor, stream.look_at_lag, dataset)
@@ -67,7 +66,6 @@ class RollupStream:
     rollup: Rollup
     upstream: Upstream
     record: StreamRecord
-    first_seen: FirstSeen
 
     @property
     def checkpoints(self) -> Path:
@@ -111,7 +109,7 @@ class RollupStream:
             ours, theirs = reached_and_newest(self.rollup.readers[feed.name], head.position, feed)
             reached |= {f"{feed.name} {partition}": offset for partition, offset in ours.items()}
             ends |= {f"{feed.name} {partition}": offset for partition, offset in theirs.items()}
-        due = Due(between(reached, ends), self.first_seen.look(reached, ends))
+        due = Due(between(reached, ends), self.record.first_seen.look(reached, ends))
         self.record.due_seen(due)
         if not due:
             waiting = self.rollup.waits

@@ -25,6 +25,11 @@ class FirstSeen:
         oldest = [self._oldest(part, reached.get(part, 0), end, now) for part, end in ends.items()]
         return min((seen for seen in oldest if seen is not None), default=None)
 
+    def forget(self) -> None:
+        """Begin anew: nobody has looked for a while, because nobody wanted what was unread."""
+        self._ends = {}
+        self._before_s = 0.0
+
     def _oldest(self, part: str, reached: int, end: int, now: float) -> float | None:
         seen = self._ends.setdefault(part, deque())
         if seen and seen[-1][0] > end:  # it was started over

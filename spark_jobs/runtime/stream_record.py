@@ -10,6 +10,7 @@ from enum import Enum, auto
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import StreamStatus
+from spark_jobs.runtime.first_seen import FirstSeen
 from spark_jobs.runtime.looks import Due, Looks
 from spark_jobs.runtime.recent_batches import RecentBatches
 from spark_jobs.runtime.rows_today import RowsOfDay
@@ -52,6 +53,7 @@ class StreamRecord:
         self._has_settled = False
         self._is_working = False
         self._batches = RecentBatches()
+        self.first_seen = FirstSeen(monotonic, unread_before_s)
         self._looks = Looks(now - unread_before_s if unread_before_s else None)
         self._rows: RowsOfDay | None = None
         self._complete_before: datetime | None = None
@@ -76,6 +78,7 @@ class StreamRecord:
             self._phase, self._diagnosis, self._failures = _Phase.OFF, None, 0
             self._retry_at = self._waits_for = self._paused_for = None
             self._looks.forget()
+            self.first_seen.forget()
 
     def paused(self, paused_for: str) -> None:
         """Note that somebody else works on the stream's files."""

@@ -2,149 +2,27 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow.parquet as pq
 import pytest
 
-from spark_jobs.catalog import feed_named
 from spark_jobs.diagnosis import LeaseLost, StreamFault
-from spark_jobs.documents.status import Driver, Process
-from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
-from spark_jobs.ingestion.feed_stream import LOSS_IS_NEWS_FOR, FeedStream, rows_in
-from spark_jobs.kafka import offsets
-from spark_jobs.kafka.lag import OpenTransactions
-from spark_jobs.kafka.offsets import TopicOnBroker
+from spark_jobs.ingestion.feed_stream import LOSS_IS_NEWS_FOR, rows_in
 from spark_jobs.paths import Layout
-from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import CommitConflict, LogDamaged, PublicationLog
 from spark_jobs.publication.reader import DatasetReader
-from spark_jobs.runtime.driver import Start
-from spark_jobs.runtime.first_seen import FirstSeen
 from spark_jobs.runtime.rows_today import RowsOfDay, RowsToday
-from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.writer import Writer
-from spark_jobs.settings import settings_from
-from tests.feeds.kafka_messages import kafka_messages
-from tests.monotonic import Seconds
+from tests.ingestion.feed_by_hand import BIKES, NOON, TOPIC, TRIP, Batch, Broker, Query, broker_by_hand
 from tests.publication.small_feed import Killed, dies_at
-
-BIKES, TOPIC = feed_named("bike_trips"), "bike-trips"
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-TRIP = json.dumps({"starttime": "2018-01-15 09:00:00", "bikeid": 1}).encode()
-
-
-@dataclass
-class Broker:
-    """The topic as the broker has it; tests change it."""
-
-    first: dict[int, int] = field(default_factory=lambda: {0: 0})
-    end: dict[int, int] = field(default_factory=lambda: {0: 100})
-    topic_id: str = "A"
-    is_away: bool = False
-    in_transactions: int = 0
-    """messages of every partition that are after its end, as nobody can read them yet"""
-
-    def topic(self, *_: object) -> TopicOnBroker:
-        if self.is_away:
-            raise StreamFault("Kafka at localhost:9092 cannot be reached (timed out)", "start it", external=True)
-        return TopicOnBroker(TOPIC, self.topic_id, self.first, self.end)
-
-    def written_ends(self, *_: object) -> dict[int, int]:
-        return {partition: end + self.in_transactions for partition, end in self.end.items()}
-
-
-class Batch:
-    """What Spark hands to a batch; its one task runs here."""
-
-    def __init__(self, values: Sequence[bytes | None], first_offset: int) -> None:
-        self._messages = kafka_messages(values, first_offset)
-        self._reports: list[tuple[str]] = []
-
-    def coalesce(self, _tasks: int) -> "Batch":
-        return self
-
-    def mapInArrow(self, task: Any, _schema: str) -> "Batch":
-        self._reports = [(report["report"][0].as_py(),) for report in task(self._messages.to_batches())]
-        return self
-
-    def collect(self) -> list[tuple[str]]:
-        return self._reports
-
-
-class Query:
-    """The feed's stream of one driver, and the checkpoint that Spark would keep."""
-
-    def __init__(self, root: Path, broker: Broker, log: PublicationLog | None = None, **settings: str) -> None:
-        self.now = NOON
-        self.monotonic = Seconds()
-        self.checkpoint = root / "checkpoint"
-        self.log = log or PublicationLog(Layout(root), BIKES.name)
-        writer = Writer(Driver("driver-a", "host", (Process("python", 1, 1.0),)), 1, self.check)
-        start = Start(
-            settings_from({"OUTPUT_BASE_PATH": str(root), **settings}),
-            cast(Any, None),
-            Layout(root),
-            writer,
-            lambda: self.now,
-            {},
-            lambda _: None,
-        )
-        self.record = StreamRecord(BIKES.name, timedelta(seconds=10), self.monotonic)
-        hours = HoursOfFeed(BIKES, self.log, AllFeeds(self.log.layout))
-        first_seen, transactions = FirstSeen(self.monotonic), OpenTransactions(self.monotonic)
-        self.stream = FeedStream(
-            BIKES, TOPIC, start, self.log, hours, self.record, cast(Any, broker), first_seen, transactions
-        )
-        self.batches = 0
-        self.lost_its_lease = False
-
-    def check(self) -> None:
-        if self.lost_its_lease:
-            raise LeaseLost("a newer driver")
-
-    def start(self) -> Mapping[str, int]:
-        """The offsets at which Spark's query would begin."""
-        self.begin = dict(self.stream._position_to_read_from()[TOPIC]["next_offset"])
-        return self.begin
-
-    def publish(self, values: Sequence[bytes | None], first: int, end: Mapping[str, int] | None = None) -> None:
-        """The next batch: messages of partition 0 from an offset on."""
-        plan = {TOPIC: dict(end or {"0": first + len(values)})}
-        (self.checkpoint / "offsets").mkdir(parents=True, exist_ok=True)
-        (self.checkpoint / "offsets" / str(self.batches)).write_text(f"v1\n{{}}\n{json.dumps(plan)}")
-        batch = cast(Any, Batch(values, first))
-        self.batches += 1
-        self.stream._publish(batch, self.batches - 1, self.checkpoint, self.begin)
-
-    def look(self) -> None:
-        """What the driver does every few seconds."""
-        broker = cast(Any, offsets.topic_on_broker)(TOPIC)
-        self.stream.hours.look(self.stream.hours.passed(self.now), broker, self.now)
-
-    def head(self) -> Entry:
-        head = self.log.head()
-        assert head is not None
-        return head
-
-    def offsets(self) -> list[int]:
-        """The rows that a reader finds."""
-        files = sorted(self.log.layout.dataset(BIKES.name).glob("**/*.parquet"))
-        return sorted(offset for file in files for offset in pq.ParquetFile(file).read()["kafka_offset"].to_pylist())
 
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
-    broker = Broker()
-    monkeypatch.setattr(offsets, "topic_on_broker", broker.topic)
-    monkeypatch.setattr(offsets, "topic_id_on_broker", lambda *_: broker.topic_id)
-    monkeypatch.setattr(offsets, "written_ends", broker.written_ends)
-    return broker
+    return broker_by_hand(monkeypatch)
 
 
 # -- where it starts --------------------------------------------------------------------------------------------

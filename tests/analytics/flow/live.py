@@ -1,6 +1,5 @@
 """The analytics job by hand: the real rollup, analytics and logs over real datasets, but no Spark to call them."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +25,6 @@ from spark_jobs.rollup.rollup import Rollup, changes
 from spark_jobs.rollup.rollup_stream import RollupStream, Upstream
 from spark_jobs.runtime.driver import Start
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
-from spark_jobs.runtime.first_seen import FirstSeen
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, settings_from
@@ -78,8 +76,7 @@ class LiveJob:
         settings = settings_of(root)
         self.start = Start(settings, cast(Any, None), self.layout, self.writer, clock, {}, cast(Any, None))
         record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL)
-        first_seen = FirstSeen(time.monotonic)
-        self.rollup_stream = RollupStream(self.start, self.rollup, self.upstream, record, first_seen)
+        self.rollup_stream = RollupStream(self.start, self.rollup, self.upstream, record)
         if begins:
             self.rollup.begin()
         self.analytics = {name: self.analytic(name) for name in names}

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from boston_page.latest import Latest
 from boston_page.places import places
 from spark_jobs.documents.history import History, read_history
 from spark_jobs.documents.requests import answer_to
@@ -20,12 +21,20 @@ router = APIRouter()
 
 @router.get("/history")
 def history() -> list[dict[str, Any]]:
-    """Answer with what the watches and the jobs noted; a document that cannot be read has nothing to say here."""
+    """Answer with what the watches and the jobs noted."""
+    return _latest() or []
+
+
+def happened() -> list[dict[str, Any]]:
+    """Read it; a document that cannot be read has nothing to say here."""
     found: list[dict[str, Any]] = []
     for name, place in places().items():
         with suppress(OSError):
             found += ({**event, "job": name} for event in (*_noted(place.layout), *_requested(place.layout)))
     return sorted(found, key=lambda event: str(event["at"]), reverse=True)[:AT_MOST]
+
+
+_latest = Latest(happened, at_most_every_s=5.0)
 
 
 def _noted(layout: Layout) -> Iterator[dict[str, Any]]:

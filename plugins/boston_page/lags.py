@@ -6,6 +6,7 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
+from boston_page.latest import Latest
 from boston_page.places import places
 from spark_jobs.documents.lag_history import EVERY, LagHistory, LagPoint, read_lag_history
 from spark_jobs.paths import Layout
@@ -19,6 +20,10 @@ Point = tuple[float, float | None]
 @router.get("/lags")
 def lags() -> dict[str, list[Point]]:
     """Answer stream -> its points, oldest first; None where it was not known, or where no job ran between two."""
+    return _latest() or {}
+
+
+def _read() -> dict[str, list[Point]]:
     found: dict[str, list[Point]] = defaultdict(list)
     for place in places().values():
         for point in _points(place.layout):
@@ -26,6 +31,9 @@ def lags() -> dict[str, list[Point]]:
             for stream, lag_s in point.lag_s.items():
                 found[stream] += [*_gap(found[stream], at), (at, lag_s)]
     return found
+
+
+_latest = Latest(_read, at_most_every_s=10.0)
 
 
 def _points(layout: Layout) -> tuple[LagPoint, ...]:

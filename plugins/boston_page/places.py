@@ -1,19 +1,18 @@
 """Where the jobs' outputs are, and what is to be on: read from the Variables, as the watch reads them."""
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock
+
+from fastapi import HTTPException
 
 from boston_page.airflow_internals import read_variables
+from boston_page.latest import Latest
 from spark_jobs.documents.desired_state import DesiredState, read_desired_state
 from spark_jobs.paths import Layout
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS, StreamJob
-
-_READ_AGAIN_AFTER_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -53,24 +52,19 @@ def place_of(job: StreamJob, said: Mapping[str, str]) -> Place:
     return Place(job, settings, refused, _published(job.layout(settings)))
 
 
-class _Places:
-    """Variables are read at most every 2 s, and only when somebody asks."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._read_at_s = float("-inf")
-        self._places: dict[str, Place] = {}
-
-    def __call__(self) -> dict[str, Place]:
-        with self._lock:
-            if time.monotonic() - self._read_at_s > _READ_AGAIN_AFTER_S:
-                self._places = {job.name: place_of(job, _said(job)) for job in STREAM_JOBS.values()}
-                self._read_at_s = time.monotonic()
-            return self._places
+def places() -> Mapping[str, Place]:
+    """Return job -> Place, at most 2 s old; Variables are only read when somebody asks."""
+    found = _latest()
+    if found is None:
+        raise HTTPException(503, "where the jobs' outputs are is being read for the first time")
+    return found
 
 
-places = _Places()
-"""call it: job -> Place"""
+def _read() -> dict[str, Place]:
+    return {job.name: place_of(job, _said(job)) for job in STREAM_JOBS.values()}
+
+
+_latest = Latest(_read, at_most_every_s=2.0)
 
 
 def _said(job: StreamJob) -> dict[str, str]:

@@ -26,7 +26,7 @@ def test_it_is_one_line_newest_first(places: dict[str, Place]) -> None:
     lags = Event(iso(NOW - timedelta(minutes=2)), INCIDENT, "rollup is behind", "more cores", "lag:rollup")
     note_events(places["analytics"].layout, [lags], NOW)
     give(places["ingestion"].layout, Answer("20261122-compaction-1", COMPACTION, DONE, "3 hours", iso(NOW)))
-    assert page_history.history() == [
+    assert page_history.happened() == [
         {
             "at": iso(NOW),
             "kind": "request",
@@ -47,4 +47,4 @@ def test_it_is_one_line_newest_first(places: dict[str, Place]) -> None:
 
 
 def test_before_anything_has_happened_there_is_nothing(places: dict[str, Place]) -> None:
-    assert page_history.history() == []
+    assert page_history.happened() == []

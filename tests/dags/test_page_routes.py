@@ -44,9 +44,9 @@ def unlocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestCl
     found = {
         name: place_of(job, {job.root_setting: str(tmp_path / "data" / name)}) for name, job in STREAM_JOBS.items()
     }
-    monkeypatch.setattr(page_places._Places, "__call__", lambda _: found)
-    monkeypatch.setattr("boston_page.flow.unhealthy_components", list)
-    monkeypatch.setattr("boston_page.flow.paused_dags", lambda dag_ids: dict.fromkeys(dag_ids, False))
+    monkeypatch.setattr(page_places, "_latest", lambda: found)
+    monkeypatch.setattr("boston_page.watches.unhealthy_components", list)
+    monkeypatch.setattr("boston_page.watches.paused_dags", lambda dag_ids: dict.fromkeys(dag_ids, False))
     for folder in (tmp_path, tmp_path / "data"):
         folder.mkdir(exist_ok=True)
         for name in ("secret", "secret.js", "secret.json", "secret.jsonl"):

@@ -1,0 +1,64 @@
+"""The rows of `/flow`: what a job and a stream say of themselves, with their verdicts."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from boston_page.heartbeat import Heartbeat
+from boston_page.job_verdict import Supervision
+from boston_page.places import Place
+from boston_page.stream_verdict import StreamSwitch
+from boston_page.verdict import Judgement
+from spark_jobs.documents.status import StreamState, StreamStatus
+
+
+def said_of(heartbeat: Heartbeat, name: str) -> StreamStatus | None:
+    """Return what the job's heartbeat says of a stream; None where it says nothing."""
+    streams = heartbeat.status.streams if heartbeat.status else ()
+    return next((stream for stream in streams if stream.name == name), None)
+
+
+def switch_of(place: Place, name: str) -> StreamSwitch | None:
+    """Return the switch of an analytic; None where a stream has none."""
+    flag = place.job.stream_flags.get(name)
+    return StreamSwitch(flag, place.wants(name)) if flag else None
+
+
+def stream_row(
+    name: str,
+    place: Place,
+    heartbeat: Heartbeat,
+    judged: Judgement,
+    upstream: Iterable[str],
+) -> dict[str, Any]:
+    """Return a stream's figures as its job tells them, and what the page makes of them."""
+    said, switch = said_of(heartbeat, name), switch_of(place, name)
+    return {
+        **(asdict(said) if said else {}),
+        **asdict(judged),
+        "name": name,
+        "job": place.job.name,
+        "from": list(upstream),
+        "flag": switch.flag if switch else None,
+        "wanted": switch.wanted if switch else None,
+        "is_on": heartbeat.is_live and said is not None and said.state != StreamState.OFF,
+    }
+
+
+def job_row(place: Place, heartbeat: Heartbeat, judged: Judgement, supervision: Supervision) -> dict[str, Any]:
+    """Return how a job is: its heartbeat, its switch, its watch, and the settings that changed nothing."""
+    status = heartbeat.status
+    return {
+        **asdict(judged),
+        "name": place.job.name,
+        "flag": place.job.flag,
+        "wanted": place.is_wanted,
+        "is_on": heartbeat.is_live,
+        "is_held": supervision.held_because is not None,
+        "state": status.state if status else None,
+        "age_s": heartbeat.age_s if status else None,
+        "started_at": status.started_at if status else None,
+        "log": status.log if status else None,
+        "rejected": dict(place.published.rejected),
+        "watch": {"why_not": supervision.why_unwatched, "restarts_in_a_row": supervision.memory.restarts.in_a_row},
+    }

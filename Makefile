@@ -11,6 +11,8 @@ TOOLS := $(VENVS)/tools
 # PySpark and Airflow's pyspark-client install over each other: two environments, two locks.
 SPARK := $(VENVS)/spark
 AIRFLOW := $(VENVS)/airflow
+SPARK_LOCK := requirements-spark.txt
+AIRFLOW_LOCK := requirements.txt
 
 UV_VERSION := 0.13.9
 UV := $(TOOLS)/bin/uv
@@ -66,13 +68,13 @@ $(UV):
 	@$(PYTHON) -m venv $(TOOLS) || { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
 	@$(TOOLS)/bin/python -m pip install -q uv==$(UV_VERSION)
 
-$(SPARK)/installed: requirements-spark.txt | $(UV)
+$(SPARK)/installed: $(SPARK_LOCK) | $(UV)
 	@echo "Installing the Spark environment into $(SPARK) ..."
 	@$(UV) venv -q --allow-existing --python $(PYTHON) $(SPARK)
 	@$(UV) pip sync -q --require-hashes --python $(SPARK) $<
 	@touch $@
 
-$(AIRFLOW)/installed: requirements.txt | $(UV)
+$(AIRFLOW)/installed: $(AIRFLOW_LOCK) | $(UV)
 	@echo "Installing the Airflow environment into $(AIRFLOW) ..."
 	@$(UV) venv -q --allow-existing --python $(PYTHON) $(AIRFLOW)
 	@$(UV) pip sync -q --require-hashes --python $(AIRFLOW) $<
@@ -145,6 +147,13 @@ hooks: setup ## Run the linters before every commit from now on
 lock: $(UV) ## Refresh both locks from requirements/*.in
 	$(UV) $(COMPILE) requirements/airflow.in -o requirements.txt
 	$(UV) $(COMPILE) requirements/spark.in -o requirements-spark.txt
+	@$(MAKE) lock-runtime
+
+# Without tests and linters, for docker/Dockerfile: what the locks above have, and no other version of it.
+.PHONY: lock-runtime
+lock-runtime: $(UV)
+	$(UV) $(COMPILE) requirements/airflow-runtime.in -c requirements.txt -o requirements/airflow-runtime.txt
+	$(UV) $(COMPILE) requirements/spark-runtime.in -c requirements-spark.txt -o requirements/spark-runtime.txt
 
 COMPILE = pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --custom-compile-command "make lock"
@@ -164,6 +173,10 @@ chaos: setup ## Inject faults into a running playground, and count lost and doub
 .PHONY: soak
 soak: setup ## Run an hour under load with a fault every 5 minutes, and report leaks (needs root)
 	$(SPARK)/bin/python -m tests.chaos.soak $(ARGS)
+
+.PHONY: compose-test
+compose-test: setup ## Run docker-compose.yaml on podman, and kill a container of each kind (root, Debian or Ubuntu)
+	$(SPARK)/bin/python -m tests.containers $(ARGS)
 
 .PHONY: bench-ingest
 bench-ingest: setup ## Our ingestion, Spark's file sink and DuckDB on 1, 3 and 6 million events, or ARGS="--events N N N"

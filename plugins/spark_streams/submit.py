@@ -31,7 +31,7 @@ def submit_arguments(job: StreamJob, env: Mapping[str, str], repository: Path = 
         "application_args": ["--follow-switches"],
         "conn_id": "spark_default",
         # An absolute path: Airflow's own environment has a pyspark-client, which breaks what it finds through PATH.
-        "spark_binary": str(spark_env_path(env, repository) / "bin" / "spark-submit"),
+        "spark_binary": env.get("SPARK_SUBMIT_PATH") or str(spark_env_path(env, repository) / "bin" / "spark-submit"),
         "spark_env": str(spark_env_path(env, repository)),
         "fallbacks": fallback_settings(job, env),
     }

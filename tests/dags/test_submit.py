@@ -121,6 +121,11 @@ def test_a_job_without_kafka_gets_no_connector(spark_env: Path, variables: Varia
     assert [name for name in task.env_vars if name.startswith("KAFKA_")] == []
 
 
+def test_another_program_may_start_the_driver(spark_env: Path) -> None:
+    env = {"SPARK_ENV_PATH": str(spark_env), "SPARK_SUBMIT_PATH": "/opt/spark-submit-elsewhere"}
+    assert submit_arguments(INGESTION, env, REPOSITORY)["spark_binary"] == "/opt/spark-submit-elsewhere"
+
+
 def test_a_missing_spark_environment_is_a_sentence_where_a_driver_is_started(
     tmp_path: Path, variables: VariableStore
 ) -> None:

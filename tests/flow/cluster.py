@@ -37,9 +37,10 @@ class Cluster:
     def url(self) -> str:
         return f"spark://{HOST}:{self._port}"
 
-    def add_worker(self, cores: int, memory: str) -> None:
+    def add_worker(self) -> None:
+        """Start one more, with room for an executor of each job."""
         name = f"worker-{len(self.workers)}"
-        size = ["--cores", str(cores), "--memory", memory, "--work-dir", str(self.folder / name)]
+        size = ["--cores", "2", "--memory", "2g", "--work-dir", str(self.folder / name)]
         listen = ["--host", HOST, "--webui-port", "0"]
         self.workers.append(self._start(name, f"{_DEPLOY}.worker.Worker", *listen, *size, self.url))
 
@@ -52,6 +53,7 @@ class Cluster:
             return {}
 
     def living_workers(self) -> int:
+        """Count those that the master can use."""
         return int(self.state().get("aliveworkers", 0))
 
     def cores_by_job(self) -> dict[str, int]:
@@ -91,14 +93,14 @@ def kill_with_executors(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def standalone_cluster(folder: Path, workers: int = 2, cores: int = 2, memory: str = "2g") -> Iterator[Cluster]:
-    """All workers have registered; nothing is left afterwards."""
+def standalone_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """Its workers have registered; nothing is left afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     cluster = Cluster(folder)
     try:
         wait_until(cluster.state, "the master answers", _START_TIMEOUT_S)
         for _ in range(workers):
-            cluster.add_worker(cores, memory)
+            cluster.add_worker()
         wait_until(lambda: cluster.living_workers() == workers, "the workers register", _START_TIMEOUT_S)
         yield cluster
     finally:

@@ -126,7 +126,7 @@ types:
 	$(SPARK)/bin/mypy $(AIRFLOW_TYPES) $(AIRFLOW_SOURCES)
 
 # What imports Airflow is checked against the Airflow environment, everything else against Spark's.
-SPARK_SOURCES = spark_jobs playground bench data_dictionary $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
+SPARK_SOURCES = spark_jobs playground bench data_dictionary docker $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
 AIRFLOW_SOURCES = dags plugins tests/dags
 AIRFLOW_TYPES = --python-executable $(AIRFLOW)/bin/python --cache-dir .mypy_cache/airflow
 

@@ -121,8 +121,8 @@ def run(path: Path, command: Sequence[str], env: Mapping[str, str]) -> int:
         connection.sendall(json.dumps({"command": list(command), "env": dict(env)}).encode() + b"\n")
         signal.signal(signal.SIGTERM, lambda *_: connection.sendall(_END))
         answer = json.loads(connection.makefile().readline() or '{"failure": "the host of the drivers ended"}')
-    if failure := answer.get("failure"):
-        print(failure, flush=True)
+    if "failure" in answer:
+        print(answer["failure"], flush=True)
         return _OUT_OF_REACH
     code = int(answer["exit_code"])
     return 128 - code if code < 0 else code

@@ -8,7 +8,10 @@ FLOW = "tests/flow"
 SHARE_AN_UNDISTURBED_RUN = [f"{FLOW}/test_{name}.py" for name in ("killings", "checkpoints", "two_drivers")]
 OF_A_HISTORY = ("order", "interruptions", "rebuild", "following_the_feeds")
 SHARE_A_HISTORY = [f"tests/analytics/flow/test_{name}.py" for name in OF_A_HISTORY]
-LONG = [f"{FLOW}/test_{name}.py" for name in ("watched_by_airflow", "analytics_real_path", "broker_faults", "takeover")]
+LONG = [
+    f"{FLOW}/test_{name}.py"
+    for name in ("watched_by_airflow", "standalone_cluster", "analytics_real_path", "broker_faults", "takeover")
+]
 LONGEST_FIRST = [*SHARE_AN_UNDISTURBED_RUN, *LONG, *SHARE_A_HISTORY]
 
 

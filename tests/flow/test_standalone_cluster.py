@@ -13,8 +13,8 @@ from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once
 from tests.flow.produced import TOPICS, end_offsets, generated, produce
 
-# The feeds' first hours are more files than the analytics read in their driver: they need the cluster too.
-PARTS = (4_000, 1_000, 1_000)
+# The first are more rows of a feed than the analytics sum up in their driver: they need the cluster too.
+PARTS = (24_000, 500, 500)
 
 
 @pytest.fixture

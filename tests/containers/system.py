@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,7 +142,18 @@ def composed_system(podman: Podman, speed: str) -> Iterator[ComposedSystem]:
     try:
         yield ComposedSystem(podman, env_file)
     finally:
+        _keep_logs(podman)
         podman.compose(env_file, "down", "-v")
+
+
+def _keep_logs(podman: Podman) -> None:
+    """Write what every container said to `logs/`; those of the run before go."""
+    folder = podman.folder / "logs"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in podman("ps", "-a", "--format", "{{.Names}}").split():
+        with (folder / f"{name}.log").open("wb") as file:
+            subprocess.run(["podman", "logs", name], env=podman.env, stdout=file, stderr=file, check=False)
 
 
 # A file that is replaced or compacted may go between listing and reading.

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -136,7 +135,6 @@ def composed_system(podman: Podman, speed: str) -> Iterator[ComposedSystem]:
     env_file.unlink(missing_ok=True)
     kafka = free_port()
     settings = {"PLAYGROUND_KAFKA_PORT": kafka, "AIRFLOW_PORT": free_port(kafka), "PLAYGROUND_SPEED": speed}
-    settings |= {"PLAYGROUND_SEED": secrets.randbelow(1000)}
     env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     add_missing_secrets(env_file)
     try:

@@ -8,8 +8,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 _, _, servers, create, only_if_absent, _, topic = sys.argv
 assert (create, only_if_absent) == ("--create", "--if-not-exists"), sys.argv
+client = AdminClient({"bootstrap.servers": servers})
 try:
-    AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic)])[topic].result(30)
+    client.create_topics([NewTopic(topic)])[topic].result(30)
 except KafkaException as failed:
     if failed.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
         raise

@@ -1,0 +1,100 @@
+"""The words and numbers of rollup and analytics, over real logs and outputs."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from spark_jobs.analytics.backlog import MOST_HOURS_AT_ONCE
+from spark_jobs.catalog import FEEDS, ROLLUP
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.complete_hours import CompleteHours, FeedHours, write_complete_hours
+from spark_jobs.documents.status import JobState, StreamState, StreamStatus
+from tests.analytics.flow.ingestion import FakeClock
+from tests.analytics.flow.live import LiveJob
+from tests.analytics.tiles import NOON, bikes, tile_table
+from tests.monotonic import Seconds
+
+NAME = "transport_usage_summary"
+HOUR = timedelta(hours=1)
+
+
+def job_below(root: Path) -> LiveJob:
+    job = LiveJob(root, names=(NAME,), clock=FakeClock(datetime(2026, 1, 1, tzinfo=UTC)))
+    job.ingested.tell_status()
+    job.update()
+    return job
+
+
+def hours_later(job: LiveJob, hours: range) -> None:
+    """One entry of the rollup with a bike in each of these hours."""
+    job.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(NOON + number * HOUR, 1) for number in hours])})
+
+
+def test_catching_up_and_never_idle_while_hours_are_still_to_compute(tmp_path: Path) -> None:
+    """A sparse feed: more hours than one go takes, and no news after them."""
+    job = job_below(tmp_path)
+    hours_later(job, range(2 * MOST_HOURS_AT_ONCE + 10))
+    told, due, words = job.told(NAME), [], []
+    assert (told.state, told.due_hours) == (StreamState.STARTING, None)
+    while not job.is_settled(NAME):
+        job.tick(NAME)
+        told = job.told(NAME)
+        due.append(told.due_hours)
+        words.append(told.state)
+    assert due == [MOST_HOURS_AT_ONCE + 10, 10, 0]
+    assert words == [StreamState.CATCHING_UP, StreamState.CATCHING_UP, StreamState.IDLE]
+    assert len(list((tmp_path / NAME).glob("**/*.parquet"))) == 2 * MOST_HOURS_AT_ONCE + 10
+
+
+def test_an_analytic_is_as_late_as_the_oldest_change_also_once_that_is_folded(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    hours_later(job, range(1))
+    job.settle()
+    clock = Seconds()
+    job.analytics[NAME].record.first_seen._monotonic = clock
+    job.analytics[NAME].record._monotonic = clock
+    assert job.told(NAME).lag_s == 0.0
+    for number in range(1, 4):
+        hours_later(job, range(number, number + 1))
+        job.clock.go_on(HOUR)  # type: ignore[attr-defined]
+        assert job.told(NAME).lag_s == (number - 1) * 10.0
+        clock.go_on(10)
+    job.fold_rollup()
+    told = job.told(NAME)
+    assert (told.lag_s, told.lag_records) == (30.0, 3)
+    job.settle()
+    told = job.told(NAME)
+    assert (told.state, told.lag_s, told.lag_records, told.due_hours) == (StreamState.IDLE, 0.0, 0, 0)
+
+
+def test_waiting_for_ingestion_that_waits_itself_and_no_more_once_it_goes_on(tmp_path: Path) -> None:
+    job = job_below(tmp_path)
+    job.settle()
+    away = StreamStatus("bike_trips", StreamState.WAITING, waits_for="Kafka")
+    back = StreamStatus("bike_trips", StreamState.IDLE)
+    for feed, says in ((away, "bike_trips, whose ingestion waits for Kafka"), (back, None)):
+        job.ingested.tell_status(bike_trips=feed)
+        state = StreamState.IDLE if says is None else StreamState.WAITING
+        for name in (ROLLUP, NAME):
+            assert (job.told(name).state, job.told(name).waits_for) == (state, says)
+    job.ingested.tell_status(JobState.FAILED)
+    assert job.told(ROLLUP).state == StreamState.WAITING
+
+
+def test_caught_up_to_the_last_hour_that_was_complete_when_nothing_was_due(tmp_path: Path) -> None:
+    def complete(before: datetime) -> None:
+        hours = {feed.name: FeedHours(iso(NOON), "log", iso(before), None) for feed in FEEDS}
+        write_complete_hours(job.ingested.layout, CompleteHours(hours))
+
+    def caught_up_to() -> list[str | None]:
+        return [job.told(name).caught_up_to for name in (ROLLUP, NAME)]
+
+    job = job_below(tmp_path)
+    assert caught_up_to() == [None, None]
+    hours_later(job, range(2))
+    complete(NOON + 2 * HOUR)
+    assert caught_up_to() == [iso(NOON + HOUR), None], "the analytic has still to take it"
+    job.settle()
+    assert caught_up_to() == [iso(NOON + HOUR)] * 2
+    hours_later(job, range(2, 3))
+    complete(NOON + 3 * HOUR)
+    assert caught_up_to() == [iso(NOON + 2 * HOUR), iso(NOON + HOUR)]

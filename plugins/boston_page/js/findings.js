@@ -155,6 +155,7 @@ function Drawing({ value, label }) {
   return h("div", { ref: place, className: "drawing", role: "img", "aria-label": label });
 }
 
+const GRID = { gridcolor: "rgba(136,136,136,0.25)", zerolinecolor: "rgba(136,136,136,0.6)" }; // in either theme
 const CONFIG = { responsive: true, displaylogo: false };
 
 const looks = (place) => ({
@@ -164,6 +165,7 @@ const looks = (place) => ({
   legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
   hovermode: "closest",
   uirevision: "kept",
+  template: { layout: { xaxis: GRID, yaxis: GRID } },
   ...colours(place),
 });
 

@@ -36,8 +36,12 @@ help: ## Show these lines
 run: setup ## Start broker, feeds, Airflow and the jobs; print a URL and a login; Ctrl-C ends it all
 	@exec $(SPARK)/bin/python -m playground.run
 
+.PHONY: browser
+browser: $(SPARK)/installed
+	@$(SPARK)/bin/python -m playground.setup.browser
+
 .PHONY: test
-test: setup ## Run every test of both environments
+test: setup browser ## Run every test of both environments
 	@$(MAKE) -s -j2 test-dags test-spark
 
 .PHONY: test-spark test-dags
@@ -129,6 +133,10 @@ types:
 SPARK_SOURCES = spark_jobs playground bench data_dictionary docker $(filter-out tests/dags,$(patsubst %/,%,$(filter-out tests/__pycache__/,$(wildcard tests/*/)))) $(wildcard tests/*.py)
 AIRFLOW_SOURCES = dags plugins tests/dags
 AIRFLOW_TYPES = --python-executable $(AIRFLOW)/bin/python --cache-dir .mypy_cache/airflow
+
+.PHONY: screenshots
+screenshots: setup browser ## Take the pictures in docs/images from a running playground
+	$(SPARK)/bin/python -m tests.page.screenshots
 
 .PHONY: dictionary
 dictionary: setup ## Write docs/data again from the declarations in code and docs/data/meanings

@@ -12,7 +12,8 @@ LONG = [
     f"{FLOW}/test_{name}.py"
     for name in ("watched_by_airflow", "standalone_cluster", "analytics_real_path", "broker_faults", "takeover")
 ]
-LONGEST_FIRST = [*SHARE_AN_UNDISTURBED_RUN, *LONG, *SHARE_A_HISTORY]
+PAGE = "tests/page/test_streams_page.py"
+LONGEST_FIRST = [*SHARE_AN_UNDISTURBED_RUN, *LONG, PAGE, *SHARE_A_HISTORY]
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types

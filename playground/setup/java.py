@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from playground.setup.apt import can_install, install_one_of
+
 OLDEST_JAVA = 17
 APT_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
 """alternatives: a distribution has one or both, and the first that it has is installed"""
@@ -57,37 +59,17 @@ def _next_step() -> str:
     )
 
 
-def _can_install() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def _install() -> None:
-    _apt("apt-get", "update", "-q")
-    available = [package for package in APT_PACKAGES if _is_available(package)]
-    _apt("apt-get", "install", "-y", "-q", *(available or APT_PACKAGES)[:1])
-
-
-def _is_available(package: str) -> bool:
-    dry_run = subprocess.run(["apt-get", "install", "-s", package], capture_output=True, check=False)
-    return dry_run.returncode == 0
-
-
-def _apt(*command: str) -> None:
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
-
-
 def main() -> int:
     """Find or, as root on Debian or Ubuntu, install Java. Exit status 1 and a message where there is none."""
     try:
         usable_java(os.environ)
     except JavaMissing as missing:
-        if os.environ.get("JAVA_HOME", "").strip() or not _can_install():
+        if os.environ.get("JAVA_HOME", "").strip() or not can_install():
             print(missing, file=sys.stderr)
             return 1
         print(f"{missing}\nInstalling it now, as this is root on Debian or Ubuntu.", flush=True)
         try:
-            _install()
+            install_one_of(APT_PACKAGES)
             usable_java(os.environ)
         except (subprocess.CalledProcessError, JavaMissing) as failed:
             print(f"Java could not be installed: {failed}. {_next_step()}", file=sys.stderr)

@@ -1,0 +1,37 @@
+"""Take the pictures of the Streams page in docs/images from a running playground (`make screenshots`)."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from playground.airflow.home import airflow_home_of
+from playground.run.settings import CHECKOUT, playground_settings
+from tests.page.visitor import NARROW, WIDE, visitor
+
+IMAGES = CHECKOUT / "docs" / "images"
+TABS = ("flow",)
+SIZES = {"wide": WIDE, "narrow": NARROW}
+
+
+def take(url: str, password: str, folder: Path) -> Iterator[Path]:
+    """Take each tab wide and narrow, light and dark; what is below the fold is left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with visitor(url) as looking:
+        looking.logs_in(password)
+        for tab, (width, size), theme in product(TABS, SIZES.items(), ("light", "dark")):
+            looking.page.set_viewport_size(size)
+            looking.opens(f"?tab={tab}")
+            looking.uses_theme(theme)
+            expect(looking.page.locator("[role=tabpanel] table, [role=tabpanel] svg").first).to_be_visible()
+            file = folder / f"streams-{tab}-{width}-{theme}.png"
+            looking.page.screenshot(path=file, animations="disabled")
+            yield file
+
+
+if __name__ == "__main__":
+    settings = playground_settings()
+    home = airflow_home_of(settings, settings.AIRFLOW_PORT)
+    for taken in take(home.url, home.password, IMAGES):
+        print(taken.relative_to(CHECKOUT))

@@ -1,0 +1,246 @@
+"""The Streams page in a real browser, on a real Airflow: first on documents written by hand, then on the real jobs.
+
+One Airflow for all. Its watches stand still until the real jobs come: nothing is green before.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import expect
+
+from playground.broker.process import Broker, temporary_broker
+from playground.setup.by_hand import HOME
+from playground.setup.class_archive import with_archive
+from spark_jobs.catalog import ANALYTICS, FEEDS
+from spark_jobs.documents.status import JobState, StreamState, read_status
+from spark_jobs.paths import Layout
+from tests.flow.airflow_place import AirflowUser, airflow, wait_until
+from tests.flow.driver import Place
+from tests.flow.produced import generated, produce
+from tests.page.documents import Documents, stream
+from tests.page.visitor import Visitor, visitor
+
+DAGS = ("ingestion", "analytics", "watch_ingestion", "watch_analytics")
+HTML = '<img src=x onerror="window.wasHtml = true"><b>bold</b>'
+
+
+@dataclass
+class Office:
+    """An Airflow, somebody in front of it, and two places of the jobs' outputs."""
+
+    person: AirflowUser
+    visitor: Visitor
+    documents: Documents
+    broker: Broker
+    place: Place
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.place.output)
+
+    @property
+    def analytics(self) -> Layout:
+        return Layout(self.place.folder / "analytics")
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("page")
+    documents = Documents(folder / "documents")
+    documents.all_is_well()
+    with temporary_broker(folder) as broker:
+        place = Place(folder, broker.bootstrap_servers)
+        variables = {**documents.variables(), "ENABLE_INGESTION": "true"}
+        with (
+            airflow(folder / "airflow", with_archive(HOME, dict(os.environ)), variables) as person,
+            visitor(person.home.url) as looking,
+        ):
+            for dag in DAGS:
+                wait_until(lambda dag=dag: person.has_dag(dag), f"the DAG {dag} is there")  # type: ignore[misc]
+            looking.logs_in(person.home.password)
+            yield Office(person, looking, documents, broker, place)
+            assert looking.errors == []
+
+
+def test_a_watch_that_stands_still_is_seen_at_every_stream(office: Office) -> None:
+    looking = office.visitor
+    looking.opens()
+    for feed in FEEDS:
+        looking.sees(looking.stream(feed.name), "unwatched")
+    looking.sees(looking.job("ingestion"), "unwatched")
+    expect(looking.job("ingestion")).to_contain_text("watch_ingestion is paused")
+    assert looking.greens() == 0
+
+
+def test_a_job_that_does_not_run_is_seen_as_what_it_is(office: Office) -> None:
+    looking, documents, job = office.visitor, office.documents, office.visitor.job("ingestion")
+    looking.opens()
+
+    documents.says("ingestion", JobState.FAILED, last_error="no such topic", next_step="create it", needs_person=True)
+    looking.sees(job, "ended")
+    expect(job).to_contain_text("failed: no such topic")
+    expect(job).to_contain_text("create it")
+    looking.sees(looking.stream("bike_trips"), "ended")
+
+    documents.says("ingestion", JobState.STOPPED)
+    expect(job).to_contain_text("has stopped and is to run")
+    looking.sees(job, "ended")
+
+    documents.says("ingestion", age=timedelta(hours=2))
+    expect(job).to_contain_text("no sign of life for 2 hours")
+    looking.sees(looking.stream("taxi_trips"), "ended")
+    expect(looking.stream("taxi_trips").locator("[data-label=Lag]")).to_contain_text("–")  # noqa: RUF001
+
+    documents.status("ingestion").unlink()
+    expect(job).to_contain_text("never run")
+    looking.sees(job, "unknown")
+    documents.all_is_well()
+    documents.of_version("ingestion", 2)
+    expect(job).to_contain_text("version 2")
+    looking.sees(looking.stream("accidents"), "unknown")
+    documents.all_is_well()
+    documents.half_written("ingestion")
+    expect(job).to_contain_text("half written")
+    looking.sees(job, "unknown")
+    assert looking.greens() == 0
+    documents.all_is_well()
+
+
+def test_what_needs_a_person_comes_first_and_text_is_never_html(office: Office) -> None:
+    looking, documents = office.visitor, office.documents
+    looking.opens()
+    ill = {
+        "accidents": stream(
+            "accidents", StreamState.BROKEN, last_error=HTML, next_step="tell the producer", restarts=7
+        ),
+        "bike_trips": stream("bike_trips", StreamState.STUCK),
+    }
+    documents.says("ingestion", streams=ill)
+    looking.sees(looking.stream("accidents"), "broken")
+    assert looking.first_stream() == "accidents"
+    expect(looking.stream("accidents")).to_contain_text(HTML)
+    expect(looking.stream("accidents")).to_contain_text("tell the producer")
+    looking.sees(looking.stream("bike_trips"), "stuck")
+    assert looking.page.evaluate("window.wasHtml") is None
+    documents.all_is_well()
+
+
+def test_a_disk_that_hangs_makes_the_figures_old_and_nothing_else(office: Office) -> None:
+    looking = office.visitor
+    looking.opens()
+    looking.sees(looking.job("ingestion"), "unwatched")
+    with office.documents.on_a_disk_that_hangs("ingestion"):
+        expect(looking.page.get_by_role("alert")).to_contain_text("These figures are old")
+        expect(looking.page.locator(".stale [data-job=ingestion]")).to_be_visible()
+        assert office.person.has_dag("ingestion"), "Airflow itself answers"
+    expect(looking.page.locator(".stale")).to_have_count(0)
+
+
+def test_an_address_can_be_shared(office: Office) -> None:
+    looking = office.visitor
+    page = looking.page
+    looking.opens("?tab=flow&stream=rollup")
+    details = page.get_by_text("Made from")
+    expect(details).to_be_visible()
+    page.reload()
+    expect(details).to_be_visible()
+    looking.stream("rollup").get_by_role("button").click()
+    expect(details).to_have_count(0)
+    page.go_back()
+    expect(details).to_be_visible()
+    expect(page).to_have_url(f"{looking.url}/plugin/streams?tab=flow&stream=rollup")
+
+
+def test_another_theme_draws_nothing_again(office: Office) -> None:
+    looking = office.visitor
+    looking.opens()
+    row = looking.stream("rollup")
+    row.evaluate("row => { row.isTheSame = true; }")
+    looking.uses_theme("dark")
+    dark = row.evaluate("row => getComputedStyle(row).color")
+    looking.uses_theme("light")
+    assert row.evaluate("row => getComputedStyle(row).color") != dark
+    assert row.evaluate("row => row.isTheSame")
+
+
+def test_the_home_page_says_how_many_need_a_person(office: Office) -> None:
+    looking = office.visitor
+    looking.page.goto(looking.url)
+    chip = looking.page.get_by_role("link", name="Streams: 2 need a person")  # both jobs: nobody watches them
+    chip.click()
+    expect(looking.page.locator(".streams h1")).to_have_text("Streams")
+
+
+@pytest.mark.parametrize("path", ["boston-page/flow", "boston-page/js/page.js", "boston-page/plain", "streams/metrics"])
+def test_nothing_is_served_to_who_is_not_logged_in(office: Office, path: str) -> None:
+    """As Airflow has mounted it; each route by itself is tested in tests/dags."""
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{office.person.home.url}/{path}")
+    assert refused.value.code in (401, 403)
+
+
+def test_the_real_jobs_move_and_follow_their_switches(office: Office) -> None:
+    looking, person = office.visitor, office.person
+    page, pearson = looking.page, ANALYTICS[4]
+    settings = {**office.place.environment(), "ANALYTICS_OUTPUT_PATH": str(office.analytics.root)}
+    settings |= {"ANALYTICS_CHECKPOINT_PATH": str(office.place.folder / "checkpoints-analytics")}
+    person.sets(**{name: settings[name] for name in SETTINGS})
+    for dag in DAGS:
+        person.unpause(dag)
+    produce(office.broker.bootstrap_servers, generated(200, seed=1))
+    looking.opens()
+
+    for name in ("bike_trips", "rollup", pearson.name):
+        looking.sees(looking.stream(name), "healthy", "idle", "catching up", timeout_s=150)
+    today = looking.stream("bike_trips").locator("[data-label^=Today]")
+    expect(today).not_to_contain_text("–")  # noqa: RUF001
+    before = today.inner_text()
+    produce(office.broker.bootstrap_servers, generated(400, seed=2))
+    expect(today).not_to_have_text(before)
+
+    row = looking.stream(pearson.name)
+    row.get_by_role("switch").click()
+    expect(row).to_contain_text("switching")
+    looking.sees(row, "off")
+    assert _state(office.analytics, pearson.name) == StreamState.OFF
+    row.get_by_role("switch").click()
+    looking.sees(row, "healthy", "idle", "catching up", "starting")
+    wait_until(lambda: _state(office.analytics, pearson.name) != StreamState.OFF, "the job follows")
+    assert person.variables()[pearson.flag] == "true"
+
+    looking.stream("bike_trips").get_by_role("button").click()
+    page.get_by_role("button", name="Compact bike_trips …").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("with the same rows")
+    dialog.get_by_role("button", name="Compact bike_trips").click()
+    expect(page.get_by_text(re.compile("^Compact bike_trips: (queued|running|success)"))).to_be_visible()
+    wait_until(lambda: any(office.layout.answers.glob("*-compaction-*.json")), "the job answers")
+
+    looking.job("ingestion").get_by_role("switch").click()
+    looking.sees(looking.job("ingestion"), "off", timeout_s=60)
+    looking.sees(looking.stream("bike_trips"), "off")
+    looking.sees(looking.stream("rollup"), "waiting")
+
+
+SETTINGS = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "OUTPUT_BASE_PATH",
+    "CHECKPOINT_BASE_PATH",
+    "ANALYTICS_OUTPUT_PATH",
+    "ANALYTICS_CHECKPOINT_PATH",
+    "BATCH_INTERVAL",
+    "HEARTBEAT_INTERVAL",
+    "HEARTBEAT_STALE_AFTER",
+    "KAFKA_CONNECTOR_JARS",
+)
+
+
+def _state(layout: Layout, name: str) -> StreamState | None:
+    status = read_status(layout)
+    return next((stream.state for stream in status.streams if stream.name == name), None) if status else None

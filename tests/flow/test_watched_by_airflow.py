@@ -14,6 +14,7 @@ from playground.broker.process import Broker, temporary_broker
 from playground.setup.by_hand import HOME
 from playground.setup.class_archive import archive_of, with_archive
 from spark_jobs.catalog import FEEDS
+from spark_jobs.documents.accepted_settings import read_settings_copy
 from spark_jobs.documents.desired_state import read_desired_state
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
@@ -100,7 +101,8 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     assert Path(stream.status.log).is_file()
 
     jvm = psutil.Process(next(p.pid for p in stream.status.driver.processes if p.role == "jvm"))
-    assert str(archive_of(HOME)) in {area.path for area in jvm.memory_maps()}, "it reads Spark's classes one by one"
+    mapped = {area.path for area in jvm.memory_maps()}
+    assert str(archive_of(HOME).resolve()) in mapped, "it reads Spark's classes one by one"
 
     # Killed from outside: started again by the watch, once.
     first = stream.driver
@@ -127,13 +129,25 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     assert "BATCH_INTERVAL is 'soon'; allowed:" in person.task_log("watch_ingestion")
     assert stream.driver == second
 
+    # Killed while the value is wrong: started as ever, with the last one that was right.
+    psutil.Process(next(p.pid for p in stream.status.driver.processes if p.role == "python")).kill()
+    took["killed with a wrong value: new driver"] = wait_until(lambda: stream.driver != second, "another driver")
+    took["killed with a wrong value: new batch after"] = stream.reads_what_comes(seed=4)
+    third = stream.driver
+    accepted = read_settings_copy(stream.layout)
+    assert accepted
+    assert accepted.values["BATCH_INTERVAL"] != "soon"
+    assert "setting:BATCH_INTERVAL" in stream.watch_says()["incidents"], "as long as it is wrong"
+    wait_until(stream.is_deferred, "its task is deferred")
+    wait_until(lambda: "driver: " in person.task_log("ingestion"), "what the driver prints is in the task's log")
+
     # Another value of a setting that is read at the start: one graceful restart.
     person.sets(BATCH_INTERVAL="2 seconds")
-    took["changed setting: new driver"] = wait_until(lambda: stream.driver != second, "a driver with the new setting")
+    took["changed setting: new driver"] = wait_until(lambda: stream.driver != third, "a driver with the new setting")
     wait_until(stream.is_deferred, "its task is deferred")
     stream.reads_what_comes(seed=3)
     assert "ingestion stopped as it was asked to" in person.task_log("ingestion")
-    assert stream.drivers_so_far() == 3
+    assert stream.drivers_so_far() == 4
 
     # Ended by hand: stopped gracefully, and left alone.
     person.marks_failed("ingestion")
@@ -146,7 +160,7 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     wait_until(lambda: "ENABLE_INGESTION" in stream.watch_says()["sentence"], "the watch knows")
     person.sets(ENABLE_INGESTION="true")
     took["switched on: new driver"] = wait_until(lambda: stream.status.state == "running", "it runs again")
-    assert stream.drivers_so_far() == 4
+    assert stream.drivers_so_far() == 5
     person.sets(ENABLE_INGESTION="false")
     took["switched off: stopped"] = wait_until(lambda: stream.status.state == "stopped", "the job follows its switch")
     print({what: round(seconds) for what, seconds in took.items()})

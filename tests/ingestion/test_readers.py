@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd  # type: ignore[import-untyped]  # no stubs are installed
+import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
@@ -50,6 +51,11 @@ def in_pyarrow(folder: Path) -> Seen:
     return rows.count_rows(), {field.name: str(field.type) for field in rows.schema}
 
 
+def in_polars(folder: Path) -> Seen:
+    rows = pl.read_parquet(folder / "**/*.parquet", hive_partitioning=True)
+    return rows.height, {name: str(kind) for name, kind in rows.schema.items()}
+
+
 def in_spark(folder: Path) -> Seen:
     done = subprocess.run(
         [sys.executable, "-c", IN_SPARK, str(folder)],
@@ -67,6 +73,7 @@ READERS: dict[str, tuple[Callable[[Path], Seen], list[str]]] = {
     "DuckDB": (in_duckdb, ["BIGINT", "BIGINT", "DATE", "BIGINT"]),
     "pandas": (in_pandas, ["category"] * 4),
     "pyarrow": (in_pyarrow, ["int32", "int32", "string", "int32"]),
+    "Polars": (in_polars, ["Int64", "Int64", "Date", "Int64"]),
     "Spark": (in_spark, ["int", "int", "date", "int"]),
 }
 
@@ -82,7 +89,7 @@ def test_a_feed_opens_with_the_documented_types(name: str, tmp_path: Path) -> No
     assert [types[column] for column in PARTITION_COLUMNS] == expected
 
 
-@pytest.mark.parametrize("name", ["DuckDB", "pandas", "pyarrow"])
+@pytest.mark.parametrize("name", ["DuckDB", "pandas", "pyarrow", "Polars"])
 def test_counts_open_too(name: str, tmp_path: Path) -> None:
     days = QualityDays(Layout(tmp_path), feed_named("bike_trips"))
     quality = Quality({Key(Measure.ACCEPTED): 3, Key(Measure.NULL, "gender"): 1})

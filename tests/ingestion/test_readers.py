@@ -96,4 +96,7 @@ def test_counts_open_too(name: str, tmp_path: Path) -> None:
     source, target = days.staged(quality, date(2026, 1, 1), tmp_path)
     assert move(tmp_path / source, tmp_path / target)
     count, types = READERS[name][0](days.layout.quality("bike_trips"))
-    assert (count, types["date"]) == (2, {"DuckDB": "DATE", "pandas": "category", "pyarrow": "string"}[name])
+    assert (count, types["date"]) == (
+        2,
+        {"DuckDB": "DATE", "pandas": "category", "pyarrow": "string", "Polars": "Date"}[name],
+    )

@@ -96,10 +96,10 @@ class PublicationLog:
             newest = self.entry(seq)
         while self.path(newest.seq + 1).exists():
             newest = self.entry(newest.seq + 1)
+        if self.origin() != origin:  # begun, or started over, just now
+            return self.newest()
         if origin is None:
             raise LogDamaged(f"{self.path(0)} is gone: the log has lost its first entry")
-        if self.origin() != origin:  # started over just now
-            return self.newest()
         self._known = (origin, newest)
         return origin, newest
 

@@ -7,9 +7,10 @@ from secrets import token_hex
 
 import pytest
 
+from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry, decode_entry, encode_entry
-from spark_jobs.publication.log import CommitConflict, LogDamaged, PublicationLog
+from spark_jobs.publication.log import CommitConflict, LogDamaged, Origin, PublicationLog
 from tests.publication.small_feed import FEED, NOON, may_write, when
 from tests.publication.small_log import begun, committed, content, draft, head_of, log_at
 
@@ -165,6 +166,23 @@ def test_a_log_that_has_lost_its_first_entry_is_told(tmp_path: Path) -> None:
     for look in (log, log_at(tmp_path)):
         with pytest.raises(LogDamaged, match=f"{0:020}.json is gone"):
             look.head()
+
+
+def test_a_log_that_begins_during_a_look_is_not_one_that_has_lost_its_first_entry(tmp_path: Path) -> None:
+    log = BegunDuringALook(Layout(tmp_path), FEED)
+    head = log.head()
+    assert head is not None
+    assert head.seq == 0
+
+
+class BegunDuringALook(PublicationLog):
+    """Another process declares the first entry right after it was looked for the first time."""
+
+    def origin(self) -> Origin | None:
+        found = super().origin()
+        if found is None:
+            begun(self.layout.root)
+        return found
 
 
 def test_an_older_log_that_was_restored_counts(tmp_path: Path) -> None:

@@ -7,8 +7,15 @@ from pathlib import Path
 from playground.run.settings import CHECKOUT, PlaygroundSettings
 from spark_jobs.settings import SETTING_FIELDS, in_words
 
-# Read by Airflow's DAGs alone, so no field of either settings object.
-DEPLOYMENT = {"SPARK_ENV_PATH", "SPARK_LOCAL_IP", "SPARK_MASTER"}
+# Read on the side of Airflow alone, so no field of either settings object.
+DEPLOYMENT = {
+    "DRIVER_ENVIRONMENT",
+    "SPARK_ENV_PATH",
+    "SPARK_LOCAL_IP",
+    "SPARK_MASTER",
+    "SPARK_SUBMIT_PATH",
+    "STREAMS_METRICS_TOKEN",
+}
 FIELDS = SETTING_FIELDS | PlaygroundSettings.model_fields
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$")
 

@@ -37,6 +37,7 @@ class AnalyticsPlace(Place):
             "OUTPUT_BASE_PATH": str(self.ingested),
             "ANALYTICS_OUTPUT_PATH": str(self.output),
             "ANALYTICS_CHECKPOINT_PATH": str(self.checkpoints),
+            "CHECKPOINT_BASE_PATH": str(self.folder / "checkpoints-of-ingestion"),
             **self.settings,
         }
 

@@ -7,12 +7,12 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 
 from boston_page.flow_rows import job_row, said_of, stream_row, switch_of
+from boston_page.health import Judgement
 from boston_page.heartbeat import Heartbeat, look_at_heartbeat
-from boston_page.job_verdict import Supervision, judge_job
+from boston_page.job_health import Supervision, judge_job
 from boston_page.latest import Latest
 from boston_page.places import Place, places
-from boston_page.stream_verdict import judge_stream
-from boston_page.verdict import Judgement
+from boston_page.stream_health import judge_stream
 from boston_page.watches import supervision_of
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.documents.codec import iso

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from boston_page.health import Judgement
 from boston_page.heartbeat import Heartbeat
-from boston_page.job_verdict import Supervision
+from boston_page.job_health import Supervision
 from boston_page.places import Place
-from boston_page.stream_verdict import StreamSwitch
-from boston_page.verdict import Judgement
+from boston_page.stream_health import StreamSwitch
 from spark_jobs.documents.status import StreamState, StreamStatus
 
 

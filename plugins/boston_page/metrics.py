@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from boston_page.flow import flow
-from boston_page.verdict import Verdict
+from boston_page.health import HealthWord
 
 TOKEN = "STREAMS_METRICS_TOKEN"  # noqa: S105 - the name of the setting
 MEDIA_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -70,7 +70,7 @@ def _verdicts(metric: str, kind: str, rows: list[Mapping[str, Any]]) -> Iterator
     yield f"# TYPE {metric} stateset"
     yield f"# HELP {metric} The verdict of the page, the worst of its parts."
     for row in rows:
-        for verdict in Verdict:
+        for verdict in HealthWord:
             labels = {kind: row["name"], metric: verdict.value}
             yield _sample(metric, labels, int(row["verdict"] == verdict))
 

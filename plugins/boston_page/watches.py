@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from boston_page.airflow_internals import paused_dags, unhealthy_components
-from boston_page.job_verdict import Supervision
+from boston_page.job_health import Supervision
 from boston_page.places import Place
 from spark_jobs.documents.desired_state import held_because
 from spark_jobs.documents.watch_memory import WatchMemory, read_memory

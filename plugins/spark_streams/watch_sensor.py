@@ -61,7 +61,7 @@ class WatchSensor(BaseSensorOperator):
         self._watch(self.job.layout(effective.settings))
 
     def root_is_there(self, context: Any, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - called with both
-        """Tell people that it is over; the next run watches."""
+        """Say that it is over; the next run watches."""
         effective = SettingsStore(self.job, self.fallbacks).read_all(datetime.now(UTC))
         self._tell_of_root(Alert(_ROOT, True, Diagnosis(f"{self.job.name} is watched again")), effective, context)
 
@@ -110,7 +110,7 @@ class WatchSensor(BaseSensorOperator):
             note_events(layout, happenings(found.alerts, found.action, found.health.diagnosis, now), now)
 
     def _tell_of_root(self, alert: Alert, effective: EffectiveSettings, context: Any) -> None:
-        """Tell people what cannot be written down, as there is no place for it; fails where they cannot be reached."""
+        """Notify people of what has no place to be written down; fails where they cannot be reached."""
         log_alerts(self.job.name, [alert])
         settings, found = effective.settings, alert.diagnosis
         one = Notification(alert.key, alert.is_over, found.message, found.next_step, iso(datetime.now(UTC)))

@@ -69,7 +69,7 @@ class ComposedSystem:
         return self.podman.succeeds("healthcheck", "run", _container(service))
 
     def kill(self, service: str) -> None:
-        """kill -9 of the container's first process, and so of all of them: as a crash, not as a wish of ours."""
+        """kill -9 of the container's first process, and so of all of them: as a crash, nothing that we ask for."""
         os.kill(self._pid(service), signal.SIGKILL)
 
     def airflow_lives(self, since: datetime) -> bool:

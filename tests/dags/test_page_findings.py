@@ -180,14 +180,14 @@ def test_a_column_that_an_older_formula_did_not_have_is_null(tmp_path: Path) -> 
 
 
 def test_a_day_in_the_clock_of_boston_has_25_hours_once_a_year() -> None:
-    asked = period("2018-11-04", "2018-11-05", BOSTON, None)
-    assert asked.end - asked.start == timedelta(hours=25)
+    span = period("2018-11-04", "2018-11-05", BOSTON, None)
+    assert span.end - span.start == timedelta(hours=25)
 
 
 def test_a_period_names_its_days_and_hours() -> None:
-    asked = Period(datetime(2018, 1, 14, 23, 30, tzinfo=UTC), datetime(2018, 1, 16, tzinfo=UTC))
-    days = list(asked.days())
+    span = Period(datetime(2018, 1, 14, 23, 30, tzinfo=UTC), datetime(2018, 1, 16, tzinfo=UTC))
+    days = list(span.days())
     assert [str(day) for day in days] == ["2018-01-14", "2018-01-15"]
-    assert [asked.covers(day) for day in days] == [False, True]
-    assert [hour.hour for hour in asked.hours_of(days[0])] == [23]
-    assert len(list(asked.hours_of(days[1]))) == 24
+    assert [span.covers(day) for day in days] == [False, True]
+    assert [hour.hour for hour in span.hours_of(days[0])] == [23]
+    assert len(list(span.hours_of(days[1]))) == 24

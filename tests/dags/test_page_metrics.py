@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from boston_page import metrics as page_metrics
 from boston_page.flow import look
-from boston_page.job_verdict import Supervision
+from boston_page.job_health import Supervision
 from boston_page.metrics import MEDIA_TYPE, TOKEN, metrics_app
 from boston_page.places import Place, place_of
 from fastapi.testclient import TestClient

@@ -208,17 +208,17 @@ def test_too_late_withdraws_the_request(operator: RequestOperator, tmp_path: Pat
 
 @pytest.mark.parametrize("run_type", ["manual", "operator_triggered", "backfill", "asset_triggered"])
 def test_only_the_schedule_removes_without_being_told_to(run_type: str, spark_env: Path) -> None:
-    asked: list[bool] = []
+    seen: list[bool] = []
 
     def from_params(_job: StreamJob, _params: Mapping[str, Any], is_scheduled: bool) -> None:
-        asked.append(is_scheduled)
+        seen.append(is_scheduled)
 
     env = {"SPARK_ENV_PATH": str(spark_env)}
     task = RequestOperator(task_id="t", job=INGESTION, from_params=from_params, timeout=timedelta(hours=1), env=env)
     for one in (run(run_type), SCHEDULED):
         with pytest.raises(AirflowSkipException):
             task.execute(context(one))
-    assert asked == [False, True]
+    assert seen == [False, True]
 
 
 def test_a_task_that_is_cleared_asks_for_nothing_twice(operator: RequestOperator, tmp_path: Path) -> None:

@@ -158,11 +158,11 @@ def test_a_death_between_two_of_the_folders_leaves_no_data_that_count_as_new(
 
 
 def test_who_has_lost_the_lease_renames_nothing_more(feed: LiveFeed) -> None:
-    asked: list[None] = []
+    looks: list[None] = []
 
     def lease() -> None:
-        asked.append(None)
-        if len(asked) == 2:
+        looks.append(None)
+        if len(looks) == 2:
             finish_removals(feed.layout)  # a job that started meanwhile
             LiveFeed(feed.layout.root).take([trip("2018-01-15 10:00:00")])
             raise LeaseLost

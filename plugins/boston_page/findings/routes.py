@@ -49,15 +49,15 @@ def finding(
     name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
 ) -> JSONResponse:
     """Answer with one chart: of `from` to `to`, or of the last days that it has."""
-    one, outputs, asked, clock = _asked(name, start, end, days, zone)
-    rows = one.rows(outputs, asked)
+    one, outputs, span, clock = _asked(name, start, end, days, zone)
+    rows = one.rows(outputs, span)
     answer: dict[str, Any] = {
         "name": name,
         "title": one.title,
         "caveat": one.caveat,
-        "from": iso(asked.start),
-        "to": iso(asked.end),
-        "query": one.query(outputs, asked),
+        "from": iso(span.start),
+        "to": iso(span.end),
+        "query": one.query(outputs, span),
         "rows": 0 if rows is None else rows.num_rows,
     }
     if rows is None:
@@ -134,8 +134,8 @@ def _asked(
 
 
 def _rows(name: str, start: str | None, end: str | None, days: int, zone: str) -> pa.Table:
-    one, outputs, asked, _ = _asked(name, start, end, days, zone)
-    rows = one.rows(outputs, asked)
+    one, outputs, span, _ = _asked(name, start, end, days, zone)
+    rows = one.rows(outputs, span)
     if rows is None:
         raise HTTPException(404, "there are no rows in this period")
     return rows

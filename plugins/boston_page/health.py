@@ -7,7 +7,7 @@ from enum import StrEnum
 from spark_jobs.documents.watch_memory import Incident
 
 
-class Verdict(StrEnum):
+class HealthWord(StrEnum):
     """Worst first. The words of a stream, and three that only an onlooker can say."""
 
     BROKEN = "broken"
@@ -28,14 +28,14 @@ class Verdict(StrEnum):
     OFF = "off"
 
 
-_PLACES = {verdict: place for place, verdict in enumerate(Verdict)}
+_PLACES = {verdict: place for place, verdict in enumerate(HealthWord)}
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What is so, why, and what to do about it."""
 
-    verdict: Verdict
+    verdict: HealthWord
     cause: str
     next_step: str = ""
     needs_person: bool = False
@@ -57,7 +57,7 @@ def incidents_of(incidents: Mapping[str, Incident], stream: str) -> list[Judgeme
     """Return what people were told of this stream; an empty name: of the job as a whole."""
     named = {key: _kind_and_stream(key) for key in incidents}
     return [
-        Judgement(Verdict.INCIDENT, told.sentence, told.next_step, named[key][0] not in _END_WITHOUT_PEOPLE)
+        Judgement(HealthWord.INCIDENT, told.sentence, told.next_step, named[key][0] not in _END_WITHOUT_PEOPLE)
         for key, told in incidents.items()
         if named[key][1] == stream
     ]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from boston_page.health import HealthWord, Judgement, incidents_of, worst
 from boston_page.heartbeat import Heartbeat
-from boston_page.verdict import Judgement, Verdict, incidents_of, worst
 from spark_jobs.documents.status import JobState, Status
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.stream_jobs import StreamJob
@@ -30,10 +30,10 @@ def judge_job(job: StreamJob, wanted: bool, heartbeat: Heartbeat, supervision: S
 
 def _why_off(job: StreamJob, wanted: bool, supervision: Supervision) -> Judgement | None:
     if not wanted:
-        return Judgement(Verdict.OFF, f"switched off by {job.flag}", f"set {job.flag} to true to start it")
+        return Judgement(HealthWord.OFF, f"switched off by {job.flag}", f"set {job.flag} to true to start it")
     if supervision.held_because is not None:
         step = f"trigger the DAG {job.name} to start it"
-        return Judgement(Verdict.OFF, f"stopped by hand ({supervision.held_because})", step)
+        return Judgement(HealthWord.OFF, f"stopped by hand ({supervision.held_because})", step)
     return None
 
 
@@ -46,35 +46,37 @@ def _who_starts_it(job: StreamJob, supervision: Supervision) -> str:
 def _own(heartbeat: Heartbeat, again: str) -> Judgement:
     status = heartbeat.status
     if status is None:
-        return Judgement(Verdict.UNKNOWN, heartbeat.why_unknown, heartbeat.next_step, not heartbeat.is_absent)
+        return Judgement(HealthWord.UNKNOWN, heartbeat.why_unknown, heartbeat.next_step, not heartbeat.is_absent)
     if status.state == JobState.FAILED:
-        return Judgement(Verdict.ENDED, f"failed: {status.last_error}", status.next_step or again, status.needs_person)
+        return Judgement(
+            HealthWord.ENDED, f"failed: {status.last_error}", status.next_step or again, status.needs_person
+        )
     if status.state == JobState.STOPPED:
-        return Judgement(Verdict.ENDED, "has stopped and is to run", again)
+        return Judgement(HealthWord.ENDED, "has stopped and is to run", again)
     if not heartbeat.is_live:
-        return Judgement(Verdict.ENDED, _silent(heartbeat.age_s), again)
+        return Judgement(HealthWord.ENDED, _silent(heartbeat.age_s), again)
     return _live(status)
 
 
 def _live(status: Status) -> Judgement:
     match status.state:
         case JobState.STOPPING:
-            return Judgement(Verdict.ENDED, "is stopping: each stream finishes its batch")
+            return Judgement(HealthWord.ENDED, "is stopping: each stream finishes its batch")
         case JobState.STARTING:
-            return Judgement(Verdict.STARTING, "is starting")
+            return Judgement(HealthWord.STARTING, "is starting")
         case _:
-            return Judgement(Verdict.HEALTHY, "runs")
+            return Judgement(HealthWord.HEALTHY, "runs")
 
 
 def _watch(job: StreamJob, own: Judgement, supervision: Supervision) -> list[Judgement]:
-    memory, is_down = supervision.memory, own.verdict in (Verdict.ENDED, Verdict.UNKNOWN)
+    memory, is_down = supervision.memory, own.verdict in (HealthWord.ENDED, HealthWord.UNKNOWN)
     if memory.restarts.has_given_up and is_down:
         step = f"{memory.next_step or 'see the log of the driver'}; then trigger the DAG {job.name}"
-        return [Judgement(Verdict.BROKEN, f"the watch has given up: {memory.sentence}", step, needs_person=True)]
+        return [Judgement(HealthWord.BROKEN, f"the watch has given up: {memory.sentence}", step, needs_person=True)]
     if not supervision.why_unwatched:
         return []
     step = f"have it run again: until then nobody restarts {job.name}"
-    return [Judgement(Verdict.UNWATCHED, supervision.why_unwatched, step, needs_person=True)]
+    return [Judgement(HealthWord.UNWATCHED, supervision.why_unwatched, step, needs_person=True)]
 
 
 def _silent(age_s: float) -> str:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from boston_page.health import HealthWord, Judgement, worst
 from boston_page.heartbeat import Heartbeat, look_at_heartbeat
-from boston_page.job_verdict import Supervision, judge_job
-from boston_page.stream_verdict import StreamSwitch, judge_stream
-from boston_page.verdict import Judgement, Verdict, worst
+from boston_page.job_health import Supervision, judge_job
+from boston_page.stream_health import StreamSwitch, judge_stream
 
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus, write_status
@@ -22,8 +22,8 @@ LOOKED_AFTER = Supervision("", WatchMemory())
 PAUSED = Supervision("watch_ingestion is paused", WatchMemory())
 GIVEN_UP = Supervision("", WatchMemory(sentence="it crashed", restarts=Restarts(10, None, has_given_up=True)))
 LAGS = Incident("bike_trips is 9 minutes behind", "give the job more cores", iso(NOW), iso(NOW))
-RUNS = Judgement(Verdict.HEALTHY, "runs")
-GOOD = {Verdict.HEALTHY, Verdict.IDLE}
+RUNS = Judgement(HealthWord.HEALTHY, "runs")
+GOOD = {HealthWord.HEALTHY, HealthWord.IDLE}
 
 
 def status(state: JobState = JobState.RUNNING, age_s: float = 1, **more: object) -> Status:
@@ -43,27 +43,29 @@ NEEDS_HELP = status(JobState.FAILED, last_error="no topic", next_step="make it",
 @pytest.mark.parametrize(
     ("found", "wanted", "supervision", "verdict", "needs_person"),
     [
-        (heartbeat(status()), True, LOOKED_AFTER, Verdict.HEALTHY, False),
-        (heartbeat(status(JobState.STARTING)), True, LOOKED_AFTER, Verdict.STARTING, False),
-        (heartbeat(status(JobState.STOPPING)), True, LOOKED_AFTER, Verdict.ENDED, False),
-        (heartbeat(status(JobState.STOPPED)), True, LOOKED_AFTER, Verdict.ENDED, False),
-        (heartbeat(status(JobState.STOPPED)), False, LOOKED_AFTER, Verdict.OFF, False),
-        (heartbeat(status(JobState.STOPPED)), True, replace(LOOKED_AFTER, held_because="x"), Verdict.OFF, False),
-        (heartbeat(status(JobState.FAILED, last_error="x")), True, LOOKED_AFTER, Verdict.ENDED, False),
-        (heartbeat(NEEDS_HELP), True, LOOKED_AFTER, Verdict.ENDED, True),
-        (heartbeat(status(JobState.FAILED, last_error="x")), True, GIVEN_UP, Verdict.BROKEN, True),
-        (heartbeat(status(age_s=11)), True, LOOKED_AFTER, Verdict.ENDED, False),
-        (heartbeat(status(age_s=11)), True, PAUSED, Verdict.ENDED, True),
-        (heartbeat(status(age_s=11)), False, LOOKED_AFTER, Verdict.OFF, False),
-        (heartbeat(status()), True, PAUSED, Verdict.UNWATCHED, True),
-        (heartbeat(status()), True, GIVEN_UP, Verdict.HEALTHY, False),
-        (NEVER_RAN, True, LOOKED_AFTER, Verdict.UNKNOWN, False),
-        (NEVER_RAN, True, PAUSED, Verdict.UNKNOWN, True),
-        (NEVER_RAN, False, PAUSED, Verdict.OFF, False),
-        (DAMAGED, True, LOOKED_AFTER, Verdict.UNKNOWN, True),
+        (heartbeat(status()), True, LOOKED_AFTER, HealthWord.HEALTHY, False),
+        (heartbeat(status(JobState.STARTING)), True, LOOKED_AFTER, HealthWord.STARTING, False),
+        (heartbeat(status(JobState.STOPPING)), True, LOOKED_AFTER, HealthWord.ENDED, False),
+        (heartbeat(status(JobState.STOPPED)), True, LOOKED_AFTER, HealthWord.ENDED, False),
+        (heartbeat(status(JobState.STOPPED)), False, LOOKED_AFTER, HealthWord.OFF, False),
+        (heartbeat(status(JobState.STOPPED)), True, replace(LOOKED_AFTER, held_because="x"), HealthWord.OFF, False),
+        (heartbeat(status(JobState.FAILED, last_error="x")), True, LOOKED_AFTER, HealthWord.ENDED, False),
+        (heartbeat(NEEDS_HELP), True, LOOKED_AFTER, HealthWord.ENDED, True),
+        (heartbeat(status(JobState.FAILED, last_error="x")), True, GIVEN_UP, HealthWord.BROKEN, True),
+        (heartbeat(status(age_s=11)), True, LOOKED_AFTER, HealthWord.ENDED, False),
+        (heartbeat(status(age_s=11)), True, PAUSED, HealthWord.ENDED, True),
+        (heartbeat(status(age_s=11)), False, LOOKED_AFTER, HealthWord.OFF, False),
+        (heartbeat(status()), True, PAUSED, HealthWord.UNWATCHED, True),
+        (heartbeat(status()), True, GIVEN_UP, HealthWord.HEALTHY, False),
+        (NEVER_RAN, True, LOOKED_AFTER, HealthWord.UNKNOWN, False),
+        (NEVER_RAN, True, PAUSED, HealthWord.UNKNOWN, True),
+        (NEVER_RAN, False, PAUSED, HealthWord.OFF, False),
+        (DAMAGED, True, LOOKED_AFTER, HealthWord.UNKNOWN, True),
     ],
 )
-def test_a_job(found: Heartbeat, wanted: bool, supervision: Supervision, verdict: Verdict, needs_person: bool) -> None:
+def test_a_job(
+    found: Heartbeat, wanted: bool, supervision: Supervision, verdict: HealthWord, needs_person: bool
+) -> None:
     judged = judge_job(INGESTION, wanted, found, supervision)
     assert (judged.verdict, judged.needs_person) == (verdict, needs_person)
     assert judged.cause
@@ -78,9 +80,9 @@ def test_nobody_is_told_that_a_watch_acts_that_does_not_look() -> None:
 def test_a_rejected_setting_is_the_jobs_incident_and_no_streams() -> None:
     memory = WatchMemory(incidents={"setting:BATCH_INTERVAL": LAGS, "lag:bike_trips": LAGS})
     judged = judge_job(INGESTION, True, heartbeat(status()), Supervision("", memory))
-    assert (judged.verdict, judged.needs_person) == (Verdict.INCIDENT, True)
+    assert (judged.verdict, judged.needs_person) == (HealthWord.INCIDENT, True)
     without = judge_job(INGESTION, True, heartbeat(status()), Supervision("", WatchMemory(incidents={"lag:x": LAGS})))
-    assert without.verdict is Verdict.HEALTHY
+    assert without.verdict is HealthWord.HEALTHY
 
 
 def stream(state: StreamState, **more: object) -> StreamStatus:
@@ -94,27 +96,27 @@ def test_a_stream_of_a_job_that_runs_is_what_it_says(state: StreamState) -> None
     assert judged.needs_person is (state is StreamState.BROKEN)
 
 
-@pytest.mark.parametrize("job", [Verdict.ENDED, Verdict.UNKNOWN, Verdict.BROKEN, Verdict.OFF])
+@pytest.mark.parametrize("job", [HealthWord.ENDED, HealthWord.UNKNOWN, HealthWord.BROKEN, HealthWord.OFF])
 @pytest.mark.parametrize("state", [*StreamState, None])
-def test_a_stream_is_not_better_than_a_job_that_does_not_run(job: Verdict, state: StreamState | None) -> None:
+def test_a_stream_is_not_better_than_a_job_that_does_not_run(job: HealthWord, state: StreamState | None) -> None:
     judged = judge_stream(stream(state) if state else None, None, Judgement(job, "why", "what"), {}, {}, "bike_trips")
     assert (judged.verdict, judged.cause) == (job, "why")
 
 
-@pytest.mark.parametrize("job", [Verdict.UNWATCHED, Verdict.STARTING])
-def test_no_stream_is_green_while_its_job_is_not_watched_or_starts(job: Verdict) -> None:
+@pytest.mark.parametrize("job", [HealthWord.UNWATCHED, HealthWord.STARTING])
+def test_no_stream_is_green_while_its_job_is_not_watched_or_starts(job: HealthWord) -> None:
     judged = judge_stream(stream(StreamState.HEALTHY), None, Judgement(job, "why", "", True), {}, {}, "bike_trips")
     assert (judged.verdict, judged.needs_person) == (job, False)
 
 
 def test_a_stream_that_the_job_does_not_name_is_unknown() -> None:
-    assert judge_stream(None, None, RUNS, {}, {}, "bike_trips").verdict is Verdict.UNKNOWN
+    assert judge_stream(None, None, RUNS, {}, {}, "bike_trips").verdict is HealthWord.UNKNOWN
 
 
-@pytest.mark.parametrize("upstream", Verdict)
-def test_a_stream_is_not_green_while_its_upstream_may_owe_something(upstream: Verdict) -> None:
+@pytest.mark.parametrize("upstream", HealthWord)
+def test_a_stream_is_not_green_while_its_upstream_may_owe_something(upstream: HealthWord) -> None:
     judged = judge_stream(stream(StreamState.IDLE), None, RUNS, {"rollup": Judgement(upstream, "")}, {}, "x")
-    calm = {*GOOD, Verdict.STARTING, Verdict.CATCHING_UP, Verdict.INCIDENT, Verdict.UNWATCHED}
+    calm = {*GOOD, HealthWord.STARTING, HealthWord.CATCHING_UP, HealthWord.INCIDENT, HealthWord.UNWATCHED}
     assert (judged.verdict in GOOD) is (upstream in calm)
     if upstream not in calm:
         assert f"rollup: {upstream}" in judged.cause
@@ -124,25 +126,25 @@ def test_a_stream_is_not_green_while_its_upstream_may_owe_something(upstream: Ve
 def test_what_people_were_told_of_a_stream_shows_at_it(kind: str, calls: bool) -> None:
     told = {f"{kind}:bike_trips": LAGS, f"{kind}:taxi_trips": LAGS}
     judged = judge_stream(stream(StreamState.HEALTHY), None, RUNS, {}, told, "bike_trips")
-    assert judged == Judgement(Verdict.INCIDENT, LAGS.sentence, LAGS.next_step, calls)
-    assert judge_stream(stream(StreamState.HEALTHY), None, RUNS, {}, told, "rollup").verdict is Verdict.HEALTHY
+    assert judged == Judgement(HealthWord.INCIDENT, LAGS.sentence, LAGS.next_step, calls)
+    assert judge_stream(stream(StreamState.HEALTHY), None, RUNS, {}, told, "rollup").verdict is HealthWord.HEALTHY
 
 
 def test_an_analytic_that_is_switched_off_is_off_whatever_ails_the_rest() -> None:
     off = StreamSwitch("ENABLE_X", wanted=False)
-    broken = {"rollup": Judgement(Verdict.BROKEN, "")}
-    assert judge_stream(stream(StreamState.OFF), off, RUNS, broken, {}, "x").verdict is Verdict.OFF
-    assert judge_stream(None, off, Judgement(Verdict.ENDED, ""), broken, {}, "x").verdict is Verdict.OFF
+    broken = {"rollup": Judgement(HealthWord.BROKEN, "")}
+    assert judge_stream(stream(StreamState.OFF), off, RUNS, broken, {}, "x").verdict is HealthWord.OFF
+    assert judge_stream(None, off, Judgement(HealthWord.ENDED, ""), broken, {}, "x").verdict is HealthWord.OFF
 
 
 def test_an_analytic_that_does_not_follow_its_switch_yet_is_what_it_is() -> None:
     off = StreamSwitch("ENABLE_X", wanted=False)
-    assert judge_stream(stream(StreamState.STUCK), off, RUNS, {}, {}, "x").verdict is Verdict.STUCK
+    assert judge_stream(stream(StreamState.STUCK), off, RUNS, {}, {}, "x").verdict is HealthWord.STUCK
 
 
 def test_the_worst_decides_and_any_of_them_calls_a_person() -> None:
-    told = Judgement(Verdict.INCIDENT, "told", needs_person=True)
-    assert worst([RUNS, told, Judgement(Verdict.STUCK, "stuck")]) == Judgement(Verdict.STUCK, "stuck", "", True)
+    told = Judgement(HealthWord.INCIDENT, "told", needs_person=True)
+    assert worst([RUNS, told, Judgement(HealthWord.STUCK, "stuck")]) == Judgement(HealthWord.STUCK, "stuck", "", True)
 
 
 def test_a_document_is_read_for_what_it_is(tmp_path: Path) -> None:

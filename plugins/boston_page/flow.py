@@ -77,4 +77,4 @@ def _streams(
         said, switch = said_of(heartbeats[job], name), switch_of(found[job], name)
         owed = {other: judged[other] for other in upstream}
         judged[name] = judge_stream(said, switch, jobs[job], owed, supervision[job].memory.incidents, name)
-        yield stream_row(name, found[job], heartbeats[job], judged[name], upstream)
+        yield stream_row(name, job, said, switch, judged[name], upstream, heartbeats[job].is_live)

@@ -26,22 +26,23 @@ def switch_of(place: Place, name: str) -> StreamSwitch | None:
 
 def stream_row(
     name: str,
-    place: Place,
-    heartbeat: Heartbeat,
+    job: str,
+    said: StreamStatus | None,
+    switch: StreamSwitch | None,
     judged: Judgement,
     upstream: Iterable[str],
+    is_live: bool,
 ) -> dict[str, Any]:
     """Return a stream's figures as its job tells them, and what the page makes of them."""
-    said, switch = said_of(heartbeat, name), switch_of(place, name)
     return {
         **(asdict(said) if said else {}),
         **asdict(judged),
         "name": name,
-        "job": place.job.name,
+        "job": job,
         "from": list(upstream),
         "flag": switch.flag if switch else None,
         "wanted": switch.wanted if switch else None,
-        "is_on": heartbeat.is_live and said is not None and said.state != StreamState.OFF,
+        "is_on": is_live and said is not None and said.state != StreamState.OFF,
     }
 
 

@@ -35,6 +35,11 @@ class StreamFault(RuntimeError):
         super().__init__(message)
         self.diagnosis = Diagnosis(message, next_step, retryable, external)
 
+    @classmethod
+    def of(cls, why: Diagnosis) -> "StreamFault":
+        """The fault with this diagnosis."""
+        return cls(why.message, why.next_step, why.retryable, why.external)
+
 
 class LeaseLost(RuntimeError):
     """A newer driver has the lease: this one must stop and write nothing more."""

@@ -96,7 +96,7 @@ class StreamOperator(SparkSubmitOperator):
             raise AirflowSkipException(f"{job.name} is switched off: set the Variable {job.flag} to true to start it.")
         try:
             if refusal is not None:
-                raise _as_fault(refusal)
+                raise StreamFault.of(refusal)
             store.take(layout, now)
             self._layout = layout
             release_hold(layout)
@@ -205,7 +205,7 @@ class StreamOperator(SparkSubmitOperator):
                 return status
             if exit_code is not None and (driver_exit := self._early_exit(started, exit_code, status)):
                 self._show(started.log)
-                raise _as_fault(driver_exit.diagnosis)
+                raise StreamFault.of(driver_exit.diagnosis)
             time.sleep(0.5)
         _end_group(started)
         self._show(started.log)
@@ -242,10 +242,6 @@ class StreamOperator(SparkSubmitOperator):
 def _logs(layout: Layout, effective: EffectiveSettings) -> Path:
     chosen = effective.settings.DRIVER_LOG_PATH
     return Path(chosen) if chosen else layout.driver_logs
-
-
-def _as_fault(why: Diagnosis) -> StreamFault:
-    return StreamFault(why.message, why.next_step, why.retryable, why.external)
 
 
 def _failure(diagnosis: Diagnosis) -> Exception:

@@ -33,8 +33,7 @@ def claim(folder: Path, app: str, now: datetime) -> Identity:
     """
     found = read_identity(folder) or _mark(folder, Identity(app, secrets.token_hex(8)), now)
     if found.app != app:
-        why = _foreign(folder, found, app)
-        raise StreamFault(why.message, why.next_step, why.retryable)
+        raise StreamFault.of(_foreign(folder, found, app))
     return found
 
 

@@ -8,9 +8,14 @@ from pathlib import Path
 from spark_jobs.catalog import DEAD_LETTERS, QUALITY, ROLLUP
 
 
+def day_folder(day: date) -> str:
+    """The partition folder of a day (UTC): values unpadded except the date."""
+    return f"year={day.year}/month={day.month}/date={day:%Y-%m-%d}"
+
+
 def hour_folder(hour: datetime) -> str:
-    """The partition folder of an hour (UTC): values unpadded except the date."""
-    return f"year={hour.year}/month={hour.month}/date={hour:%Y-%m-%d}/hour={hour.hour}"
+    """The partition folder of an hour (UTC)."""
+    return f"{day_folder(hour)}/hour={hour.hour}"
 
 
 def hour_of_folder(folder: str) -> datetime:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_jobs.paths import hour_of_folder
+from spark_jobs.paths import day_folder, hour_of_folder
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
@@ -88,8 +88,9 @@ def stale_days(output: PublicationLog, hours: Iterable[datetime]) -> list[str]:
 
 def hours_of_day(dataset: Path, day: date) -> list[Path]:
     """The files of a day's hours, in order."""
-    folder = dataset / f"year={day.year}/month={day.month}/date={day}"
-    return sorted(folder.glob("hour=*/*.parquet"), key=lambda file: hour_of_folder(str(file.parent)))
+    return sorted(
+        (dataset / day_folder(day)).glob("hour=*/*.parquet"), key=lambda file: hour_of_folder(str(file.parent))
+    )
 
 
 def rows_of_day(files: Iterable[Path]) -> pa.Table | None:

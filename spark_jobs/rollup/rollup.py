@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.catalog import FEEDS, ROLLUP, Feed
 from spark_jobs.diagnosis import Diagnosis, StreamFault, diagnose
 from spark_jobs.documents.codec import iso
+from spark_jobs.paths import day_folder
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import ANEW, CHANGED
@@ -349,12 +350,8 @@ def day_folders(feed: Feed, day: date) -> list[str]:
     # A weather report belongs to the tile that it ends: at midnight, to that of the day before.
     following = day.toordinal() + 1
     next_day = date.fromordinal(following)
-    hours = [f"{_day_folder(feed, day)}/hour={hour}" for hour in range(24)]
-    return [*hours, f"{_day_folder(feed, next_day)}/hour=0"]
-
-
-def _day_folder(feed: Feed, day: date) -> str:
-    return f"{feed.name}/year={day.year}/month={day.month}/date={day:%Y-%m-%d}"
+    hours = [f"{feed.name}/{day_folder(day)}/hour={hour}" for hour in range(24)]
+    return [*hours, f"{feed.name}/{day_folder(next_day)}/hour=0"]
 
 
 def changes(new: Mapping[str, pa.Table]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from boston_page.findings.period import HOUR, Period
-from spark_jobs.paths import Layout, hour_folder, hour_of_folder, newest_hour_folder
+from spark_jobs.paths import Layout, day_folder, hour_folder, hour_of_folder, newest_hour_folder
 from spark_jobs.publication.log import LogDamaged, PublicationLog
 
 OUTPUT = "data.parquet"
@@ -125,7 +125,7 @@ class Outputs:
                 continue  # no row in this hour
 
     def _day_folder(self, output: str, day: date) -> Path:
-        return self.layout.dataset(output) / f"year={day.year}/month={day.month}/date={day}"
+        return self.layout.dataset(output) / day_folder(day)
 
     def _going(self, output: str) -> set[Path]:
         """Days that the newest entry takes away: a job that died at it leaves them behind hours that are newer."""

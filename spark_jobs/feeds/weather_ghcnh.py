@@ -1,7 +1,7 @@
 """NOAA GHCN hourly, the successor of ISD (feeds.md section 3): numbers, each with codes of its own, in UTC."""
 
 from spark_jobs.feeds.rules import whole_between
-from spark_jobs.feeds.weather_layout import WeatherLayout, in_range
+from spark_jobs.feeds.weather_layout import PLACE, TEXTS, WeatherLayout, in_range
 
 _ELEMENTS = {
     "wind": ("wind_speed",),
@@ -62,20 +62,16 @@ _MEASURES = {
 
 GHCNH = WeatherLayout(
     texts={
-        "station": ("station", "STATION", "Station_ID"),
-        "data_source": ("source", "SOURCE"),
-        "station_name": ("station_info.name", "NAME", "Station_name"),
+        **TEXTS,
+        "station": (*TEXTS["station"], "Station_ID"),
+        "station_name": (*TEXTS["station_name"], "Station_name"),
         # Each element has a type of its own; a special is one by its rain.
         "report_type": ("precipitation_Report_Type", "temperature_Report_Type"),
-        "call_sign": ("station_info.call_sign", "CALL_SIGN"),
-        "quality_control": ("station_info.quality_control", "QUALITY_CONTROL"),
         **_QUALITY,
         **_MEASUREMENT,
     },
     numbers={
-        "latitude": ("location.latitude", "LATITUDE", "Latitude"),
-        "longitude": ("location.longitude", "LONGITUDE", "Longitude"),
-        "elevation": ("location.elevation", "ELEVATION", "Elevation"),
+        **{name: (*names, name.capitalize()) for name, names in PLACE.items()},
         **{f"{part.lower()}_part": (part,) for part in _TIME_PARTS},
     },
     elements=_ELEMENTS,

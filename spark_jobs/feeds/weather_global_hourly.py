@@ -4,7 +4,7 @@ Every missing sentinel of a code lies outside its valid range, so the range chec
 depth of a trace of rain.
 """
 
-from spark_jobs.feeds.weather_layout import WeatherLayout, in_range
+from spark_jobs.feeds.weather_layout import PLACE, TEXTS, WeatherLayout, in_range
 
 _CODES = {
     "wind": ("observations.wind", "WND"),
@@ -80,19 +80,8 @@ _MEASURES = {
 }
 
 GLOBAL_HOURLY = WeatherLayout(
-    texts={
-        "station": ("station", "STATION"),
-        "data_source": ("source", "SOURCE"),
-        "station_name": ("station_info.name", "NAME"),
-        "report_type": ("station_info.report_type", "REPORT_TYPE"),
-        "call_sign": ("station_info.call_sign", "CALL_SIGN"),
-        "quality_control": ("station_info.quality_control", "QUALITY_CONTROL"),
-    },
-    numbers={
-        "latitude": ("location.latitude", "LATITUDE"),
-        "longitude": ("location.longitude", "LONGITUDE"),
-        "elevation": ("location.elevation", "ELEVATION"),
-    },
+    texts=TEXTS,
+    numbers=PLACE,
     elements=_CODES,
     time_zone="UTC",
     readings=(_SPLIT, _MEASURES),

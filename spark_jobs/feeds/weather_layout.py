@@ -37,6 +37,20 @@ from spark_jobs.feeds.weather_scales import (
     WIND_POINTS,
 )
 
+TEXTS: Lookups = {
+    "station": ("station", "STATION"),
+    "data_source": ("source", "SOURCE"),
+    "station_name": ("station_info.name", "NAME"),
+    "report_type": ("station_info.report_type", "REPORT_TYPE"),
+    "call_sign": ("station_info.call_sign", "CALL_SIGN"),
+    "quality_control": ("station_info.quality_control", "QUALITY_CONTROL"),
+}
+PLACE: Lookups = {
+    "latitude": ("location.latitude", "LATITUDE"),
+    "longitude": ("location.longitude", "LONGITUDE"),
+    "elevation": ("location.elevation", "ELEVATION"),
+}
+"""what the layouts have in common, by the names that all of them know"""
 _RANGES = {
     "temperature_celsius": (-93.2, 61.8),
     "dew_point_celsius": (-98.2, 36.8),
@@ -45,7 +59,6 @@ _RANGES = {
     "wind_speed_ms": (0, 90),
     "depth_mm": (0, 999.8),
 }
-_POSITIONS = ("latitude", "longitude", "elevation")
 _UNKNOWN_POSITIONS = "9999, 99999, -999.9"
 _ELEMENTS = ("wind", "temperature", "visibility", "dew_point", "sea_level_pressure", "ceiling", "precipitation")
 # GHCNh writes more behind the names, and leaves their hyphen out.
@@ -140,7 +153,7 @@ _COLUMNS: Mapping[str, pa.DataType] = {
     "datetime": TEXT,
     "datetime_ts": INSTANT,
     "data_source": TEXT,
-    **dict.fromkeys(_POSITIONS, NUMBER),
+    **dict.fromkeys(PLACE, NUMBER),
     "station_name": TEXT,
     "report_type": TEXT,
     "call_sign": TEXT,
@@ -192,7 +205,7 @@ def rules_of_layout(layout: WeatherLayout) -> FeedRules:
 def _steps(layout: WeatherLayout) -> tuple[Step, ...]:
     checked = {
         **{name: in_range(name) for name in _RANGES},
-        **{name: f"CASE WHEN {name} NOT IN ({_UNKNOWN_POSITIONS}) THEN {name} END" for name in _POSITIONS},
+        **{name: f"CASE WHEN {name} NOT IN ({_UNKNOWN_POSITIONS}) THEN {name} END" for name in PLACE},
         "ceiling_height_m": whole_between("ceiling_m", 0, 22_000),
         "period": layout.period,
     }

@@ -3,7 +3,7 @@
 Version 1 has American units, version 2 (stations with an identifier of GHCN) metric ones, below the same names.
 """
 
-from spark_jobs.feeds.weather_layout import WeatherLayout, in_range
+from spark_jobs.feeds.weather_layout import PLACE, TEXTS, WeatherLayout, in_range
 
 _ELEMENTS = {
     "wind": ("HourlyWindSpeed", "HOURLYWindSpeed"),
@@ -58,18 +58,11 @@ _MEASURES = {
 
 LCD = WeatherLayout(
     texts={
-        "station": ("station", "STATION"),
-        "data_source": ("source", "SOURCE"),
-        "station_name": ("station_info.name", "NAME", "STATION_NAME"),
-        "report_type": ("station_info.report_type", "REPORT_TYPE", "REPORTTPYE"),
-        "call_sign": ("station_info.call_sign", "CALL_SIGN"),
-        "quality_control": ("station_info.quality_control", "QUALITY_CONTROL"),
+        **TEXTS,
+        "station_name": (*TEXTS["station_name"], "STATION_NAME"),
+        "report_type": (*TEXTS["report_type"], "REPORTTPYE"),
     },
-    numbers={
-        "latitude": ("location.latitude", "LATITUDE"),
-        "longitude": ("location.longitude", "LONGITUDE"),
-        "elevation": ("location.elevation", "ELEVATION"),
-    },
+    numbers=PLACE,
     elements=_ELEMENTS,
     # Standard time all year, that of Boston.
     time_zone="Etc/GMT+5",

@@ -48,12 +48,11 @@ def facts_of(layout: Layout, feed: str, now: datetime) -> FeedFacts:
     except (LogDamaged, OSError):
         origin = None
     log_id = None if origin is None else origin.id
+    history = HourHistory(read_history(layout, feed, log_id))
     told = read_complete_hours(layout).feeds.get(feed)
-    if told is None or log_id is None or told.log != log_id:
-        return FeedFacts(feed, log_id, HourHistory(read_history(layout, feed, log_id)), None, False)
-    return FeedFacts(
-        feed, log_id, HourHistory(read_history(layout, feed, log_id)), told.newest_event, told.is_told(now)
-    )
+    if told is None or told.log != log_id:
+        return FeedFacts(feed, log_id, history, None, False)
+    return FeedFacts(feed, log_id, history, told.newest_event, told.is_told(now))
 
 
 def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime, counts: RowCounts) -> Iterator[Hour]:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from boston_page.findings.finding import (
     BIKES,
+    GREY,
     TAXIS,
     Figure,
     Finding,
@@ -24,7 +25,7 @@ from boston_page.findings.reading import Outputs
 OUTPUT = "surge_weather_correlation"
 CAB = "Lyft"
 _QUARTER_MIN = 15
-_MEASURED = ("rain", "surge_precip_correlation", "surge_precip_ci_low", "surge_precip_ci_high", "surge_precip_n")
+_MEASURED = ("surge_precip_correlation", "surge_precip_ci_low", "surge_precip_ci_high", "surge_precip_n")
 _COLUMNS = (
     "window_start",
     "ride_count",
@@ -33,7 +34,7 @@ _COLUMNS = (
     "avg_temperature_c",
     "avg_precip_mm_per_h",
     "is_raining",
-    *_MEASURED[1:],
+    *_MEASURED,
 )
 
 
@@ -42,8 +43,7 @@ def rows(outputs: Outputs, period: Period) -> pa.Table | None:
     found = outputs.rows(OUTPUT, ("cab_type", *_COLUMNS), period)
     if found is None:
         return None
-    minute = pc.minute(found["window_start"])
-    apart = pc.equal(pc.subtract(minute, pc.multiply(pc.divide(minute, _QUARTER_MIN), _QUARTER_MIN)), 0)
+    apart = pc.is_in(pc.minute(found["window_start"]), pa.array(range(0, 60, _QUARTER_MIN)))
     kept = found.filter(pc.and_(pc.equal(found["cab_type"], CAB), apart)).select(list(_COLUMNS))
     return kept.sort_by("window_start") if kept.num_rows else None
 
@@ -59,7 +59,7 @@ def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
     data = [
         _dots(found, zone, "in rain", 1, BIKES),
         _dots(found, zone, "dry", 0, TAXIS),
-        _dots(found, zone, "rain not known", None, "#8a8a8a"),
+        _dots(found, zone, "rain not known", None, GREY),
     ]
     layout = {"xaxis": axis("temperature, °C"), "yaxis": axis("mean surge of a quarter hour, factor")}
     return Figure([trace for trace in data if trace["x"]], layout, _sentence(found, zone))
@@ -82,7 +82,7 @@ def _dots(found: pa.Table, zone: ZoneInfo, name: str, is_raining: int | None, co
 
 def _sentence(found: pa.Table, zone: ZoneInfo) -> str:
     last = found.slice(found.num_rows - 1)
-    r, low, high, n = (column(last, name)[0] for name in _MEASURED[1:])
+    r, low, high, n = (column(last, name)[0] for name in _MEASURED)
     quotes, at = pc.sum(found["ride_count"]).as_py(), local_times(last["window_start"], zone)[0]
     interval = (
         "no interval" if low is None or high is None else f"95 % interval {number(low)} to {number(high)}, nominal"

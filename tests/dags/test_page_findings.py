@@ -14,9 +14,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from boston_page.findings import routes
-from boston_page.findings.period import Period, period
 from boston_page.findings.reading import KeptDays, Outputs
 from boston_page.findings.registry import FINDINGS
+from boston_page.period import Period, period
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 

@@ -24,9 +24,9 @@ from tests.publication.small_feed import Killed, dies_at
 
 sys.path.insert(0, str(CHECKOUT / "plugins"))
 
-from boston_page.findings.period import ZONES, Period
 from boston_page.findings.reading import KeptDays, Outputs
 from boston_page.findings.registry import FINDINGS
+from boston_page.period import ZONES, Period
 
 START = datetime(2018, 10, 20, tzinfo=UTC)
 DAYS = 9

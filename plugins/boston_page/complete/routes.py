@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from boston_page.complete.hour_rows import RowCounts
 from boston_page.complete.hours import FeedFacts, facts_of, hours_of
-from boston_page.findings.period import ZONES, instant
+from boston_page.period import ZONES, instant
 from boston_page.places import places
 from spark_jobs.catalog import FEEDS
 from spark_jobs.completeness import GRACE, HOUR, hour_of

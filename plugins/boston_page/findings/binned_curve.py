@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from boston_page.findings.finding import BIKES, TAXIS, Figure, Finding, axis, column, local_times, table_of, within
-from boston_page.findings.period import Period
 from boston_page.findings.reading import Outputs
+from boston_page.period import Period
 
 OUTPUT = "weather_binned_metrics"
 THIN = 8

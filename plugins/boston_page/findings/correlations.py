@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from boston_page.findings.finding import BIKES, GREY, Figure, Finding, axis, local_times, table_of, within
-from boston_page.findings.period import Period
 from boston_page.findings.reading import Outputs
+from boston_page.period import Period
 
 OUTPUT = "pearson_correlations"
 _PAIRS = tuple(f"{y}_{x}" for y in ("bike", "taxi", "total") for x in ("temp", "wind", "weather_score", "precip"))

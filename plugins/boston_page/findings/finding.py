@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from boston_page.findings.period import Period
 from boston_page.findings.reading import Outputs
+from boston_page.period import Period
 
 GREY = "#8a8a8a"
 BIKES, TAXIS, RAIN, MODEL = "#2563eb", "#d97706", "#60a5fa", "#2563eb"

@@ -18,8 +18,8 @@ from boston_page.findings.finding import (
     table_of,
     within,
 )
-from boston_page.findings.period import Period
 from boston_page.findings.reading import Outputs
+from boston_page.period import Period
 
 OUTPUT = "multi_variable_summary"
 _PREDICTED, _NAIVE, _ACTUAL = "predicted_bike_demand_index", "naive_bike_demand_index", "actual_bike_demand_index"

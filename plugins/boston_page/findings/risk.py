@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from boston_page.findings.finding import BIKES, GREY, TAXIS, Figure, Finding, axis, column, table_of, within
-from boston_page.findings.period import Period
 from boston_page.findings.reading import Outputs
+from boston_page.period import Period
 
 OUTPUT = "weather_safety_analysis"
 Z = 1.959963984540054

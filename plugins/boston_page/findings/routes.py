@@ -13,9 +13,9 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from boston_page.findings.finding import Finding, local_times
-from boston_page.findings.period import USUAL_DAYS, ZONES, Period, period
 from boston_page.findings.reading import KeptDays, Outputs
 from boston_page.findings.registry import FINDINGS
+from boston_page.period import USUAL_DAYS, ZONES, Period, period
 from boston_page.places import places
 from spark_jobs.documents.codec import iso
 from spark_jobs.stream_jobs import ANALYTICS_JOB

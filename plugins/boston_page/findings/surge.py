@@ -19,8 +19,8 @@ from boston_page.findings.finding import (
     table_of,
     within,
 )
-from boston_page.findings.period import Period
 from boston_page.findings.reading import Outputs
+from boston_page.period import Period
 
 OUTPUT = "surge_weather_correlation"
 CAB = "Lyft"

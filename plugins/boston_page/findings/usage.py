@@ -19,8 +19,8 @@ from boston_page.findings.finding import (
     table_of,
     within,
 )
-from boston_page.findings.period import HOUR, Period
 from boston_page.findings.reading import Outputs
+from boston_page.period import HOUR, Period
 
 OUTPUT, WEATHER = "transport_usage_summary", "precipitation_impact"
 _COLUMNS = ("window_start", "bike_count", "taxi_count", "total_transport_count")

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from spark_jobs.completeness import HOUR
+
 ZONES = {"boston": ZoneInfo("America/New_York"), "utc": ZoneInfo("UTC")}
 LONGEST = timedelta(days=400)
 USUAL_DAYS = 7
-HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
 
 
 def period(
-    start: str | None, end: str | None, zone: ZoneInfo, newest: datetime | None, days: int = USUAL_DAYS
+    start: str | None,
+    end: str | None,
+    zone: ZoneInfo,
+    newest: datetime | None,
+    days: int = USUAL_DAYS,
+    longest: timedelta = LONGEST,
 ) -> Period:
     """Return the period that is asked for; without a start, so many days before its end or the newest data.
 
@@ -55,6 +61,6 @@ def period(
     first = instant(start, zone) if start else last - timedelta(days=days)
     if last <= first:
         raise ValueError("'from' has to be before 'to'")
-    if last - first > LONGEST:
-        raise ValueError(f"at most {LONGEST.days} days at once")
+    if last - first > longest:
+        raise ValueError(f"at most {longest.days} days at once")
     return Period(first, last)

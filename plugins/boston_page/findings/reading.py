@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from boston_page.period import HOUR, Period
+from boston_page.period import Period
+from spark_jobs.completeness import HOUR
 from spark_jobs.paths import Layout, day_folder, hour_folder, hour_of_folder, newest_hour_folder
 from spark_jobs.publication.log import LogDamaged, PublicationLog
 

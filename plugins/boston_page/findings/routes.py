@@ -3,20 +3,21 @@
 import io
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from boston_page.findings.finding import Finding, local_times
 from boston_page.findings.reading import KeptDays, Outputs
 from boston_page.findings.registry import FINDINGS
-from boston_page.period import USUAL_DAYS, ZONES, Period, period
+from boston_page.period import USUAL_DAYS, Period, period
 from boston_page.places import places
+from boston_page.question import End, Start, clock_of
 from spark_jobs.documents.codec import iso
 from spark_jobs.stream_jobs import ANALYTICS_JOB
 
@@ -28,8 +29,6 @@ PLOTLY_MISSING = (
 _NO_ROWS = "There are no rows in this period. The newest of this output are of {newest}."
 
 router = APIRouter()
-Start = Annotated[str | None, Query(alias="from")]
-End = Annotated[str | None, Query(alias="to")]
 kept_days = KeptDays()
 
 
@@ -121,12 +120,10 @@ def _asked(
     name: str, start: str | None, end: str | None, days: int, zone: str
 ) -> tuple[Finding, Outputs, Period, ZoneInfo]:
     """What a request is about. The name chooses among what there is: it never becomes a path."""
-    one, clock = FINDINGS.get(name), ZONES.get(zone)
+    one = FINDINGS.get(name)
     if one is None:
         raise HTTPException(404, f"there is no such chart; there are {', '.join(FINDINGS)}")
-    if clock is None:
-        raise HTTPException(422, f"'zone' is one of {', '.join(ZONES)}")
-    outputs = _outputs()
+    clock, outputs = clock_of(zone), _outputs()
     try:
         return one, outputs, period(start, end, clock, outputs.newest_end(one.outputs[0]), days), clock
     except (ValueError, OverflowError) as fault:

@@ -20,7 +20,8 @@ from boston_page.findings.finding import (
     within,
 )
 from boston_page.findings.reading import Outputs
-from boston_page.period import HOUR, Period
+from boston_page.period import Period
+from spark_jobs.completeness import HOUR
 
 OUTPUT, WEATHER = "transport_usage_summary", "precipitation_impact"
 _COLUMNS = ("window_start", "bike_count", "taxi_count", "total_transport_count")

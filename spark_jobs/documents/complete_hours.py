@@ -87,12 +87,6 @@ def append_history(layout: Layout, feed: str, events: Iterable[HourEvent]) -> No
         os.fsync(file.fileno())
 
 
-def complete_before(history: Iterable[HourEvent]) -> datetime | None:
-    """The end of the last complete hour; None before the first."""
-    last = max((event.before for event in history if event.before is not None), default=None)
-    return None if last is None else datetime.fromisoformat(last)
-
-
 def _is_torn(path: Path) -> bool:
     """Whether a crash left half a line at the end."""
     with path.open("rb") as file:

@@ -22,7 +22,7 @@ class HourHistory:
     @property
     def complete_before(self) -> datetime | None:
         """The end of the last complete hour; None before the first."""
-        return self._ends[-1] if self._ends else None
+        return max(self._ends, default=None)
 
     def completion_of(self, hour: datetime) -> HourEvent | None:
         """The line that made this hour complete."""

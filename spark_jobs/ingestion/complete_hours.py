@@ -20,10 +20,10 @@ from spark_jobs.documents.complete_hours import (
     FeedHours,
     HourEvent,
     append_history,
-    complete_before,
     read_history,
     write_complete_hours,
 )
+from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder, oldest_hour_folder
 from spark_jobs.publication.entry import FOLDED, Entry
@@ -71,7 +71,7 @@ class HoursOfFeed:
         origin = self._log.origin()
         if origin is None or self._of == origin.id:
             return self._progress
-        return FeedProgress(complete_before(read_history(self._log.layout, self._feed.name, origin.id)))
+        return FeedProgress(self._history_of(origin).complete_before)
 
     def passed(self, now: datetime) -> datetime | None:
         """To be asked before the broker is: what it held then counts."""
@@ -99,13 +99,16 @@ class HoursOfFeed:
         self._tell(now)
 
     def _take_up(self, origin: Origin) -> None:
-        history = read_history(self._log.layout, self._feed.name, origin.id)
-        self._progress = FeedProgress(complete_before(history))
-        self._seen = max((event.seq for event in history), default=0)
-        self._completed = max((event.seq for event in history if event.before), default=0)
+        history = self._history_of(origin)
+        self._progress = FeedProgress(history.complete_before)
+        self._seen = max((event.seq for event in history.events), default=0)
+        self._completed = max((event.seq for event in history.events if event.before), default=0)
         folder = newest_hour_folder(self._log.layout.dataset(self._feed.name))
         self._newest = newest_event(self._feed, folder.glob("*.parquet") if folder else ())
         self._of = origin.id  # last: a batch may ask for the progress meanwhile
+
+    def _history_of(self, origin: Origin) -> HourHistory:
+        return HourHistory(read_history(self._log.layout, self._feed.name, origin.id))
 
     def _revisions(self, new: Iterable[Entry], now: datetime) -> Iterator[HourEvent]:
         for entry in new:

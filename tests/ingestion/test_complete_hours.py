@@ -9,7 +9,6 @@ from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.complete_hours import (
     CompleteHours,
     HourEvent,
-    complete_before,
     read_complete_hours,
     read_history,
 )
@@ -55,7 +54,7 @@ class Job:
 
     @property
     def complete_before(self) -> datetime | None:
-        return complete_before(self.history)
+        return HourHistory(self.history).complete_before
 
 
 @pytest.fixture

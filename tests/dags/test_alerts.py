@@ -153,8 +153,10 @@ def test_the_secret_parts_of_an_address_are_masked(monkeypatch: pytest.MonkeyPat
     assert {"its-token", "T0SECRET", "B0/XSECRET", "XSECRET"} <= set(masked)
 
 
-def test_an_errors_text_is_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
-    got: list[Any] = []
+@contextmanager
+def webhook_texts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The texts that a server behind the Connection OPS gets."""
+    got: list[str] = []
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -168,6 +170,11 @@ def test_an_errors_text_is_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
         connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port}
         monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
+        yield got
+
+
+def test_an_errors_text_is_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    with webhook_texts(monkeypatch) as got:
         assert sent([Alert("k", False, Diagnosis("{{ 6 * 7 }}"))], connection="OPS") == ()
     assert "{{ 6 * 7 }}" in got[0]
 
@@ -196,20 +203,7 @@ def test_a_test_notification_says_whether_anybody_hears_us(
     variables["ALERT_CONNECTION"] = "OPS"
     with pytest.raises(AirflowFailException, match="not sent by connection"):
         task.execute({})
-    got: list[Any] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
-        connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port}
-        monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
+    with webhook_texts(monkeypatch) as got:
         task.execute({})
     assert got == ["[ingestion] Alert: test\nthis is a test: all is as it was. Next step: none."]
 

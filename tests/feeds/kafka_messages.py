@@ -12,6 +12,22 @@ from spark_jobs.feeds.parsed_messages import parsed
 KAFKA_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 READ_AT = KAFKA_TIME + timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TRIP = {
+    "ride_id": "0093C49F0B7B1D8E",
+    "rideable_type": "electric_bike",
+    "started_at": "2023-04-13 13:49:59.150",
+    "ended_at": "2023-04-13 13:55:03.020",
+    "start_station_name": "Park Pl",
+    "start_station_id": "A32010",
+    "end_station_name": "",
+    "end_station_id": "",
+    "start_lat": "42.36",
+    "start_lng": "-71.10",
+    "end_lat": "42.35",
+    "end_lng": "-71.09",
+    "member_casual": "member",
+}
+"""a bike trip in the layout since 2023"""
 
 
 def kafka_messages(values: Sequence[bytes | None], first_offset: int = 0) -> pa.Table:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.feeds.kafka_messages import KAFKA_TIME, READ_AT, outcomes
+from tests.feeds.kafka_messages import KAFKA_TIME, READ_AT, TRIP, outcomes
 from tests.feeds.reference_parser import parsed_message
 
 REAL_DATA = Path(__file__).parents[2].parent / "shared" / "data" / "boston-2018-12"
@@ -119,23 +119,7 @@ SAMPLES: dict[str, dict[str, str]] = {
 
 # Other layouts of the feeds.
 MORE_SAMPLES: dict[str, tuple[dict[str, str], ...]] = {
-    "bike_trips": (
-        {
-            "ride_id": "0093C49F0B7B1D8E",
-            "rideable_type": "electric_bike",
-            "started_at": "2023-04-13 13:49:59.150",
-            "ended_at": "2023-04-13 13:55:03.020",
-            "start_station_name": "Park Pl",
-            "start_station_id": "A32010",
-            "end_station_name": "",
-            "end_station_id": "",
-            "start_lat": "42.36",
-            "start_lng": "-71.10",
-            "end_lat": "42.35",
-            "end_lng": "-71.09",
-            "member_casual": "member",
-        },
-    ),
+    "bike_trips": (TRIP,),
     "taxi_trips": (),
     "weather_data": (
         {

@@ -9,24 +9,9 @@ import pytest
 
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
-from tests.feeds.kafka_messages import KAFKA_TIME, READ_AT, kafka_messages, outcomes
+from tests.feeds.kafka_messages import KAFKA_TIME, READ_AT, TRIP, kafka_messages, outcomes
 
 STATION = {"STATION": "72509014739", "DATE": "2018-03-07T07:07:00"}
-TRIP = {
-    "ride_id": "0093C49F0B7B1D8E",
-    "rideable_type": "electric_bike",
-    "started_at": "2023-04-13 13:49:59.150",
-    "ended_at": "2023-04-13 13:55:03.020",
-    "start_station_name": "Park Pl",
-    "start_station_id": "A32010",
-    "end_station_name": "",
-    "end_station_id": "",
-    "start_lat": "42.36",
-    "start_lng": "-71.10",
-    "end_lat": "42.35",
-    "end_lng": "-71.09",
-    "member_casual": "member",
-}
 OLD_TRIP = {"tripduration": "388", "starttime": "2018-01-01 00:16:33.1870", "bikeid": "643"}
 LCD = {"STATION": "72509014739", "DATE": "2023-01-01T00:54:00", "REPORT_TYPE": "FM-15"}
 LCD_2 = {**LCD, "STATION": "USW00014739"}

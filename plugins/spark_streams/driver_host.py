@@ -4,7 +4,7 @@
     python driver_host.py run SOCKET COMMAND ...   # here: in the place of COMMAND; ends as that ends
 
 Whoever may open the socket may run programs there: it is for the one user, in a folder that only the two share. Needs
-the standard library alone. docs/decisions/0012 says why it is there.
+the standard library alone. docs/decisions/0013 says why it is there.
 """
 
 import json

@@ -54,6 +54,7 @@ class AnalyticsDriver(Driver):
 
     def wait_until_settled(self, *names: str, timeout_s: float = 180, medium: str = "15 minutes") -> None:
         """All that is ingested is in the rollup, and all of the rollup in these analytics (all where none is named)."""
+        self.wait_until_it_runs()
         ingested = self.place.ingested
         self.wait_until(lambda: is_rolled_up(self.layout, ingested), "everything is rolled up", timeout_s)
         for name in names or NAMES:

@@ -99,7 +99,12 @@ class Driver:
 
     def wait_until_all_is_read(self, ends: Mapping[str, Mapping[str, int]], timeout_s: float = 400) -> None:
         """`ends`: topic -> partition -> end offset, the position each feed's log must reach and have applied."""
+        self.wait_until_it_runs()
         self.wait_until(lambda: log_positions(self.place.output) == ends, "everything is read", timeout_s)
+
+    def wait_until_it_runs(self) -> None:
+        """An earlier driver may have left nothing to do; one that has not begun yet cannot be asked to stop."""
+        self.wait_until(self.is_running, "it runs")
 
     def is_running(self) -> bool:
         """Whether the status document is this driver's and says so."""

@@ -56,7 +56,7 @@ def suffer(place: Place, killing: Killing) -> None:
         if killing.step:
             driver.wait_until_paused()
         else:
-            driver.wait_until(driver.is_running, "it runs")
+            driver.wait_until_it_runs()
             time.sleep(killing.after_s)
         driver.kill(killing.victim)
     finally:

@@ -18,7 +18,8 @@ import typer
 
 from bench.record import RELIABILITY, table
 from playground.run.__main__ import interrupt_on_signals
-from tests.chaos.faults import Fault, all_faults
+from tests.chaos.all_faults import all_faults
+from tests.chaos.fault import Fault
 from tests.chaos.reconciliation import FinalState, Reconciliation
 from tests.chaos.system import SystemUnderTest, system_under_test
 from tests.chaos.table import HEAD, Row, write_rows

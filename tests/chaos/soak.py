@@ -23,7 +23,7 @@ from bench.record import RELIABILITY, command_line, table, write_between_markers
 from playground.run.__main__ import interrupt_on_signals
 from playground.run.memory import MIB, part_of_process, pss_bytes, running_processes
 from tests.chaos.__main__ import FaultResult, inject
-from tests.chaos.faults import all_faults
+from tests.chaos.all_faults import all_faults
 from tests.chaos.reconciliation import FinalState, Reconciliation
 from tests.chaos.system import SystemUnderTest, system_under_test
 from tests.chaos.table import HEAD

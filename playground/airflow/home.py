@@ -55,8 +55,8 @@ class AirflowHome:
         self.folder.mkdir(parents=True, exist_ok=True)
         passwords = self.folder / "secrets" / "passwords.json"
         _write_private(passwords, f'{{"{USER}": "{self.password}"}}\n')
-        self._database.touch(mode=0o600)
-        self._database.chmod(0o600)  # made by an older version
+        self.database.touch(mode=0o600)
+        self.database.chmod(0o600)  # made by an older version
         configuration = ConfigParser(interpolation=None)
         configuration.read_dict(self._configuration(passwords))
         path = self.folder / "airflow.cfg"
@@ -78,7 +78,7 @@ class AirflowHome:
                 "simple_auth_manager_passwords_file": str(passwords),
                 "fernet_key": read_or_create_secret(kept / "fernet_key", fernet_key),
             },
-            "database": {"sql_alchemy_conn": f"sqlite:///{self._database}"},
+            "database": {"sql_alchemy_conn": f"sqlite:///{self.database}"},
             "api": {
                 "host": HOST,
                 "port": str(self.port),
@@ -132,7 +132,7 @@ class AirflowHome:
         To be called before the components start: the scheduler would adopt the runs and wait for their tasks.
         """
         ended = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        with closing(sqlite3.connect(self._database)) as database, database:
+        with closing(sqlite3.connect(self.database)) as database, database:
             for table in ("task_instance", "dag_run"):
                 closed = database.execute(
                     f"UPDATE {table} SET state = 'failed', end_date = ? "  # noqa: S608 - a fixed name
@@ -152,7 +152,7 @@ class AirflowHome:
         return start_service(f"airflow {name}", command, self.environment(env), self.log / f"{name}.log")
 
     @property
-    def _database(self) -> Path:
+    def database(self) -> Path:
         return self.folder / "airflow.db"
 
     @property

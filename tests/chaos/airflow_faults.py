@@ -15,6 +15,7 @@ from tests.chaos.system import SystemUnderTest
 
 SCHEDULER_STOP_TIMEOUT_S = 30
 API_SERVER_AWAY = timedelta(minutes=5)
+VARIABLES_AWAY = timedelta(minutes=10)
 
 
 def component_killed(name: str) -> Callable[[SystemUnderTest], Outcome]:
@@ -54,6 +55,20 @@ def api_server_away(system: SystemUnderTest) -> Outcome:
     time.sleep(30)
     assert_no_restart(system, tokens)
     return Outcome(None, pause)
+
+
+def variables_away(system: SystemUnderTest) -> Outcome:
+    """Take away the table of the Variables: whoever reads one gets an error, not an absent value."""
+    tokens = {job: system.observer.newest(job).token for job in JOBS}
+    began = time.time()
+    with system.variables_unreadable():
+        time.sleep(VARIABLES_AWAY.total_seconds())
+        pause = max(system.observer.longest_pause_s(job, began) for job in JOBS)
+        assert_no_restart(system, tokens)
+    assert pause < BATCH_TIMEOUT_S, f"no batch for {pause:.0f} s"
+    time.sleep(30)
+    assert_no_restart(system, tokens)
+    return Outcome(None, pause, "the longest pause between batches")
 
 
 def upkeep(system: SystemUnderTest) -> Outcome:

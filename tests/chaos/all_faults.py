@@ -27,6 +27,16 @@ def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
             )
             for job in JOBS
         ),
+        Fault(
+            "ingestion: Python workers stopped (SIGSTOP)",
+            f"replaced within {driver_faults.WORKERS_REPLACED_TIMEOUT_S} s, the other job undisturbed",
+            driver_faults.workers_stopped,
+        ),
+        Fault(
+            "a wrong Variable of the other job, then a kill",
+            f"new batch within {BATCH_TIMEOUT_S} s",
+            driver_faults.killed_beside_a_wrong_value,
+        ),
         Fault("task killed with -9 while it launches", "its driver adopted, no second one", driver_faults.task_killed),
         Fault(
             "one analytic keeps failing", "the other eight undisturbed, mends itself", driver_faults.failing_analytic
@@ -42,6 +52,11 @@ def all_faults(crashes: int, quiet: timedelta) -> list[Fault]:
             f"API server away for {_minutes(airflow_faults.API_SERVER_AWAY)}",
             "streams go on",
             airflow_faults.api_server_away,
+        ),
+        Fault(
+            f"Variables unreadable for {_minutes(airflow_faults.VARIABLES_AWAY)}",
+            "nothing changes",
+            airflow_faults.variables_away,
         ),
         Fault("a second driver started by hand", two_alive, driver_faults.second_driver),
         Fault(f"{crashes} crashes at random moments", f"{two_alive}, content right", driver_faults.crashes(crashes)),

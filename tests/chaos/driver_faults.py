@@ -5,8 +5,8 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -35,6 +35,7 @@ _CRASHES_IN_A_BURST = 5
 _RECOVERY_TIMEOUT_S = 600  # after several failures in a row the watch waits for minutes
 _RESET_AFTER_S = restarts.RESET_AFTER.total_seconds() + 15
 _FAILING = "temporal_correlations"
+_WRONG = "ENABLE_PEARSON_CORRELATIONS"
 
 
 def killed(job: str, role: str) -> Callable[[SystemUnderTest], Outcome]:
@@ -53,22 +54,58 @@ def killed(job: str, role: str) -> Callable[[SystemUnderTest], Outcome]:
 
 def hanging(job: str) -> Callable[[SystemUnderTest], Outcome]:
     def inject(system: SystemUnderTest) -> Outcome:
-        before, began = system.observer.newest(job), time.time()
-        hanging = system.signal_driver(job, signal.SIGSTOP)
-        try:
-            new_start(system, job, before.token, REPLACED_TIMEOUT_S)
-            detected = time.time() - began
-            batch_of_another(system, job, before, REPLACED_TIMEOUT_S - detected)
-            recovered = time.time() - began
-        finally:
-            for process in hanging:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal.SIGCONT)
-        _, left = psutil.wait_procs(hanging, timeout=_DRIVER_END_TIMEOUT_S)
+        driver = list(system.processes(job).values())
+        with _stopped(driver):
+            outcome = _replaced(system, job, REPLACED_TIMEOUT_S)
+        _, left = psutil.wait_procs(driver, timeout=_DRIVER_END_TIMEOUT_S)
         assert not left, f"the woken driver did not end: {left}"
-        return Outcome(detected, recovered)
+        return outcome
 
     return inject
+
+
+def workers_stopped(system: SystemUnderTest) -> Outcome:
+    """Stop the Python workers of ingestion: the batch that comes next, or is in them, never returns."""
+    tokens = {job: system.observer.newest(job).token for job in JOBS if job != "ingestion"}
+    workers = system.python_workers("ingestion")
+    assert workers, "Spark keeps its workers between batches"
+    with _stopped(workers):
+        outcome = _replaced(system, "ingestion", WORKERS_REPLACED_TIMEOUT_S)
+    assert tokens == {job: system.observer.newest(job).token for job in tokens}, "the other job was started anew too"
+    return outcome
+
+
+def _replaced(system: SystemUnderTest, job: str, timeout_s: float) -> Outcome:
+    before, began = system.observer.newest(job), time.time()
+    new_start(system, job, before.token, timeout_s)
+    detected = time.time() - began
+    batch_of_another(system, job, before, timeout_s - detected)
+    return Outcome(detected, time.time() - began)
+
+
+@contextmanager
+def _stopped(processes: list[psutil.Process]) -> Iterator[None]:
+    """SIGSTOP, until the end of the block."""
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
+
+
+def killed_beside_a_wrong_value(system: SystemUnderTest) -> Outcome:
+    """Give a switch of the analytics a value that is not allowed, and kill both jobs one after the other."""
+    system.set_variable(_WRONG, "maybe")
+    try:
+        wait_until(lambda: any(_WRONG in told for told in system.open_incidents("analytics")), "it is told", 60)
+        outcomes = [killed(job, "python")(system) for job in JOBS]
+    finally:
+        system.set_variable(_WRONG, "true")
+    slowest = max(outcomes, key=lambda outcome: outcome.recovered_s)
+    return Outcome(slowest.detected_s, slowest.recovered_s, f"{_WRONG}=maybe; the slower of both jobs")
 
 
 def task_killed(system: SystemUnderTest) -> Outcome:

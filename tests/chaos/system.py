@@ -2,10 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -93,12 +94,10 @@ class SystemUnderTest:
         else:
             processes[role].kill()
 
-    def signal_driver(self, job: str, number: signal.Signals) -> list[psutil.Process]:
-        """Send the signal to the Python driver and its JVM; return both."""
-        processes = list(self.processes(job).values())
-        for process in processes:
-            process.send_signal(number)
-        return processes
+    def python_workers(self, job: str) -> list[psutil.Process]:
+        """Return the Python workers of the job's tasks, and the daemon that forks them."""
+        below = self.processes(job)["jvm"].children(recursive=True)
+        return [process for process in below if any("worker_daemon" in part for part in command_line(process))]
 
     def component(self, name: str) -> Service:
         return next(service for service in self.playground.services if service.name == f"airflow {name}")
@@ -128,6 +127,19 @@ class SystemUnderTest:
 
     def set_variable(self, name: str, value: str) -> None:
         self.airflow.set_variables({name: value})
+
+    @contextmanager
+    def variables_unreadable(self) -> Iterator[None]:
+        """Rename the table of the Variables until the end of the block."""
+        self._in_airflows_database("ALTER TABLE variable RENAME TO variable_away")
+        try:
+            yield
+        finally:
+            self._in_airflows_database("ALTER TABLE variable_away RENAME TO variable")
+
+    def _in_airflows_database(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.playground.airflow.database, timeout=60)) as database, database:
+            database.execute(statement)
 
     def start_by_hand(self, job: str) -> None:
         """Start a second driver beside the running one, as a user may by mistake."""

@@ -15,7 +15,8 @@ from bench.contender import DEFAULT_JAVA_OPTIONS
 from spark_jobs.kafka.offsets import EARLIEST
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
-from spark_jobs.settings import Settings, in_words, settings_from
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import Settings, settings_from
 
 _PARTITIONS = 2
 _LATE = "10 minutes"

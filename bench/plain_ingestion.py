@@ -12,7 +12,8 @@ from spark_jobs.catalog import FEEDS, Feed
 from spark_jobs.kafka.offsets import EARLIEST
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
-from spark_jobs.settings import in_words, settings_from
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import settings_from
 
 _PARTITIONS = 2
 _STATION = "struct<id: string, name: string, latitude: double, longitude: double>"

@@ -17,7 +17,8 @@ from spark_jobs.ingestion import quality_days
 from spark_jobs.ingestion.staging_writer import staged_dead_letters
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
-from spark_jobs.settings import SETTING_FIELDS, in_words
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import SETTING_FIELDS
 
 Columns = Mapping[str, pa.DataType]
 

@@ -29,7 +29,8 @@ from spark_jobs.rollup.rollup_stream import Upstream, rollup_stream
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.step_pauses import step_listener
-from spark_jobs.settings import Settings, in_words
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import ANALYTICS_JOB
 
 

@@ -24,7 +24,8 @@ from spark_jobs.maintenance.ingestion_requests import ingestion_requests
 from spark_jobs.maintenance.start_over import finish_removals
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
-from spark_jobs.settings import Settings, in_words
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import INGESTION
 
 

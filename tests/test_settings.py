@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from spark_jobs.catalog import ANALYTICS, FEEDS
-from spark_jobs.settings import SETTING_FIELDS, SettingsError, in_words, settings_from
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import SETTING_FIELDS, SettingsError, settings_from
 
 SEED_DEFAULTS = {
     "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092",

@@ -7,7 +7,8 @@ import json
 import os
 from collections.abc import Mapping
 
-from spark_jobs.settings import SETTING_FIELDS, in_text
+from spark_jobs.setting_values import in_text
+from spark_jobs.settings import SETTING_FIELDS
 
 
 def settings_as_variables(env: Mapping[str, str]) -> dict[str, str]:

@@ -34,7 +34,7 @@ from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
-from spark_jobs.settings import in_words
+from spark_jobs.setting_values import in_words
 
 _NOTHING_YET = -1
 _OUTPUT = "data.parquet"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from spark_jobs.settings import Settings, in_words
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import Settings
 
 NEWEST_TOKENS = 20
 WRITTEN_ASIDE_AT_REST = timedelta(days=1)

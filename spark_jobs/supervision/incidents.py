@@ -8,7 +8,8 @@ from spark_jobs.diagnosis import START_OVER, Diagnosis
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Status, StreamState, StreamStatus
 from spark_jobs.documents.watch_memory import Incident
-from spark_jobs.settings import Settings, in_words
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import Settings
 from spark_jobs.supervision.health import stuck_sentence
 
 OVER_AFTER = timedelta(minutes=1)

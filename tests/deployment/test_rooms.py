@@ -11,7 +11,7 @@ from playground.run.settings import CHECKOUT
 
 # Lowest first. A room may import those of lower floors, and its own.
 FLOORS = (
-    ("catalog", "completeness", "paths", "settings", "task_database", "bounded_tables", "driver_launch"),
+    ("catalog", "completeness", "paths", "setting_values", "settings", "task_database", "bounded_tables", "driver_launch"),
     ("publication",),
     ("diagnosis",),
     ("documents",),
@@ -28,7 +28,7 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What Airflow's processes import as well: they have no Spark, and a cluster's Python has no Airflow.
-SHARED = {"catalog", "completeness", "paths", "settings", "driver_launch"} | {
+SHARED = {"catalog", "completeness", "paths", "setting_values", "settings", "driver_launch"} | {
     "publication",
     "diagnosis",
     "documents",

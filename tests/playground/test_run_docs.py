@@ -5,7 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from playground.run.settings import CHECKOUT, PlaygroundSettings
-from spark_jobs.settings import SETTING_FIELDS, in_words
+from spark_jobs.setting_values import in_words
+from spark_jobs.settings import SETTING_FIELDS
 
 # Read on the side of Airflow alone, so no field of either settings object.
 DEPLOYMENT = {

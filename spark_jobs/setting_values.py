@@ -1,0 +1,138 @@
+"""What people may write as the value of a setting, and how each kind is read: durations, flags, folders, addresses.
+
+Every check raises ValueError with what is allowed.
+"""
+
+import json
+import posixpath
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BeforeValidator
+
+_DURATION_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_DURATION = re.compile(r"(\d+)\s*(second|minute|hour|day)s?", re.IGNORECASE)
+_DURATION_ALLOWED = "a whole number above 0 and a unit, such as '10 seconds', '5 minutes', '1 hour' or '30 days'"
+
+_FLAG_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_FLAG_ALLOWED = "true, false, 1, 0, yes, no, on or off"
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_MEMORY = re.compile(r"[1-9]\d*[mg]", re.IGNORECASE)
+_SPARK_OPTION = re.compile(r"spark\.[A-Za-z0-9_.-]+")
+_SAID_ELSEWHERE = re.compile(
+    r"spark\.(master|submit\.|app\.name|jars|driver\.(memory|extra|host|bind)|executor\.cores|cores\.max|ui\.(port|enabled))"
+)
+_STATION = re.compile(r"[^\s,]+")
+_BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}")
+
+
+def duration(text: str) -> timedelta:
+    """A duration as people write it ('10 seconds'); ValueError says what is allowed."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise ValueError(_DURATION_ALLOWED)
+    return timedelta(seconds=int(match[1]) * _DURATION_UNITS[match[2].lower()])
+
+
+def flag(text: str) -> bool:
+    """A switch as people write it, in any case; ValueError says what is allowed."""
+    try:
+        return _FLAG_WORDS[text.strip().lower()]
+    except KeyError:
+        raise ValueError(_FLAG_ALLOWED) from None
+
+
+def _read(reader: Any, kind: type) -> Any:
+    return BeforeValidator(lambda value: value if isinstance(value, kind) else reader(str(value)))
+
+
+def _matching(pattern: re.Pattern[str], allowed: str) -> Any:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(allowed)
+        return text
+
+    return AfterValidator(check)
+
+
+def _folder(path: str) -> str:
+    """Check a folder of our own: whoever may set it must not reach the whole disk, or a place that nobody reads."""
+    if not path.startswith("/") or not path.isprintable():
+        raise ValueError("an absolute path on a local or mounted file system, such as /data/out")
+    if ".." in path.split("/") or posixpath.normpath(path).strip("/") == "":
+        raise ValueError("a folder below the root of the file system, without '..', such as /data/out")
+    return "/" + posixpath.normpath(path).strip("/")
+
+
+def _folder_of_jars(path: str) -> str:
+    """Check where code is loaded from: this machine only, and just one place (Spark separates them by commas)."""
+    if path and (not path.startswith("/") or set(path) & set(",*?[]{}")):
+        raise ValueError("an absolute path of one local folder, such as /opt/jars; no address, list or pattern")
+    return _folder(path) if path else path
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("a time zone name, such as America/New_York or UTC")
+    return name
+
+
+def _brokers(text: str) -> str:
+    if not all(_BROKER.fullmatch(part.strip()) for part in text.split(",")):
+        raise ValueError("host:port, or several separated by commas")
+    return text
+
+
+def _spark_options(text: str) -> str:
+    """Check a JSON object of Spark's own options; the driver, its code and its sizes have settings of their own."""
+    try:
+        options = json.loads(text or "{}")
+    except ValueError:
+        options = None
+    if not isinstance(options, dict) or not all(_SPARK_OPTION.fullmatch(name) for name in options):
+        raise ValueError('a JSON object of Spark options, such as {"spark.executor.memory": "2g"}')
+    if any(isinstance(value, dict | list) or value is None for value in options.values()):
+        raise ValueError("texts, numbers, true or false as the values of Spark options")
+    if said := sorted(name for name in options if _SAID_ELSEWHERE.match(name)):
+        raise ValueError(f"Spark options other than {', '.join(said)}: settings and spark_default say those")
+    return text
+
+
+def _stations(text: str) -> str:
+    if not all(_STATION.fullmatch(part.strip()) for part in text.split(",") if text):
+        raise ValueError("identifiers of stations, such as 72509014739, separated by commas")
+    return text
+
+
+Duration = Annotated[timedelta, _read(duration, timedelta)]
+Flag = Annotated[bool, _read(flag, bool)]
+Topic = Annotated[str, _matching(_TOPIC, "1 to 249 letters, digits, dots, hyphens or underscores")]
+Memory = Annotated[str, _matching(_MEMORY, "a whole number with m or g, such as 1g or 1536m")]
+FolderPath = Annotated[str, AfterValidator(_folder)]
+JarFolder = Annotated[str, AfterValidator(_folder_of_jars)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
+Brokers = Annotated[str, AfterValidator(_brokers)]
+Stations = Annotated[str, AfterValidator(_stations)]
+SparkOptions = Annotated[str, AfterValidator(_spark_options)]
+
+
+def in_words(length: timedelta) -> str:
+    """A duration in the form the settings take ('10 seconds')."""
+    seconds = int(length.total_seconds())
+    for unit in ("day", "hour", "minute", "second"):
+        count, rest = divmod(seconds, _DURATION_UNITS[unit])
+        if count and not rest:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    raise ValueError(f"{length} is not a whole number of seconds above 0")
+
+
+def in_text(default: object) -> str:
+    """Format a default in the form that people write settings in."""
+    if default is None:
+        return ""
+    if isinstance(default, timedelta):
+        return in_words(default)
+    return str(default).lower() if isinstance(default, bool) else str(default)

@@ -89,8 +89,8 @@ class AirflowHome:
             # Kept over restarts, so that running tasks and browsers stay logged in.
             "api_auth": {"jwt_secret": read_or_create_secret(kept / "jwt_secret", long_secret)},
             "logging": {"base_log_folder": str(self.log / "tasks")},
-            # By default a task is killed after a minute without API server; a dead task times out after 300 s. One that
-            # the server starts after its worker gave up (5 s, asked 5 times) is such a dead task: a busy machine is slow.
+            # By default a task is killed after a minute without API server; a dead task times out after 300 s. One
+            # that the server starts after its worker gave up (5 s, asked 5 times) is such a dead task.
             "workers": {"max_failed_heartbeats": "20", "execution_api_timeout": "30"},
             # Parsing all DAG files takes CPU-seconds: once a minute is enough.
             "dag_processor": {"min_file_process_interval": "60"},

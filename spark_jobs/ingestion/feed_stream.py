@@ -35,9 +35,9 @@ from spark_jobs.publication.log import CommitConflict, PublicationLog, Transacti
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
-from spark_jobs.runtime.driver import Start, Stream
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.step_pauses import step_listener
+from spark_jobs.runtime.stream import Start, Stream
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 from spark_jobs.setting_values import in_words

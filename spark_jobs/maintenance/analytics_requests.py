@@ -20,8 +20,8 @@ from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
-from spark_jobs.runtime.driver import Start
 from spark_jobs.runtime.request_queue import Work
+from spark_jobs.runtime.stream import Start
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings

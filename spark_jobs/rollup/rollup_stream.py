@@ -18,8 +18,8 @@ from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
 from spark_jobs.runtime.clock_query import clock_query
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging
-from spark_jobs.runtime.driver import Start, Stream
 from spark_jobs.runtime.looks import Due
+from spark_jobs.runtime.stream import Start, Stream
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 

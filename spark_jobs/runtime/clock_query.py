@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
-from spark_jobs.runtime.driver import Start
+from spark_jobs.runtime.stream import Start
 from spark_jobs.setting_values import in_words
 
 

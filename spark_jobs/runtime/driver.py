@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -26,12 +26,9 @@ from typing import NoReturn
 import pyspark
 from pyspark.sql import SparkSession
 
-from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
 from spark_jobs.documents import lag_history
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.desired_state import DesiredState, is_readable, read_desired_state
-from spark_jobs.documents.identity import claim
 from spark_jobs.documents.lease import newest_token, token_after_exists, token_driver
 from spark_jobs.documents.status import (
     ENDED_JOB_STATES,
@@ -43,17 +40,16 @@ from spark_jobs.documents.status import (
     unread_for_s,
     write_status,
 )
-from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_log, driver_process
 from spark_jobs.runtime.clock import utc_now
-from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import JvmTie
 from spark_jobs.runtime.executors import Executors
+from spark_jobs.runtime.lasting_threads import LastingThreads
+from spark_jobs.runtime.own_folders import own
 from spark_jobs.runtime.request_queue import RequestQueue, Work
-from spark_jobs.runtime.rows_today import RowsToday
 from spark_jobs.runtime.spark_session import spark_session
-from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import StreamSupervisor
+from spark_jobs.runtime.stream import Start, Stream, look_at
+from spark_jobs.runtime.switches import Switches
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import StreamJob
@@ -65,8 +61,6 @@ _FINISH_BATCH_TIMEOUT_S = 60.0
 _SPARK_STOP_TIMEOUT_S = 15.0
 _LAG_EVERY_S = 5.0
 _FIRST_LAG_AFTER_S = 1.0
-_COUNT_ROWS_AFTER_S = 15.0
-"""first the streams are to run: the entries of four hours cost 0.2 s of a core"""
 _EXECUTORS_EVERY_S = 5.0
 _SWITCHES_EVERY_S = 2.0
 _FIRST_NOTE_AFTER_S = 60.0
@@ -77,37 +71,6 @@ _JVM_GONE = Diagnosis(
     "OutOfMemoryError); the driver ended with it",
     "start the job again; out of memory: raise SPARK_DRIVER_MEMORY or lower MAX_OFFSETS_PER_TRIGGER first",
 )
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One stream as the job runs it."""
-
-    supervisor: StreamSupervisor
-    look_at_lag: Callable[[], None]
-    """asks how far the stream is behind and notes it in its record; takes no lock that a batch holds"""
-    dataset: Dataset
-    """the same stream as requests see it"""
-
-    @property
-    def record(self) -> StreamRecord:
-        """What the stream has to say of itself."""
-        return self.supervisor.record
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a job's streams are made from."""
-
-    settings: Settings
-    spark: SparkSession
-    layout: Layout
-    writer: Writer
-    now: Callable[[], datetime]
-    env: Mapping[str, str]
-    lease_lost: Callable[[str], None]
-    unread_before_s: Mapping[str, float] = field(default_factory=dict)
-    """stream -> for how long the driver before this one had seen something unread"""
 
 
 class JobRun:
@@ -126,9 +89,11 @@ class JobRun:
             settings = job.settings(env)
         except SettingsError as faults:
             _refuse("settings that are not allowed:\n" + str(faults))
-        for path in (job.root(settings), job.checkpoints(settings)):
-            _check_writable(path)
-            _claim(path, job.name)
+        try:
+            for folder in (job.root(settings), job.checkpoints(settings)):
+                own(folder, job.name)
+        except StreamFault as foreign:
+            _refuse(str(foreign.diagnosis))
         run = cls(job, settings, env, follows_switches)
         run._take_the_lease()
         return run
@@ -140,7 +105,7 @@ class JobRun:
         self.settings = settings
         self.env = env
         self.layout = job.layout(settings)
-        self._follows_switches = follows_switches
+        self._switches = Switches(self.layout) if follows_switches else None
         self._started_at = utc_now()
         self._instance = driver_process.new_instance(self._started_at)
         self._driver = driver_process.driver_identity(self._instance, None)
@@ -152,10 +117,8 @@ class JobRun:
         self._spark_ui: str | None = None
         self._jvm: JvmTie | None = None
         self._asked_to_stop = threading.Event()
-        self._desired: DesiredState | None = None
-        self._switches_fault: str | None = None
         self._unread_before_s: Mapping[str, float] = {}
-        self._threads: list[threading.Thread] = []
+        self._threads = LastingThreads(self._asked_to_stop, self._lease_lost)
         self._writing = threading.Lock()
 
     def _take_the_lease(self) -> None:
@@ -163,7 +126,7 @@ class JobRun:
         stale_after = self.settings.HEARTBEAT_STALE_AFTER
         self._token = driver_process.acquire_lease(self.layout, self._driver, stale_after, utc_now)
         self._unread_before_s = self._unread_before()
-        self._begin_thread("heartbeat", self._heartbeat)
+        self._threads.begin("heartbeat", self._heartbeat)
 
     def _unread_before(self) -> Mapping[str, float]:
         """What the driver before this one had seen unread, and for how long."""
@@ -227,21 +190,22 @@ class JobRun:
         is not named runs. `housekeep` is called once an hour.
         """
         self._streams = streams
-        self._refuse_unreadable_switches()
+        if self._switches is not None:
+            self._switches.refuse_unreadable(self.job.name)
         self._follow_switches(flags)
         for stream in streams:
             stream.supervisor.begin()
-        self._every(_SWITCHES_EVERY_S, "switches", lambda: self._follow_switches(flags))
+        self._threads.every(_SWITCHES_EVERY_S, "switches", lambda: self._follow_switches(flags))
         self._state = JobState.RUNNING
         for stream in streams:
-            self._every(_LAG_EVERY_S, f"lag of {stream.record.name}", self._look_at(stream), _FIRST_LAG_AFTER_S)
+            self._threads.every(_LAG_EVERY_S, f"lag of {stream.record.name}", look_at(stream), _FIRST_LAG_AFTER_S)
         executors = Executors(start.spark)
         if executors.can_lack:
-            self._every(_EXECUTORS_EVERY_S, "executors", lambda: self._look_for(executors))
-        self._every(lag_history.EVERY.total_seconds(), "lag history", self._note_lags, _FIRST_NOTE_AFTER_S)
-        self._every(_HOUSEKEEPING_EVERY_S, "housekeeping", housekeep, _FIRST_HOUSEKEEPING_AFTER_S)
+            self._threads.every(_EXECUTORS_EVERY_S, "executors", lambda: self._look_for(executors))
+        self._threads.every(lag_history.EVERY.total_seconds(), "lag history", self._note_lags, _FIRST_NOTE_AFTER_S)
+        self._threads.every(_HOUSEKEEPING_EVERY_S, "housekeeping", housekeep, _FIRST_HOUSEKEEPING_AFTER_S)
         queue = RequestQueue(self.layout, requests, start.writer, utc_now)
-        self._begin_thread("requests", lambda: queue.serve(self._asked_to_stop, self._lease_lost))
+        self._threads.begin("requests", lambda: queue.serve(self._asked_to_stop, self._lease_lost))
 
     def until_stopped(self) -> NoReturn:
         """Wait until the job is asked to stop, or nothing is left that it could do; never returns."""
@@ -252,33 +216,12 @@ class JobRun:
 
     # -- threads ------------------------------------------------------------------------------------------------
 
-    def _every(self, seconds: float, name: str, action: Callable[[], None], first_s: float | None = None) -> None:
-        """Call `action` again and again in a thread of its own, which outlives whatever fails in it."""
-
-        def go_on() -> None:
-            pause = seconds if first_s is None else first_s
-            while not self._asked_to_stop.wait(pause):
-                pause = seconds
-                try:
-                    action()
-                except LeaseLost as lost:
-                    self._lease_lost(str(lost))
-                except Exception as failure:
-                    log.error("%s failed and is tried again: %s", name, diagnose(failure).message)
-
-        self._begin_thread(name, go_on)
-
-    def _begin_thread(self, name: str, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=target, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
     def _listen_for_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._asked_to_stop.set())
 
     def _follow_switches(self, flags: Mapping[str, bool]) -> None:
-        desired = self._read_switches() if self._follows_switches else None
+        desired = self._switches.read() if self._switches is not None else None
         if desired is not None and not desired.job_enabled:
             log.info("%s is switched off", self.job.name)
             self._asked_to_stop.set()
@@ -286,47 +229,6 @@ class JobRun:
         for stream in self._streams:
             name = stream.record.name
             stream.supervisor.switch(switched.get(name, flags.get(name, True)))
-
-    def _read_switches(self) -> DesiredState | None:
-        """What is to be on. A document that cannot be read changes nothing, and is told as long as it is there."""
-        if is_readable(self.layout):
-            self._desired, self._switches_fault = read_desired_state(self.layout), None
-        elif self._switches_fault is None:
-            self._switches_fault = (
-                f"{self.layout.switches} cannot be read and changes nothing: it is no JSON object of this version, or "
-                "what is to be true or false there is something else"
-            )
-            log.error("%s", self._switches_fault)
-        return self._desired
-
-    def _refuse_unreadable_switches(self) -> None:
-        if self._follows_switches and not is_readable(self.layout):
-            raise StreamFault(
-                f"{self.layout.switches} cannot be read, so nobody knows whether {self.job.name} is to run",
-                "correct or remove it, then start the job again",
-                retryable=False,
-            )
-
-    def _look_at(self, stream: Stream, count_after_s: float = _COUNT_ROWS_AFTER_S) -> Callable[[], None]:
-        """What a thread of its own does for one stream: a look that hangs keeps no other from being looked at."""
-        record = stream.record
-        count_at = time.monotonic() + count_after_s
-        rows = RowsToday(stream.dataset.log, has_dead_letters=any(feed.name == record.name for feed in FEEDS))
-
-        def look() -> None:
-            if not record.is_on:
-                return
-            try:
-                stream.look_at_lag()
-                if time.monotonic() >= count_at:
-                    record.rows_counted(rows.count(utc_now().date()))
-            except LeaseLost:
-                raise
-            except Exception as failure:
-                record.due_unknown(diagnose(failure).message)
-                log.debug("the lag of %s is not known: %s", record.name, failure)
-
-        return look
 
     def _look_for(self, executors: Executors) -> None:
         missing = executors.look()
@@ -380,11 +282,10 @@ class JobRun:
         )
 
     def _warnings(self) -> Iterator[str]:
-        if self._switches_fault is not None:
-            yield self._switches_fault
+        if self._switches is not None and self._switches.fault is not None:
+            yield self._switches.fault
         if self._state in (JobState.STARTING, JobState.RUNNING):
-            dead = [thread.name for thread in self._threads if not thread.is_alive()]
-            yield from (f"the thread for {name} has ended: start the job again" for name in dead)
+            yield from (f"the thread for {name} has ended: start the job again" for name in self._threads.ended())
 
     # -- ends ---------------------------------------------------------------------------------------------------
 
@@ -441,27 +342,6 @@ class JobRun:
 def _refuse(message: str) -> NoReturn:
     print(message, file=sys.stderr, flush=True)
     sys.exit(WRONG_SETTINGS)
-
-
-def _claim(folder: Path, job: str) -> None:
-    try:
-        claim(folder, job, utc_now())
-    except StreamFault as foreign:
-        _refuse(str(foreign.diagnosis))
-
-
-def _check_writable(folder: Path) -> None:
-    probe = folder / f".writable-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as failure:
-        _refuse(
-            f"{folder} cannot be written ({failure.strerror}). "
-            "Give this user write access to it, or set OUTPUT_BASE_PATH and CHECKPOINT_BASE_PATH (analytics: "
-            "ANALYTICS_OUTPUT_PATH and ANALYTICS_CHECKPOINT_PATH) to folders it can write."
-        )
 
 
 def _within(seconds: float, action: Callable[[], None]) -> None:

@@ -11,7 +11,16 @@ from playground.run.settings import CHECKOUT
 
 # Lowest first. A room may import those of lower floors, and its own.
 FLOORS = (
-    ("catalog", "completeness", "paths", "setting_values", "settings", "task_database", "bounded_tables", "driver_launch"),
+    (
+        "catalog",
+        "completeness",
+        "paths",
+        "setting_values",
+        "settings",
+        "task_database",
+        "bounded_tables",
+        "driver_launch",
+    ),
     ("publication",),
     ("diagnosis",),
     ("documents",),

@@ -1,16 +1,15 @@
 """The life of a job, the parts that need no Spark: threads that go on, and what turns streams on and off."""
 
 import json
-import threading
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
 from spark_jobs.runtime.clock import utc_now
-from spark_jobs.runtime.driver import JobRun, Stream
+from spark_jobs.runtime.driver import JobRun
+from spark_jobs.runtime.stream import Stream
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB
 
@@ -19,47 +18,6 @@ PATIENCE_S = 10.0
 
 def a_run(root: Path, follows_switches: bool = True) -> JobRun:
     return JobRun(ANALYTICS_JOB, settings_from({"ANALYTICS_OUTPUT_PATH": str(root)}), {}, follows_switches)
-
-
-class Again:
-    """An action that fails in all ways before it succeeds."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self._failures = list(failures)
-        self.succeeded = threading.Event()
-
-    def __call__(self) -> None:
-        if self._failures:
-            raise self._failures.pop(0)
-        self.succeeded.set()
-
-
-def test_a_thread_outlives_whatever_fails_in_it_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    run, action = a_run(tmp_path), Again(KeyError("x"), OSError(28, "No space left on device"), RuntimeError())
-    run._every(0.001, "housekeeping", action)
-    assert action.succeeded.wait(PATIENCE_S)
-    run._asked_to_stop.set()
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 3
-    assert all(line.startswith("housekeeping failed and is tried again: ") for line in told)
-    assert "the disk is full" in told[1]
-
-
-def test_a_lost_lease_in_any_thread_ends_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, action = a_run(tmp_path), Again(LeaseLost("a newer driver"))
-    lost: list[str] = []
-    monkeypatch.setattr(run, "_lease_lost", lost.append)
-    run._every(0.001, "housekeeping", action)
-    assert action.succeeded.wait(PATIENCE_S)
-    run._asked_to_stop.set()
-    assert lost == ["a newer driver"]
-
-
-def test_the_first_time_may_come_earlier_than_the_others(tmp_path: Path) -> None:
-    run, action = a_run(tmp_path), Again()
-    run._every(3600, "housekeeping", action, first_s=0.001)
-    assert action.succeeded.wait(PATIENCE_S)
-    run._asked_to_stop.set()
 
 
 # -- switches ---------------------------------------------------------------------------------------------------
@@ -71,7 +29,6 @@ class FakeStream:
     def __init__(self, name: str) -> None:
         self.record = cast(Any, self)
         self.supervisor = cast(Any, self)
-        self.look_at_lag = Again()
         self.name = name
         self.is_on: bool | None = None
 

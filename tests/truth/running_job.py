@@ -15,7 +15,8 @@ from typing import Any, cast
 from spark_jobs.documents.status import JobState, Status, StreamStatus, as_read, read_status
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
-from spark_jobs.runtime.driver import JobRun, Stream
+from spark_jobs.runtime.driver import JobRun
+from spark_jobs.runtime.stream import Stream, look_at
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
@@ -64,7 +65,7 @@ class RunningJob:
         dataset = Dataset(BIKES.name, self.feed.log, root / "checkpoints", self.supervisor.held)
         stream = Stream(self.supervisor, self.feed.stream.look_at_lag, dataset)
         self.run._streams = [stream]
-        self.look = self.run._look_at(stream, count_after_s=0.0)
+        self.look = look_at(stream, count_after_s=0.0)
         self.starts = 0
 
     def _start(self, _gate: BatchGate, _failures: Failures) -> Any:

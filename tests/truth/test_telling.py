@@ -23,6 +23,8 @@ from spark_jobs.runtime import driver_log
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.driver_process import JvmTie, acquire_lease, driver_identity
+from spark_jobs.runtime.stream import look_at
+from spark_jobs.runtime.switches import Switches
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
 from tests.ingestion.feed_by_hand import Broker, broker_by_hand
@@ -88,7 +90,7 @@ def test_a_job_does_not_start_on_switches_that_nobody_can_read(content: bytes, j
     job.run.layout.control.mkdir(parents=True)
     job.run.layout.switches.write_bytes(content)
     with pytest.raises(StreamFault, match="nobody knows whether ingestion is to run") as refusal:
-        job.run._refuse_unreadable_switches()
+        Switches(job.run.layout).refuse_unreadable("ingestion")
     assert not refusal.value.diagnosis.retryable
 
 
@@ -128,11 +130,11 @@ def beating(job: RunningJob) -> Iterator[RunningJob]:
     fast = job.run.settings.model_copy(update={"HEARTBEAT_INTERVAL": timedelta(milliseconds=20)})
     job.run.settings = fast
     job.run._token = take_token(job.run.layout, job.run._driver, utc_now())
-    job.run._begin_thread("heartbeat", job.run._heartbeat)
+    heart = job.run._threads.begin("heartbeat", job.run._heartbeat)
     yield job
     job.run._state = JobState.STOPPED
-    job.run._threads[0].join(10)
-    assert not job.run._threads[0].is_alive()
+    heart.join(10)
+    assert not heart.is_alive()
 
 
 def goes_on(job: RunningJob) -> None:
@@ -197,8 +199,7 @@ def test_a_jvm_that_vanished_is_gone() -> None:
 
 
 def test_a_thread_that_has_ended_all_the_same_is_told(job: RunningJob) -> None:
-    job.run._begin_thread("requests", lambda: None)
-    job.run._threads[0].join(10)
+    job.run._threads.begin("requests", lambda: None).join(10)
     assert job.document().warnings == ("the thread for requests has ended: start the job again",)
 
 
@@ -214,7 +215,7 @@ def test_a_look_that_hangs_keeps_no_other_stream_from_being_looked_at(tmp_path: 
         return SimpleNamespace(record=record, look_at_lag=look, dataset=SimpleNamespace(log=cast(Any, None)))
 
     for name, look in (("bike_trips", hung.wait), ("taxi_trips", looked.set)):
-        run._every(0.001, name, run._look_at(stream(name, look)))
+        run._threads.every(0.001, name, look_at(stream(name, look)))
     assert looked.wait(10)
     hung.set()
     run._asked_to_stop.set()

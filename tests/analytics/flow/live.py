@@ -23,8 +23,8 @@ from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import day_file, day_tables
 from spark_jobs.rollup.rollup import Rollup, changes
 from spark_jobs.rollup.rollup_stream import RollupStream, Upstream
-from spark_jobs.runtime.driver import Start
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
+from spark_jobs.runtime.stream import Start
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, settings_from

@@ -1,0 +1,78 @@
+"""A stream as a job runs it, what it is made from, and the look at it that tells how far behind it is."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pyspark.sql import SparkSession
+
+from spark_jobs.catalog import FEEDS
+from spark_jobs.diagnosis import LeaseLost, diagnose
+from spark_jobs.paths import Layout
+from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.runtime.rows_today import RowsToday
+from spark_jobs.runtime.stream_record import StreamRecord
+from spark_jobs.runtime.supervisor import StreamSupervisor
+from spark_jobs.runtime.writer import Writer
+from spark_jobs.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_COUNT_ROWS_AFTER_S = 15.0
+"""first the streams are to run: the entries of four hours cost 0.2 s of a core"""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a job's streams are made from."""
+
+    settings: Settings
+    spark: SparkSession
+    layout: Layout
+    writer: Writer
+    now: Callable[[], datetime]
+    env: Mapping[str, str]
+    lease_lost: Callable[[str], None]
+    unread_before_s: Mapping[str, float] = field(default_factory=dict)
+    """stream -> for how long the driver before this one had seen something unread"""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream as the job runs it."""
+
+    supervisor: StreamSupervisor
+    look_at_lag: Callable[[], None]
+    """asks how far the stream is behind and notes it in its record; takes no lock that a batch holds"""
+    dataset: Dataset
+    """the same stream as requests see it"""
+
+    @property
+    def record(self) -> StreamRecord:
+        """What the stream has to say of itself."""
+        return self.supervisor.record
+
+
+def look_at(stream: Stream, count_after_s: float = _COUNT_ROWS_AFTER_S) -> Callable[[], None]:
+    """What a thread of its own does for one stream: a look that hangs keeps no other from being looked at."""
+    record = stream.record
+    count_at = time.monotonic() + count_after_s
+    rows = RowsToday(stream.dataset.log, has_dead_letters=any(feed.name == record.name for feed in FEEDS))
+
+    def look() -> None:
+        if not record.is_on:
+            return
+        try:
+            stream.look_at_lag()
+            if time.monotonic() >= count_at:
+                record.rows_counted(rows.count(utc_now().date()))
+        except LeaseLost:
+            raise
+        except Exception as failure:
+            record.due_unknown(diagnose(failure).message)
+            log.debug("the lag of %s is not known: %s", record.name, failure)
+
+    return look

@@ -1,0 +1,40 @@
+"""What switches.json wants of a running job. A document that cannot be read changes nothing, and is told."""
+
+import logging
+
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.documents.desired_state import DesiredState, is_readable, read_desired_state
+from spark_jobs.paths import Layout
+
+log = logging.getLogger(__name__)
+
+
+class Switches:
+    """The document of one job, with what it said when it could be read last."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._desired: DesiredState | None = None
+        self.fault: str | None = None
+        """why the document cannot be read, as long as that is so"""
+
+    def read(self) -> DesiredState | None:
+        """Return what is to be on; None where nobody has said."""
+        if is_readable(self._layout):
+            self._desired, self.fault = read_desired_state(self._layout), None
+        elif self.fault is None:
+            self.fault = (
+                f"{self._layout.switches} cannot be read and changes nothing: it is no JSON object of this version, or "
+                "what is to be true or false there is something else"
+            )
+            log.error("%s", self.fault)
+        return self._desired
+
+    def refuse_unreadable(self, job: str) -> None:
+        """Raise StreamFault where the document cannot be read: a job that starts has no last word to keep to."""
+        if not is_readable(self._layout):
+            raise StreamFault(
+                f"{self._layout.switches} cannot be read, so nobody knows whether {job} is to run",
+                "correct or remove it, then start the job again",
+                retryable=False,
+            )

@@ -23,7 +23,7 @@ def _check_writable(folder: Path) -> None:
     except OSError as failure:
         raise StreamFault(
             f"{folder} cannot be written ({failure.strerror})",
-            "Give this user write access to it, or set OUTPUT_BASE_PATH and CHECKPOINT_BASE_PATH (analytics: "
-            "ANALYTICS_OUTPUT_PATH and ANALYTICS_CHECKPOINT_PATH) to folders it can write.",
+            "give this user write access to it, or set OUTPUT_BASE_PATH and CHECKPOINT_BASE_PATH (analytics: "
+            "ANALYTICS_OUTPUT_PATH and ANALYTICS_CHECKPOINT_PATH) to folders that it can write",
             retryable=False,
         ) from failure

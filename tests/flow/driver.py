@@ -92,7 +92,7 @@ class Driver:
                 raise AssertionError(f"the job ended with {self.process.returncode} before {what}:\n{self.said()}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"{what} did not happen within {timeout_s} s:\n{self.said()}\n{self.status()}")
-            time.sleep(0.1)
+            time.sleep(0.3)  # a look reads logs, and takes from the job what it costs
 
     def wait_until_paused(self) -> None:
         self.wait_until(self.pause_file.exists, "the driver pauses")

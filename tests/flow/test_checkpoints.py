@@ -31,7 +31,7 @@ def test_checkpoints_are_a_cache(place: Place, drivers: Start, undisturbed: Path
 def test_a_checkpoint_that_goes_under_a_running_query_costs_that_query_a_new_start(
     place: Place, drivers: Start, undisturbed: Path, history_ends: Ends
 ) -> None:
-    driver = drivers(replace(place, settings={"MAX_OFFSETS_PER_TRIGGER": "40"}))
+    driver = drivers(replace(place, settings={"MAX_OFFSETS_PER_TRIGGER": "120"}))
     driver.wait_until(lambda: _newest_entry(place) > 1, "some batches")
     for stream in ("bike_trips", "taxi_trips"):
         shutil.rmtree(place.checkpoints / stream)

@@ -194,6 +194,10 @@ bench-ingest: setup ## Our ingestion, Spark's file sink and DuckDB on 1, 3 and 6
 bench-analytics: setup ## Our analytics against nine plain streaming queries, and both chains from Kafka
 	$(SPARK)/bin/python -m bench.analytics $(ARGS)
 
+.PHONY: bench-page
+bench-page: setup ## What the Streams page costs the API server, with a year of outputs
+	$(SPARK)/bin/python -m bench.page $(ARGS)
+
 .PHONY: bench-analytics-age
 bench-analytics-age: setup ## The analytics job under a trickle, on 30 and on 365 days of rollup and outputs
 	$(SPARK)/bin/python -m bench.analytics_age $(ARGS)

@@ -60,10 +60,10 @@ def _add_days(rollup: Path, feed: str, days: int) -> None:
         day = _BEFORE.date() - number * ONE_DAY
         source, target = existing[-number % len(existing)], day_file(rollup, feed, day)
         if not target.exists():
-            pq.write_table(_shifted(pq.read_table(day_file(rollup, feed, source)), day - source), target)
+            pq.write_table(shifted(pq.read_table(day_file(rollup, feed, source)), day - source), target)
 
 
-def _shifted(tiles: pa.Table, by: timedelta) -> pa.Table:
+def shifted(tiles: pa.Table, by: timedelta) -> pa.Table:
     """Return the tiles with every time in them shifted."""
     return pa.table({name: _shifted_column(tiles[name].combine_chunks(), by) for name in tiles.column_names})
 

@@ -88,7 +88,7 @@ class AirflowClient:
     def _call(self, method: str, path: str, body: object = None, authorised: bool = True) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
         if authorised:
-            headers["Authorization"] = f"Bearer {self._log_in()}"
+            headers["Authorization"] = f"Bearer {self.log_in()}"
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._home.url + path, data, headers, method=method)  # noqa: S310 - our own loopback URL
         try:
@@ -99,7 +99,8 @@ class AirflowClient:
                 f"Airflow refused {method} {path} with {refused.code}: {reason}. See {log}."
             ) from refused
 
-    def _log_in(self) -> str:
+    def log_in(self) -> str:
+        """Return a token for the API, asked for once."""
         if self._token is None:
             login = {"username": USER, "password": self._home.password}
             self._token = str(self._call("POST", "/auth/token", login, authorised=False)["access_token"])

@@ -1,6 +1,7 @@
 """The playground's Airflow: its configuration, its secrets, its database, its four components."""
 
 import base64
+import json
 import os
 import secrets
 import sqlite3
@@ -33,19 +34,35 @@ class AirflowError(RuntimeError):
 class AirflowHome:
     """AIRFLOW_HOME of one playground: the configuration is written at every start, secrets and database are kept."""
 
-    def __init__(self, folder: Path, port: int, parallelism: int, environments: Path = CHECKOUT / ".venv") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        parallelism: int,
+        environments: Path = CHECKOUT / ".venv",
+        path: str = "",
+        more_users: Mapping[str, str] = {},
+    ) -> None:
+        """`path`: below which path of its address it is served. `more_users`: name -> Airflow's role."""
         self.folder = folder
         self.port = port
         self.parallelism = parallelism
         self.environments = environments
+        self.path = path
+        self.users = {USER: "admin", **more_users}
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"http://{HOST}:{self.port}{self.path}"
 
     @property
     def password(self) -> str:
-        return read_or_create_secret(self.folder / "secrets" / "password", lambda: secrets.token_urlsafe(9))
+        return self.password_of(USER)
+
+    def password_of(self, user: str) -> str:
+        """Return a user's password, made when it is first asked for."""
+        name = "password" if user == USER else f"password-{user}"
+        return read_or_create_secret(self.folder / "secrets" / name, lambda: secrets.token_urlsafe(9))
 
     @property
     def log(self) -> Path:
@@ -54,7 +71,7 @@ class AirflowHome:
     def write_configuration(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         passwords = self.folder / "secrets" / "passwords.json"
-        _write_private(passwords, f'{{"{USER}": "{self.password}"}}\n')
+        _write_private(passwords, json.dumps({user: self.password_of(user) for user in self.users}) + "\n")
         self.database.touch(mode=0o600)
         self.database.chmod(0o600)  # made by an older version
         configuration = ConfigParser(interpolation=None)
@@ -74,7 +91,7 @@ class AirflowHome:
                 "executor": "LocalExecutor",
                 "parallelism": str(self.parallelism),
                 "execution_api_server_url": f"{self.url}/execution/",
-                "simple_auth_manager_users": f"{USER}:admin",
+                "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in self.users.items()),
                 "simple_auth_manager_passwords_file": str(passwords),
                 "fernet_key": read_or_create_secret(kept / "fernet_key", fernet_key),
             },

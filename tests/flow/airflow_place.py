@@ -12,6 +12,8 @@ from playground.airflow.home import AirflowHome
 from playground.run.ports import free_port
 from playground.run.processes import MARK, end_processes, marked_processes
 
+VIEWER = "viewer"
+
 
 class AirflowUser(AirflowClient):
     """Somebody in front of Airflow's page."""
@@ -65,11 +67,16 @@ class AirflowUser(AirflowClient):
 
 
 @contextmanager
-def airflow(folder: Path, env: Mapping[str, str], variables: Mapping[str, str]) -> Iterator[AirflowUser]:
-    """Healthy, with the Variables and the Spark connection; all its processes, drivers too, are gone afterwards."""
+def airflow(
+    folder: Path, env: Mapping[str, str], variables: Mapping[str, str], path: str = ""
+) -> Iterator[AirflowUser]:
+    """Healthy, with the Variables and the Spark connection; all its processes, drivers too, are gone afterwards.
+
+    `path`: below which path of its address it is served. Somebody may also log in as a VIEWER.
+    """
     mark = str(folder)
     own = {**env, MARK: mark, "SPT_NOENV": "1"}
-    home = AirflowHome(folder, free_port(), parallelism=3)
+    home = AirflowHome(folder, free_port(), parallelism=3, path=path, more_users={VIEWER: "viewer"})
     home.write_configuration()
     home.finish_migration(home.start_migration(own))
     try:

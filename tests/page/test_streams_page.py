@@ -20,12 +20,15 @@ from playground.setup.class_archive import with_archive
 from spark_jobs.catalog import ANALYTICS, FEEDS
 from spark_jobs.documents.status import JobState, StreamState, read_status
 from spark_jobs.paths import Layout
-from tests.flow.airflow_place import AirflowUser, airflow, wait_until
+from tests.flow.airflow_place import VIEWER, AirflowUser, airflow, wait_until
 from tests.flow.driver import Place
 from tests.flow.produced import generated, produce
 from tests.page.documents import Documents, stream
 from tests.page.visitor import Visitor, visitor
 
+PATH = "/city/airflow"
+"""Airflow is often served below a path; the page has to find everything there too"""
+TABS = ("flow", "findings", "complete", "history")
 DAGS = ("ingestion", "analytics", "watch_ingestion", "watch_analytics")
 HTML = '<img src=x onerror="window.wasHtml = true"><b>bold</b>'
 
@@ -58,7 +61,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         place = Place(folder, broker.bootstrap_servers)
         variables = {**documents.variables(), "ENABLE_INGESTION": "true"}
         with (
-            airflow(folder / "airflow", with_archive(HOME, dict(os.environ)), variables) as person,
+            airflow(folder / "airflow", with_archive(HOME, dict(os.environ)), variables, PATH) as person,
             visitor(person.home.url) as looking,
         ):
             for dag in DAGS:
@@ -175,6 +178,33 @@ def test_the_home_page_says_how_many_need_a_person(office: Office) -> None:
     chip = looking.page.get_by_role("link", name="Streams: 2 need a person")  # both jobs: nobody watches them
     chip.click()
     expect(looking.page.locator(".streams h1")).to_have_text("Streams")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_keeps_anybody_from_reading_a_tab(office: Office, theme: str) -> None:
+    looking = office.visitor
+    for tab in TABS:
+        looking.opens(f"?tab={tab}")
+        looking.uses_theme(theme)
+        expect(looking.page.locator(f"#streams-tab-{tab}[aria-selected=true]")).to_have_count(1)
+        expect(looking.page.get_by_text("Loading")).to_have_count(0)
+        assert looking.barriers() == [], tab
+
+
+def test_a_viewer_sees_the_streams_and_changes_nothing(office: Office) -> None:
+    before = office.person.variables()
+    with office.visitor.another() as viewer:
+        viewer.logs_in(office.person.home.password_of(VIEWER), VIEWER)
+        row = viewer.stream("pearson_correlations")
+        viewer.sees(row, "unwatched")
+        row.get_by_role("switch").click()
+        expect(row).to_contain_text("your role does not allow it")
+        viewer.stream("bike_trips").get_by_role("button").click()
+        viewer.page.get_by_role("button", name="Compact bike_trips …").click()
+        dialog = viewer.page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Compact bike_trips").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("your role does not allow it")
+    assert office.person.variables() == before
 
 
 @pytest.mark.parametrize("path", ["boston-page/flow", "boston-page/js/page.js", "boston-page/plain", "streams/metrics"])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
 from playground.airflow.home import USER
@@ -27,16 +28,33 @@ class Visitor:
         page.set_default_timeout(_PATIENCE_MS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    def logs_in(self, password: str) -> None:
+    def logs_in(self, password: str, user: str = USER) -> None:
         """Opens the page, and is asked who it is on the way there."""
         self.opens()
-        self.page.locator("input[name=username]").fill(USER)
+        self.page.locator("input[name=username]").fill(user)
         self.page.locator("input[name=password]").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page.locator(".streams h1")).to_be_visible(timeout=_PATIENCE_MS)
 
     def opens(self, query: str = "") -> None:
         self.page.goto(f"{self.url}/plugin/streams{query}")
+
+    @contextmanager
+    def another(self) -> Iterator["Visitor"]:
+        """Somebody else, with a browser of their own: nobody is logged in there."""
+        browser = self.page.context.browser
+        assert browser is not None
+        context = browser.new_context(viewport=WIDE)
+        try:
+            yield Visitor(context.new_page(), self.url)
+        finally:
+            context.close()
+
+    def barriers(self) -> list[str]:
+        """What axe finds on the page that keeps some people from reading or using it: rule, how bad, where."""
+        found = Axe().run(self.page, context=".streams").response["violations"]
+        bad = [violation for violation in found if violation["impact"] in ("serious", "critical")]
+        return [f"{v['id']} ({v['impact']}): {node['html'][:200]}" for v in bad for node in v["nodes"]]
 
     def job(self, name: str) -> Locator:
         return self.page.locator(f"[data-job={name}]")

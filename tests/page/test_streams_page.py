@@ -189,6 +189,8 @@ def test_nothing_keeps_anybody_from_reading_a_tab(office: Office, theme: str) ->
         expect(looking.page.locator(f"#streams-tab-{tab}[aria-selected=true]")).to_have_count(1)
         expect(looking.page.get_by_text("Loading")).to_have_count(0)
         assert looking.barriers() == [], tab
+    looking.page.locator(".streams").evaluate("page => page.append(document.createElement('img'))")
+    assert [barrier.split()[0] for barrier in looking.barriers()] == ["image-alt"], "axe looks at the page"
 
 
 def test_a_viewer_sees_the_streams_and_changes_nothing(office: Office) -> None:

@@ -49,6 +49,7 @@ ANALYTICS = (
 ROLLUP = "rollup"
 DEAD_LETTERS = "_dead_letters"
 QUALITY = "_quality"
+REDRIVEN = "_redriven"
 
 
 def feed_named(name: str) -> Feed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from spark_jobs.catalog import DEAD_LETTERS, QUALITY, ROLLUP
+from spark_jobs.catalog import DEAD_LETTERS, QUALITY, REDRIVEN, ROLLUP
 
 
 def day_folder(day: date) -> str:
@@ -71,6 +71,9 @@ class Layout:
 
     def quality(self, feed: str) -> Path:
         return self.root / QUALITY / feed
+
+    def redriven(self, feed: str) -> Path:
+        return self.root / REDRIVEN / feed
 
     def log(self, dataset: str) -> Path:
         return self.root / "_log" / dataset

@@ -22,6 +22,7 @@ SCHEMA_VERSION = 1
 
 # What can be asked for; which job knows which is the job's business.
 COMPACTION, CLEANUP, RESET, START_OVER, REBUILD = "compaction", "cleanup", "reset", "start_over", "rebuild"
+REDRIVE = "redrive"
 
 ASKED, RUNNING, DONE, REFUSED, FAILED = "asked", "running", "done", "refused", "failed"
 FINAL_STATES = (DONE, REFUSED, FAILED)

@@ -19,3 +19,10 @@ class Refusal(StrEnum):
     THE_EVENT_TIME_IS_UNREADABLE = auto()
     THE_EVENT_TIME_IS_TOO_OLD = auto()
     THE_EVENT_TIME_IS_IN_THE_FUTURE = auto()
+
+
+class RedriveRefusal(StrEnum):
+    """Why a message that says to be a copy of a refused one is not taken: checked before all the others."""
+
+    THE_ORIGINAL_WAS_NOT_REFUSED = auto()
+    THE_ORIGINAL_WAS_REDRIVEN_BEFORE = auto()

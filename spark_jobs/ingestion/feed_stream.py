@@ -20,6 +20,7 @@ from spark_jobs.catalog import DEAD_LETTERS, Feed
 from spark_jobs.completeness import FeedProgress
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
+from spark_jobs.ingestion.copies import judged_copies
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
@@ -222,6 +223,8 @@ class FeedStream:
         task = staging_task(staging, self.feed, settings.ACCIDENT_TIME_ZONE, now)
         reports = [TaskReport.decoded(row[0]) for row in rows.mapInArrow(task, REPORT_SCHEMA).collect()]
         self._refuse_recreated_topic(known["topic_id"])
+        copies = judged_copies(reports, staging, self.log, self.feed, self.topic, settings.ACCIDENT_TIME_ZONE, now)
+        reports.append(copies.report)
         files = [file for report in reports for file in report.files]
         counted = [*(report.quality for report in reports), late_rows(files, self.hours.progress())]
         quality = self.quality.with_batch(now.date(), counted)
@@ -232,6 +235,7 @@ class FeedStream:
             moves=(
                 *moves_of(self.feed, files, staging.relative_to(self.log.layout.root), transaction),
                 self.quality.staged(quality, now.date(), staging),
+                *copies.moves,
             ),
             rows={
                 "written": written,

@@ -5,7 +5,7 @@ file (docs/decisions/0004-parsing-in-the-tasks.md). Only a report goes back to t
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,16 +45,19 @@ class TaskReport:
 
     files: tuple[StagedFile, ...]
     quality: Quality
+    copies: str | None = None
+    """the staged file of the messages that say to be copies of refused ones, where there are any"""
 
     def encoded(self) -> pa.RecordBatch:
-        document = {"files": [asdict(file) for file in self.files], "quality": lines_of(self.quality)}
+        files = [asdict(file) for file in self.files]
+        document = {"files": files, "quality": lines_of(self.quality), "copies": self.copies}
         return pa.RecordBatch.from_arrays([pa.array([json.dumps(document)])], ["report"])
 
     @classmethod
     def decoded(cls, report: str) -> "TaskReport":
         document = json.loads(report)
         files = tuple(StagedFile(**file) for file in document["files"])
-        return cls(files, quality_of(Line(*line) for line in document["quality"]))
+        return cls(files, quality_of(Line(*line) for line in document["quality"]), document["copies"])
 
 
 def staging_task(
@@ -67,15 +70,36 @@ def staging_task(
         name = f"{task.partitionId()}-{task.attemptNumber()}" if task else "0-0"
         written: list[StagedFile] = []
         counted: list[Quality] = []
-        rows_of = _parsed_batches(batches, feed, accident_time_zone, read_at, counted)
+        copies: list[pa.RecordBatch] = []
+        rows_of = _parsed_batches(without_copies(batches, copies), feed, accident_time_zone, read_at, counted)
         for number, rows in enumerate(bounded_tables(rows_of)):
             prefix = f"{name}-{number}"
             counted.append(row_quality(rows, feed))
             written += staged_hours(rows, staging, prefix, feed.event_time)
             written += staged_dead_letters(rows, staging, prefix, read_at)
-        yield TaskReport(tuple(written), total(counted)).encoded()
+        yield TaskReport(tuple(written), total(counted), staged_copies(copies, staging, name)).encoded()
 
     return write
+
+
+def without_copies(batches: Iterable[pa.RecordBatch], copies: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Put aside what says to be a copy of a refused message: another task may have another copy of the same."""
+    for batch in batches:
+        named = batch["redrive_of"]
+        ordinary = batch if named.null_count == len(batch) else batch.filter(pc.is_null(named))
+        if len(ordinary) < len(batch):
+            copies.append(batch.filter(pc.is_valid(named)))
+        if len(ordinary):
+            yield ordinary.drop_columns(["redrive_of"])
+
+
+def staged_copies(copies: Sequence[pa.RecordBatch], staging: Path, prefix: str) -> str | None:
+    """Write them as they came, for the driver to judge."""
+    if not copies:
+        return None
+    name = f"{prefix}-copies.parquet"
+    pq.write_table(pa.Table.from_batches(copies), staging / name, compression="zstd")
+    return name
 
 
 def _parsed_batches(

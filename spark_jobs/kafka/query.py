@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+
+from spark_jobs.redrives import HEADER
 
 
 def kafka_messages(
@@ -18,6 +20,7 @@ def kafka_messages(
         .option("subscribe", ",".join(sorted(start)))
         .option("startingOffsets", json.dumps(start))
         .option("maxOffsetsPerTrigger", most_per_trigger)
+        .option("includeHeaders", "true")
         .option("failOnDataLoss", "true")  # a loss is found and explained by checked_position at the restart
         .option("kafka.default.api.timeout.ms", 20_000)
         .option("fetchOffset.numRetries", 1)  # the client itself tries for so long; then the status is to say why
@@ -34,4 +37,11 @@ def kafka_messages(
         F.col("timestamp").alias("kafka_timestamp"),
         F.col("partition").alias("kafka_partition"),
         F.col("offset").alias("kafka_offset"),
+        _header(HEADER).alias("redrive_of"),
     )
+
+
+def _header(name: str) -> Column:
+    """The value of the first header of that name, as text; null where there is none."""
+    place = F.array_position("headers.key", name) - 1
+    return F.get("headers.value", place.cast("int")).cast("string")

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spark_jobs.catalog import FEEDS
-from spark_jobs.documents.requests import COMPACTION
+from spark_jobs.documents.requests import COMPACTION, REDRIVE
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.compaction import compaction
+from spark_jobs.maintenance.redrive import redrive
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.clock import utc_now
@@ -22,6 +23,7 @@ def ingestion_requests(settings: Settings, writer: Writer, feeds: Sequence[Datas
     layout, checkpoints = Layout(Path(settings.OUTPUT_BASE_PATH)), Path(settings.CHECKPOINT_BASE_PATH)
     return {
         COMPACTION: compaction(settings, writer, feeds, utc_now),
+        REDRIVE: redrive(settings, feeds, utc_now),
         **common_requests(CleanUp(settings, layout, checkpoints, feeds, writer, utc_now)),
     }
 

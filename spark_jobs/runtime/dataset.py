@@ -33,7 +33,8 @@ class Dataset:
         """The folders that only this stream's log may fill."""
         layout = self.log.layout
         if any(feed.name == self.name for feed in FEEDS):
-            return layout.dataset(self.name), layout.dead_letters(self.name), layout.quality(self.name)
+            folders = (layout.dataset, layout.dead_letters, layout.quality, layout.redriven)
+            return tuple(folder(self.name) for folder in folders)
         return layout.dataset(self.name), layout.folded_days(self.name)
 
 

@@ -14,6 +14,7 @@ FLOORS = (
     (
         "catalog",
         "completeness",
+        "redrives",
         "paths",
         "setting_values",
         "settings",
@@ -37,7 +38,7 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What Airflow's processes import as well: they have no Spark, and a cluster's Python has no Airflow.
-SHARED = {"catalog", "completeness", "paths", "setting_values", "settings", "driver_launch"} | {
+SHARED = {"catalog", "completeness", "redrives", "paths", "setting_values", "settings", "driver_launch"} | {
     "publication",
     "diagnosis",
     "documents",

@@ -1,6 +1,6 @@
 """Messages as the tasks of a batch get them, and what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,12 @@ def kafka_messages(values: Sequence[bytes | None], first_offset: int = 0) -> pa.
             "kafka_offset": pa.array(range(first_offset, first_offset + count), pa.int64()),
         }
     )
+
+
+def naming(messages: pa.Table, originals: Mapping[int, str]) -> pa.Table:
+    """The messages as a task gets them; `originals`: place -> what its header says it is a copy of."""
+    named = pa.array([originals.get(place) for place in range(len(messages))], pa.string())
+    return messages.append_column("redrive_of", named)
 
 
 def outcomes(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,7 +26,7 @@ from spark_jobs.runtime.stream import Start
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
-from tests.feeds.kafka_messages import kafka_messages
+from tests.feeds.kafka_messages import kafka_messages, naming
 from tests.monotonic import Seconds
 
 BIKES, TOPIC = feed_named("bike_trips"), "bike-trips"
@@ -56,8 +57,12 @@ class Broker:
 class Batch:
     """What Spark hands to a batch; its one task runs here."""
 
-    def __init__(self, values: Sequence[bytes | None], first_offset: int) -> None:
-        self._messages = kafka_messages(values, first_offset)
+    def __init__(
+        self, values: Sequence[bytes | None], first_offset: int, originals: Mapping[int, str] | None = None
+    ) -> None:
+        messages = kafka_messages(values, first_offset)
+        messages = messages.set_column(1, "topic", pa.array([TOPIC] * len(values)))
+        self._messages = naming(messages, originals or {})
         self._reports: list[tuple[str]] = []
 
     def coalesce(self, _tasks: int) -> "Batch":
@@ -113,12 +118,18 @@ class Query:
         self.begin = dict(self.stream._position_to_read_from()[TOPIC]["next_offset"])
         return self.begin
 
-    def publish(self, values: Sequence[bytes | None], first: int, end: Mapping[str, int] | None = None) -> None:
-        """The next batch: messages of partition 0 from an offset on."""
+    def publish(
+        self,
+        values: Sequence[bytes | None],
+        first: int,
+        end: Mapping[str, int] | None = None,
+        originals: Mapping[int, str] | None = None,
+    ) -> None:
+        """The next batch: messages of partition 0 from an offset on; `originals`: what those at a place say to copy."""
         plan = {TOPIC: dict(end or {"0": first + len(values)})}
         (self.checkpoint / "offsets").mkdir(parents=True, exist_ok=True)
         (self.checkpoint / "offsets" / str(self.batches)).write_text(f"v1\n{{}}\n{json.dumps(plan)}")
-        batch = cast(Any, Batch(values, first))
+        batch = cast(Any, Batch(values, first, originals))
         self.batches += 1
         self.stream._publish(batch, self.batches - 1, self.checkpoint, self.begin)
 

@@ -19,7 +19,7 @@ from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.writer import Writer
-from tests.feeds.kafka_messages import kafka_messages
+from tests.feeds.kafka_messages import kafka_messages, naming
 
 TOPIC = "bike-trips"
 BIKES = feed_named("bike_trips")
@@ -63,7 +63,7 @@ class LiveFeed:
     def take(self, values: Sequence[bytes | None], refused_at: datetime | None = None) -> None:
         """One batch: the next messages of the topic's only partition."""
         with self.log.transaction(may_write) as transaction:
-            messages = kafka_messages(values, first_offset=self._next_offset(transaction.head))
+            messages = naming(kafka_messages(values, first_offset=self._next_offset(transaction.head)), {})
             staging = transaction.new_staging(self.writer.driver.instance)
             task = staging_task(staging, BIKES, "UTC", refused_at or now())
             (report,) = task(messages.to_batches())

@@ -1,0 +1,104 @@
+# ruff: noqa: S608 - the SQL names files of ours
+"""Whether a copy of a refused message may become a row: once for each original, and only where that is none."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_jobs.catalog import Feed
+from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.feeds.refusals import RedriveRefusal
+from spark_jobs.ingestion.redriven_days import Redriven
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.redrives import Original
+from spark_jobs.task_database import result_over
+
+_PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())])
+
+
+@dataclass
+class Originals:
+    """What is known of the originals of some copies."""
+
+    refused: set[Original]
+    """those that are no rows for certain"""
+    taken: set[Original] = field(default_factory=set)
+    """those of which a copy is a row"""
+    roots: Mapping[Original, Original] = field(default_factory=dict)
+    """a copy -> the message that it stood for, which was no copy itself"""
+
+    def root(self, message: Original) -> Original:
+        """The message that a copy, or a copy of a copy, stands for."""
+        return self.roots.get(message, message)
+
+    def take(self, original: Original | None, refusal: str | None) -> str | None:
+        """Note the next copy, which is sound or has this refusal; return what it is refused for, if it is."""
+        if original is None or original not in self.refused:
+            return RedriveRefusal.THE_ORIGINAL_WAS_NOT_REFUSED
+        if original in self.taken:
+            return RedriveRefusal.THE_ORIGINAL_WAS_REDRIVEN_BEFORE
+        if refusal is None:
+            self.taken.add(original)
+        return refusal
+
+
+def originals_of(redriven: Collection[Redriven]) -> Originals:
+    """What the memory of the feed says; which of them were refused is to be looked up."""
+    taken = {one.original for one in redriven if one.is_row}
+    return Originals(set(), taken, {one.copy: one.original for one in redriven})
+
+
+def judged(
+    messages: pa.Table,
+    named: Sequence[Original | None],
+    known: Originals,
+    feed: Feed,
+    accident_time_zone: str,
+    read_at: datetime,
+) -> pa.Table:
+    """As `parsed`, of copies in their order and the originals they name; what is taken is noted in `known`."""
+    rows = parsed(messages, feed, accident_time_zone, read_at)
+    verdicts = zip(named, rows["refusal"].to_pylist(), strict=True)
+    refusals = pa.array([known.take(original, refusal) for original, refusal in verdicts], pa.string())
+    raw = pc.if_else(pc.is_valid(refusals), messages["value"], None)
+    for name, column in {"refusal": refusals, "raw": raw}.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+    return rows
+
+
+def refused_before(wanted: Iterable[Original], log: PublicationLog, topic: str) -> set[Original]:
+    """Which of them are among the feed's dead letters, or lie before the first message that its log knows of.
+
+    The newest days first, and no more of them than needed.
+    """
+    left = {original for original in wanted if original.topic == topic}
+    found = {original for original in left if _is_before(original, log)}
+    folders = sorted(log.layout.dead_letters(log.dataset).glob("date=*"), reverse=True)
+    while folders and left - found:
+        files = [str(file) for file in folders.pop(0).glob("*.parquet")]
+        found |= refused_in(files, left - found, topic)
+    return found
+
+
+def refused_in(files: Sequence[str], wanted: Iterable[Original], topic: str) -> set[Original]:
+    """Which of them are dead letters in these files."""
+    places = pa.Table.from_pylist(
+        [{"kafka_partition": one.partition, "kafka_offset": one.offset} for one in wanted], _PLACES
+    )
+    if not files or not len(places):
+        return set()
+    listed = ", ".join("'{}'".format(file.replace("'", "''")) for file in files)
+    places_of = "kafka_partition, kafka_offset"
+    query = f"SELECT {places_of} FROM read_parquet([{listed}]) SEMI JOIN places USING ({places_of})"
+    rows = result_over({"places": places}, query).to_pylist()
+    return {Original(topic, *row.values()) for row in rows}
+
+
+def _is_before(original: Original, log: PublicationLog) -> bool:
+    """Where the log was started over and Kafka had lost the message by then: it cannot be a row, nor a dead letter."""
+    origin = log.origin()
+    began = {} if origin is None else origin.entry.position.get(original.topic, {}).get("next_offset", {})
+    return original.offset < int(began.get(str(original.partition), 0))

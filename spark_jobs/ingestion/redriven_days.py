@@ -1,0 +1,96 @@
+"""What became of each copy of a refused message, in one small Parquet file a day, brought in by the batch's entry.
+
+It is the memory by which an original is taken once, so it is as exact as the rows: the file is staged with the batch
+that took the copies and replaces the one before (docs/decisions/0014-refused-messages-are-sent-again.md). It goes only
+with the feed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spark_jobs.catalog import REDRIVEN, Feed
+from spark_jobs.diagnosis import START_OVER, StreamFault
+from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
+from spark_jobs.redrives import ACCEPTED, Original
+
+SCHEMA = pa.schema(
+    [
+        ("original_topic", pa.string()),
+        ("original_partition", pa.int32()),
+        ("original_offset", pa.int64()),
+        ("topic", pa.string()),
+        ("kafka_partition", pa.int32()),
+        ("kafka_offset", pa.int64()),
+        ("outcome", pa.string()),
+        ("at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+class Redriven(NamedTuple):
+    """One copy that was read, and what became of it."""
+
+    original: Original
+    copy: Original
+    outcome: str
+    at: datetime
+
+    @property
+    def is_row(self) -> bool:
+        return self.outcome == ACCEPTED
+
+
+@dataclass(frozen=True)
+class RedrivenDays:
+    """The days of one feed."""
+
+    layout: Layout
+    feed: Feed
+
+    def target(self, day: date | str) -> str:
+        """The day's file, relative to the root."""
+        return f"{REDRIVEN}/{self.feed.name}/date={day}/data.parquet"
+
+    def all(self) -> list[Redriven]:
+        """All copies that were read since the feed began."""
+        folders = sorted(self.layout.redriven(self.feed.name).glob("date=*"))
+        return [one for folder in folders for one in self.of(folder.name.removeprefix("date="))]
+
+    def of(self, day: date | str) -> list[Redriven]:
+        """The copies of a day. StreamFault where it is damaged: beginning at nothing would double rows."""
+        path = self.layout.root / self.target(day)
+        try:
+            lines = pq.ParquetFile(path).read(columns=SCHEMA.names).to_pylist()
+        except FileNotFoundError:
+            return []
+        except (OSError, pa.ArrowException, ValueError) as damage:
+            raise StreamFault(
+                f"{path} cannot be read ({damage}), so nobody knows which refused messages were taken by now",
+                f"restore it from a backup, or {START_OVER}",
+                retryable=False,
+            ) from damage
+        return [_redriven(line) for line in lines]
+
+    def staged(self, batch: Sequence[Redriven], day: date, staging: Path) -> tuple[str, str]:
+        """Write the day's file with the batch's copies, on disk before anything promises it; return its move."""
+        path = staging / "redriven.parquet"
+        lines = [_line(one) for one in (*self.of(day), *batch)]
+        pq.write_table(pa.Table.from_pylist(lines, SCHEMA), path, compression="zstd")
+        durable_files.sync_file(path)
+        return str(path.relative_to(self.layout.root)), self.target(day)
+
+
+def _line(one: Redriven) -> dict[str, object]:
+    return dict(zip(SCHEMA.names, (*one.original, *one.copy, one.outcome, one.at), strict=True))
+
+
+def _redriven(line: Mapping[str, Any]) -> Redriven:
+    places, (outcome, at) = list(line.values())[:6], list(line.values())[6:]
+    return Redriven(Original(*places[:3]), Original(*places[3:]), outcome, at)

@@ -1,0 +1,119 @@
+"""Which refused messages a request is about, and they themselves, some at a time."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
+from spark_jobs.publication.log import PublicationLog
+from spark_jobs.redrives import Original, original_named
+from spark_jobs.runtime.request_queue import Refused
+
+USUALLY_AT_MOST = 1_000
+MOST = 100_000
+_AT_ONCE = 500
+"""messages that are in memory together: each may be as large as the broker allows"""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Dead letters that were refused in [start, end), for one reason or any, all of them or those that are named."""
+
+    start: datetime
+    end: datetime
+    reason: str = ""
+    originals: frozenset[Original] = frozenset()
+    at_most: int = USUALLY_AT_MOST
+    """how many are sent"""
+
+    def takes(self, letters: pa.Table) -> pa.Table:
+        """Those of them that are meant."""
+        at = letters["refused_at"]
+        meant = pc.and_(pc.greater_equal(at, _instant(self.start)), pc.less(at, _instant(self.end)))
+        if self.reason:
+            meant = pc.and_(meant, pc.equal(letters["reason"], self.reason))
+        if self.originals:
+            names = [letters[name].to_pylist() for name in ("topic", "kafka_partition", "kafka_offset")]
+            meant = pc.and_(
+                meant, pa.array([place in self.originals for place in zip(*names, strict=True)], pa.bool_())
+            )
+        return letters.filter(meant)
+
+
+def selection(arguments: Mapping[str, Any], now: datetime) -> Selection:
+    """Arguments: `from` and `to`, when it was refused; `reason`; `originals`, texts; `at_most`, how many to send.
+
+    Raises:
+        Refused: one of them says nothing.
+    """
+    start, end = _time(arguments, "from", datetime(2000, 1, 1, tzinfo=UTC)), _time(arguments, "to", now)
+    if end <= start:
+        raise Refused("'from' has to be before 'to'")
+    reason = str(arguments.get("reason") or "")
+    if reason and reason not in {*Refusal, *RedriveRefusal}:
+        raise Refused(f"nothing is refused because {reason!r}; reasons are {', '.join((*Refusal, *RedriveRefusal))}")
+    return Selection(start, end, reason, _originals(arguments), _at_most(arguments))
+
+
+def _time(arguments: Mapping[str, Any], name: str, usually: datetime) -> datetime:
+    text = arguments.get(name)
+    if not text:
+        return usually
+    try:
+        given = datetime.fromisoformat(str(text))
+    except ValueError as wrong:
+        raise Refused(f"'{name}' is {text!r}; allowed: a time such as 2026-01-31T14:00 ({wrong})") from None
+    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _originals(arguments: Mapping[str, Any]) -> frozenset[Original]:
+    given = arguments.get("originals") or ()
+    names = given.replace(",", " ").split() if isinstance(given, str) else [str(one) for one in given]
+    found = {name: original_named(name) for name in names}
+    if odd := [name for name, original in found.items() if original is None]:
+        raise Refused(f"'originals' has {odd[0]!r}; allowed: <topic>/<partition>/<offset>")
+    return frozenset(original for original in found.values() if original)
+
+
+def _at_most(arguments: Mapping[str, Any]) -> int:
+    given = arguments.get("at_most") or USUALLY_AT_MOST
+    try:
+        number = int(given)
+    except (TypeError, ValueError):
+        number = 0
+    if not 0 < number <= MOST:
+        raise Refused(f"'at_most' is {given!r}; allowed: a number from 1 to {MOST}")
+    return number
+
+
+def dead_letters(log: PublicationLog, chosen: Selection) -> Iterator[pa.Table]:
+    """The dead letters that are meant, in the order of their refusal. No table is empty."""
+    for folder in sorted(log.layout.dead_letters(log.dataset).glob("date=*")):
+        day = datetime.fromisoformat(folder.name.removeprefix("date=")).replace(tzinfo=UTC)
+        if chosen.start < day + timedelta(days=1) and day < chosen.end:
+            for file in sorted(folder.glob("*.parquet"), key=_number):
+                yield from _meant(file, chosen)
+
+
+def _meant(file: Path, chosen: Selection) -> Iterator[pa.Table]:
+    with pq.ParquetFile(file) as letters:
+        for batch in letters.iter_batches(_AT_ONCE, use_threads=False):
+            meant = chosen.takes(pa.Table.from_batches([batch]))
+            if len(meant):
+                yield meant
+
+
+def _number(file: Path) -> tuple[int, str]:
+    """The entry that brought it in, which begins its name."""
+    first = file.name.partition("-")[0]
+    return (int(first) if first.isdigit() else 0), file.name
+
+
+def _instant(at: datetime) -> pa.Scalar:
+    return pa.scalar(at, pa.timestamp("us", tz="UTC"))

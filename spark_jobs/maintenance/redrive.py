@@ -1,0 +1,146 @@
+"""Refused messages, judged once more by the rules of today, and sent again where these take them.
+
+What is sent gets a new offset, so that every follower of the topic sees it; ingestion takes an original once, whatever
+is sent (docs/decisions/0014-refused-messages-are-sent-again.md). A request that a crash cut short is done again, and
+may send a message twice.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from spark_jobs.catalog import feed_named
+from spark_jobs.ingestion.originals import Originals, judged, originals_of, refused_before
+from spark_jobs.ingestion.redriven_days import RedrivenDays
+from spark_jobs.kafka.offsets import broker_client, refuse_other_topic_id, topic_id_on_broker
+from spark_jobs.kafka.resending import Resend, Resender, Sent, resender
+from spark_jobs.maintenance.dead_letters import Selection, dead_letters, selection
+from spark_jobs.maintenance.start_over import named
+from spark_jobs.redrives import Original
+from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
+from spark_jobs.settings import Settings
+
+MOST_LINES = 200
+"""messages that an answer names; what became of all that were sent is below _redriven"""
+SOUND = "would be accepted"
+SENT = "sent again"
+
+
+@dataclass
+class Done:
+    """What was found so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    more: bool = False
+    """whether there are more than were asked for"""
+
+    def note(self, place: Original, what: str, detail: str = "") -> None:
+        self.counts[what] += 1
+        if len(self.lines) < MOST_LINES:
+            self.lines.append({"message": str(place), "outcome": f"{what} {detail}".strip()})
+
+
+def redrive(settings: Settings, feeds: Sequence[Dataset], now: Callable[[], datetime]) -> Work:
+    """Arguments: `stream`, `dry_run` (true), and which of its dead letters: see `selection`."""
+
+    def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
+        dataset = named(feeds, arguments.get("stream"))
+        chosen = selection(arguments, now())
+        run = Redrive(settings, dataset, chosen, now(), tell)
+        if arguments.get("dry_run", True):
+            done = run.dry()
+            return Outcome(f"dry run: {_sentence(done, chosen)}", done.lines)
+        with resender(settings.KAFKA_BOOTSTRAP_SERVERS) as sender:
+            done = run.for_good(sender)
+        dataset.log.reached("sent again")
+        return Outcome(_sentence(done, chosen), done.lines)
+
+    return work
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """One request's way through the dead letters of its stream."""
+
+    settings: Settings
+    dataset: Dataset
+    chosen: Selection
+    at: datetime
+    tell: ReportProgress
+
+    def dry(self) -> Done:
+        """Only say what would be accepted."""
+        done = Done()
+        for messages in self._sound(done):
+            for message in messages:
+                done.note(message.place, SOUND)
+        return done
+
+    def for_good(self, sender: Resender) -> Done:
+        """Send what would be accepted."""
+        self._refuse_recreated_topic()
+        done = Done()
+        for messages in self._sound(done):
+            for message, sent in zip(messages, sender.send(messages), strict=True):
+                done.note(message.place, *_in_words(sent))
+        return done
+
+    def _sound(self, done: Done) -> Iterator[list[Resend]]:
+        """What would be accepted, some at a time and as many as were asked for; the others are noted."""
+        left, known = self.chosen.at_most, self._known()
+        for letters in dead_letters(self.dataset.log, self.chosen):
+            self.tell(f"looking at what {self.dataset.name} refused", sum(done.counts.values()))
+            if not left:
+                done.more = True
+                return
+            messages = list(self._judged(letters, known, done))
+            done.more = done.more or len(messages) > left
+            yield messages[:left]
+            left -= len(messages[:left])
+
+    def _judged(self, letters: pa.Table, known: Originals, done: Done) -> Iterator[Resend]:
+        places = [Original(*place) for place in _columns(letters, "topic", "kafka_partition", "kafka_offset")]
+        roots = [known.root(place) for place in places]
+        own = {root for root, place in zip(roots, places, strict=True) if root == place}
+        known.refused |= own
+        known.refused |= refused_before(set(roots) - known.refused, self.dataset.log, places[0].topic)
+        messages = letters.rename_columns({"raw": "value"})
+        feed = feed_named(self.dataset.name)
+        rows = judged(messages, roots, known, feed, self.settings.ACCIDENT_TIME_ZONE, self.at)
+        refusals, contents = rows["refusal"].to_pylist(), _columns(messages, "value", "kafka_timestamp")
+        for place, root, refusal, (value, at) in zip(places, roots, refusals, contents, strict=True):
+            if refusal is None:
+                yield Resend(place, root, value, at)
+            else:
+                done.note(place, refusal)
+
+    def _known(self) -> Originals:
+        return originals_of(RedrivenDays(self.dataset.log.layout, feed_named(self.dataset.name)).all())
+
+    def _refuse_recreated_topic(self) -> None:
+        """Offsets of a topic that was recreated name other messages."""
+        head = self.dataset.log.head()
+        assert head is not None
+        ((topic, known),) = head.position.items()
+        servers = self.settings.KAFKA_BOOTSTRAP_SERVERS
+        refuse_other_topic_id(topic, known["topic_id"], topic_id_on_broker(broker_client(servers), servers, topic))
+
+
+def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
+    return zip(*(rows[name].to_pylist() for name in names), strict=True)
+
+
+def _in_words(sent: Sent) -> tuple[str, str]:
+    return (SENT, f"as {sent.copy}") if sent.copy else ("not sent:", sent.why_not)
+
+
+def _sentence(done: Done, chosen: Selection) -> str:
+    found = ", ".join(f"{count} {what}" for what, count in done.counts.most_common())
+    more = f"; there may be more, this was asked for at most {chosen.at_most}" if done.more else ""
+    return f"{found or 'no refused message is like that'}{more}"

@@ -34,7 +34,7 @@ JobsWork = Callable[[Settings, Writer], Mapping[str, Work]]
 
 
 def ingestion_work(settings: Settings, writer: Writer) -> Mapping[str, Work]:
-    return ingestion_requests(settings, writer, feeds_at_rest(settings))
+    return ingestion_requests(settings, writer, feeds_at_rest(settings, os.environ))
 
 
 WORK: dict[str, JobsWork] = {"ingestion": ingestion_work, "analytics": analytics_requests_at_rest}

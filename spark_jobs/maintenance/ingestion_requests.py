@@ -14,6 +14,7 @@ from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Work
+from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 
@@ -28,7 +29,8 @@ def ingestion_requests(settings: Settings, writer: Writer, feeds: Sequence[Datas
     }
 
 
-def feeds_at_rest(settings: Settings) -> Sequence[Dataset]:
+def feeds_at_rest(settings: Settings, env: Mapping[str, str]) -> Sequence[Dataset]:
     """The four feeds where the job is off."""
     layout, checkpoints = Layout(Path(settings.OUTPUT_BASE_PATH)), Path(settings.CHECKPOINT_BASE_PATH)
-    return [Dataset(feed.name, PublicationLog(layout, feed.name), checkpoints / feed.name) for feed in FEEDS]
+    logs = [PublicationLog(layout, feed.name, step_listener(env, feed.name)) for feed in FEEDS]
+    return [Dataset(log.dataset, log, checkpoints / log.dataset) for log in logs]

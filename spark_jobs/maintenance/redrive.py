@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -29,6 +29,13 @@ MOST_LINES = 200
 """messages that an answer names; what became of all that were sent is below _redriven"""
 SOUND = "would be accepted"
 SENT = "sent again"
+
+
+class Verdict(NamedTuple):
+    """A refused message, and what it would be refused for now, if it were."""
+
+    message: Resend
+    refusal: str | None
 
 
 @dataclass
@@ -77,48 +84,46 @@ class Redrive:
     def dry(self) -> Done:
         """Only say what would be accepted."""
         done = Done()
-        for messages in self._sound(done):
-            for message in messages:
-                done.note(message.place, SOUND)
+        for verdicts in self._verdicts(done):
+            for one in verdicts:
+                done.note(one.message.place, one.refusal or SOUND)
         return done
 
     def for_good(self, sender: Resender) -> Done:
         """Send what would be accepted."""
         self._refuse_recreated_topic()
         done = Done()
-        for messages in self._sound(done):
-            for message, sent in zip(messages, sender.send(messages), strict=True):
-                done.note(message.place, *_in_words(sent))
+        for verdicts in self._verdicts(done):
+            sent = iter(sender.send([one.message for one in verdicts if not one.refusal]))
+            for one in verdicts:
+                done.note(one.message.place, *([one.refusal] if one.refusal else _in_words(next(sent))))
         return done
 
-    def _sound(self, done: Done) -> Iterator[list[Resend]]:
-        """What would be accepted, some at a time and as many as were asked for; the others are noted."""
+    def _verdicts(self, done: Done) -> Iterator[list[Verdict]]:
+        """What is to be said of each message, some at a time, until as many are sound as were asked for."""
         left, known = self.chosen.at_most, self._known()
         for letters in dead_letters(self.dataset.log, self.chosen):
             self.tell(f"looking at what {self.dataset.name} refused", sum(done.counts.values()))
-            if not left:
+            verdicts = list(self._judged(letters, known))
+            sound = [number for number, one in enumerate(verdicts) if not one.refusal]
+            if len(sound) > left or not left:
                 done.more = True
+                yield verdicts[: sound[left - 1] + 1 if left else 0]
                 return
-            messages = list(self._judged(letters, known, done))
-            done.more = done.more or len(messages) > left
-            yield messages[:left]
-            left -= len(messages[:left])
+            left -= len(sound)
+            yield verdicts
 
-    def _judged(self, letters: pa.Table, known: Originals, done: Done) -> Iterator[Resend]:
+    def _judged(self, letters: pa.Table, known: Originals) -> Iterator[Verdict]:
         places = [Original(*place) for place in _columns(letters, "topic", "kafka_partition", "kafka_offset")]
         roots = [known.root(place) for place in places]
-        own = {root for root, place in zip(roots, places, strict=True) if root == place}
-        known.refused |= own
+        known.refused |= {root for root, place in zip(roots, places, strict=True) if root == place}
         known.refused |= refused_before(set(roots) - known.refused, self.dataset.log, places[0].topic)
         messages = letters.rename_columns({"raw": "value"})
         feed = feed_named(self.dataset.name)
         rows = judged(messages, roots, known, feed, self.settings.ACCIDENT_TIME_ZONE, self.at)
         refusals, contents = rows["refusal"].to_pylist(), _columns(messages, "value", "kafka_timestamp")
-        for place, root, refusal, (value, at) in zip(places, roots, refusals, contents, strict=True):
-            if refusal is None:
-                yield Resend(place, root, value, at)
-            else:
-                done.note(place, refusal)
+        for place, root, refusal, content in zip(places, roots, refusals, contents, strict=True):
+            yield Verdict(Resend(place, root, *content), refusal)
 
     def _known(self) -> Originals:
         return originals_of(RedrivenDays(self.dataset.log.layout, feed_named(self.dataset.name)).all())

@@ -30,12 +30,12 @@ TRIP = {
 """a bike trip in the layout since 2023"""
 
 
-def kafka_messages(values: Sequence[bytes | None], first_offset: int = 0) -> pa.Table:
+def kafka_messages(values: Sequence[bytes | None], first_offset: int = 0, topic: str = "a-topic") -> pa.Table:
     count = len(values)
     return pa.table(
         {
             "value": pa.array(values, pa.binary()),
-            "topic": pa.array(["a-topic"] * count),
+            "topic": pa.array([topic] * count, pa.string()),
             "kafka_timestamp": pa.array([KAFKA_TIME] * count, pa.timestamp("us", tz="UTC")),
             "kafka_partition": pa.array([0] * count, pa.int32()),
             "kafka_offset": pa.array(range(first_offset, first_offset + count), pa.int64()),

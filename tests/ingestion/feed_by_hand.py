@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -60,9 +59,7 @@ class Batch:
     def __init__(
         self, values: Sequence[bytes | None], first_offset: int, originals: Mapping[int, str] | None = None
     ) -> None:
-        messages = kafka_messages(values, first_offset)
-        messages = messages.set_column(1, "topic", pa.array([TOPIC] * len(values)))
-        self._messages = naming(messages, originals or {})
+        self._messages = naming(kafka_messages(values, first_offset, TOPIC), originals or {})
         self._reports: list[tuple[str]] = []
 
     def coalesce(self, _tasks: int) -> "Batch":

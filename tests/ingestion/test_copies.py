@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -126,8 +125,7 @@ def test_two_tasks_with_a_copy_of_the_same_message(query: Query, tmp_path: Path)
 
 def staged_by_a_task(folder: Path, offset: int, originals: Mapping[int, str]) -> TaskReport:
     folder.mkdir()
-    messages = naming(kafka_messages([TRIP], offset), originals)
-    messages = messages.set_column(1, "topic", pa.array([TOPIC]))
+    messages = naming(kafka_messages([TRIP], offset, TOPIC), originals)
     (report,) = staging_task(folder, BIKES, "UTC", NOON)(messages.to_batches())
     read = TaskReport.decoded(report["report"][0].as_py())
     return TaskReport(read.files, read.quality, f"{folder.name}/{read.copies}")

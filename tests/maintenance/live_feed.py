@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.ingestion.feed_stream import moves_of
-from spark_jobs.ingestion.staging_writer import StagedFile, TaskReport, staged_hours, staging_task
+from spark_jobs.ingestion.staging_writer import StagedFile, TaskReport, staged_dead_letters, staged_hours, staging_task
 from spark_jobs.maintenance.start_over import REMOVED
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import Entry
@@ -68,6 +69,17 @@ class LiveFeed:
             task = staging_task(staging, BIKES, "UTC", refused_at or now())
             (report,) = task(messages.to_batches())
             files = TaskReport.decoded(report["report"][0].as_py()).files
+            self._commit(transaction, staging, files, len(values))
+
+    def refuse(self, values: Sequence[bytes | None], reason: str, refused_at: datetime | None = None) -> None:
+        """One batch that an older version has refused, all of it."""
+        with self.log.transaction(may_write) as transaction:
+            messages = kafka_messages(values, self._next_offset(transaction.head), TOPIC)
+            rows = parsed(messages, BIKES, "UTC", now())
+            for name, column in {"refusal": pa.array([reason] * len(values)), "raw": messages["value"]}.items():
+                rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+            staging = transaction.new_staging(self.writer.driver.instance)
+            files = list(staged_dead_letters(rows, staging, "refused", refused_at or now()))
             self._commit(transaction, staging, files, len(values))
 
     def take_in_pieces(self, values: Sequence[bytes | None], pieces: int) -> None:

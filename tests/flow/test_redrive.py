@@ -1,0 +1,118 @@
+"""A refused message sent again, from a real broker to its row: the sender dies at it, and the event is there once."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from playground.broker.process import Broker, temporary_broker
+from playground.run.settings import CHECKOUT
+from playground.run.waiting import wait_until
+from spark_jobs.documents import requests
+from spark_jobs.documents.codec import iso
+from spark_jobs.documents.requests import Request
+from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
+from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
+from tests.flow.driver import Driver, Place
+from tests.flow.produced import end_offsets
+from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
+
+Start = Callable[..., Driver]
+VALUE = trip("2018-01-15 09:00:00", bikeid=7)
+SENT_AT_MS = 1_700_000_000_000
+OLD, BEFORE = Refusal.THE_EVENT_TIME_IS_UNREADABLE, RedriveRefusal.THE_ORIGINAL_WAS_REDRIVEN_BEFORE
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with temporary_broker(tmp_path, partitions=2) as started:
+        yield started
+
+
+def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
+    tmp_path: Path, broker: Broker, drivers: Start
+) -> None:
+    place = Place(tmp_path, broker.bootstrap_servers)
+    send(broker, headers=[("trace", b"a-1")])
+    topic_id = topic_id_on_broker(broker_client(broker.bootstrap_servers), broker.bootstrap_servers, TOPIC)
+    feed = LiveFeed(place.output, topic_id)
+    feed.refuse([VALUE], OLD)
+
+    # Job off: what would happen, then the real thing, by somebody who is killed before the answer.
+    assert "dry run: 1 would be accepted" in asked_by_hand(place)
+    assert end_offsets(broker.bootstrap_servers)[TOPIC] == {"0": 1, "1": 0}
+    request = Request(
+        requests.new_id(requests.REDRIVE, now()), requests.REDRIVE, iso(now()), {"stream": BIKES.name, "dry_run": False}
+    )
+    requests.ask(feed.layout, request)
+    killed_after_sending(place)
+    assert end_offsets(broker.bootstrap_servers)[TOPIC] == {"0": 2, "1": 0}
+
+    # The job finds the request, and both copies or one; then somebody sends one more.
+    driver = drivers(place)
+    driver.wait_until(lambda: is_done(feed, request), "the request is done again")
+    send(broker, headers=[("redrive-of", f"{TOPIC}/0/0".encode())])
+    driver.wait_until_all_is_read(end_offsets(broker.bootstrap_servers))
+    assert driver.stop() == 0, driver.said()
+
+    assert feed.offsets() == [1]
+    ((_, *first), *more) = outcomes(place)
+    assert first == [0, 1, "accepted"]
+    assert {tuple(one[1:]) for one in more} == {(0, offset, BEFORE) for offset in range(2, 2 + len(more))}
+    copy = message_at(broker, 1)
+    assert (copy.value(), copy.key(), copy.timestamp()[1]) == (VALUE, b"a-key", SENT_AT_MS)
+    assert copy.headers() == [("trace", b"a-1"), ("redrive-of", b"bike-trips/0/0")]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def send(broker: Broker, headers: list[tuple[str, str | bytes | None]]) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+    producer.produce(TOPIC, VALUE, b"a-key", 0, timestamp=SENT_AT_MS, headers=headers)
+    assert producer.flush(30) == 0
+
+
+def asked_by_hand(place: Place) -> str:
+    command = [sys.executable, "-m", "spark_jobs.request", "ingestion", "redrive", f"stream={BIKES.name}"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=place.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def killed_after_sending(place: Place) -> None:
+    marker = place.folder / "sent"
+    pause = {"STREAMS_PAUSE_AT": f"{BIKES.name}:sent again:1", "STREAMS_PAUSE_FILE": str(marker)}
+    command = [sys.executable, "-m", "spark_jobs.run_requests", "ingestion"]
+    with subprocess.Popen(command, cwd=CHECKOUT, env=place.environment() | pause) as sender:
+        wait_until(lambda: marker.exists() or None, "it has sent", 60)
+        sender.kill()
+
+
+def is_done(feed: LiveFeed, request: Request) -> bool:
+    answer = requests.answer_to(feed.layout, request.id)
+    return answer is not None and answer.state == requests.DONE and answer.begun == 2
+
+
+def outcomes(place: Place) -> list[tuple[object, ...]]:
+    """As docs/operate.md has it."""
+    with duckdb.connect() as connection:
+        return connection.execute(
+            "SELECT original_topic, original_offset, kafka_offset, outcome "
+            f"FROM read_parquet('{place.output}/_redriven/*/*/data.parquet') ORDER BY kafka_offset"
+        ).fetchall()
+
+
+def message_at(broker: Broker, offset: int) -> Message:
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "a-test", "log_level": 0})
+    consumer.assign([TopicPartition(TOPIC, 0, offset)])
+    found = consumer.poll(30)
+    consumer.close()
+    assert found is not None
+    return found

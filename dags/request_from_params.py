@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pendulum
 
-from spark_jobs.documents.requests import CLEANUP, COMPACTION, REBUILD, RESET, START_OVER
+from spark_jobs.documents.requests import CLEANUP, COMPACTION, REBUILD, REDRIVE, RESET, START_OVER
 from spark_jobs.stream_jobs import StreamJob
 
 
@@ -41,6 +41,18 @@ def upkeep(job: StreamJob, params: Mapping[str, Any], is_scheduled: bool) -> Req
 def compaction(_job: StreamJob, params: Mapping[str, Any], _is_scheduled: bool) -> RequestedWork:
     """Request a compaction, of one feed where the run names one."""
     return RequestedWork(COMPACTION, {"feed": params["feed"]} if params["feed"] else {})
+
+
+def redrive(_job: StreamJob, params: Mapping[str, Any], _is_scheduled: bool) -> RequestedWork:
+    """Request that refused messages of a feed are looked at once more, and sent again unless it is a dry run.
+
+    Raises:
+        ValueError: no feed is chosen.
+    """
+    if not params["stream"]:
+        raise ValueError("choose a 'stream'")
+    names = ("stream", "dry_run", "reason", "from", "to", "originals", "at_most")
+    return RequestedWork(REDRIVE, {name: params[name] for name in names})
 
 
 def rebuild(_job: StreamJob, params: Mapping[str, Any], _is_scheduled: bool) -> RequestedWork:

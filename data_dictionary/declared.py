@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from spark_jobs.analytics.declaration import PARTITION_COLUMNS, Declaration
 from spark_jobs.catalog import ANALYTICS, FEEDS, Feed, feed_named
 from spark_jobs.feeds.parsed_messages import dataset_columns, parsed
-from spark_jobs.ingestion import quality_days
+from spark_jobs.ingestion import quality_days, redriven_days
 from spark_jobs.ingestion.staging_writer import staged_dead_letters
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
@@ -24,6 +24,7 @@ Columns = Mapping[str, pa.DataType]
 
 DEAD_LETTERS = "dead_letters"
 QUALITY = "quality"
+REDRIVEN = "redriven"
 ROLLUP = "rollup"
 
 
@@ -47,7 +48,7 @@ class Output:
 
 
 def outputs() -> list[Output]:
-    return [*map(_feed, FEEDS), _dead_letters(), _quality(), *map(_tiles, TILE_SCHEMAS), *_analytics()]
+    return [*map(_feed, FEEDS), _dead_letters(), _redriven(), _quality(), *map(_tiles, TILE_SCHEMAS), *_analytics()]
 
 
 def _feed(feed: Feed) -> Output:
@@ -70,6 +71,16 @@ def _dead_letters() -> Output:
         page=DEAD_LETTERS,
         facts={"files": "`OUTPUT_BASE_PATH/_dead_letters/<feed>/date=/*.parquet`"},
         columns=_written_columns_of_a_refusal(feed_named("bike_trips")),
+        in_path={"date": pa.string()},
+    )
+
+
+def _redriven() -> Output:
+    return Output(
+        name=REDRIVEN,
+        page=REDRIVEN,
+        facts={"files": "`OUTPUT_BASE_PATH/_redriven/<feed>/date=/data.parquet`"},
+        columns=dict(zip(redriven_days.SCHEMA.names, redriven_days.SCHEMA.types, strict=True)),
         in_path={"date": pa.string()},
     )
 

@@ -29,7 +29,7 @@ _LOOK_EVERY_S = 0.5
 
 def main(
     job: Annotated[JobName, typer.Argument(help="The job that owns what is to be changed.")],
-    kind: Annotated[str, typer.Argument(help="What to do: compaction, cleanup, reset, start_over or rebuild.")],
+    kind: Annotated[str, typer.Argument(help="What to do: compaction, cleanup, redrive, reset, start_over, rebuild.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="name=value, as docs/operate.md lists them.")] = None,
 ) -> None:
     """Ask a job for something, follow it, and end with 0 once it is done."""

@@ -13,7 +13,7 @@ import pendulum
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
-from request_from_params import RequestedWork, compaction, last_days, rebuild, upkeep
+from request_from_params import RequestedWork, compaction, last_days, rebuild, redrive, upkeep
 from spark_streams import response_trigger
 from spark_streams.request_operator import RequestOperator
 from spark_streams.response_trigger import ResponseTrigger
@@ -99,6 +99,16 @@ def test_days_that_are_none_are_refused(first: str, last: str, why: str) -> None
         rebuild(ANALYTICS_JOB, {"from": first, "to": last}, False)
 
 
+def test_a_redrive_is_a_dry_run_unless_it_is_switched_off(spark_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_ENV_PATH", str(spark_env))
+    params = dict(DagBag(CHECKOUT / "dags", collect_dags=True).dags["redrive"].params)
+    with pytest.raises(ValueError, match="choose a 'stream'"):
+        redrive(INGESTION, params, False)
+    requested = redrive(INGESTION, {**params, "stream": "bike_trips"}, False)
+    assert (requested.kind, requested.arguments["dry_run"]) == ("redrive", True)
+    assert requested.arguments.keys() == params.keys()
+
+
 def test_what_contradicts_itself_is_not_tried_again(spark_env: Path) -> None:
     env = {"SPARK_ENV_PATH": str(spark_env)}
     task = RequestOperator(task_id="t", job=ANALYTICS_JOB, from_params=rebuild, timeout=timedelta(hours=1), env=env)
@@ -121,6 +131,7 @@ def test_parameters_say_what_they_are_and_tasks_are_bounded(spark_env: Path, mon
         "parquet_compaction": {"feed"},
         "checkpoint_cleanup": {"dry_run", "reset", "start_over", "confirm"},
         "analytics_rebuild": {"from", "to", "confirm"},
+        "redrive": {"stream", "dry_run", "reason", "from", "to", "originals", "at_most"},
     }.items():
         dag = dags[name]
         assert set(dag.params) == params

@@ -20,6 +20,7 @@ DAG_IDS = {
     "checkpoint_cleanup",
     "ingestion",
     "parquet_compaction",
+    "redrive",
     "watch_analytics",
     "watch_ingestion",
 }

@@ -18,13 +18,14 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Request
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
+from tests.feeds.kafka_messages import KAFKA_TIME
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import end_offsets
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 
 Start = Callable[..., Driver]
 VALUE = trip("2018-01-15 09:00:00", bikeid=7)
-SENT_AT_MS = 1_700_000_000_000
+SENT_AT_MS = int(KAFKA_TIME.timestamp() * 1000)
 OLD, BEFORE = Refusal.THE_EVENT_TIME_IS_UNREADABLE, RedriveRefusal.THE_ORIGINAL_WAS_REDRIVEN_BEFORE
 
 

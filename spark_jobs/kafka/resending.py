@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
@@ -74,9 +75,8 @@ class Resender:
         found = self._kept(message.place)
         if found is None or found.value() != message.value:
             return None, []
-        headers: Headers = [(name, value) for name, value in found.headers() or [] if name != HEADER]
-        key = found.key()
-        return key.encode() if isinstance(key, str) else key, headers
+        headers = cast(Headers, found.headers() or [])
+        return found.key(), [(name, value) for name, value in headers if name != HEADER]
 
     def _kept(self, place: Original) -> Message | None:
         """The message at this place; None where Kafka no longer keeps it."""

@@ -4,7 +4,7 @@ Files are compacted while they are read. A folder that lost a file meanwhile is 
 rows are counted in the end, and tiles that are not made of just the rows that the log tells of are refused.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +51,20 @@ def read_increment(
     increment: Increment,
     spark: SparkSession | None,
     stations: Collection[str] = (),
+    moved: Callable[[], None] = lambda: None,
 ) -> pa.Table:
     """The tiles of the increment's rows, one row per key. `stations`: as `tiles_of` takes them.
+
+    `moved` is called whenever a part is read: years of rows take long, and whoever waits is to see that it goes on.
 
     Raises: OtherRows where they are not those that the log tells of, StreamFault where they cannot be read.
     """
     done: list[Read] = []
     left = increment
     for _ in range(TRIES):
-        done += _read(left, feed, spark, stations)
+        for part in _read(left, feed, spark, stations):
+            done += part
+            moved()
         missing = set(increment.by_folder).difference(*(one.folders for one in done))
         again = missing | reader.disturbed(left)
         rows = sum(one.rows for one in done)
@@ -96,17 +101,22 @@ def _tiles(done: Iterable[Read], feed: Feed, stations: Collection[str]) -> pa.Ta
     return merged([no_tiles(feed.name), *parts], feed.name)
 
 
-def _read(increment: Increment, feed: Feed, spark: SparkSession | None, stations: Collection[str]) -> list[Read]:
-    """What could be read; folders that changed under us are missing."""
+def _read(
+    increment: Increment, feed: Feed, spark: SparkSession | None, stations: Collection[str]
+) -> Iterator[list[Read]]:
+    """What could be read, part by part; folders that changed under us are missing."""
     files = sum(len(paths) for paths in increment.by_folder.values())
     if increment.rows is not None and increment.rows <= _FEW_ROWS and files <= _FEW_FILES:
-        found = [_events_of(folder, paths, feed, increment.bounds) for folder, paths in increment.by_folder.items()]
+        found = (_events_of(folder, paths, feed, increment.bounds) for folder, paths in increment.by_folder.items())
     elif spark is not None and increment.by_folder:
-        return _read_in_tasks(increment, feed, spark, stations)
+        yield from _read_in_tasks(increment, feed, spark, stations)
+        return
     else:
         groups = _groups(increment.by_folder, 1)
-        found = [_tiles_of(group, _paths(increment, group), feed, increment.bounds, stations) for group in groups]
-    return [one for one in found if one is not None]
+        found = (_tiles_of(group, _paths(increment, group), feed, increment.bounds, stations) for group in groups)
+    for one in found:
+        if one is not None:
+            yield [one]
 
 
 def _groups(by_folder: Mapping[str, tuple[Path, ...]], at_least: int) -> list[list[str]]:
@@ -197,21 +207,26 @@ def _within(rows: pa.Table, bounds: Bounds) -> pa.Array:
 # -- in Spark's tasks -------------------------------------------------------------------------------------------
 
 
-def _read_in_tasks(increment: Increment, feed: Feed, spark: SparkSession, stations: Collection[str]) -> list[Read]:
-    groups = _groups(increment.by_folder, _GROUPS_PER_CORE * spark.sparkContext.defaultParallelism)
-    listed = [(group, [str(path) for path in _paths(increment, group)]) for group in groups]
+def _read_in_tasks(
+    increment: Increment, feed: Feed, spark: SparkSession, stations: Collection[str]
+) -> Iterator[list[Read]]:
+    at_once = _GROUPS_PER_CORE * spark.sparkContext.defaultParallelism
+    groups = _groups(increment.by_folder, at_once)
     name, bounds = feed.name, dict(increment.bounds)
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield _read_groups(batch, feed_named(name), bounds, stations)
 
-    tasks = spark.createDataFrame(listed, "folders array<string>, paths array<string>").repartition(len(listed))
-    found = tasks.mapInArrow(read, _TASK_SCHEMA).collect()
-    for _, _, _, fault in found:
-        if fault is not None:
-            raise _damaged(fault)
-    return [Read(frozenset(folders), rows, tiles_from_stream(bytes(tiles))) for folders, rows, tiles, _ in found]
+    for first in range(0, len(groups), at_once):
+        some = groups[first : first + at_once]
+        listed = [(group, [str(path) for path in _paths(increment, group)]) for group in some]
+        tasks = spark.createDataFrame(listed, "folders array<string>, paths array<string>").repartition(len(listed))
+        found = tasks.mapInArrow(read, _TASK_SCHEMA).collect()
+        for _, _, _, fault in found:
+            if fault is not None:
+                raise _damaged(fault)
+        yield [Read(frozenset(folders), rows, tiles_from_stream(bytes(tiles))) for folders, rows, tiles, _ in found]
 
 
 def _read_groups(batch: pa.RecordBatch, feed: Feed, bounds: Bounds, stations: Collection[str]) -> pa.RecordBatch:

@@ -68,6 +68,8 @@ class Rollup:
     now: Callable[[], datetime]
     stations: frozenset[str] = frozenset()
     """whose weather reports count; none: those of all"""
+    moved: Callable[[], None] = lambda: None
+    """called whenever a part of what is new is read"""
     waits: dict[str, Diagnosis] = field(default_factory=dict)
     """feed -> why it is not read at the moment"""
     _looked_at: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -192,7 +194,7 @@ class Rollup:
         return Taken(feed, position, tiles, found.anew)
 
     def _tiles(self, feed: Feed, increment: Increment) -> pa.Table:
-        return read_increment(self.readers[feed.name], feed, increment, self.spark, self.stations)
+        return read_increment(self.readers[feed.name], feed, increment, self.spark, self.stations, self.moved)
 
     def _fault_of(self, feed: Feed, head: Entry) -> Exception | None:
         try:

@@ -52,6 +52,7 @@ def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
     """The rollup's query, ready to begin."""
     before_s = start.unread_before_s.get(ROLLUP, 0.0)
     record = StreamRecord(ROLLUP, start.settings.BATCH_INTERVAL, unread_before_s=before_s)
+    rollup.moved = record.moved
     stream = RollupStream(start, rollup, upstream, record)
     supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.lease_lost)
     dataset = Dataset(ROLLUP, rollup.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)

@@ -49,7 +49,7 @@ class StreamRecord:
         self._lock = threading.Lock()
         self._phase = _Phase.STARTING
         self._asked_at = self._moved_at = now = monotonic()
-        """when it was asked to run; when a batch finished, or when there began to be something to wait for"""
+        """when it was asked to run; when a batch, or a part of one, was done; when there began to be something to do"""
         self._has_settled = False
         self._is_working = False
         self._batches = RecentBatches()
@@ -119,6 +119,11 @@ class StreamRecord:
             yield
         finally:
             self._is_working = False
+
+    def moved(self) -> None:
+        """Note that the batch at work has done a part of it: it takes long, and is not stuck."""
+        with self._lock:
+            self._moved_at = self._monotonic()
 
     def batch_finished(self, batch: int, seconds: float, rows: int) -> None:
         with self._lock:

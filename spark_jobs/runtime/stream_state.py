@@ -23,7 +23,7 @@ class Facts:
     has_work: bool | None = None
     """whether something is due, as far as anybody has seen; None: a batch has finished since the last look"""
     without_batch_s: float = 0.0
-    """for how long, while there was work, no batch has finished"""
+    """for how long, while there was work, no batch has finished, nor a part of a long one"""
     allowed_s: float = _STUCK_AFTER_AT_LEAST_S
     lacks_executors: bool = False
     """it waits for cores of the cluster: starting the job again would bring none"""

@@ -49,3 +49,13 @@ def test_an_increment_without_what_somebody_removed_is_refused(tmp_path: Path) -
     assert everything is not None
     with pytest.raises(StreamFault, match="2 were published between two positions, 1 are in its files"):
         read_increment(reader, BIKES, everything, None)
+
+
+def test_each_part_of_a_long_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spark_jobs.rollup.increments._FEW_ROWS", 0)
+    monkeypatch.setattr("spark_jobs.rollup.increments._FOLDERS_TOGETHER", 2)
+    _, reader = with_trips(tmp_path, 0, 1, 2, 3, 4)
+    everything, moves = reader.since(None), list[int]()
+    assert everything is not None
+    tiles = read_increment(reader, BIKES, everything, None, moved=lambda: moves.append(1))
+    assert (events_in(tiles, BIKES.name), len(moves)) == (5, 3)

@@ -305,3 +305,13 @@ def test_in_no_history_is_a_stream_well_while_work_is_due_and_nothing_moves(seed
             nothing_moves.append(stream.state())
     assert nothing_moves
     assert set(nothing_moves) <= {"stuck", "waiting", "starting"}
+
+
+def test_a_batch_of_an_hour_is_stuck_only_once_no_part_of_it_gets_done(stream: Stream) -> None:
+    with stream.record.working():
+        for _ in range(120):
+            stream.look(5)
+            assert stream.state(after_s=30) in ("healthy", "catching up")
+            stream.record.moved()
+        stream.look(5)
+        assert stream.state(after_s=61) == "stuck"

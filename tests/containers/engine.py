@@ -62,8 +62,10 @@ class Podman:
 
     def compose(self, env_file: Path, *arguments: str) -> None:
         """Run `podman-compose` on docker-compose.yaml."""
-        program = [str(Path(sys.executable).with_name("podman-compose")), "--in-pod", "false", "--env-file"]
-        self._run([*program, str(env_file), *arguments], self.folder / "compose.log")
+        program = [str(Path(sys.executable).with_name("podman-compose")), "--in-pod", "false"]
+        files = [CHECKOUT / "docker-compose.yaml", Path(__file__).with_name("podman.yaml")]
+        options = [part for file in files for part in ("-f", str(file))]
+        self._run([*program, *options, "--env-file", str(env_file), *arguments], self.folder / "compose.log")
 
     def _run(self, command: list[str], log: Path) -> None:
         with log.open("ab") as output:

@@ -52,7 +52,7 @@ class ComposedSystem:
 
     def start(self) -> None:
         """Start everything; podman-compose does not wait for health checks with the podman of Debian 12, so we do."""
-        for services in (["kafka", "postgres"], ["airflow-init"], []):
+        for services in (["kafka", "postgres"], ["airflow-init", "topics"], []):
             self.podman.compose(self.env_file, "up", "-d", "--no-build", *services)
             for service in services:
                 wait_until(lambda name=service: self.is_well(name), f"{service} is well", _START_TIMEOUT_S)  # type: ignore[misc]

@@ -128,6 +128,10 @@ class Layout:
         return self.control / "complete" / f"{feed}.jsonl"
 
     @property
+    def announced_hours(self) -> Path:
+        return self.control / "announced.json"
+
+    @property
     def watch_alive(self) -> Path:
         return self.control / "watch_alive.json"
 

@@ -1,0 +1,1 @@
+"""Complete hours of the feeds as partitioned assets, and who announces them."""

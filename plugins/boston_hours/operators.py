@@ -12,11 +12,11 @@ from typing import Any
 
 from airflow.sdk import BaseBranchOperator, BaseOperator, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
+from pydantic import TypeAdapter
+
 from boston_hours.assets import HOURS_OF, extra_of, key_of
 from boston_hours.feeds_layout import feeds_layout
 from boston_hours.looking import OlderPeriod, announcements
-from pydantic import TypeAdapter
-
 from spark_jobs.documents.announced_hours import remember_announced
 from spark_jobs.paths import Layout
 from spark_jobs.supervision.announcing_hours import Announcement

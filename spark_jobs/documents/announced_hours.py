@@ -1,4 +1,4 @@
-"""`_control/announced.json`: how far the complete hours of each feed are announced in Airflow. Airflow's side writes it."""
+"""`_control/announced.json`: how far the complete hours of each feed are announced in Airflow, by its side."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -18,6 +18,8 @@ DAG_IDS = {
     "analytics",
     "analytics_rebuild",
     "checkpoint_cleanup",
+    "complete_hours",
+    "example_complete_hour",
     "ingestion",
     "parquet_compaction",
     "redrive",

@@ -239,6 +239,18 @@ def test_an_event_that_somebody_made_by_hand_tells_no_revision() -> None:
     assert revision_of([Event(key(0), {"revisions": {key(0): 2}}), Event(key(0), {})], key(0)) == 2
 
 
+def test_the_example_of_the_docs_is_a_dag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last Python block of docs/extend.md: what it tells people to write is what is tested."""
+    block = (CHECKOUT / "docs" / "extend.md").read_text().rpartition("```python\n")[2].partition("```")[0]
+    (tmp_path / "my_hours.py").write_text(block)
+    found = DagBag(tmp_path, collect_dags=True)
+    assert found.import_errors == {}
+    events = {HOURS_OF[BIKES]: [Event(key(2), {"revisions": {key(2): 3}})]}
+    work = found.dags["my_hours"].task_dict["my_work"].python_callable
+    work(partition_key=key(2), triggering_asset_events=events)
+    assert capsys.readouterr().out.endswith("2018-01-15 14:00:00+00:00 is complete, revision 3\n")
+
+
 def test_both_dags_are_off_until_somebody_wants_them() -> None:
     dags = DagBag(CHECKOUT / "dags", collect_dags=True).dags
     assert dags["complete_hours"].is_paused_upon_creation is True

@@ -60,6 +60,9 @@ def job_row(place: Place, heartbeat: Heartbeat, judged: Judgement, supervision: 
         "age_s": heartbeat.age_s if status else None,
         "started_at": status.started_at if status else None,
         "log": status.log if status else None,
-        "rejected": dict(place.published.rejected),
+        "rejected": [
+            {"setting": name, "why": why, "holds": place.accepted.get(name)}
+            for name, why in place.published.rejected.items()
+        ],
         "watch": {"why_not": supervision.why_unwatched, "restarts_in_a_row": supervision.memory.restarts.in_a_row},
     }

@@ -9,6 +9,7 @@ from fastapi import HTTPException
 
 from boston_page.airflow_internals import read_variables
 from boston_page.latest import Latest
+from spark_jobs.documents.accepted_settings import AcceptedSettings, read_settings_copy
 from spark_jobs.documents.desired_state import DesiredState, read_desired_state
 from spark_jobs.paths import Layout
 from spark_jobs.settings import Settings, SettingsError
@@ -25,6 +26,8 @@ class Place:
     refused: Iterable[str] = ()
     """settings whose value is not allowed: it changes nothing"""
     published: DesiredState = field(default_factory=DesiredState)
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    """the last allowed value of each setting: what holds in place of one that is not allowed"""
 
     @property
     def layout(self) -> Layout:
@@ -49,7 +52,8 @@ def place_of(job: StreamJob, said: Mapping[str, str]) -> Place:
     except SettingsError as wrong:
         refused = set(wrong.faults)
         settings = job.settings({name: text for name, text in said.items() if name not in refused})
-    return Place(job, settings, refused, _published(job.layout(settings)))
+    layout = job.layout(settings)
+    return Place(job, settings, refused, _published(layout), _accepted(layout))
 
 
 def places() -> Mapping[str, Place]:
@@ -72,6 +76,12 @@ def _said(job: StreamJob) -> dict[str, str]:
     names = (job.flag, *job.stream_flags.values(), job.root_setting, "HEARTBEAT_STALE_AFTER")
     environment = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
     return {**environment, **read_variables(names)}
+
+
+def _accepted(layout: Layout) -> Mapping[str, str]:
+    with suppress(OSError):
+        return (read_settings_copy(layout) or AcceptedSettings()).values
+    return {}
 
 
 def _published(layout: Layout) -> DesiredState:

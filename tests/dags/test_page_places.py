@@ -1,11 +1,17 @@
 """What the page takes the Variables for: as the watch does, a value that is not allowed changes nothing."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from boston_page.flow_rows import job_row
+from boston_page.health import HealthWord, Judgement
+from boston_page.heartbeat import look_at_heartbeat
+from boston_page.job_health import Supervision
 from boston_page.places import place_of
 
+from spark_jobs.documents.accepted_settings import AcceptedSettings, write_settings_copy
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
+from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import ANALYTICS_JOB
 
@@ -36,3 +42,18 @@ def test_a_switch_that_is_not_allowed_stays_as_it_was_published(tmp_path: Path) 
 def test_switches_that_cannot_be_read_are_no_reason_to_fail(tmp_path: Path) -> None:
     Layout(tmp_path).switches.mkdir(parents=True)
     assert place_of(ANALYTICS_JOB, {"ANALYTICS_OUTPUT_PATH": str(tmp_path)}).is_wanted
+
+
+def test_what_holds_in_place_of_a_value_that_is_not_allowed_is_known(tmp_path: Path) -> None:
+    layout, now = Layout(tmp_path), datetime.now(UTC)
+    layout.control.mkdir()
+    rejected = {"BATCH_INTERVAL": "BATCH_INTERVAL is 'soon'", "RESTART_LIMIT": "RESTART_LIMIT is 'many'"}
+    write_desired_state(layout, DesiredState(rejected=rejected), now)
+    write_settings_copy(layout, AcceptedSettings({"BATCH_INTERVAL": "2 seconds"}), now)
+    place = place_of(ANALYTICS_JOB, {"ANALYTICS_OUTPUT_PATH": str(tmp_path)})
+    heartbeat, judged = look_at_heartbeat(layout, now, timedelta(seconds=10)), Judgement(HealthWord.UNKNOWN, "")
+    row = job_row(place, heartbeat, judged, Supervision("", WatchMemory()))
+    assert row["rejected"] == [
+        {"setting": "BATCH_INTERVAL", "why": "BATCH_INTERVAL is 'soon'", "holds": "2 seconds"},
+        {"setting": "RESTART_LIMIT", "why": "RESTART_LIMIT is 'many'", "holds": None},
+    ]

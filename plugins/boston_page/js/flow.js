@@ -93,8 +93,15 @@ function Job({ job, isStale, again }) {
       `heartbeat ${job.age_s === null ? "–" : `${duration(job.age_s)} ago`}, started ${when(job.started_at)}`,
       job.watch.restarts_in_a_row > 1 && `, ${plural(job.watch.restarts_in_a_row, "restart", "restarts")} in a row`,
     ),
-    Object.entries(job.rejected).map(([setting, why]) =>
-      h("p", { key: setting, className: "notice bad" }, h("b", null, `${setting} is rejected: `), why),
+    job.log && h("p", { className: "muted" }, "its log: ", h("code", null, job.log)),
+    job.rejected.map(({ setting, why, holds }) =>
+      h(
+        "p",
+        { key: setting, className: "notice bad" },
+        h("b", null, `${setting} is rejected: `),
+        why,
+        holds !== null && h(Fragment, null, ". What holds: ", h("code", null, holds || "nothing")),
+      ),
     ),
     h(JobOperations, { job, disabled: isStale }),
   );

@@ -71,8 +71,8 @@ def _next(layout: Layout, feed: str, known: AnnouncedHours | None, asked: OlderP
     announced = _announced(history, known, origin.id)
     if announced is None:
         return None
-    announced = asked.asked_of(announced) if asked else replace(announced, history_bytes=None)
-    found = next_announcement(history, announced, _HoursWithRows(layout, feed))
+    wanted = asked.asked_of(announced) if asked else announced
+    found = next_announcement(history, wanted, _HoursWithRows(layout, feed))
     return replace(found, reached=replace(found.reached, history_bytes=size)) if found and found.is_last else found
 
 

@@ -188,12 +188,22 @@ def test_where_nothing_is_new_no_history_is_read(feed: Feed, monkeypatch: pytest
 
 
 def test_older_days_are_announced_when_somebody_asks(feed: Feed) -> None:
-    feed.complete(2, 50)
-    feed.announced()
     assert feed.announced(**{"from": "2018-01-15", "to": "2018-01-15", "feed": "accidents"}) == {}
-    day = feed.announced(**{"from": "2018-01-15", "to": "2018-01-15", "feed": BIKES})
-    assert set(day) == {key(hour) for hour in range(12)}
+    assert feed.announced(**{"from": "2018-01-15", "to": "2018-01-15", "feed": BIKES}) == {key(0): 1, key(1): 1}
     assert feed.announced() == {}
+
+
+def test_a_long_period_is_announced_by_the_following_runs(feed: Feed) -> None:
+    """From noon of the 15th to midnight of the 17th there are 60 hours."""
+    feed.complete(2, 40)
+    feed.announced()
+    feed.complete(40, 70)
+    feed.announced()
+    first = feed.announced(**{"from": "2018-01-14", "to": "2018-01-17"})
+    feed.revise(1)
+    second, third = feed.announced(), feed.announced()
+    assert list(map(len, (first, second, third))) == [MOST_AT_ONCE, 13, 0]
+    assert {**first, **second} == {**{key(hour): 1 for hour in range(60)}, key(1): 2}
 
 
 @pytest.mark.parametrize("days", [("2018-01-15", None), (None, "2018-01-15"), ("2018-01-16", "2018-01-15")])

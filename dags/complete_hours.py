@@ -36,6 +36,7 @@ with DAG(
     "complete_hours",
     description="Every 5 minutes: hours of the feeds that have become complete, or were revised, become asset events",
     doc_md=__doc__,
+    # Not at once, as a watch could: late rows revise an hour with every batch, and 5 minutes of that are one event.
     schedule="*/5 * * * *",
     catchup=False,
     max_active_runs=1,

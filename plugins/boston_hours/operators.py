@@ -1,7 +1,8 @@
 """The tasks that announce complete hours: look, make the events, and only then remember.
 
 Airflow stores the events of a task together with its success. What comes after them may be lost with a crash, and then
-hours are announced once more; none is ever left out.
+hours are announced once more; none is ever left out. The events themselves are no memory: `airflow db clean` removes
+them, and Airflow 3.3 fails to list an asset's events while a run of one of them is queued.
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playground.run.settings import CHECKOUT
 
+COMPOSE_FILE = CHECKOUT / "docker-compose.yaml"
 # As root a mixed hierarchy of control groups and fixed limits are all that some machines offer; these work there too.
 _CONTAINERS_CONF = """\
 [containers]
@@ -43,6 +44,7 @@ class Podman:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.env = {**os.environ, **self._configuration()}
+        self.without_dependencies.unlink(missing_ok=True)
 
     def __call__(self, *arguments: str, check: bool = True) -> str:
         """Run `podman` and return what it printed; what it complains of is shown where it fails."""
@@ -63,9 +65,24 @@ class Podman:
     def compose(self, env_file: Path, *arguments: str) -> None:
         """Run `podman-compose` on docker-compose.yaml."""
         program = [str(Path(sys.executable).with_name("podman-compose")), "--in-pod", "false"]
-        files = [CHECKOUT / "docker-compose.yaml", Path(__file__).with_name("podman.yaml")]
-        options = [part for file in files for part in ("-f", str(file))]
-        self._run([*program, *options, "--env-file", str(env_file), *arguments], self.folder / "compose.log")
+        program += ["--env-file", str(env_file), "-f", str(COMPOSE_FILE)]
+        if not self.without_dependencies.exists():
+            self._take_dependencies_away(program)
+        self._run([*program, "-f", str(self.without_dependencies), *arguments], self.folder / "compose.log")
+
+    def _take_dependencies_away(self, program: list[str]) -> None:
+        """Podman 4 neither starts nor restarts a container with a dependency that has ended, though it ended well.
+
+        Whoever starts the services keeps their order.
+        """
+        listed = [*program, "config", "--services"]
+        services = subprocess.run(listed, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, check=True).stdout
+        lines = [f"  {name}: {{depends_on: !reset {{}}}}\n" for name in services.split()]
+        self.without_dependencies.write_text("services:\n" + "".join(lines))
+
+    @property
+    def without_dependencies(self) -> Path:
+        return self.folder / "without-dependencies.yaml"
 
     def _run(self, command: list[str], log: Path) -> None:
         with log.open("ab") as output:

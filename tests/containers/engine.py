@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from playground.run.settings import CHECKOUT
 
 COMPOSE_FILE = CHECKOUT / "docker-compose.yaml"
@@ -44,7 +46,6 @@ class Podman:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.env = {**os.environ, **self._configuration()}
-        self.without_dependencies.unlink(missing_ok=True)
 
     def __call__(self, *arguments: str, check: bool = True) -> str:
         """Run `podman` and return what it printed; what it complains of is shown where it fails."""
@@ -65,24 +66,21 @@ class Podman:
     def compose(self, env_file: Path, *arguments: str) -> None:
         """Run `podman-compose` on docker-compose.yaml."""
         program = [str(Path(sys.executable).with_name("podman-compose")), "--in-pod", "false"]
-        program += ["--env-file", str(env_file), "-f", str(COMPOSE_FILE)]
-        if not self.without_dependencies.exists():
-            self._take_dependencies_away(program)
-        self._run([*program, "-f", str(self.without_dependencies), *arguments], self.folder / "compose.log")
+        files = ["-f", str(COMPOSE_FILE), "-f", str(self._without_dependencies())]
+        self._run([*program, *files, "--env-file", str(env_file), *arguments], self.folder / "compose.log")
 
-    def _take_dependencies_away(self, program: list[str]) -> None:
-        """Podman 4 neither starts nor restarts a container with a dependency that has ended, though it ended well.
+    def _without_dependencies(self) -> Path:
+        """Write what takes the dependencies away: whoever starts the services keeps their order.
 
-        Whoever starts the services keeps their order.
+        Podman 4 neither starts nor restarts a container with a dependency that has ended, though it ended well.
         """
-        listed = [*program, "config", "--services"]
-        services = subprocess.run(listed, cwd=CHECKOUT, env=self.env, capture_output=True, text=True, check=True).stdout
-        lines = [f"  {name}: {{depends_on: !reset {{}}}}\n" for name in services.split()]
-        self.without_dependencies.write_text("services:\n" + "".join(lines))
-
-    @property
-    def without_dependencies(self) -> Path:
-        return self.folder / "without-dependencies.yaml"
+        services = yaml.safe_load(COMPOSE_FILE.read_text())["services"]
+        lines = [
+            f"  {name}: {{depends_on: !reset {{}}}}\n" for name, service in services.items() if "depends_on" in service
+        ]
+        path = self.folder / "without-dependencies.yaml"
+        path.write_text("services:\n" + "".join(lines))
+        return path
 
     def _run(self, command: list[str], log: Path) -> None:
         with log.open("ab") as output:

@@ -6,13 +6,23 @@ tests/dags/test_page_internals.py fails where a new version no longer has one of
 from collections.abc import Iterable, Mapping
 
 from airflow.api.common.airflow_health import get_airflow_health
-from airflow.api_fastapi.core_api.security import requires_authenticated
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_authenticated
 from airflow.models.dag import DagModel
 from airflow.models.variable import Variable
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-__all__ = ["paused_dags", "read_variables", "requires_authenticated", "unhealthy_components"]
+__all__ = [
+    "GetUserDep",
+    "may_trigger",
+    "paused_dags",
+    "read_variables",
+    "requires_authenticated",
+    "unhealthy_components",
+]
 
 
 def read_variables(names: Iterable[str]) -> dict[str, str]:
@@ -26,6 +36,13 @@ def paused_dags(dag_ids: Iterable[str]) -> Mapping[str, bool]:
     known = select(DagModel.dag_id, DagModel.is_paused).where(DagModel.dag_id.in_(list(dag_ids)), ~DagModel.is_stale)
     with create_session() as session:
         return {dag_id: bool(is_paused) for dag_id, is_paused in session.execute(known)}
+
+
+def may_trigger(dag_id: str, user: BaseUser) -> bool:
+    """Say whether the user may start a run of the DAG, as Airflow's own API decides it."""
+    details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
+    entity = DagAccessEntity.RUN
+    return get_auth_manager().is_authorized_dag(method="POST", access_entity=entity, details=details, user=user)
 
 
 def unhealthy_components() -> list[str]:

@@ -9,8 +9,9 @@ from boston_page import flow, history, lags, plain, scripts
 from boston_page.airflow_internals import requires_authenticated
 from boston_page.complete import routes as complete
 from boston_page.findings import routes as findings
+from boston_page.refused import routes as refused
 
-_TABS = (flow.router, lags.router, findings.router, complete.router, history.router)
+_TABS = (flow.router, lags.router, findings.router, complete.router, refused.router, history.router)
 ROUTERS = (scripts.router, *_TABS, plain.router)
 """each a file of plain `def` routes: these never hold up Airflow's event loop"""
 

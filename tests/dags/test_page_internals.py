@@ -5,6 +5,8 @@ import re
 
 import streams_page
 from airflow.api.common.airflow_health import get_airflow_health
+from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import requires_authenticated
 from airflow.models.dag import DagModel
 from airflow.models.variable import Variable
@@ -27,6 +29,9 @@ def test_the_functions_take_what_we_give_them() -> None:
     inspect.signature(get_airflow_health).bind()
     inspect.signature(requires_authenticated).bind()
     inspect.signature(Variable.get).bind("KEY", default_var=None)
+    inspect.signature(DagModel.get_team_name).bind("redrive")
+    asked = inspect.signature(BaseAuthManager.is_authorized_dag)
+    asked.bind(None, method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id="x"), user=None)
     assert {"dag_id", "is_paused", "is_stale"} <= set(dir(DagModel))
 
 

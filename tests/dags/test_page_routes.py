@@ -15,6 +15,7 @@ from boston_page import app as page_app
 from boston_page import places as page_places
 from boston_page.app import ROUTERS, streams_app
 from boston_page.places import place_of
+from boston_page.refused.rights import has_right
 from boston_page.scripts import FOLDER
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -53,6 +54,7 @@ def unlocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestCl
             (folder / name).write_text(SECRET)
         pq.write_table(pa.table({"column": [SECRET]}), folder / "secret.parquet", compression="none")
     app = FastAPI()
+    app.dependency_overrides[has_right] = lambda: True
     for router in ROUTERS:
         app.include_router(router)
     with TestClient(app, raise_server_exceptions=False) as client:

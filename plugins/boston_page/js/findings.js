@@ -1,8 +1,9 @@
 // The tab "Findings": what the data say. Each chart is read once it is scrolled to; plotly.js is loaded on this tab only.
 import { Fragment, h, read, route, useCallback, useEffect, useRef, useState } from "./host.js";
+import { Pickers, questionOf } from "./period.js";
 
 const RANGES = [[1, "24 hours"], [7, "7 days"], [30, "30 days"], [365, "365 days"]];
-const ZONES = [["boston", "Boston time"], ["utc", "UTC"]];
+const USUAL = { days: 7, zone: "boston" };
 
 export default function Findings({ params, setParams }) {
   const [found, setFound] = useState({ value: null, error: null });
@@ -11,55 +12,13 @@ export default function Findings({ params, setParams }) {
   }, []);
   const { value, error } = found;
   if (value === null) return h("p", { className: error ? "notice bad" : "muted", role: "status" }, error ?? "Reading …");
-  const asked = questionOf(params);
+  const asked = questionOf(params, USUAL);
   return h(
     Fragment,
     null,
-    h(Pickers, { params, setParams }),
+    h(Pickers, { params, setParams, ranges: RANGES, usual: USUAL }),
     value.plotly && h("p", { className: "notice bad", role: "status" }, value.plotly),
     value.charts.map((chart) => h(Chart, { key: `${chart.name}?${asked}`, chart, asked, canDraw: !value.plotly })),
-  );
-}
-
-/** What is asked of every chart, as a query string. */
-function questionOf(params) {
-  const asked = new URLSearchParams({ zone: params.get("zone") ?? "boston" });
-  if (params.get("from") && params.get("to")) {
-    asked.set("from", params.get("from"));
-    asked.set("to", params.get("to"));
-  } else {
-    asked.set("days", params.get("days") ?? "7");
-  }
-  return asked.toString();
-}
-
-function Pickers({ params, setParams }) {
-  const days = params.get("from") ? null : Number(params.get("days") ?? 7);
-  const zone = params.get("zone") ?? "boston";
-  const time = (name, title) =>
-    h("label", { key: name }, `${title} `, h("input", { type: "datetime-local", name, defaultValue: params.get(name) ?? "" }));
-  const choose = (event) => {
-    event.preventDefault();
-    const given = new FormData(event.target);
-    setParams({ from: given.get("from") || null, to: given.get("to") || null, days: null });
-  };
-  return h(
-    "div",
-    { className: "row" },
-    h(
-      "div",
-      { className: "row", role: "group", "aria-label": "Period" },
-      RANGES.map(([number, title]) =>
-        h("button", { key: number, type: "button", "aria-pressed": number === days, onClick: () => setParams({ days: String(number), from: null, to: null }) }, title),
-      ),
-    ),
-    h("form", { className: "row", onSubmit: choose, key: `${params.get("from")} ${params.get("to")}` }, time("from", "from"), time("to", "to"), h("button", { type: "submit" }, "Show")),
-    h(
-      "label",
-      null,
-      "Clock ",
-      h("select", { value: zone, onChange: (event) => setParams({ zone: event.target.value }) }, ZONES.map(([name, title]) => h("option", { key: name, value: name }, title))),
-    ),
   );
 }
 

@@ -85,7 +85,7 @@ function Operations({ offered, disabled }) {
   );
 }
 
-function Confirmation({ operation, close, done }) {
+export function Confirmation({ operation, close, done }) {
   const { title, what, fields = [], isDangerous, run } = operation;
   const dialog = useRef(null);
   const [values, setValues] = useState(Object.fromEntries(fields.map((field) => [field.name, field.initial])));
@@ -127,9 +127,12 @@ function Confirmation({ operation, close, done }) {
 const FINAL = ["success", "failed"];
 
 /** What became of a run: Airflow is asked until it has ended. */
-function Outcome({ asked }) {
+export function Outcome({ asked, done }) {
   const [state, setState] = useState("queued");
   const isOver = FINAL.includes(state);
+  useEffect(() => {
+    if (state === "success") done?.();
+  }, [state]);
   useEffect(() => {
     if (isOver) return undefined;
     const timer = setInterval(async () => {
@@ -146,9 +149,9 @@ function Outcome({ asked }) {
   );
 }
 
-const runPath = (dag, run) => `dags/${dag}/dagRuns/${encodeURIComponent(run)}`;
+export const runPath = (dag, run) => `dags/${dag}/dagRuns/${encodeURIComponent(run)}`;
 
-async function trigger(dag, conf) {
+export async function trigger(dag, conf) {
   const { dag_run_id: run } = await ask("POST", `dags/${dag}/dagRuns`, { logical_date: null, conf });
   return { dag, run };
 }

@@ -8,6 +8,7 @@ const TABS = [
   { name: "flow", title: "Flow", view: lazy(() => import("./flow.js")) },
   { name: "findings", title: "Findings", view: lazy(() => import("./findings.js")) },
   { name: "complete", title: "Complete?", view: lazy(() => import("./complete.js")) },
+  { name: "refused", title: "Refused", view: lazy(() => import("./refused.js")) },
   { name: "history", title: "History", view: lazy(() => import("./history.js")) },
 ];
 

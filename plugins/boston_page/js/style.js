@@ -53,6 +53,7 @@ export default `
 .streams .switch input:checked::after { inset-inline: auto 0.15rem; }
 .streams .switch input:disabled { opacity: 0.5; cursor: default; }
 .streams .spark { display: block; color: var(--accent); overflow: visible; margin-left: auto; }
+.streams .bars { display: block; color: var(--accent); }
 .streams .finding { border-top: 1px solid var(--line); margin-top: 1rem; min-height: 12rem; }
 .streams .drawing { min-height: 380px; }
 .streams .scrolled { overflow: auto; max-height: 24rem; }

@@ -1,0 +1,75 @@
+// Sending refused messages again: first a dry run, then the same for good. The DAG redrive does both.
+import { Fragment, ask, h, useEffect, useState } from "./host.js";
+import { Confirmation, Outcome, runPath, trigger } from "./operations.js";
+
+const DAG = "redrive";
+
+/** A selection: the messages that are picked, or all of a reason and period. */
+export function Replay({ feed, reason, from, to, picked, disabled, done }) {
+  const conf = picked.length ? { stream: feed, originals: picked.join(" ") } : { stream: feed, reason, from, to };
+  const selection = JSON.stringify(conf);
+  const [open, setOpen] = useState(null);
+  const [asked, setAsked] = useState(null);
+  const [tried, setTried] = useState(null); // the selection that a dry run has looked at
+  const which = picked.length ? `the ${picked.length} picked messages` : `all messages that ${feed} refused in this period${reason && ` because ${reason}`}`;
+  const begin = (isDry) => ({
+    title: isDry ? "Dry run" : "Replay",
+    what: isDry ? dryRun(which) : replay(which),
+    run: () => trigger(DAG, { ...conf, dry_run: isDry }),
+  });
+  const started = (isDry) => (run) => setAsked({ ...run, isDry, selection });
+  const ended = () => {
+    if (asked.isDry) setTried(asked.selection);
+    else done();
+  };
+  return h(
+    Fragment,
+    null,
+    h(
+      "div",
+      { className: "row" },
+      h("button", { type: "button", disabled, onClick: () => setOpen({ isDry: true }) }, "Dry run …"),
+      h("button", { type: "button", disabled: disabled || tried !== selection, title: tried === selection ? undefined : "after a dry run of the same messages", onClick: () => setOpen({ isDry: false }) }, "Replay …"),
+      h("span", { className: "muted" }, picked.length ? `${picked.length} picked` : "all of this reason and period; pick some to send only these"),
+    ),
+    asked && h(Outcome, { key: asked.run, asked, done: ended }),
+    asked && h(Said, { key: `${asked.run} said`, asked }),
+    open && h(Confirmation, { operation: begin(open.isDry), close: () => setOpen(null), done: started(open.isDry) }),
+  );
+}
+
+const dryRun = (which) => [
+  `The ingestion job judges ${which} by the rules it has now, and says of each whether it would be accepted. Nothing is sent or changed.`,
+];
+
+const replay = (which) => [
+  `Of ${which}, those that would be accepted now are sent again to their topic, at most 1,000: everybody who follows the topic gets them as new messages.`,
+  "Ingestion takes each original once. What is still refused stays where it is.",
+];
+
+/** What the run has to say, once it has ended well: the answer of the job. */
+function Said({ asked }) {
+  const [answer, setAnswer] = useState(null);
+  useEffect(() => {
+    let isGone = false;
+    const look = async () => {
+      const found = await ask("GET", `${runPath(asked.dag, asked.run)}/taskInstances/${DAG}/xcomEntries/return_value`).catch(() => null);
+      if (isGone) return;
+      if (found) setAnswer(typeof found.value === "string" ? JSON.parse(found.value) : found.value);
+      else timer = setTimeout(look, 2000);
+    };
+    let timer = setTimeout(look, 2000);
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+    };
+  }, [asked.dag, asked.run]);
+  if (answer === null) return null;
+  return h(
+    "div",
+    { className: "notice", role: "status" },
+    h("p", null, answer.sentence),
+    answer.report.length > 0 &&
+      h("details", null, h("summary", null, "Message by message"), h("ul", null, answer.report.map((line) => h("li", { key: line.message }, `${line.message}: ${line.outcome}`)))),
+  );
+}

@@ -1,0 +1,110 @@
+"""The refused messages of a feed, newest first. Pure.
+
+Folders come from the calendar, and no more files are read than are asked for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from boston_page.period import Period
+from spark_jobs.paths import Layout
+
+PLACE = ("topic", "kafka_partition", "kafka_offset")
+COLUMNS = (*PLACE, "kafka_timestamp", "reason", "refused_at")
+MESSAGE = "raw"
+_AT_ONCE = 500
+MOST_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which messages: of one feed and period, for one reason or any; `has_right` to see what is in them."""
+
+    feed: str
+    period: Period
+    reason: str | None
+    has_right: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*COLUMNS, MESSAGE) if self.has_right else COLUMNS
+
+    def meant(self, letters: pa.Table) -> pa.Table:
+        """Those of them that are asked for."""
+        at = letters["refused_at"]
+        inside = pc.and_(pc.greater_equal(at, _instant(self.period.start)), pc.less(at, _instant(self.period.end)))
+        return letters.filter(pc.and_(inside, pc.equal(letters["reason"], self.reason)) if self.reason else inside)
+
+
+def newest_letters(layout: Layout, asked: Question, most: int, most_files: int) -> tuple[pa.Table, bool]:
+    """Return at most so many, and whether there may be more: files or bytes were too many."""
+    found: list[pa.Table] = []
+    rows = size = 0
+    for number, file in enumerate(_files(layout, asked)):
+        if rows >= most or size >= MOST_BYTES or number >= most_files:
+            return _newest(found, most, asked), True
+        part = _of_file(file, asked, most)
+        rows, size = rows + part.num_rows, size + part.nbytes
+        found.append(part)
+    return _newest(found, most, asked), rows > most
+
+
+def _files(layout: Layout, asked: Question) -> Iterator[Path]:
+    """Newest first: the names begin with the number of the entry that brought them in."""
+    for day in reversed(list(asked.period.days())):
+        yield from sorted(_folder(layout, asked.feed, day).glob("*.parquet"), key=_number, reverse=True)
+
+
+def _folder(layout: Layout, feed: str, day: date) -> Path:
+    return layout.dead_letters(feed) / f"date={day}"
+
+
+def _number(file: Path) -> tuple[int, str]:
+    first = file.name.partition("-")[0]
+    return (int(first) if first.isdigit() else 0), file.name
+
+
+def _of_file(file: Path, asked: Question, most: int) -> pa.Table:
+    """The newest of a file, some read at a time: a message may be large. One that is compacted meanwhile has none."""
+    kept = _nothing(asked)
+    try:
+        with pq.ParquetFile(file) as letters:
+            for batch in letters.iter_batches(_AT_ONCE, columns=list(asked.columns), use_threads=False):
+                kept = pa.concat_tables([kept, asked.meant(pa.Table.from_batches([batch]))])
+                kept = kept.slice(max(0, kept.num_rows - most))
+    except FileNotFoundError:
+        return _nothing(asked)
+    return kept
+
+
+def _newest(found: list[pa.Table], most: int, asked: Question) -> pa.Table:
+    rows = pa.concat_tables([_nothing(asked), *found])
+    order = [("refused_at", "descending"), ("kafka_partition", "ascending"), ("kafka_offset", "descending")]
+    return rows.sort_by(order).slice(0, most)
+
+
+def _nothing(asked: Question) -> pa.Table:
+    return SCHEMA.empty_table().select(list(asked.columns))
+
+
+SCHEMA = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("kafka_partition", pa.int32()),
+        ("kafka_offset", pa.int64()),
+        ("kafka_timestamp", pa.timestamp("us", tz="UTC")),
+        ("reason", pa.string()),
+        ("refused_at", pa.timestamp("us", tz="UTC")),
+        ("raw", pa.binary()),
+    ]
+)
+
+
+def _instant(at: datetime) -> pa.Scalar:
+    return pa.scalar(at, SCHEMA.field("refused_at").type)

@@ -1,0 +1,49 @@
+"""What became of the refused messages that were sent again. Pure."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from boston_page.findings.reading import read_file
+from boston_page.period import Period
+from spark_jobs.documents.codec import iso
+from spark_jobs.paths import Layout
+from spark_jobs.redrives import ACCEPTED, Original
+
+_COLUMNS = (
+    *("original_topic", "original_partition", "original_offset"),
+    *("topic", "kafka_partition", "kafka_offset"),
+    "outcome",
+    "at",
+)
+
+
+class Replays:
+    """The copies that were read from a day on."""
+
+    def __init__(self, layout: Layout, feed: str, since: datetime, now: datetime) -> None:
+        self._of_original: dict[Original, dict[str, Any]] = {}
+        self._original_of: dict[Original, Original] = {}
+        for original, copy, outcome, at in _lines(layout, feed, Period(since, max(now, since))):
+            self._original_of[copy] = original
+            known = self._of_original.get(original)
+            if known is None or known["outcome"] != ACCEPTED:
+                self._of_original[original] = {"outcome": outcome, "sent_as": str(copy), "replayed_at": iso(at)}
+
+    def of(self, message: Original) -> dict[str, Any]:
+        """Say what became of it: accepted, or the last reason; and which message it is a copy of."""
+        original = self._original_of.get(message)
+        known = self._of_original.get(original or message)
+        nothing = {"outcome": None, "sent_as": None, "replayed_at": None}
+        return {"copy_of": None if original is None else str(original), **(known or nothing)}
+
+
+def _lines(layout: Layout, feed: str, period: Period) -> Iterator[tuple[Original, Original, str, datetime]]:
+    """A message is sent again after it was refused: the days of the period, and all since."""
+    for day in period.days():
+        try:
+            rows = read_file(layout.redriven(feed) / f"date={day}" / "data.parquet", _COLUMNS)
+        except FileNotFoundError:
+            continue
+        for *places, outcome, at in zip(*(rows[name].to_pylist() for name in _COLUMNS), strict=True):
+            yield Original(*places[:3]), Original(*places[3:]), outcome, at.astimezone(UTC)

@@ -1,0 +1,127 @@
+"""`/refused`: how many messages were refused for what, samples of them, and files; their content for editors only."""
+
+import io
+import json
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fastapi import APIRouter, Depends, HTTPException
+from fastapi.responses import JSONResponse, Response
+
+from boston_page.period import Period, period
+from boston_page.places import places
+from boston_page.question import End, Start, clock_of
+from boston_page.refused.counts import refused_of
+from boston_page.refused.letters import MESSAGE, PLACE, Question, newest_letters
+from boston_page.refused.replays import Replays
+from boston_page.refused.rights import Right
+from spark_jobs.catalog import FEEDS
+from spark_jobs.documents.codec import iso
+from spark_jobs.paths import Layout
+from spark_jobs.redrives import Original
+from spark_jobs.stream_jobs import INGESTION
+
+LONGEST = timedelta(days=92)
+SAMPLES, FILES_OF_SAMPLES = 50, 400
+DOWNLOADED, FILES_OF_A_DOWNLOAD = 10_000, 10_000
+SHOWN_CHARACTERS = 4_000
+
+router = APIRouter()
+
+
+def asked_period(start: Start = None, end: End = None, days: int = 7, zone: str = "utc") -> Period:
+    """Read the period: `from` to `to`, or so many days up to now."""
+    try:
+        return period(start, end, clock_of(zone), datetime.now(UTC), days, LONGEST)
+    except (ValueError, OverflowError) as fault:
+        raise HTTPException(422, f"the period cannot be read: {fault}") from fault
+
+
+AskedPeriod = Annotated[Period, Depends(asked_period)]
+
+
+def question(feed: str, right: Right, span: AskedPeriod, reason: str | None = None) -> Question:
+    """Read which messages. The name chooses among the feeds there are: it never becomes a path."""
+    if feed not in (one.name for one in FEEDS):
+        raise HTTPException(404, f"there is no such feed; there are {', '.join(one.name for one in FEEDS)}")
+    return Question(feed, span, reason, right)
+
+
+Asked = Annotated[Question, Depends(question)]
+
+
+@router.get("/refused")
+def refused(right: Right, span: AskedPeriod) -> JSONResponse:
+    """Answer with the counts of the UTC days that the period touches, feed by feed."""
+    days = list(span.days())
+    feeds = [refused_of(_layout(), feed.name, days) for feed in FEEDS]
+    return JSONResponse({**_of(span, right), "days": [str(day) for day in days], "feeds": feeds})
+
+
+@router.get("/refused/{feed}")
+def messages(asked: Asked) -> JSONResponse:
+    """Answer with the newest refused messages, each with what became of it since."""
+    rows, is_cut = newest_letters(_layout(), asked, SAMPLES, FILES_OF_SAMPLES)
+    answer = {**_of(asked.period, asked.has_right), "feed": asked.feed, "reason": asked.reason, "is_cut": is_cut}
+    return JSONResponse({**answer, "messages": [_shortened(line) for line in _lines(rows, asked)]})
+
+
+@router.get("/refused/{feed}/rows.ndjson")
+def messages_as_ndjson(asked: Asked) -> Response:
+    """Answer with the newest refused messages, one JSON object a line."""
+    rows, _ = newest_letters(_layout(), asked, DOWNLOADED, FILES_OF_A_DOWNLOAD)
+    lines = "".join(f"{json.dumps(line)}\n" for line in _lines(rows, asked))
+    return _download(lines.encode(), f"{asked.feed}-refused.ndjson", "application/x-ndjson")
+
+
+@router.get("/refused/{feed}/rows.parquet")
+def messages_as_parquet(asked: Asked) -> Response:
+    """Answer with the newest refused messages, as the dead letters hold them."""
+    rows, _ = newest_letters(_layout(), asked, DOWNLOADED, FILES_OF_A_DOWNLOAD)
+    written = io.BytesIO()
+    pq.write_table(rows, written, compression="zstd")
+    return _download(written.getvalue(), f"{asked.feed}-refused.parquet", "application/vnd.apache.parquet")
+
+
+def _layout() -> Layout:
+    return places()[INGESTION.name].layout
+
+
+def _of(span: Period, right: bool) -> dict[str, Any]:
+    return {"from": iso(span.start), "to": iso(span.end), "has_right": right}
+
+
+def _lines(rows: pa.Table, asked: Question) -> list[dict[str, Any]]:
+    replays = Replays(_layout(), asked.feed, asked.period.start, datetime.now(UTC))
+    return [_line(row, replays) for row in rows.to_pylist()]
+
+
+def _line(row: dict[str, Any], replays: Replays) -> dict[str, Any]:
+    place = Original(*(row[name] for name in PLACE))
+    times = {name: iso(row[name]) for name in ("refused_at", "kafka_timestamp")}
+    content = _content(row[MESSAGE]) if MESSAGE in row else {}
+    return {"message": str(place), **times, "reason": row["reason"], **replays.of(place), **content}
+
+
+def _content(value: bytes | None) -> dict[str, str | None]:
+    """Text where it is text; anything else as Base64."""
+    try:
+        return {"value": None if value is None else value.decode()}
+    except UnicodeDecodeError:
+        return {"value_base64": b64encode(value or b"").decode()}
+
+
+def _shortened(line: dict[str, Any]) -> dict[str, Any]:
+    """The page shows the beginning; the files have all of it."""
+    return {name: text[:SHOWN_CHARACTERS] if isinstance(text, str) else text for name, text in line.items()}
+
+
+def _download(content: bytes, name: str, media_type: str) -> Response:
+    return Response(
+        content,
+        media_type=media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
+    )

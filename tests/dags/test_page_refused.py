@@ -1,0 +1,226 @@
+"""The tab "Refused": counts, messages and files of a period, and their content for those alone who may send them again."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from boston_page.period import Period
+from boston_page.refused import letters, rights, routes
+from boston_page.refused.letters import SCHEMA, Question, newest_letters
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from spark_jobs.documents.codec import iso
+from spark_jobs.paths import Layout
+
+BIKES = "bike_trips"
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+BAD, LATE, HTML = b"{", b"\xff\x00", b'<img src=x onerror="alert(1)">'
+NOT_JSON, UNREADABLE = "the_message_is_not_json", "the_event_time_is_unreadable"
+Letter = tuple[int, str, bytes | None, datetime]
+PERIOD = {"from": "2026-03-03", "to": "2026-03-06"}
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """Letters of two days; the first was sent again twice, and its second copy is a letter as well."""
+    layout = Layout(tmp_path)
+    refuse(layout, "3-0-a", [(0, NOT_JSON, BAD, NOON), (1, UNREADABLE, HTML, NOON)])
+    refuse(layout, "12-0-a", [(2, NOT_JSON, LATE, NOON + timedelta(minutes=1))])
+    refuse(layout, "20-0-a", [(9, "the_original_was_redriven_before", BAD, NOON + DAY)])
+    count(layout, NOON, {"accepted": 7}, {NOT_JSON: 2, UNREADABLE: 1})
+    count(layout, NOON + DAY, {"accepted": 5}, {"the_original_was_redriven_before": 1})
+    replay(layout, [(0, 8, "accepted"), (0, 9, "the_original_was_redriven_before")])
+    return layout
+
+
+def refuse(layout: Layout, name: str, rows: Sequence[Letter], feed: str = BIKES) -> None:
+    lines = [
+        dict(zip(SCHEMA.names, ("bike-trips", 0, offset, at, reason, at, raw), strict=True))
+        for offset, reason, raw, at in rows
+    ]
+    file = layout.dead_letters(feed) / f"date={rows[0][3].date()}" / f"{name}.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(lines, SCHEMA), file)
+
+
+def count(layout: Layout, day: datetime, sums: dict[str, int], refused: dict[str, int]) -> None:
+    lines = [{"measure": measure, "name": "", "rows": rows} for measure, rows in sums.items()]
+    lines += [{"measure": "refused", "name": reason, "rows": rows} for reason, rows in refused.items()]
+    write(layout.quality(BIKES) / f"date={day.date()}" / "data.parquet", lines)
+
+
+def replay(layout: Layout, copies: Sequence[tuple[int, int, str]]) -> None:
+    names = ("original_topic", "original_partition", "original_offset", "topic", "kafka_partition", "kafka_offset")
+    lines: list[dict[str, Any]] = [
+        {
+            **dict(zip(names, ("bike-trips", 0, of, "bike-trips", 0, copy), strict=True)),
+            "outcome": what,
+            "at": NOON + DAY,
+        }
+        for of, copy, what in copies
+    ]
+    write(layout.redriven(BIKES) / f"date={(NOON + DAY).date()}" / "data.parquet", lines)
+
+
+def write(file: Path, lines: list[dict[str, Any]]) -> None:
+    file.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(lines), file)
+
+
+@pytest.fixture
+def editor(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    with client_of(layout, monkeypatch, has_right=True) as client:
+        yield client
+
+
+@pytest.fixture
+def viewer(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    with client_of(layout, monkeypatch, has_right=False) as client:
+        yield client
+
+
+def client_of(layout: Layout, monkeypatch: pytest.MonkeyPatch, has_right: bool) -> TestClient:
+    monkeypatch.setattr(routes, "places", lambda: {"ingestion": SimpleNamespace(layout=layout)})
+    app = FastAPI()
+    app.include_router(routes.router)
+    app.dependency_overrides[rights.has_right] = lambda: has_right
+    return TestClient(app)
+
+
+def ask(client: TestClient, path: str, **asked: str) -> dict[str, Any]:
+    answer = client.get(path, params={**PERIOD, **asked})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_counts_are_those_of_the_feeds_days(viewer: TestClient) -> None:
+    found = ask(viewer, "/refused")
+    assert found["days"] == ["2026-03-03", "2026-03-04", "2026-03-05"]
+    assert found["feeds"][0] == {
+        "feed": BIKES,
+        "messages": 16,
+        "reasons": [
+            {"reason": NOT_JSON, "total": 2, "by_day": [0, 2, 0]},
+            {"reason": UNREADABLE, "total": 1, "by_day": [0, 1, 0]},
+            {"reason": "the_original_was_redriven_before", "total": 1, "by_day": [0, 0, 1]},
+        ],
+    }
+    assert [feed["reasons"] for feed in found["feeds"][1:]] == [[], [], []]
+
+
+def test_messages_come_newest_first_each_with_what_became_of_it(editor: TestClient) -> None:
+    found = ask(editor, f"/refused/{BIKES}")
+    assert [line["message"] for line in found["messages"]] == [f"bike-trips/0/{offset}" for offset in (9, 2, 1, 0)]
+    copy, _, other, first = found["messages"]
+    assert first == {
+        "message": "bike-trips/0/0",
+        "refused_at": iso(NOON),
+        "kafka_timestamp": iso(NOON),
+        "reason": NOT_JSON,
+        "copy_of": None,
+        "outcome": "accepted",
+        "sent_as": "bike-trips/0/8",
+        "replayed_at": iso(NOON + DAY),
+        "value": "{",
+    }
+    assert (copy["copy_of"], copy["outcome"]) == ("bike-trips/0/0", "accepted")
+    assert (other["outcome"], other["sent_as"], other["value"]) == (None, None, HTML.decode())
+    assert not found["is_cut"]
+
+
+def test_of_one_reason_and_one_period(editor: TestClient) -> None:
+    found = ask(editor, f"/refused/{BIKES}", reason=NOT_JSON)
+    assert [line["message"][-1] for line in found["messages"]] == ["2", "0"]
+    found = ask(editor, f"/refused/{BIKES}", **{"from": "2026-03-04T12:00:30", "to": "2026-03-04T13:00"})
+    assert [line["message"][-1] for line in found["messages"]] == ["2"]
+    assert ask(editor, f"/refused/{BIKES}", reason="' OR 1=1")["messages"] == []
+
+
+def test_what_is_no_text_is_shown_as_base64(editor: TestClient) -> None:
+    found = ask(editor, f"/refused/{BIKES}", reason=NOT_JSON)
+    assert found["messages"][0]["value_base64"] == "/wA="
+    assert "value" not in found["messages"][0]
+
+
+def content_of(answer: Any, path: str) -> str:
+    if path.endswith("parquet"):
+        return str(pq.read_table(io.BytesIO(answer.content)).to_pylist())
+    return str(answer.text)
+
+
+@pytest.mark.parametrize("path", ["", "/rows.ndjson", "/rows.parquet"])
+@pytest.mark.parametrize("has_right", [True, False])
+def test_content_is_for_those_who_may_send_it_again(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, path: str, has_right: bool
+) -> None:
+    with client_of(layout, monkeypatch, has_right) as client:
+        answer = client.get(f"/refused/{BIKES}{path}", params=PERIOD)
+    content = content_of(answer, path)
+    assert UNREADABLE in content
+    assert ("onerror" in content) is has_right
+
+
+def test_files_have_what_the_dead_letters_have(editor: TestClient) -> None:
+    answer = editor.get(f"/refused/{BIKES}/rows.parquet", params=PERIOD)
+    rows = pq.read_table(io.BytesIO(answer.content))
+    assert dict(zip(rows["kafka_offset"].to_pylist(), rows["raw"].to_pylist(), strict=True)) == {
+        **{0: BAD, 1: HTML},
+        **{2: LATE, 9: BAD},
+    }
+    answer = editor.get(f"/refused/{BIKES}/rows.ndjson", params={**PERIOD, "reason": UNREADABLE})
+    (line,) = map(json.loads, answer.text.splitlines())
+    assert (line["message"], line["value"]) == ("bike-trips/0/1", HTML.decode())
+    assert answer.headers["content-disposition"] == 'attachment; filename="bike_trips-refused.ndjson"'
+
+
+def test_no_more_files_are_read_than_needed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    of_file = letters._of_file
+
+    def look(file: Path, *more: Any) -> pa.Table:
+        read.append(file.stem)
+        return of_file(file, *more)
+
+    monkeypatch.setattr(letters, "_of_file", look)
+    asked = Question(BIKES, Period(NOON - DAY, NOON + 2 * DAY), None, has_right=False)
+    rows, is_cut = newest_letters(layout, asked, most=2, most_files=9)
+    assert (rows["kafka_offset"].to_pylist(), is_cut, read) == ([9, 2], True, ["20-0-a", "12-0-a"])
+    assert newest_letters(layout, asked, most=9, most_files=1)[1], "files were too many"
+    of_that_day = Question(BIKES, Period(NOON, NOON + timedelta(hours=1)), None, has_right=False)
+    read.clear()
+    assert newest_letters(layout, of_that_day, most=9, most_files=9)[1] is False
+    assert read == ["12-0-a", "3-0-a"], "other days are not looked into"
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("/refused/rollup", {}, 404),
+        ("/refused/..%2f..", {}, 404),
+        ("/refused", {"from": "yesterday"}, 422),
+        ("/refused", {"days": "400"}, 422),
+        (f"/refused/{BIKES}", {"zone": "mars"}, 422),
+    ],
+)
+def test_what_cannot_be_read_is_told(editor: TestClient, path: str, asked: dict[str, str], status: int) -> None:
+    assert editor.get(path, params=asked).status_code == status
+
+
+def test_who_cannot_be_known_sees_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def fails(*_: Any) -> bool:
+        raise RuntimeError("the database is away")
+
+    monkeypatch.setattr(rights, "may_trigger", fails)
+    user: Any = SimpleNamespace(get_name=lambda: "somebody")
+    assert rights.has_right(user) is False
+    assert "whether somebody may trigger redrive is not known: the database is away" in caplog.text

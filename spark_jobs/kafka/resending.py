@@ -17,6 +17,8 @@ from spark_jobs.redrives import HEADER, Original
 _SAY_NOTHING = {"log_level": 0}
 _DELIVERY_TIMEOUT_S = 30.0
 _LOOK_TIMEOUT_S = 5.0
+_MOST_BYTES = 100_000_000
+"""the broker decides what is too large, and says so of that message alone"""
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -92,7 +94,15 @@ def resender(bootstrap_servers: str) -> Iterator[Resender]:
     """A producer that sends nothing twice by itself, and a consumer that commits nothing."""
     servers = {"bootstrap.servers": bootstrap_servers, **_SAY_NOTHING}
     timeout_ms = int(1000 * _DELIVERY_TIMEOUT_S)
-    producer = Producer({**servers, "enable.idempotence": True, "message.timeout.ms": timeout_ms, "linger.ms": 5})
+    producer = Producer(
+        {
+            **servers,
+            "enable.idempotence": True,
+            "message.timeout.ms": timeout_ms,
+            "linger.ms": 5,
+            "message.max.bytes": _MOST_BYTES,
+        }
+    )
     consumer = Consumer(
         {
             **servers,

@@ -29,6 +29,7 @@ MOST_LINES = 200
 """messages that an answer names; what became of all that were sent is below _redriven"""
 SOUND = "would be accepted"
 SENT = "sent again"
+NOT_SENT = "not taken by the broker"
 
 
 class Verdict(NamedTuple):
@@ -48,9 +49,10 @@ class Done:
     """whether there are more than were asked for"""
 
     def note(self, place: Original, what: str, detail: str = "") -> None:
+        """Count a message, and name it among the first."""
         self.counts[what] += 1
         if len(self.lines) < MOST_LINES:
-            self.lines.append({"message": str(place), "outcome": f"{what} {detail}".strip()})
+            self.lines.append({"message": str(place), "outcome": what + detail})
 
 
 def redrive(settings: Settings, feeds: Sequence[Dataset], now: Callable[[], datetime]) -> Work:
@@ -142,7 +144,7 @@ def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _in_words(sent: Sent) -> tuple[str, str]:
-    return (SENT, f"as {sent.copy}") if sent.copy else ("not sent:", sent.why_not)
+    return (SENT, f" as {sent.copy}") if sent.copy else (NOT_SENT, f": {sent.why_not}")
 
 
 def _sentence(done: Done, chosen: Selection) -> str:

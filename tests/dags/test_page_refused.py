@@ -1,4 +1,4 @@
-"""The tab "Refused": counts, messages and files of a period, and their content for those alone who may send them again."""
+"""The tab "Refused": counts, messages and files of a period; content for those alone who may send them again."""
 
 import io
 import json
@@ -60,14 +60,10 @@ def count(layout: Layout, day: datetime, sums: dict[str, int], refused: dict[str
 
 def replay(layout: Layout, copies: Sequence[tuple[int, int, str]]) -> None:
     names = ("original_topic", "original_partition", "original_offset", "topic", "kafka_partition", "kafka_offset")
-    lines: list[dict[str, Any]] = [
-        {
-            **dict(zip(names, ("bike-trips", 0, of, "bike-trips", 0, copy), strict=True)),
-            "outcome": what,
-            "at": NOON + DAY,
-        }
-        for of, copy, what in copies
-    ]
+    lines: list[dict[str, Any]] = []
+    for of, copy, what in copies:
+        places = dict(zip(names, ("bike-trips", 0, of, "bike-trips", 0, copy), strict=True))
+        lines.append({**places, "outcome": what, "at": NOON + DAY})
     write(layout.redriven(BIKES) / f"date={(NOON + DAY).date()}" / "data.parquet", lines)
 
 

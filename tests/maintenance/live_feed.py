@@ -11,7 +11,9 @@ import pyarrow as pa
 
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.ingestion.batch_quality import row_quality
 from spark_jobs.ingestion.feed_stream import moves_of
+from spark_jobs.ingestion.quality_days import QualityDays
 from spark_jobs.ingestion.staging_writer import StagedFile, TaskReport, staged_dead_letters, staged_hours, staging_task
 from spark_jobs.maintenance.start_over import REMOVED
 from spark_jobs.paths import Layout
@@ -79,8 +81,11 @@ class LiveFeed:
             for name, column in {"refusal": pa.array([reason] * len(values)), "raw": messages["value"]}.items():
                 rows = rows.set_column(rows.schema.get_field_index(name), name, column)
             staging = transaction.new_staging(self.writer.driver.instance)
-            files = list(staged_dead_letters(rows, staging, "refused", refused_at or now()))
-            self._commit(transaction, staging, files, len(values))
+            at = refused_at or now()
+            files = list(staged_dead_letters(rows, staging, "refused", at))
+            days = QualityDays(self.layout, BIKES)
+            counted = days.staged(days.with_batch(at.date(), [row_quality(rows, BIKES)]), at.date(), staging)
+            self._commit(transaction, staging, files, len(values), counted)
 
     def take_in_pieces(self, values: Sequence[bytes | None], pieces: int) -> None:
         """One batch of valid messages by so many tasks: as many files in each hour that all of them have."""
@@ -95,13 +100,20 @@ class LiveFeed:
             ]
             self._commit(transaction, staging, files, len(values))
 
-    def _commit(self, transaction: Transaction, staging: Path, files: Sequence[StagedFile], messages: int) -> None:
+    def _commit(
+        self,
+        transaction: Transaction,
+        staging: Path,
+        files: Sequence[StagedFile],
+        messages: int,
+        *more: tuple[str, str],
+    ) -> None:
         head = transaction.head
         written, refused = (sum(file.rows for file in files if file.refused == is_so) for is_so in (False, True))
         draft = Entry(
             "batch",
             self._position(head.position[TOPIC]["topic_id"], self._next_offset(head) + messages),
-            tuple(moves_of(BIKES, files, staging.relative_to(self.layout.root), transaction)),
+            (*moves_of(BIKES, files, staging.relative_to(self.layout.root), transaction), *more),
             rows={"written": written, "refused": refused, "total": head.rows["total"] + written},
             writer=self.writer.named(),
         )

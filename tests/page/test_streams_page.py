@@ -19,18 +19,23 @@ from playground.setup.by_hand import HOME
 from playground.setup.class_archive import with_archive
 from spark_jobs.catalog import ANALYTICS, FEEDS
 from spark_jobs.documents.status import JobState, StreamState, read_status
+from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
 from spark_jobs.paths import Layout
 from tests.flow.airflow_place import VIEWER, AirflowUser, airflow, wait_until
 from tests.flow.driver import Place
 from tests.flow.produced import generated, produce
+from tests.maintenance.live_feed import TOPIC as BIKE_TOPIC
+from tests.maintenance.live_feed import LiveFeed, trip
 from tests.page.documents import Documents, stream
 from tests.page.visitor import Visitor, visitor
 
 PATH = "/city/airflow"
 """Airflow is often served below a path; the page has to find everything there too"""
-TABS = ("flow", "findings", "complete", "history")
+TABS = ("flow", "findings", "complete", "refused", "history")
 DAGS = ("ingestion", "analytics", "watch_ingestion", "watch_analytics")
 HTML = '<img src=x onerror="window.wasHtml = true"><b>bold</b>'
+OLD_REASON = "the_event_time_is_missing"
+OLD_LETTER = trip("2018-01-15 09:00:00", **{"start station name": HTML})
 
 
 @dataclass
@@ -223,6 +228,7 @@ def test_the_real_jobs_move_and_follow_their_switches(office: Office) -> None:
     settings = {**office.place.environment(), "ANALYTICS_OUTPUT_PATH": str(office.analytics.root)}
     settings |= {"ANALYTICS_CHECKPOINT_PATH": str(office.place.folder / "checkpoints-analytics")}
     person.sets(**{name: settings[name] for name in SETTINGS})
+    an_older_version_refused(office, OLD_LETTER)
     for dag in DAGS:
         person.unpause(dag)
     produce(office.broker.bootstrap_servers, generated(200, seed=1))
@@ -254,10 +260,55 @@ def test_the_real_jobs_move_and_follow_their_switches(office: Office) -> None:
     expect(page.get_by_text(re.compile("^Compact bike_trips: (queued|running|success)"))).to_be_visible()
     wait_until(lambda: any(office.layout.answers.glob("*-compaction-*.json")), "the job answers")
 
+
+def test_a_refused_message_is_followed_to_its_replay(office: Office) -> None:
+    """The job runs: what an older version refused is looked at, judged again, sent again, and a row."""
+    page = office.visitor.page
+    office.visitor.opens("?tab=refused")
+    page.locator(f"[data-feed=bike_trips][data-reason={OLD_REASON}]").get_by_role("button").click()
+    letter = page.locator(f"[data-message='{BIKE_TOPIC}/0/0']")
+    letter.locator("summary").click()
+    expect(letter.locator("pre")).to_contain_text("onerror")
+    assert page.evaluate("window.wasHtml") is None
+    with office.visitor.another() as viewer:
+        viewer.logs_in(office.person.home.password_of(VIEWER), VIEWER)
+        viewer.opens(f"?tab=refused&feed=bike_trips&reason={OLD_REASON}")
+        expect(viewer.page.locator(f"[data-message='{BIKE_TOPIC}/0/0']")).to_be_visible()
+        expect(viewer.page.locator("[role=tabpanel]")).not_to_contain_text("onerror")
+        expect(viewer.page.get_by_role("button", name="Dry run …")).to_be_disabled()
+
+    letter.get_by_role("checkbox").check()
+    replay = page.get_by_role("button", name="Replay …")
+    expect(replay).to_be_disabled()
+    page.get_by_role("button", name="Dry run …").click()
+    page.get_by_role("dialog").get_by_role("button", name="Dry run").click()
+    expect(page.get_by_text("dry run: 1 would be accepted")).to_be_visible(timeout=120_000)
+    replay.click()
+    expect(page.get_by_role("dialog")).to_contain_text("Ingestion takes each original once")
+    page.get_by_role("dialog").get_by_role("button", name="Replay").click()
+    expect(page.get_by_text("1 sent again")).to_be_visible(timeout=120_000)
+    expect(letter).to_have_attribute("data-outcome", "accepted")
+    sent_as = re.search(rf"{BIKE_TOPIC}/0/(\d+)", letter.locator("[data-label^=What]").inner_text())
+    assert sent_as is not None
+    assert int(sent_as[1]) in LiveFeed(office.layout.root).offsets()
+
+
+def test_a_job_that_is_switched_off_is_waited_for(office: Office) -> None:
+    looking = office.visitor
+    looking.opens()
     looking.job("ingestion").get_by_role("switch").click()
     looking.sees(looking.job("ingestion"), "off", timeout_s=60)
     looking.sees(looking.stream("bike_trips"), "off")
     looking.sees(looking.stream("rollup"), "waiting")
+
+
+def an_older_version_refused(office: Office, value: bytes) -> None:
+    """The first message of a topic, which the rules of today take."""
+    servers = office.broker.bootstrap_servers
+    produce(servers, [(BIKE_TOPIC, value)], partition=0)
+    LiveFeed(office.layout.root, topic_id_on_broker(broker_client(servers), servers, BIKE_TOPIC)).refuse(
+        [value], OLD_REASON
+    )
 
 
 SETTINGS = (

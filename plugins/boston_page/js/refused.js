@@ -1,5 +1,5 @@
 // The tab "Refused": how many messages were refused for what, samples of them, and sending them again after a fix.
-import { Fragment, h, read, route, useEffect, usePolled, useState } from "./host.js";
+import { Fragment, h, route, usePolled, useRef, useState } from "./host.js";
 import { Pickers, questionOf } from "./period.js";
 import { Replay } from "./replay.js";
 import { count, when } from "./words.js";
@@ -10,7 +10,7 @@ const USUAL = { days: 7, zone: "utc" };
 
 export default function Refused({ params, setParams }) {
   const asked = questionOf(params, USUAL);
-  const { value, error, again } = usePolled(`refused?${asked}`, EVERY_S);
+  const { value, error } = usePolled(`refused?${asked}`, EVERY_S);
   const feed = params.get("feed");
   const reason = params.get("reason") ?? "";
   return h(
@@ -20,7 +20,7 @@ export default function Refused({ params, setParams }) {
     error && h("p", { className: "notice bad", role: "alert" }, error),
     value === null && !error && h("p", { className: "muted", role: "status" }, "Reading …"),
     value !== null && h(Counts, { value, feed, reason, choose: (chosen) => setParams(chosen) }),
-    value !== null && feed && h(Messages, { key: `${feed} ${reason} ${asked}`, feed, reason, asked, again }),
+    value !== null && feed && h(Messages, { key: `${feed} ${reason} ${asked}`, feed, reason, asked }),
   );
 }
 
@@ -66,19 +66,20 @@ function Days({ days, counts }) {
   );
 }
 
-function Messages({ feed, reason, asked, again }) {
+function Messages({ feed, reason, asked }) {
   const query = `${asked}${reason && `&reason=${encodeURIComponent(reason)}`}`;
-  const { found, look } = useMessages(`refused/${feed}?${query}`);
+  const { value, error, again } = usePolled(`refused/${feed}?${query}`, EVERY_S);
   const [picked, setPicked] = useState(new Set());
-  const { value, error } = found;
+  const span = useRef(null); // the last days go on; what a dry run has looked at does not
+  if (value !== null) span.current ??= { from: value.from, to: value.to };
   const file = (kind) => route(`refused/${feed}/rows.${kind}?${query}`);
   if (value === null) return h("p", { className: error ? "notice bad" : "muted", role: "status" }, error ?? "Reading …");
   const heading = "refused-messages";
-  const replayed = () => (look(), again());
   return h(
     "section",
     { "aria-labelledby": heading },
     h("h2", { id: heading }, `${feed}: ${reason || "all reasons"}`),
+    error && h("p", { className: "notice bad", role: "alert" }, error),
     !value.has_right && h("p", { className: "notice" }, "What is in the messages is shown to those who may send them again (trigger the DAG redrive)."),
     h(
       "p",
@@ -87,23 +88,9 @@ function Messages({ feed, reason, asked, again }) {
       h("a", { href: file("parquet"), download: true }, "Parquet"),
       h("span", { className: "muted" }, `The newest ${value.messages.length}${value.is_cut ? "; there are more" : ""}. The files have up to 10,000.`),
     ),
-    h(Replay, { feed, reason, from: value.from, to: value.to, picked: [...picked], disabled: !value.has_right, done: replayed }),
+    h(Replay, { feed, reason, ...span.current, picked: [...picked], disabled: !value.has_right, done: again }),
     h(Letters, { value, picked, setPicked }),
   );
-}
-
-function useMessages(path) {
-  const [found, setFound] = useState({ value: null, error: null });
-  const [turn, setTurn] = useState(0);
-  useEffect(() => {
-    const stop = new AbortController();
-    read(path, stop.signal).then(
-      (value) => setFound({ value, error: null }),
-      (failure) => stop.signal.aborted || setFound((before) => ({ ...before, error: failure.message })),
-    );
-    return () => stop.abort();
-  }, [path, turn]);
-  return { found, look: () => setTurn((before) => before + 1) };
 }
 
 function Letters({ value, picked, setPicked }) {

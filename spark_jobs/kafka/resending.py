@@ -94,15 +94,8 @@ def resender(bootstrap_servers: str) -> Iterator[Resender]:
     """A producer that sends nothing twice by itself, and a consumer that commits nothing."""
     servers = {"bootstrap.servers": bootstrap_servers, **_SAY_NOTHING}
     timeout_ms = int(1000 * _DELIVERY_TIMEOUT_S)
-    producer = Producer(
-        {
-            **servers,
-            "enable.idempotence": True,
-            "message.timeout.ms": timeout_ms,
-            "linger.ms": 5,
-            "message.max.bytes": _MOST_BYTES,
-        }
-    )
+    limits = {"message.timeout.ms": timeout_ms, "message.max.bytes": _MOST_BYTES}
+    producer = Producer({**servers, **limits, "enable.idempotence": True, "linger.ms": 5})
     consumer = Consumer(
         {
             **servers,

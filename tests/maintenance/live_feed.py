@@ -101,18 +101,13 @@ class LiveFeed:
             self._commit(transaction, staging, files, len(values))
 
     def _commit(
-        self,
-        transaction: Transaction,
-        staging: Path,
-        files: Sequence[StagedFile],
-        messages: int,
-        *more: tuple[str, str],
+        self, transaction: Transaction, staging: Path, files: Sequence[StagedFile], count: int, *more: tuple[str, str]
     ) -> None:
         head = transaction.head
         written, refused = (sum(file.rows for file in files if file.refused == is_so) for is_so in (False, True))
         draft = Entry(
             "batch",
-            self._position(head.position[TOPIC]["topic_id"], self._next_offset(head) + messages),
+            self._position(head.position[TOPIC]["topic_id"], self._next_offset(head) + count),
             (*moves_of(BIKES, files, staging.relative_to(self.layout.root), transaction), *more),
             rows={"written": written, "refused": refused, "total": head.rows["total"] + written},
             writer=self.writer.named(),

@@ -306,9 +306,8 @@ def an_older_version_refused(office: Office, value: bytes) -> None:
     """The first message of a topic, which the rules of today take."""
     servers = office.broker.bootstrap_servers
     produce(servers, [(BIKE_TOPIC, value)], partition=0)
-    LiveFeed(office.layout.root, topic_id_on_broker(broker_client(servers), servers, BIKE_TOPIC)).refuse(
-        [value], OLD_REASON
-    )
+    topic_id = topic_id_on_broker(broker_client(servers), servers, BIKE_TOPIC)
+    LiveFeed(office.layout.root, topic_id).refuse([value], OLD_REASON)
 
 
 SETTINGS = (

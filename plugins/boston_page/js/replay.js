@@ -10,6 +10,7 @@ export function Replay({ feed, reason, from, to, picked, disabled, done }) {
   const selection = JSON.stringify(conf);
   const [open, setOpen] = useState(null);
   const [asked, setAsked] = useState(null);
+  const [answered, setAnswered] = useState(null); // the run that has ended well
   const [tried, setTried] = useState(null); // the selection that a dry run has looked at
   const which = picked.length ? `the ${picked.length} picked messages` : `all messages that ${feed} refused in this period${reason && ` because ${reason}`}`;
   const begin = (isDry) => ({
@@ -19,6 +20,7 @@ export function Replay({ feed, reason, from, to, picked, disabled, done }) {
   });
   const started = (isDry) => (run) => setAsked({ ...run, isDry, selection });
   const ended = () => {
+    setAnswered(asked.run);
     if (asked.isDry) setTried(asked.selection);
     else done();
   };
@@ -33,7 +35,7 @@ export function Replay({ feed, reason, from, to, picked, disabled, done }) {
       h("span", { className: "muted" }, picked.length ? `${picked.length} picked` : "all of this reason and period; pick some to send only these"),
     ),
     asked && h(Outcome, { key: asked.run, asked, done: ended }),
-    asked && h(Said, { key: `${asked.run} said`, asked }),
+    asked && answered === asked.run && h(Said, { key: `${asked.run} said`, asked }),
     open && h(Confirmation, { operation: begin(open.isDry), close: () => setOpen(null), done: started(open.isDry) }),
   );
 }
@@ -47,23 +49,17 @@ const replay = (which) => [
   "Ingestion takes each original once. What is still refused stays where it is.",
 ];
 
-/** What the run has to say, once it has ended well: the answer of the job. */
+/** What the job has answered; a run that has ended well has its answer. */
 function Said({ asked }) {
-  const [answer, setAnswer] = useState(null);
+  const [found, setFound] = useState({ answer: null, error: null });
   useEffect(() => {
-    let isGone = false;
-    const look = async () => {
-      const found = await ask("GET", `${runPath(asked.dag, asked.run)}/taskInstances/${DAG}/xcomEntries/return_value`).catch(() => null);
-      if (isGone) return;
-      if (found) setAnswer(typeof found.value === "string" ? JSON.parse(found.value) : found.value);
-      else timer = setTimeout(look, 2000);
-    };
-    let timer = setTimeout(look, 2000);
-    return () => {
-      isGone = true;
-      clearTimeout(timer);
-    };
+    ask("GET", `${runPath(asked.dag, asked.run)}/taskInstances/${DAG}/xcomEntries/return_value`).then(
+      ({ value }) => setFound({ answer: typeof value === "string" ? JSON.parse(value) : value, error: null }),
+      (failure) => setFound({ answer: null, error: failure.message }),
+    );
   }, [asked.dag, asked.run]);
+  const { answer, error } = found;
+  if (error) return h("p", { className: "notice bad", role: "alert" }, `What it has answered is in its log: ${error}`);
   if (answer === null) return null;
   return h(
     "div",

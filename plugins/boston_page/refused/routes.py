@@ -25,7 +25,7 @@ from spark_jobs.redrives import Original
 from spark_jobs.stream_jobs import INGESTION
 
 LONGEST = timedelta(days=92)
-SAMPLES, FILES_OF_SAMPLES = 50, 400
+SAMPLES, FILES_OF_SAMPLES = 50, 200
 DOWNLOADED, FILES_OF_A_DOWNLOAD = 10_000, 10_000
 SHOWN_CHARACTERS = 4_000
 

@@ -25,6 +25,7 @@ from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
 from spark_jobs.settings import Settings
 
+_OF_KAFKA = ("topic", "kafka_timestamp", "kafka_partition", "kafka_offset")
 MOST_LINES = 200
 """messages that an answer names; what became of all that were sent is below _redriven"""
 SOUND = "would be accepted"
@@ -62,7 +63,7 @@ def redrive(settings: Settings, feeds: Sequence[Dataset], now: Callable[[], date
         dataset = named(feeds, arguments.get("stream"))
         chosen = selection(arguments, now())
         run = Redrive(settings, dataset, chosen, now(), tell)
-        if arguments.get("dry_run", True):
+        if arguments.get("dry_run") is not False:
             done = run.dry()
             return Outcome(f"dry run: {_sentence(done, chosen)}", done.lines)
         with resender(settings.KAFKA_BOOTSTRAP_SERVERS) as sender:
@@ -120,7 +121,7 @@ class Redrive:
         roots = [known.root(place) for place in places]
         known.refused |= {root for root, place in zip(roots, places, strict=True) if root == place}
         known.refused |= refused_before(set(roots) - known.refused, self.dataset.log, places[0].topic)
-        messages = letters.rename_columns({"raw": "value"})
+        messages = letters.select(["raw", *_OF_KAFKA]).rename_columns({"raw": "value"})
         feed = feed_named(self.dataset.name)
         rows = judged(messages, roots, known, feed, self.settings.ACCIDENT_TIME_ZONE, self.at)
         refusals, contents = rows["refusal"].to_pylist(), _columns(messages, "value", "kafka_timestamp")
@@ -132,11 +133,9 @@ class Redrive:
 
     def _refuse_recreated_topic(self) -> None:
         """Offsets of a topic that was recreated name other messages."""
-        head = self.dataset.log.head()
-        assert head is not None
-        ((topic, known),) = head.position.items()
-        servers = self.settings.KAFKA_BOOTSTRAP_SERVERS
-        refuse_other_topic_id(topic, known["topic_id"], topic_id_on_broker(broker_client(servers), servers, topic))
+        head, servers = self.dataset.log.head(), self.settings.KAFKA_BOOTSTRAP_SERVERS
+        for topic, known in head.position.items() if head else ():
+            refuse_other_topic_id(topic, known["topic_id"], topic_id_on_broker(broker_client(servers), servers, topic))
 
 
 def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:

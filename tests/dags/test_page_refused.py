@@ -11,6 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from airflow.api_fastapi.app import init_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.models.dag import DagModel
 from boston_page.period import Period
 from boston_page.refused import letters, rights, routes
 from boston_page.refused.letters import SCHEMA, Question, newest_letters
@@ -210,6 +213,16 @@ def test_no_more_files_are_read_than_needed(layout: Layout, monkeypatch: pytest.
 )
 def test_what_cannot_be_read_is_told(editor: TestClient, path: str, asked: dict[str, str], status: int) -> None:
     assert editor.get(path, params=asked).status_code == status
+
+
+ROLES = {"viewer": False, "user": True, "op": True, "admin": True, None: False}
+
+
+@pytest.mark.parametrize(("role", "may"), ROLES.items())
+def test_airflow_says_who_may_send_it_again(role: str | None, may: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    init_auth_manager()
+    monkeypatch.setattr(DagModel, "get_team_name", lambda _dag: None)
+    assert rights.has_right(SimpleAuthManagerUser(username="somebody", role=role)) is may
 
 
 def test_who_cannot_be_known_sees_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -63,6 +63,11 @@ def test_a_dry_run_is_what_happens_unless_it_is_switched_off_and_says_what_of_ea
     }
 
 
+@pytest.mark.parametrize("said", [True, None, "false", 0])
+def test_only_a_plain_no_makes_it_more_than_a_dry_run(feed: LiveFeed, said: object) -> None:
+    assert dry(feed, dry_run=said).sentence.startswith("dry run: ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "offsets"),
     [

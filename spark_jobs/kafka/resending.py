@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer
 
+from spark_jobs.kafka.kept_messages import KeptMessages, kept_messages
 from spark_jobs.redrives import HEADER, Original
 
-_SAY_NOTHING = {"log_level": 0}
-_DELIVERY_TIMEOUT_S = 30.0
-_LOOK_TIMEOUT_S = 5.0
+_TIMEOUT_S = 30.0
 _MOST_BYTES = 100_000_000
 """the broker decides what is too large, and says so of that message alone"""
 
@@ -46,23 +45,24 @@ class Sent:
 class Resender:
     """Sends again; made by `resender`."""
 
-    def __init__(self, producer: Producer, consumer: Consumer) -> None:
+    def __init__(self, producer: Producer, kept: KeptMessages) -> None:
         self._producer = producer
-        self._consumer = consumer
+        self._kept = kept
 
     def send(self, messages: Sequence[Resend]) -> list[Sent]:
         """Send all of them, and wait until the broker has each or has said why not; in their order."""
-        sent = [Sent(None, f"the broker did not answer within {_DELIVERY_TIMEOUT_S:.0f} s") for _ in messages]
+        sent = [Sent(None, f"the broker did not answer within {_TIMEOUT_S:.0f} s") for _ in messages]
+        kept = self._kept.at({message.place for message in messages})
         for number, message in enumerate(messages):
-            self._produce(message, sent, number)
-        self._producer.flush(_DELIVERY_TIMEOUT_S)
+            self._produce(message, kept.get(message.place), sent, number)
+        self._producer.flush(_TIMEOUT_S)
         return sent
 
-    def _produce(self, message: Resend, sent: list[Sent], number: int) -> None:
+    def _produce(self, message: Resend, kept: Message | None, sent: list[Sent], number: int) -> None:
         def delivered(error: KafkaError | None, copy: Message) -> None:
             sent[number] = Sent(None, error.str()) if error else Sent(_place_of(copy))
 
-        key, headers = self._key_and_headers(message)
+        key, headers = _key_and_headers(message, kept)
         self._producer.produce(
             message.original.topic,
             message.value,
@@ -73,44 +73,22 @@ class Resender:
             headers=[*headers, (HEADER, str(message.original).encode())],
         )
 
-    def _key_and_headers(self, message: Resend) -> tuple[bytes | None, Headers]:
-        found = self._kept(message.place)
-        if found is None or found.value() != message.value:
-            return None, []
-        headers = cast(Headers, found.headers() or [])
-        return found.key(), [(name, value) for name, value in headers if name != HEADER]
-
-    def _kept(self, place: Original) -> Message | None:
-        """The message at this place; None where Kafka no longer keeps it."""
-        self._consumer.assign([TopicPartition(place.topic, place.partition, place.offset)])
-        found = self._consumer.poll(_LOOK_TIMEOUT_S)
-        if found is None or found.error() or found.offset() != place.offset:
-            return None
-        return found
-
 
 @contextmanager
 def resender(bootstrap_servers: str) -> Iterator[Resender]:
-    """A producer that sends nothing twice by itself, and a consumer that commits nothing."""
-    servers = {"bootstrap.servers": bootstrap_servers, **_SAY_NOTHING}
-    timeout_ms = int(1000 * _DELIVERY_TIMEOUT_S)
-    limits = {"message.timeout.ms": timeout_ms, "message.max.bytes": _MOST_BYTES}
-    producer = Producer({**servers, **limits, "enable.idempotence": True, "linger.ms": 5})
-    consumer = Consumer(
-        {
-            **servers,
-            "group.id": "redrive",  # asked for by the client; nothing is committed, and no group is joined
-            "enable.auto.commit": False,
-            "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
-            "queued.min.messages": 1,  # one message is looked at, not those after it
-            "fetch.message.max.bytes": 65_536,
-        }
-    )
-    try:
-        yield Resender(producer, consumer)
-    finally:
-        consumer.close()
+    """Send with a producer that doubles nothing by itself."""
+    limits = {"message.timeout.ms": int(1000 * _TIMEOUT_S), "message.max.bytes": _MOST_BYTES}
+    producer = Producer({"bootstrap.servers": bootstrap_servers, "log_level": 0, "enable.idempotence": True, **limits})
+    with kept_messages(bootstrap_servers) as kept:
+        yield Resender(producer, kept)
+
+
+def _key_and_headers(message: Resend, kept: Message | None) -> tuple[bytes | None, Headers]:
+    """None of a message that is another than the one that was refused."""
+    if kept is None or kept.value() != message.value:
+        return None, []
+    headers = cast(Headers, kept.headers() or [])
+    return kept.key(), [(name, value) for name, value in headers if name != HEADER]
 
 
 def _milliseconds(at: datetime) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from playground.broker.process import Broker, temporary_broker
 from playground.run.settings import CHECKOUT
@@ -17,7 +17,9 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Request
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
+from spark_jobs.kafka.kept_messages import kept_messages
 from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
+from spark_jobs.redrives import Original
 from tests.feeds.kafka_messages import KAFKA_TIME
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import end_offsets
@@ -65,7 +67,11 @@ def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
     ((_, *first), *more) = outcomes(place)
     assert first == [0, 1, "accepted"]
     assert {tuple(one[1:]) for one in more} == {(0, offset, BEFORE) for offset in range(2, 2 + len(more))}
-    copy = message_at(broker, 1)
+    places = [Original(TOPIC, 0, offset) for offset in (0, 1, 50, 5_000)]
+    with kept_messages(broker.bootstrap_servers) as kept:
+        found = kept.at(places)
+    assert list(found) == places[:2], "of what Kafka does not keep there is nothing"
+    copy = found[places[1]]
     assert (copy.value(), copy.key(), copy.timestamp()[1]) == (VALUE, b"a-key", SENT_AT_MS)
     assert copy.headers() == [("trace", b"a-1"), ("redrive-of", b"bike-trips/0/0")]
 
@@ -108,12 +114,3 @@ def outcomes(place: Place) -> list[tuple[object, ...]]:
             "SELECT original_topic, original_offset, kafka_offset, outcome "
             f"FROM read_parquet('{place.output}/_redriven/*/*/data.parquet') ORDER BY kafka_offset"
         ).fetchall()
-
-
-def message_at(broker: Broker, offset: int) -> Message:
-    consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "a-test", "log_level": 0})
-    consumer.assign([TopicPartition(TOPIC, 0, offset)])
-    found = consumer.poll(30)
-    consumer.close()
-    assert found is not None
-    return found

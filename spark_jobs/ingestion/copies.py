@@ -66,7 +66,7 @@ def _refused(
     wanted: set[Original], reports: Sequence[TaskReport], staging: Path, log: PublicationLog, topic: str
 ) -> set[Original]:
     """Those that this batch refuses itself, or that were refused before."""
-    staged = [str(staging / file.name) for report in reports for file in report.files if file.refused]
+    staged = [staging / file.name for report in reports for file in report.files if file.refused]
     found = refused_in(staged, wanted, topic)
     return found | refused_before(wanted - found, log, topic)
 

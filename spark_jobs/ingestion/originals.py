@@ -1,12 +1,13 @@
-# ruff: noqa: S608 - the SQL names files of ours
 """Whether a copy of a refused message may become a row: once for each original, and only where that is none."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from spark_jobs.catalog import Feed
 from spark_jobs.feeds.parsed_messages import parsed
@@ -14,7 +15,6 @@ from spark_jobs.feeds.refusals import RedriveRefusal
 from spark_jobs.ingestion.redriven_days import Redriven
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.redrives import Original
-from spark_jobs.task_database import result_over
 
 _PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())])
 
@@ -78,23 +78,19 @@ def refused_before(wanted: Iterable[Original], log: PublicationLog, topic: str) 
     found = {original for original in left if _is_before(original, log)}
     folders = sorted(log.layout.dead_letters(log.dataset).glob("date=*"), reverse=True)
     while folders and left - found:
-        files = [str(file) for file in folders.pop(0).glob("*.parquet")]
+        files = list(folders.pop(0).glob("*.parquet"))
         found |= refused_in(files, left - found, topic)
     return found
 
 
-def refused_in(files: Sequence[str], wanted: Iterable[Original], topic: str) -> set[Original]:
+def refused_in(files: Sequence[Path], wanted: Iterable[Original], topic: str) -> set[Original]:
     """Which of them are dead letters in these files."""
-    places = pa.Table.from_pylist(
-        [{"kafka_partition": one.partition, "kafka_offset": one.offset} for one in wanted], _PLACES
-    )
+    places = pa.Table.from_pylist([dict(zip(_PLACES.names, one[1:], strict=True)) for one in wanted], _PLACES)
     if not files or not len(places):
         return set()
-    listed = ", ".join("'{}'".format(file.replace("'", "''")) for file in files)
-    places_of = "kafka_partition, kafka_offset"
-    query = f"SELECT {places_of} FROM read_parquet([{listed}]) SEMI JOIN places USING ({places_of})"
-    rows = result_over({"places": places}, query).to_pylist()
-    return {Original(topic, *row.values()) for row in rows}
+    letters = pa.concat_tables(pq.ParquetFile(file).read(columns=_PLACES.names, use_threads=False) for file in files)
+    found = letters.cast(_PLACES).join(places, _PLACES.names, join_type="left semi", use_threads=False)
+    return {Original(topic, *place.values()) for place in found.to_pylist()}
 
 
 def _is_before(original: Original, log: PublicationLog) -> bool:

@@ -172,7 +172,7 @@ def test_dead_letters_are_looked_for_from_the_newest_day_on(
     looked: list[str] = []
 
     def look(files: Any, *more: Any) -> Any:
-        looked.extend(Path(file).parent.name for file in files)
+        looked.extend(file.parent.name for file in files)
         return refused_in(files, *more)
 
     refused_in = copies_of.refused_in

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bench.record import table
+from bench.record import RELIABILITY, table, write_between_markers
 from playground.run.settings import playground_settings
 from playground.run.waiting import wait_until
 from tests.containers.engine import EngineMissing, Podman, install_engine
@@ -28,6 +28,7 @@ _KINDS = (*_OF_AIRFLOW, "spark-worker", "spark-master", "kafka", "generator", "d
 def main(
     speed: Annotated[str, typer.Option(help="Simulated seconds per second of the feeds.")] = "600",
     only: Annotated[list[str], typer.Option(help="Kill these services only (repeatable).")] = [],  # noqa: B006
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into RELIABILITY.md.")] = False,
 ) -> None:
     """Build the images, run docker-compose.yaml, and kill a container of each kind."""
     try:
@@ -41,9 +42,15 @@ def main(
     with composed_system(podman, speed) as system:
         first = _first_rows(system)
         killed = [[kind, *map("{:.0f}".format, survive(system, kind))] for kind in only or _KINDS]
-    print(table(["image", "GB"], [[image, f"{gb:.2f}"] for image, gb in sizes.items()]))
-    print(table(["from the start to", "s"], [["built images", f"{build_s:.0f}"], *first]))
-    print(table(["killed", "well again, s", "new rows and analytics, s"], killed))
+    tables = [
+        table(["image", "GB"], [[image, f"{gb:.2f}"] for image, gb in sizes.items()]),
+        table(["from the start to", "s"], [["built images", f"{build_s:.0f}"], *first]),
+        table(["killed", "well again, s", "new rows and analytics, s"], killed),
+    ]
+    text = f"`make compose-test`, {datetime.now(UTC):%Y-%m-%d}, 2 cores\n\n" + "\n\n".join(tables)
+    print(text)
+    if record:
+        write_between_markers(RELIABILITY, "compose-test", text)
 
 
 def survive(system: ComposedSystem, service: str) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from spark_jobs.catalog import feed_named
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.ingestion.originals import Originals, judged, originals_of, refused_before
 from spark_jobs.ingestion.redriven_days import RedrivenDays
 from spark_jobs.kafka.offsets import broker_client, refuse_other_topic_id, topic_id_on_broker
@@ -48,12 +49,22 @@ class Done:
     lines: list[dict[str, Any]] = field(default_factory=list)
     more: bool = False
     """whether there are more than were asked for"""
+    why_not: str = ""
+    """what the broker said of a message that it did not take"""
 
     def note(self, place: Original, what: str, detail: str = "") -> None:
         """Count a message, and name it among the first."""
         self.counts[what] += 1
         if len(self.lines) < MOST_LINES:
             self.lines.append({"message": str(place), "outcome": what + detail})
+
+    def note_sent(self, place: Original, sent: Sent) -> None:
+        """Note what the broker said."""
+        if sent.copy:
+            self.note(place, SENT, f" as {sent.copy}")
+        else:
+            self.note(place, NOT_SENT, f": {sent.why_not}")
+            self.why_not = sent.why_not
 
 
 def redrive(settings: Settings, feeds: Sequence[Dataset], now: Callable[[], datetime]) -> Work:
@@ -69,6 +80,8 @@ def redrive(settings: Settings, feeds: Sequence[Dataset], now: Callable[[], date
         with resender(settings.KAFKA_BOOTSTRAP_SERVERS) as sender:
             done = run.for_good(sender)
         dataset.log.reached("sent again")
+        if done.why_not:
+            raise StreamFault(f"not all were sent: {_sentence(done, chosen)} ({done.why_not})", "mend that")
         return Outcome(_sentence(done, chosen), done.lines)
 
     return work
@@ -99,7 +112,10 @@ class Redrive:
         for verdicts in self._verdicts(done):
             sent = iter(sender.send([one.message for one in verdicts if not one.refusal]))
             for one in verdicts:
-                done.note(one.message.place, *([one.refusal] if one.refusal else _in_words(next(sent))))
+                if one.refusal:
+                    done.note(one.message.place, one.refusal)
+                else:
+                    done.note_sent(one.message.place, next(sent))
         return done
 
     def _verdicts(self, done: Done) -> Iterator[list[Verdict]]:
@@ -140,10 +156,6 @@ class Redrive:
 
 def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
     return zip(*(rows[name].to_pylist() for name in names), strict=True)
-
-
-def _in_words(sent: Sent) -> tuple[str, str]:
-    return (SENT, f" as {sent.copy}") if sent.copy else (NOT_SENT, f": {sent.why_not}")
 
 
 def _sentence(done: Done, chosen: Selection) -> str:

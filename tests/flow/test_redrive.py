@@ -9,6 +9,12 @@ from pathlib import Path
 import duckdb
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from playground.broker.process import Broker, temporary_broker
 from playground.run.settings import CHECKOUT
@@ -75,6 +81,13 @@ def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
     assert (copy.value(), copy.key(), copy.timestamp()[1]) == (VALUE, b"a-key", SENT_AT_MS)
     assert copy.headers() == [("trace", b"a-1"), ("redrive-of", b"bike-trips/0/0")]
 
+    # What the broker does not take is told, and fails.
+    feed.refuse([VALUE], OLD)
+    broker_takes_no_message(broker)
+    assert "1 not taken by the broker (Broker: Message size too large)" in asked_by_hand(
+        place, "dry_run=false", exit_code=1
+    )
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -86,11 +99,18 @@ def send(broker: Broker, headers: list[tuple[str, str | bytes | None]]) -> None:
     assert producer.flush(30) == 0
 
 
-def asked_by_hand(place: Place) -> str:
-    command = [sys.executable, "-m", "spark_jobs.request", "ingestion", "redrive", f"stream={BIKES.name}"]
+def asked_by_hand(place: Place, *more: str, exit_code: int = 0) -> str:
+    command = [sys.executable, "-m", "spark_jobs.request", "ingestion", "redrive", f"stream={BIKES.name}", *more]
     done = subprocess.run(command, cwd=CHECKOUT, env=place.environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == exit_code, done.stdout + done.stderr
     return done.stdout
+
+
+def broker_takes_no_message(broker: Broker) -> None:
+    limit = ConfigEntry("max.message.bytes", "10", incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ResourceType.TOPIC, TOPIC, incremental_configs=[limit])
+    (answer,) = broker_client(broker.bootstrap_servers).incremental_alter_configs([topic]).values()
+    answer.result(30)
 
 
 def killed_after_sending(place: Place) -> None:

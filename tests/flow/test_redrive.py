@@ -84,9 +84,8 @@ def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
     # What the broker does not take is told, and fails.
     feed.refuse([VALUE], OLD)
     broker_takes_no_message(broker)
-    assert "1 not taken by the broker (Broker: Message size too large)" in asked_by_hand(
-        place, "dry_run=false", exit_code=1
-    )
+    said = asked_by_hand(place, "dry_run=false", exit_code=1)
+    assert "1 not taken by the broker (Broker: Message size too large)" in said
 
 
 def now() -> datetime:
@@ -109,7 +108,8 @@ def asked_by_hand(place: Place, *more: str, exit_code: int = 0) -> str:
 def broker_takes_no_message(broker: Broker) -> None:
     limit = ConfigEntry("max.message.bytes", "10", incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, TOPIC, incremental_configs=[limit])
-    (answer,) = broker_client(broker.bootstrap_servers).incremental_alter_configs([topic]).values()
+    client = broker_client(broker.bootstrap_servers)
+    (answer,) = client.incremental_alter_configs([topic]).values()
     answer.result(30)
 
 

@@ -60,6 +60,12 @@ class AirflowUser(AirflowClient):
         run = self.runs(dag_id)[-1]["dag_run_id"]
         self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run}", {"state": "failed"})
 
+    def returned(self, dag_id: str, task_id: str) -> list[Any]:
+        """What this task returned in the runs that succeeded, oldest first."""
+        runs = [run["dag_run_id"] for run in self.runs(dag_id) if run["state"] == "success"]
+        paths = (f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}" for run in runs)
+        return [self._call("GET", f"{path}/xcomEntries/return_value?deserialize=true")["value"] for path in paths]
+
     def task_log(self, dag_id: str) -> str:
         """Everything the tasks of the DAG said, triggerer included."""
         files = sorted((self.home.log / "tasks").glob(f"dag_id={dag_id}/**/*.log*"))

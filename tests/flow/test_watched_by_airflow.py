@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,12 @@ from playground.setup.by_hand import HOME
 from playground.setup.class_archive import archive_of, with_archive
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.accepted_settings import read_settings_copy
+from spark_jobs.documents.complete_hours import read_history
 from spark_jobs.documents.desired_state import read_desired_state
+from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
 from tests.flow.airflow_place import AirflowUser, airflow, wait_until
 from tests.flow.driver import Place, log_positions
 from tests.flow.produced import end_offsets, generated, produce
@@ -63,11 +68,20 @@ class Stream:
     def is_deferred(self) -> bool:
         return self.person.task("ingestion").get("state") == "deferred"
 
-    def reads_what_comes(self, seed: int) -> float:
+    def reads_what_comes(self, seed: int, count: int = 400) -> float:
         """Seconds until a new committed batch of every feed."""
-        produce(self.broker.bootstrap_servers, generated(400, seed=seed))
+        produce(self.broker.bootstrap_servers, generated(count, seed=seed))
         ends = end_offsets(self.broker.bootstrap_servers)
         return wait_until(lambda: log_positions(self.place.output) == ends, "everything is read")
+
+    def bike_hours(self) -> HourHistory:
+        origin = PublicationLog(self.layout, "bike_trips").origin()
+        return HourHistory(read_history(self.layout, "bike_trips", origin.id if origin else None))
+
+    def announced_hours(self) -> dict[str, int]:
+        """What the runs of the DAG that waits for bike trips were told: hour -> its newest revision."""
+        said = self.person.returned("example_complete_hour", "say_where")
+        return {one["hour"]: one["revision"] for one in said}
 
     def watch_says(self) -> dict[str, Any]:
         return dict(json.loads(self.layout.watch.read_text())) if self.layout.watch.exists() else {}
@@ -161,10 +175,40 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     person.sets(ENABLE_INGESTION="true")
     took["switched on: new driver"] = wait_until(lambda: stream.status.state == "running", "it runs again")
     assert stream.drivers_so_far() == 5
+    took["hours announced"] = a_dag_runs_for_each_complete_hour(stream)
     person.sets(ENABLE_INGESTION="false")
     took["switched off: stopped"] = wait_until(lambda: stream.status.state == "stopped", "the job follows its switch")
     print({what: round(seconds) for what, seconds in took.items()})
     assert {feed.name for feed in FEEDS} == {s.name for s in stream.status.streams}
+
+
+def a_dag_runs_for_each_complete_hour(stream: Stream) -> float:
+    """And again for one that is revised; how long it took."""
+    person, began = stream.person, time.monotonic()
+    stream.reads_what_comes(seed=5, count=1500)
+    wait_until(lambda: stream.bike_hours().complete_before, "hours are complete")
+    for dag in ("example_complete_hour", "complete_hours"):
+        person.unpause(dag)
+    wait_until(stream.announced_hours, "a run for the last complete hour")
+
+    lines = len(stream.bike_hours().events)
+    stream.reads_what_comes(seed=6, count=1500)
+    wait_until(lambda: _revised(stream.bike_hours(), lines), "complete hours get rows")
+    revised = _revised(stream.bike_hours(), lines)
+    assert person.has_run("complete_hours", {}) == "success"
+    wait_until(lambda: _is_told(revised, stream.announced_hours()), "a run for each of them")
+    assert _is_told(stream.announced_hours(), _revised(stream.bike_hours(), 0)), "not more than there is"
+    return time.monotonic() - began
+
+
+def _revised(history: HourHistory, since_line: int) -> dict[str, int]:
+    """Hours that were revised since that line: partition key -> revision."""
+    hours = {datetime.fromisoformat(hour) for event in history.events[since_line:] for hour in event.revised}
+    return {f"{hour:%Y-%m-%dT%H:%M:%S}": history.revision_of(hour) for hour in hours}
+
+
+def _is_told(hours: Mapping[str, int], told: Mapping[str, int]) -> bool:
+    return all(told.get(hour, 1) >= revision for hour, revision in hours.items())
 
 
 def _rejected(layout: Layout) -> set[str]:

@@ -185,14 +185,14 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
 def a_dag_runs_for_each_complete_hour(stream: Stream) -> float:
     """And again for one that is revised; how long it took."""
     person, began = stream.person, time.monotonic()
-    stream.reads_what_comes(seed=5, count=1500)
+    stream.reads_what_comes(seed=5, count=1000)
     wait_until(lambda: _has_hours(stream.bike_hours()), "hours are complete")
     for dag in ("example_complete_hour", "complete_hours"):
         person.unpause(dag)
     wait_until(stream.announced_hours, "a run for the last complete hour")
 
     lines = len(stream.bike_hours().events)
-    stream.reads_what_comes(seed=6, count=1500)
+    stream.reads_what_comes(seed=6, count=1000)
     wait_until(lambda: _revised(stream.bike_hours(), lines), "complete hours get rows")
     revised = _revised(stream.bike_hours(), lines)
     assert person.has_run("complete_hours", {}) == "success"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from boston_page import metrics as page_metrics
 from boston_page.flow import look
 from boston_page.job_health import Supervision

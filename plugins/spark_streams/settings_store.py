@@ -49,6 +49,7 @@ class SettingsStore:
         self._write = write
         self._known: AcceptedSettings | None = None
         self._written: AcceptedSettings | None = None
+        self._found_ours = False
 
     @property
     def variable(self) -> str:
@@ -103,6 +104,7 @@ class SettingsStore:
         if known is not None and all(variables.get(name) is not None for name in known.variables):
             return known, True
         text = self._read(self.variable)
+        self._found_ours = text is not None
         if text is None:
             return known or self._copy(), False
         if known is None:
@@ -123,9 +125,12 @@ class SettingsStore:
             return
         text = settings_as_text(accepted, now)
         try:
-            self._write(self.variable, text, _DESCRIPTION.format(self.job.name))
-            # Only what can be read back tells a first start from a store that fails.
-            is_kept = not is_first or self._read(self.variable) == text
+            # Only what can be read back tells a first start from a store that fails. One that answers again by now has
+            # failed while the Variables were read: what is known there is not to be replaced by defaults.
+            is_kept = not (is_first and not self._found_ours and self._read(self.variable) is not None)
+            if is_kept:
+                self._write(self.variable, text, _DESCRIPTION.format(self.job.name))
+                is_kept = not is_first or self._read(self.variable) == text
         except Exception as failure:
             log.warning("what was accepted of the settings could not be kept: %s", failure)
             is_kept = False

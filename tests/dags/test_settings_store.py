@@ -50,6 +50,23 @@ def test_a_later_process_that_cannot_read_the_store_gets_no_defaults_either(vari
         a_process().read_all(NOW)
 
 
+def test_a_store_that_answers_again_while_it_is_read_keeps_what_it_knows(variables: VariableStore) -> None:
+    variables["OUTPUT_BASE_PATH"] = "/city/out"
+    a_process().read_all(NOW)
+    kept, asked = variables[OURS], list[str]()
+
+    def read(name: str) -> str | None:
+        asked.append(name)
+        return variables[name] if asked.count(OURS) > 1 else None
+
+    def write(name: str, text: str, _description: str) -> None:
+        variables[name] = text
+
+    with pytest.raises(StoreUnreadable):
+        SettingsStore(INGESTION, fallback_settings(INGESTION, {}), read, write).read_all(NOW)
+    assert variables[OURS] == kept
+
+
 def test_a_watch_goes_on_with_what_it_knows_and_accepts_what_comes_after(variables: VariableStore) -> None:
     variables |= {"ENABLE_INGESTION": "false", "BATCH_INTERVAL": "20 seconds"}
     watch = a_process()

@@ -247,10 +247,10 @@ def test_the_real_jobs_move_and_follow_their_switches(office: Office) -> None:
     row = looking.stream(pearson.name)
     row.get_by_role("switch").click()
     expect(row).to_contain_text("switching")
-    looking.sees(row, "off")
+    looking.sees(row, "off", timeout_s=90)
     assert _state(office.analytics, pearson.name) == StreamState.OFF
     row.get_by_role("switch").click()
-    looking.sees(row, "healthy", "idle", "catching up", "starting")
+    looking.sees(row, "healthy", "idle", "catching up", "starting", timeout_s=90)
     wait_until(lambda: _state(office.analytics, pearson.name) != StreamState.OFF, "the job follows")
     assert person.variables()[pearson.flag] == "true"
 
@@ -293,6 +293,24 @@ def test_a_refused_message_is_followed_to_its_replay(office: Office) -> None:
     sent_as = re.search(rf"{BIKE_TOPIC}/0/(\d+)", letter.locator("[data-label^=What]").inner_text())
     assert sent_as is not None
     assert int(sent_as[1]) in LiveFeed(office.layout.root).offsets()
+
+
+def test_each_chart_shows_what_its_rows_say(office: Office) -> None:
+    page, routes = office.visitor.page, f"{office.visitor.url}/boston-page/findings"
+    office.visitor.opens("?tab=findings&days=30")
+    drawn = []
+    for name in [chart["name"] for chart in page.request.get(routes).json()["charts"]]:
+        answer = page.request.get(f"{routes}/{name}?days=30").json()
+        chart = page.locator(f"[data-chart={name}]")
+        chart.scroll_into_view_if_needed()
+        expect(chart).to_contain_text(answer["sentence"])
+        drawing = chart.locator(".drawing svg.main-svg")
+        if answer["data"]:
+            expect(drawing.first).to_be_visible()
+            drawn.append(name)
+        else:
+            expect(drawing).to_have_count(0)
+    assert "usage" in drawn, "there are trips"
 
 
 def test_a_job_that_is_switched_off_is_waited_for(office: Office) -> None:

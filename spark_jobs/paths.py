@@ -72,8 +72,14 @@ class Layout:
     def quality(self, feed: str) -> Path:
         return self.root / QUALITY / feed
 
+    def quality_day(self, feed: str, day: date | str) -> Path:
+        return self.quality(feed) / f"date={day}" / "data.parquet"
+
     def redriven(self, feed: str) -> Path:
         return self.root / REDRIVEN / feed
+
+    def redriven_day(self, feed: str, day: date | str) -> Path:
+        return self.redriven(feed) / f"date={day}" / "data.parquet"
 
     def log(self, dataset: str) -> Path:
         return self.root / "_log" / dataset

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_jobs.paths import day_folder, hour_of_folder
-from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
+from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -61,11 +61,7 @@ class FoldedDays:
         for day in days:
             rows = rows_of_day(hours_of_day(layout.dataset(output), day))
             if rows is not None:
-                path = staging / f"{day}.parquet"
-                pq.write_table(rows, path, compression="zstd")
-                durable_files.sync_file(path)
-                target = layout.folded_day(output, day)
-                yield str(path.relative_to(layout.root)), str(target.relative_to(layout.root))
+                yield staged_file(rows, staging / f"{day}.parquet", layout.folded_day(output, day), layout.root)
 
 
 def closed_days(output: PublicationLog) -> list[date]:

@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_jobs.catalog import QUALITY, Feed
+from spark_jobs.catalog import Feed
 from spark_jobs.ingestion.message_layouts import OTHERS, most_used
 from spark_jobs.ingestion.quality import Key, Line, Measure, Quality, lines_of, quality_of, total
 from spark_jobs.paths import Layout
-from spark_jobs.publication import durable_files
+from spark_jobs.publication.staged_parquet import staged_file
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +43,9 @@ class QualityDays:
     layout: Layout
     feed: Feed
 
-    def target(self, day: date | str) -> str:
-        """The day's file, relative to the root."""
-        return f"{QUALITY}/{self.feed.name}/date={day}/data.parquet"
-
     def of(self, day: date | str) -> Quality:
         """The counts so far; none where there is no file, or where it cannot be read any more."""
-        path = self.layout.root / self.target(day)
+        path = self.layout.quality_day(self.feed.name, day)
         try:
             table = pq.ParquetFile(path).read(columns=[*Line._fields])
         except FileNotFoundError:
@@ -83,11 +79,9 @@ class QualityDays:
 
     def staged(self, quality: Quality, day: date, staging: Path) -> tuple[str, str]:
         """Write the day's file beside the batch's, on disk before anything promises it; return its move."""
-        path = staging / "quality.parquet"
         rows = [{"feed": self.feed.name, **line._asdict()} for line in lines_of(quality)]
-        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), path, compression="zstd")
-        durable_files.sync_file(path)
-        return str(path.relative_to(self.layout.root)), self.target(day)
+        target = self.layout.quality_day(self.feed.name, day)
+        return staged_file(pa.Table.from_pylist(rows, SCHEMA), staging / "quality.parquet", target, self.layout.root)
 
 
 def _renamed(quality: Quality, new: set[str]) -> Quality:

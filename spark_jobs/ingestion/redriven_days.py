@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_jobs.catalog import REDRIVEN, Feed
+from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.paths import Layout
-from spark_jobs.publication import durable_files
+from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.redrives import ACCEPTED, Original
 
 SCHEMA = pa.schema(
@@ -54,10 +54,6 @@ class RedrivenDays:
     layout: Layout
     feed: Feed
 
-    def target(self, day: date | str) -> str:
-        """The day's file, relative to the root."""
-        return f"{REDRIVEN}/{self.feed.name}/date={day}/data.parquet"
-
     def all(self) -> list[Redriven]:
         """All copies that were read since the feed began."""
         folders = sorted(self.layout.redriven(self.feed.name).glob("date=*"))
@@ -65,7 +61,7 @@ class RedrivenDays:
 
     def of(self, day: date | str) -> list[Redriven]:
         """The copies of a day. StreamFault where it is damaged: beginning at nothing would double rows."""
-        path = self.layout.root / self.target(day)
+        path = self.layout.redriven_day(self.feed.name, day)
         try:
             lines = pq.ParquetFile(path).read(columns=SCHEMA.names).to_pylist()
         except FileNotFoundError:
@@ -80,11 +76,9 @@ class RedrivenDays:
 
     def staged(self, batch: Sequence[Redriven], day: date, staging: Path) -> tuple[str, str]:
         """Write the day's file with the batch's copies, on disk before anything promises it; return its move."""
-        path = staging / "redriven.parquet"
         lines = [_line(one) for one in (*self.of(day), *batch)]
-        pq.write_table(pa.Table.from_pylist(lines, SCHEMA), path, compression="zstd")
-        durable_files.sync_file(path)
-        return str(path.relative_to(self.layout.root)), self.target(day)
+        target = self.layout.redriven_day(self.feed.name, day)
+        return staged_file(pa.Table.from_pylist(lines, SCHEMA), staging / "redriven.parquet", target, self.layout.root)
 
 
 def _line(one: Redriven) -> dict[str, object]:

@@ -13,18 +13,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from spark_jobs.catalog import FEEDS, ROLLUP, Feed
 from spark_jobs.diagnosis import Diagnosis, StreamFault, diagnose
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import day_folder
-from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import ANEW, CHANGED
 from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
+from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, day_tables, days_of
 from spark_jobs.rollup.feed_position import Plan, document_of, everything, known_position, plan, topic_of
 from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
@@ -268,13 +267,13 @@ class Rollup:
     def _staged(self, tables: Mapping[tuple[str, date], pa.Table], staging: Path) -> Iterator[tuple[str, str]]:
         """Stage day files; the moves that bring them in."""
         for (feed, day), tiles in tables.items():
-            path = staging / f"{feed}-{day}.parquet"
-            pq.write_table(tiles, path, compression="zstd")
-            durable_files.sync_file(path)
-            yield str(path.relative_to(self.log.layout.root)), self._place(feed, day)
+            yield staged_file(tiles, staging / f"{feed}-{day}.parquet", self._file(feed, day), self.log.layout.root)
 
     def _place(self, feed: str, day: date) -> str:
-        return str(day_file(self.log.layout.dataset(ROLLUP), feed, day).relative_to(self.log.layout.root))
+        return str(self._file(feed, day).relative_to(self.log.layout.root))
+
+    def _file(self, feed: str, day: date) -> Path:
+        return day_file(self.log.layout.dataset(ROLLUP), feed, day)
 
     # -- one day again ------------------------------------------------------------------------------------------
 

@@ -163,7 +163,7 @@ def test_a_day_adds_up_its_batches_and_another_day_begins_at_nothing(days: Days)
 
 def test_a_damaged_day_begins_at_nothing_and_says_so(days: Days, caplog: pytest.LogCaptureFixture) -> None:
     days.take(TODAY, 3)
-    (days.root / days.of_feed.target(TODAY)).write_bytes(b"PAR1 no more")
+    days.of_feed.layout.quality_day(BIKES.name, TODAY).write_bytes(b"PAR1 no more")
     assert days.take(TODAY, 4).messages == 4
     assert "cannot be read" in caplog.text
 

@@ -30,6 +30,6 @@ def refused_of(layout: Layout, feed: str, days: Sequence[date]) -> dict[str, Any
 
 def _lines(layout: Layout, feed: str, day: date) -> Iterator[dict[str, Any]]:
     try:
-        yield from read_file(layout.quality(feed) / f"date={day}" / "data.parquet", _COLUMNS).to_pylist()
+        yield from read_file(layout.quality_day(feed, day), _COLUMNS).to_pylist()
     except FileNotFoundError:
         return

@@ -42,7 +42,7 @@ def _lines(layout: Layout, feed: str, period: Period) -> Iterator[tuple[Original
     """A message is sent again after it was refused: the days of the period, and all since."""
     for day in period.days():
         try:
-            rows = read_file(layout.redriven(feed) / f"date={day}" / "data.parquet", _COLUMNS)
+            rows = read_file(layout.redriven_day(feed, day), _COLUMNS)
         except FileNotFoundError:
             continue
         for *places, outcome, at in zip(*(rows[name].to_pylist() for name in _COLUMNS), strict=True):

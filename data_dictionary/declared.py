@@ -48,7 +48,14 @@ class Output:
 
 
 def outputs() -> list[Output]:
-    return [*map(_feed, FEEDS), _dead_letters(), _redriven(), _quality(), *map(_tiles, TILE_SCHEMAS), *_analytics()]
+    return [
+        *map(_feed, FEEDS),
+        _dead_letters(),
+        _of_days(REDRIVEN, redriven_days.SCHEMA),
+        _of_days(QUALITY, quality_days.SCHEMA),
+        *map(_tiles, TILE_SCHEMAS),
+        *_analytics(),
+    ]
 
 
 def _feed(feed: Feed) -> Output:
@@ -75,22 +82,13 @@ def _dead_letters() -> Output:
     )
 
 
-def _redriven() -> Output:
+def _of_days(name: str, schema: pa.Schema) -> Output:
+    """What has one file for each feed and day."""
     return Output(
-        name=REDRIVEN,
-        page=REDRIVEN,
-        facts={"files": "`OUTPUT_BASE_PATH/_redriven/<feed>/date=/data.parquet`"},
-        columns=dict(zip(redriven_days.SCHEMA.names, redriven_days.SCHEMA.types, strict=True)),
-        in_path={"date": pa.string()},
-    )
-
-
-def _quality() -> Output:
-    return Output(
-        name=QUALITY,
-        page=QUALITY,
-        facts={"files": "`OUTPUT_BASE_PATH/_quality/<feed>/date=/data.parquet`"},
-        columns=dict(zip(quality_days.SCHEMA.names, quality_days.SCHEMA.types, strict=True)),
+        name=name,
+        page=name,
+        facts={"files": f"`OUTPUT_BASE_PATH/_{name}/<feed>/date=/data.parquet`"},
+        columns=dict(zip(schema.names, schema.types, strict=True)),
         in_path={"date": pa.string()},
     )
 

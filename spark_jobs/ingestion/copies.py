@@ -20,6 +20,7 @@ from spark_jobs.ingestion.redriven_days import Redriven, RedrivenDays
 from spark_jobs.ingestion.staging_writer import TaskReport, staged_dead_letters, staged_hours
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.redrives import ACCEPTED, Original, original_named
+from spark_jobs.refused_files import PLACE
 
 _IN_ORDER = [("kafka_partition", "ascending"), ("kafka_offset", "ascending")]
 
@@ -75,7 +76,7 @@ def _outcomes(
     messages: pa.Table, named: Sequence[Original | None], refusals: Sequence[str | None], at: datetime
 ) -> Iterable[Redriven]:
     """A copy that names no place in Kafka is a message like any other that is refused."""
-    places = zip(*(messages[name].to_pylist() for name in ("topic", "kafka_partition", "kafka_offset")), strict=True)
+    places = zip(*(messages[name].to_pylist() for name in PLACE), strict=True)
     for original, place, refusal in zip(named, places, refusals, strict=True):
         if original:
             yield Redriven(original, Original(*place), refusal or ACCEPTED, at)

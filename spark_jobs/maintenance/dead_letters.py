@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.redrives import Original, original_named
+from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 from spark_jobs.runtime.request_queue import Refused
 
 USUALLY_AT_MOST = 1_000
@@ -34,12 +35,9 @@ class Selection:
 
     def takes(self, letters: pa.Table) -> pa.Table:
         """Those of them that are meant."""
-        at = letters["refused_at"]
-        meant = pc.and_(pc.greater_equal(at, _instant(self.start)), pc.less(at, _instant(self.end)))
-        if self.reason:
-            meant = pc.and_(meant, pc.equal(letters["reason"], self.reason))
+        meant = of_time_and_reason(letters, self.start, self.end, self.reason)
         if self.originals:
-            names = [letters[name].to_pylist() for name in ("topic", "kafka_partition", "kafka_offset")]
+            names = [letters[name].to_pylist() for name in PLACE]
             meant = pc.and_(
                 meant, pa.array([place in self.originals for place in zip(*names, strict=True)], pa.bool_())
             )
@@ -97,7 +95,7 @@ def dead_letters(log: PublicationLog, chosen: Selection) -> Iterator[pa.Table]:
     for folder in sorted(log.layout.dead_letters(log.dataset).glob("date=*")):
         day = datetime.fromisoformat(folder.name.removeprefix("date=")).replace(tzinfo=UTC)
         if chosen.start < day + timedelta(days=1) and day < chosen.end:
-            for file in sorted(folder.glob("*.parquet"), key=_number):
+            for file in in_order(folder):
                 yield from _meant(file, chosen)
 
 
@@ -107,13 +105,3 @@ def _meant(file: Path, chosen: Selection) -> Iterator[pa.Table]:
             meant = chosen.takes(pa.Table.from_batches([batch]))
             if len(meant):
                 yield meant
-
-
-def _number(file: Path) -> tuple[int, str]:
-    """The entry that brought it in, which begins its name."""
-    first = file.name.partition("-")[0]
-    return (int(first) if first.isdigit() else 0), file.name
-
-
-def _instant(at: datetime) -> pa.Scalar:
-    return pa.scalar(at, pa.timestamp("us", tz="UTC"))

@@ -22,6 +22,7 @@ from spark_jobs.kafka.resending import Resend, Resender, Sent, resender
 from spark_jobs.maintenance.dead_letters import Selection, dead_letters, selection
 from spark_jobs.maintenance.start_over import named
 from spark_jobs.redrives import Original
+from spark_jobs.refused_files import PLACE
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
 from spark_jobs.settings import Settings
@@ -133,7 +134,7 @@ class Redrive:
             yield verdicts
 
     def _judged(self, letters: pa.Table, known: Originals) -> Iterator[Verdict]:
-        places = [Original(*place) for place in _columns(letters, "topic", "kafka_partition", "kafka_offset")]
+        places = [Original(*place) for place in _columns(letters, *PLACE)]
         roots = [known.root(place) for place in places]
         known.refused |= {root for root, place in zip(roots, places, strict=True) if root == place}
         known.refused |= refused_before(set(roots) - known.refused, self.dataset.log, places[0].topic)

@@ -15,6 +15,7 @@ FLOORS = (
         "catalog",
         "completeness",
         "redrives",
+        "refused_files",
         "paths",
         "setting_values",
         "settings",
@@ -38,7 +39,15 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What Airflow's processes import as well: they have no Spark, and a cluster's Python has no Airflow.
-SHARED = {"catalog", "completeness", "redrives", "paths", "setting_values", "settings", "driver_launch"} | {
+SHARED = {
+    "catalog",
+    "completeness",
+    "redrives",
+    "refused_files",
+    "paths",
+    "setting_values",
+    "settings",
+    "driver_launch",
     "publication",
     "diagnosis",
     "documents",

@@ -5,17 +5,16 @@ Folders come from the calendar, and no more files are read than are asked for.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from boston_page.period import Period
 from spark_jobs.paths import Layout
+from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 
-PLACE = ("topic", "kafka_partition", "kafka_offset")
 COLUMNS = (*PLACE, "kafka_timestamp", "reason", "refused_at")
 MESSAGE = "raw"
 _AT_ONCE = 500
@@ -37,9 +36,7 @@ class Question:
 
     def meant(self, letters: pa.Table) -> pa.Table:
         """Those of them that are asked for."""
-        at = letters["refused_at"]
-        inside = pc.and_(pc.greater_equal(at, _instant(self.period.start)), pc.less(at, _instant(self.period.end)))
-        return letters.filter(pc.and_(inside, pc.equal(letters["reason"], self.reason)) if self.reason else inside)
+        return letters.filter(of_time_and_reason(letters, self.period.start, self.period.end, self.reason))
 
 
 def newest_letters(layout: Layout, asked: Question, most: int, most_files: int) -> tuple[pa.Table, bool]:
@@ -56,18 +53,13 @@ def newest_letters(layout: Layout, asked: Question, most: int, most_files: int) 
 
 
 def _files(layout: Layout, asked: Question) -> Iterator[Path]:
-    """Newest first: the names begin with the number of the entry that brought them in."""
+    """Newest first."""
     for day in reversed(list(asked.period.days())):
-        yield from sorted(_folder(layout, asked.feed, day).glob("*.parquet"), key=_number, reverse=True)
+        yield from reversed(in_order(_folder(layout, asked.feed, day)))
 
 
 def _folder(layout: Layout, feed: str, day: date) -> Path:
     return layout.dead_letters(feed) / f"date={day}"
-
-
-def _number(file: Path) -> tuple[int, str]:
-    first = file.name.partition("-")[0]
-    return (int(first) if first.isdigit() else 0), file.name
 
 
 def _of_file(file: Path, asked: Question, most: int) -> pa.Table:
@@ -104,7 +96,3 @@ SCHEMA = pa.schema(
         ("raw", pa.binary()),
     ]
 )
-
-
-def _instant(at: datetime) -> pa.Scalar:
-    return pa.scalar(at, SCHEMA.field("refused_at").type)

@@ -15,13 +15,14 @@ from boston_page.period import Period, period
 from boston_page.places import places
 from boston_page.question import End, Start, clock_of
 from boston_page.refused.counts import refused_of
-from boston_page.refused.letters import MESSAGE, PLACE, Question, newest_letters
+from boston_page.refused.letters import MESSAGE, Question, newest_letters
 from boston_page.refused.replays import Replays
 from boston_page.refused.rights import Right
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
 from spark_jobs.redrives import Original
+from spark_jobs.refused_files import PLACE
 from spark_jobs.stream_jobs import INGESTION
 
 LONGEST = timedelta(days=92)

@@ -125,12 +125,7 @@ class SettingsStore:
             return
         text = settings_as_text(accepted, now)
         try:
-            # Only what can be read back tells a first start from a store that fails. One that answers again by now has
-            # failed while the Variables were read: what is known there is not to be replaced by defaults.
-            is_kept = not (is_first and not self._found_ours and self._read(self.variable) is not None)
-            if is_kept:
-                self._write(self.variable, text, _DESCRIPTION.format(self.job.name))
-                is_kept = not is_first or self._read(self.variable) == text
+            is_kept = self._keep(text, is_first)
         except Exception as failure:
             log.warning("what was accepted of the settings could not be kept: %s", failure)
             is_kept = False
@@ -143,3 +138,13 @@ class SettingsStore:
                 "not answer. Next step: see whether Airflow's database and secrets backend answer; no default is used "
                 "meanwhile, and it is tried again"
             )
+
+    def _keep(self, text: str, is_first: bool) -> bool:
+        """Write our own Variable; whether it is there now."""
+        # A store that answers again by now has failed while the Variables were read: what it knows is not to be
+        # replaced by defaults.
+        if is_first and not self._found_ours and self._read(self.variable) is not None:
+            return False
+        self._write(self.variable, text, _DESCRIPTION.format(self.job.name))
+        # Only what can be read back tells a first start from a store that fails.
+        return not is_first or self._read(self.variable) == text

@@ -49,9 +49,9 @@ def announcements(layout: Layout, period: OlderPeriod | None) -> Iterator[tuple[
     """Return what to announce of each feed that has anything."""
     known = read_announced(layout)
     for feed in (one.name for one in FEEDS):
-        asked = period if period and period.feed in (None, feed) else None
+        older = period if period and period.feed in (None, feed) else None
         try:
-            found = _next(layout, feed, known.get(feed), asked)
+            found = _next(layout, feed, known.get(feed), older)
         except (LogDamaged, OSError) as fault:  # the others do not wait for it
             log.error("the hours of %s cannot be read: %s", feed, fault)
             continue
@@ -59,19 +59,19 @@ def announcements(layout: Layout, period: OlderPeriod | None) -> Iterator[tuple[
             yield feed, found
 
 
-def _next(layout: Layout, feed: str, known: AnnouncedHours | None, asked: OlderPeriod | None) -> Announcement | None:
+def _next(layout: Layout, feed: str, known: AnnouncedHours | None, older: OlderPeriod | None) -> Announcement | None:
     origin = PublicationLog(layout, feed).origin()
     path = layout.hour_history(feed)
     if origin is None or not path.exists():
         return None
     size = path.stat().st_size  # before it is read: what comes meanwhile is found by the next look
-    if known and known.log == origin.id and known.history_bytes == size and not asked:
+    if known and known.log == origin.id and known.history_bytes == size and not older:
         return None
     history = HourHistory(read_history(layout, feed, origin.id))
     announced = _announced(history, known, origin.id)
     if announced is None:
         return None
-    wanted = asked.asked_of(announced) if asked else announced
+    wanted = older.asked_of(announced) if older else announced
     found = next_announcement(history, wanted, _HoursWithRows(layout, feed))
     return replace(found, reached=replace(found.reached, history_bytes=size)) if found and found.is_last else found
 

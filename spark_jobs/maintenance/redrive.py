@@ -35,7 +35,7 @@ SENT = "sent again"
 NOT_SENT = "not taken by the broker"
 
 
-class Verdict(NamedTuple):
+class JudgedMessage(NamedTuple):
     """A refused message, and what it would be refused for now, if it were."""
 
     message: Resend
@@ -101,8 +101,8 @@ class Redrive:
     def dry(self) -> Done:
         """Only say what would be accepted."""
         done = Done()
-        for verdicts in self._verdicts(done):
-            for one in verdicts:
+        for messages in self._judged_messages(done):
+            for one in messages:
                 done.note(one.message.place, one.refusal or SOUND)
         return done
 
@@ -110,30 +110,30 @@ class Redrive:
         """Send what would be accepted."""
         self._refuse_recreated_topic()
         done = Done()
-        for verdicts in self._verdicts(done):
-            sent = iter(sender.send([one.message for one in verdicts if not one.refusal]))
-            for one in verdicts:
+        for messages in self._judged_messages(done):
+            sent = iter(sender.send([one.message for one in messages if not one.refusal]))
+            for one in messages:
                 if one.refusal:
                     done.note(one.message.place, one.refusal)
                 else:
                     done.note_sent(one.message.place, next(sent))
         return done
 
-    def _verdicts(self, done: Done) -> Iterator[list[Verdict]]:
+    def _judged_messages(self, done: Done) -> Iterator[list[JudgedMessage]]:
         """What is to be said of each message, some at a time, until as many are sound as were asked for."""
         left, known = self.chosen.at_most, self._known()
         for letters in dead_letters(self.dataset.log, self.chosen):
             self.tell(f"looking at what {self.dataset.name} refused", sum(done.counts.values()))
-            verdicts = list(self._judged(letters, known))
-            sound = [number for number, one in enumerate(verdicts) if not one.refusal]
+            messages = list(self._judged(letters, known))
+            sound = [number for number, one in enumerate(messages) if not one.refusal]
             if len(sound) > left or not left:
                 done.more = True
-                yield verdicts[: sound[left - 1] + 1 if left else 0]
+                yield messages[: sound[left - 1] + 1 if left else 0]
                 return
             left -= len(sound)
-            yield verdicts
+            yield messages
 
-    def _judged(self, letters: pa.Table, known: Originals) -> Iterator[Verdict]:
+    def _judged(self, letters: pa.Table, known: Originals) -> Iterator[JudgedMessage]:
         places = [Original(*place) for place in _columns(letters, *PLACE)]
         roots = [known.root(place) for place in places]
         known.refused |= {root for root, place in zip(roots, places, strict=True) if root == place}
@@ -143,7 +143,7 @@ class Redrive:
         rows = judged(messages, roots, known, feed, self.settings.ACCIDENT_TIME_ZONE, self.at)
         refusals, contents = rows["refusal"].to_pylist(), _columns(messages, "value", "kafka_timestamp")
         for place, root, refusal, content in zip(places, roots, refusals, contents, strict=True):
-            yield Verdict(Resend(place, root, *content), refusal)
+            yield JudgedMessage(Resend(place, root, *content), refusal)
 
     def _known(self) -> Originals:
         return originals_of(RedrivenDays(self.dataset.log.layout, feed_named(self.dataset.name)).all())

@@ -1,4 +1,4 @@
-"""What switches.json wants of a running job. A document that cannot be read changes nothing, and is told."""
+"""The desired state of a running job, from switches.json. A document that cannot be read changes nothing, and is told."""
 
 import logging
 
@@ -9,7 +9,7 @@ from spark_jobs.paths import Layout
 log = logging.getLogger(__name__)
 
 
-class Switches:
+class DesiredStateReader:
     """The document of one job, with what it said when it could be read last."""
 
     def __init__(self, layout: Layout) -> None:

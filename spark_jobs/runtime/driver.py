@@ -42,6 +42,7 @@ from spark_jobs.documents.status import (
 )
 from spark_jobs.runtime import driver_log, driver_process
 from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.desired_state_reader import DesiredStateReader
 from spark_jobs.runtime.driver_process import JvmTie
 from spark_jobs.runtime.executors import Executors
 from spark_jobs.runtime.lasting_threads import LastingThreads
@@ -49,7 +50,6 @@ from spark_jobs.runtime.own_folders import own
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.runtime.stream import Start, Stream, look_at
-from spark_jobs.runtime.switches import Switches
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import StreamJob
@@ -105,7 +105,7 @@ class JobRun:
         self.settings = settings
         self.env = env
         self.layout = job.layout(settings)
-        self._switches = Switches(self.layout) if follows_switches else None
+        self._switches = DesiredStateReader(self.layout) if follows_switches else None
         self._started_at = utc_now()
         self._instance = driver_process.new_instance(self._started_at)
         self._driver = driver_process.driver_identity(self._instance, None)

@@ -30,8 +30,8 @@ def test_the_functions_take_what_we_give_them() -> None:
     inspect.signature(requires_authenticated).bind()
     inspect.signature(Variable.get).bind("KEY", default_var=None)
     inspect.signature(DagModel.get_team_name).bind("redrive")
-    asked = inspect.signature(BaseAuthManager.is_authorized_dag)
-    asked.bind(None, method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id="x"), user=None)
+    authorized = inspect.signature(BaseAuthManager.is_authorized_dag)
+    authorized.bind(None, method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id="x"), user=None)
     assert {"dag_id", "is_paused", "is_stale"} <= set(dir(DagModel))
 
 

@@ -53,11 +53,11 @@ def test_a_later_process_that_cannot_read_the_store_gets_no_defaults_either(vari
 def test_a_store_that_answers_again_while_it_is_read_keeps_what_it_knows(variables: VariableStore) -> None:
     variables["OUTPUT_BASE_PATH"] = "/city/out"
     a_process().read_all(NOW)
-    kept, asked = variables[OURS], list[str]()
+    kept, reads = variables[OURS], list[str]()
 
     def read(name: str) -> str | None:
-        asked.append(name)
-        return variables[name] if asked.count(OURS) > 1 else None
+        reads.append(name)
+        return variables[name] if reads.count(OURS) > 1 else None
 
     def write(name: str, text: str, _description: str) -> None:
         variables[name] = text

@@ -21,10 +21,10 @@ from spark_jobs.documents.status import JobState, life_shown_at, read_status
 from spark_jobs.documents.watch_memory import WatchMemory, read_memory
 from spark_jobs.runtime import driver_log
 from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.desired_state_reader import DesiredStateReader
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.driver_process import JvmTie, acquire_lease, driver_identity
 from spark_jobs.runtime.stream import look_at
-from spark_jobs.runtime.switches import Switches
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
 from tests.ingestion.feed_by_hand import Broker, broker_by_hand
@@ -90,7 +90,7 @@ def test_a_job_does_not_start_on_switches_that_nobody_can_read(content: bytes, j
     job.run.layout.control.mkdir(parents=True)
     job.run.layout.switches.write_bytes(content)
     with pytest.raises(StreamFault, match="nobody knows whether ingestion is to run") as refusal:
-        Switches(job.run.layout).refuse_unreadable("ingestion")
+        DesiredStateReader(job.run.layout).refuse_unreadable("ingestion")
     assert not refusal.value.diagnosis.retryable
 
 

@@ -39,50 +39,50 @@ class Question:
         return letters.filter(of_time_and_reason(letters, self.period.start, self.period.end, self.reason))
 
 
-def newest_letters(layout: Layout, asked: Question, most: int, most_files: int) -> tuple[pa.Table, bool]:
+def newest_letters(layout: Layout, question: Question, most: int, most_files: int) -> tuple[pa.Table, bool]:
     """Return at most so many, and whether there may be more: files or bytes were too many."""
     found: list[pa.Table] = []
     rows = size = 0
-    for number, file in enumerate(_files(layout, asked)):
+    for number, file in enumerate(_files(layout, question)):
         if rows >= most or size >= MOST_BYTES or number >= most_files:
-            return _newest(found, most, asked), True
-        part = _of_file(file, asked, most)
+            return _newest(found, most, question), True
+        part = _of_file(file, question, most)
         rows, size = rows + part.num_rows, size + part.nbytes
         found.append(part)
-    return _newest(found, most, asked), rows > most
+    return _newest(found, most, question), rows > most
 
 
-def _files(layout: Layout, asked: Question) -> Iterator[Path]:
+def _files(layout: Layout, question: Question) -> Iterator[Path]:
     """Newest first."""
-    for day in reversed(list(asked.period.days())):
-        yield from reversed(in_order(_folder(layout, asked.feed, day)))
+    for day in reversed(list(question.period.days())):
+        yield from reversed(in_order(_folder(layout, question.feed, day)))
 
 
 def _folder(layout: Layout, feed: str, day: date) -> Path:
     return layout.dead_letters(feed) / f"date={day}"
 
 
-def _of_file(file: Path, asked: Question, most: int) -> pa.Table:
+def _of_file(file: Path, question: Question, most: int) -> pa.Table:
     """The newest of a file, some read at a time: a message may be large. One that is compacted meanwhile has none."""
-    kept = _nothing(asked)
+    kept = _nothing(question)
     try:
         with pq.ParquetFile(file) as letters:
-            for batch in letters.iter_batches(_AT_ONCE, columns=list(asked.columns), use_threads=False):
-                kept = pa.concat_tables([kept, asked.meant(pa.Table.from_batches([batch]))])
+            for batch in letters.iter_batches(_AT_ONCE, columns=list(question.columns), use_threads=False):
+                kept = pa.concat_tables([kept, question.meant(pa.Table.from_batches([batch]))])
                 kept = kept.slice(max(0, kept.num_rows - most))
     except FileNotFoundError:
-        return _nothing(asked)
+        return _nothing(question)
     return kept
 
 
-def _newest(found: list[pa.Table], most: int, asked: Question) -> pa.Table:
-    rows = pa.concat_tables([_nothing(asked), *found])
+def _newest(found: list[pa.Table], most: int, question: Question) -> pa.Table:
+    rows = pa.concat_tables([_nothing(question), *found])
     order = [("refused_at", "descending"), ("kafka_partition", "ascending"), ("kafka_offset", "descending")]
     return rows.sort_by(order).slice(0, most)
 
 
-def _nothing(asked: Question) -> pa.Table:
-    return SCHEMA.empty_table().select(list(asked.columns))
+def _nothing(question: Question) -> pa.Table:
+    return SCHEMA.empty_table().select(list(question.columns))
 
 
 SCHEMA = pa.schema(

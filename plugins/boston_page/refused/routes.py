@@ -44,14 +44,14 @@ def asked_period(start: Start = None, end: End = None, days: int = 7, zone: str 
 AskedPeriod = Annotated[Period, Depends(asked_period)]
 
 
-def question(feed: str, right: Right, span: AskedPeriod, reason: str | None = None) -> Question:
+def asked_question(feed: str, right: Right, span: AskedPeriod, reason: str | None = None) -> Question:
     """Read which messages. The name chooses among the feeds there are: it never becomes a path."""
     if feed not in (one.name for one in FEEDS):
         raise HTTPException(404, f"there is no such feed; there are {', '.join(one.name for one in FEEDS)}")
     return Question(feed, span, reason, right)
 
 
-Asked = Annotated[Question, Depends(question)]
+Asked = Annotated[Question, Depends(asked_question)]
 
 
 @router.get("/refused")
@@ -63,28 +63,33 @@ def refused(right: Right, span: AskedPeriod) -> JSONResponse:
 
 
 @router.get("/refused/{feed}")
-def messages(asked: Asked) -> JSONResponse:
+def messages(question: Asked) -> JSONResponse:
     """Answer with the newest refused messages, each with what became of it since."""
-    rows, is_cut = newest_letters(_layout(), asked, SAMPLES, FILES_OF_SAMPLES)
-    answer = {**_of(asked.period, asked.has_right), "feed": asked.feed, "reason": asked.reason, "is_cut": is_cut}
-    return JSONResponse({**answer, "messages": [_shortened(line) for line in _lines(rows, asked)]})
+    rows, is_cut = newest_letters(_layout(), question, SAMPLES, FILES_OF_SAMPLES)
+    answer = {
+        **_of(question.period, question.has_right),
+        "feed": question.feed,
+        "reason": question.reason,
+        "is_cut": is_cut,
+    }
+    return JSONResponse({**answer, "messages": [_shortened(line) for line in _lines(rows, question)]})
 
 
 @router.get("/refused/{feed}/rows.ndjson")
-def messages_as_ndjson(asked: Asked) -> Response:
+def messages_as_ndjson(question: Asked) -> Response:
     """Answer with the newest refused messages, one JSON object a line."""
-    rows, _ = newest_letters(_layout(), asked, DOWNLOADED, FILES_OF_A_DOWNLOAD)
-    lines = "".join(f"{json.dumps(line)}\n" for line in _lines(rows, asked))
-    return _download(lines.encode(), f"{asked.feed}-refused.ndjson", "application/x-ndjson")
+    rows, _ = newest_letters(_layout(), question, DOWNLOADED, FILES_OF_A_DOWNLOAD)
+    lines = "".join(f"{json.dumps(line)}\n" for line in _lines(rows, question))
+    return _download(lines.encode(), f"{question.feed}-refused.ndjson", "application/x-ndjson")
 
 
 @router.get("/refused/{feed}/rows.parquet")
-def messages_as_parquet(asked: Asked) -> Response:
+def messages_as_parquet(question: Asked) -> Response:
     """Answer with the newest refused messages, as the dead letters hold them."""
-    rows, _ = newest_letters(_layout(), asked, DOWNLOADED, FILES_OF_A_DOWNLOAD)
+    rows, _ = newest_letters(_layout(), question, DOWNLOADED, FILES_OF_A_DOWNLOAD)
     written = io.BytesIO()
     pq.write_table(rows, written, compression="zstd")
-    return _download(written.getvalue(), f"{asked.feed}-refused.parquet", "application/vnd.apache.parquet")
+    return _download(written.getvalue(), f"{question.feed}-refused.parquet", "application/vnd.apache.parquet")
 
 
 def _layout() -> Layout:
@@ -95,8 +100,8 @@ def _of(span: Period, right: bool) -> dict[str, Any]:
     return {"from": iso(span.start), "to": iso(span.end), "has_right": right}
 
 
-def _lines(rows: pa.Table, asked: Question) -> list[dict[str, Any]]:
-    replays = Replays(_layout(), asked.feed, asked.period.start, datetime.now(UTC))
+def _lines(rows: pa.Table, question: Question) -> list[dict[str, Any]]:
+    replays = Replays(_layout(), question.feed, question.period.start, datetime.now(UTC))
     return [_line(row, replays) for row in rows.to_pylist()]
 
 

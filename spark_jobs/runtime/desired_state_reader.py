@@ -1,4 +1,4 @@
-"""The desired state of a running job, from switches.json. A document that cannot be read changes nothing, and is told."""
+"""The desired state of a running job, from switches.json: one that cannot be read changes nothing, and is told."""
 
 import logging
 

@@ -56,6 +56,9 @@ class AirflowUser(AirflowClient):
         body = {"dry_run": False, "only_failed": False, "dag_run_id": task["dag_run_id"], "task_ids": [task["task_id"]]}
         self._call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", {**body, "reset_dag_runs": True})
 
+    def pauses(self, dag_id: str) -> None:
+        self._call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": True})
+
     def marks_failed(self, dag_id: str) -> None:
         run = self.runs(dag_id)[-1]["dag_run_id"]
         self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run}", {"state": "failed"})

@@ -32,7 +32,8 @@ from tests.page.visitor import Visitor, visitor
 PATH = "/city/airflow"
 """Airflow is often served below a path; the page has to find everything there too"""
 TABS = ("flow", "findings", "complete", "refused", "history")
-DAGS = ("ingestion", "analytics", "watch_ingestion", "watch_analytics")
+UPKEEP = "parquet_compaction"
+DAGS = ("ingestion", "analytics", "watch_ingestion", "watch_analytics", UPKEEP)
 HTML = '<img src=x onerror="window.wasHtml = true"><b>bold</b>'
 OLD_REASON = "the_event_time_is_missing"
 OLD_LETTER = trip("2018-01-15 09:00:00", **{"start station name": HTML})
@@ -71,6 +72,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         ):
             for dag in DAGS:
                 wait_until(lambda dag=dag: person.has_dag(dag), f"the DAG {dag} is there")  # type: ignore[misc]
+            person.pauses(UPKEEP)  # nobody would answer the request of an hour that ends meanwhile
             looking.logs_in(person.home.password)
             yield Office(person, looking, documents, broker, place)
             assert looking.errors == []

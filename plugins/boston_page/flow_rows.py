@@ -11,6 +11,26 @@ from boston_page.places import Place
 from boston_page.stream_health import StreamSwitch
 from spark_jobs.documents.status import StreamState, StreamStatus
 
+_FIGURES = (
+    "batch",
+    "last_progress_at",
+    "last_batch_s",
+    "rows_per_s",
+    "rows_today",
+    "refused_today",
+    "lag_records",
+    "lag_s",
+    "due_hours",
+    "caught_up_to",
+    "restarts",
+    "consecutive_failures",
+    "next_retry_at",
+    "last_error",
+    "stuck_after_s",
+    "lost_messages",
+)
+"""what everybody who is logged in may see of a stream; a field that a status has more is not shown by itself"""
+
 
 def said_of(heartbeat: Heartbeat, name: str) -> StreamStatus | None:
     """Return what the job's heartbeat says of a stream; None where it says nothing."""
@@ -35,7 +55,7 @@ def stream_row(
 ) -> dict[str, Any]:
     """Return a stream's figures as its job tells them, and what the page makes of them."""
     return {
-        **(asdict(said) if said else {}),
+        **{figure: getattr(said, figure, None) for figure in _FIGURES},
         **asdict(judged),
         "name": name,
         "job": job,

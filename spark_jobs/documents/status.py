@@ -100,7 +100,7 @@ class StreamStatus:
     lost_messages: str | None = None
     """messages that Kafka no longer had when they were to be read: how many, of which offsets"""
     new_layout: str | None = None
-    """how many of the day's messages have a layout not seen before, with an example"""
+    """how many of the day's messages have a layout not seen before, and its name in `_quality`"""
 
 
 @dataclass(frozen=True)

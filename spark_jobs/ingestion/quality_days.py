@@ -97,10 +97,12 @@ def _renamed(quality: Quality, new: set[str]) -> Quality:
 
 
 def new_layout(quality: Quality) -> str | None:
-    """Which new layout more than 1 % of a day's messages have, in words; the most used one."""
+    """Which new layout more than 1 % of a day's messages have, by its name in `_quality`; the most used one.
+
+    An example is there and nowhere else: what is in a message is not for everybody who sees a status or an alert.
+    """
     new = quality.of(Measure.NEW_LAYOUT)
     name = max(new, key=new.__getitem__, default=None)
     if name is None or new[name] <= NEW_LAYOUT_SHARE * quality.messages:
         return None
-    example = quality.examples.get(Key(Measure.NEW_LAYOUT, name))
-    return f"{new[name] / quality.messages:.0%} of the day's messages have a layout not seen before, such as {example}"
+    return f"{new[name] / quality.messages:.0%} of the day's messages have a layout not seen before ({name})"

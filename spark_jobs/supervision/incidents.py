@@ -93,7 +93,7 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
                 f"layout:{stream.name}",
                 Diagnosis(
                     f"the producer of {stream.name} has changed something: {stream.new_layout}",
-                    "see in _quality whether its values are still found (null, refused); "
+                    "see in _quality an example, and whether its values are still found (null, refused); "
                     "docs/troubleshoot.md, 'A layout not seen before'",
                 ),
             )

@@ -173,7 +173,7 @@ def test_a_layout_that_comes_up_later_is_new_and_told_above_one_percent(days: Da
     assert new_layout(days.take(TODAY, known, usual=known)) is None
     assert new_layout(days.take(TODAY, 10, other=10)) is None, "not yet above 1 %"
     told = new_layout(days.take(TODAY, 90, other=90))
-    assert told == "9% of the day's messages have a layout not seen before, such as an other"
+    assert told == "9% of the day's messages have a layout not seen before (other)", "and nothing of a message"
     assert new_layout(days.of_feed.of(TODAY)) == told, "a driver that starts knows it too"
     assert new_layout(days.take(TOMORROW, 90, other=90)) is None, "it is known by then"
 

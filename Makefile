@@ -174,6 +174,10 @@ kill-matrix: setup ## Kill the real job at every step and at random moments, and
 kill-matrix-analytics: setup ## The same for the analytics job: COUNT=20
 	$(SPARK)/bin/python -m tests.flow.analytics_killings --count $(COUNT) $(ARGS)
 
+.PHONY: real-data
+real-data: setup ## The publishers' own files through both jobs, compared with the files: DATA=folder
+	$(SPARK)/bin/python -m tests.flow.real_data $(DATA) $(ARGS)
+
 .PHONY: chaos
 chaos: setup ## Inject faults into a running playground, and count lost and doubled messages (needs root)
 	$(SPARK)/bin/python -m tests.chaos $(ARGS)

@@ -11,13 +11,13 @@ from tests.flow.killings import assert_same_as, read_to_the_end
 Ends = dict[str, dict[str, int]]
 Start = Callable[..., Driver]
 OLDER = "older"
-"""a copy of the checkpoints kept from 10 batches earlier"""
+"""a copy of the checkpoints kept from 5 batches earlier"""
 
 
 def test_checkpoints_are_a_cache(place: Place, drivers: Start, undisturbed: Path, history_ends: Ends) -> None:
     # One history, read in small steps; between two runs, what may happen to checkpoints.
     small_steps = replace(place, settings={"MAX_OFFSETS_PER_TRIGGER": "40"})
-    _read_some_batches(drivers(small_steps), 10)
+    _read_some_batches(drivers(small_steps), 5)
     shutil.rmtree(place.checkpoints / "bike_trips")
     _restore_older(place, "taxi_trips")
     _leave_one_of_v01(place, "weather_data")

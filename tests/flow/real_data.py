@@ -1,16 +1,23 @@
-"""Real input: the publishers' own CSV files, replayed into a real broker, compared with the files themselves."""
+"""`make real-data`: the publishers' own files through the real broker and jobs, compared with the files themselves.
 
-import os
+A folder of Boston is replayed and ingested; counts, seconds and times are compared with what SQL says of the files, the
+nine outputs with the independent reference over the ingested Parquet. The result goes to RELIABILITY.md with --record.
+"""
+
 import subprocess
 import sys
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import duckdb
-import pytest
+import typer
 
-from playground.broker.process import Broker
+from bench.options import Record
+from bench.record import RELIABILITY, progress, write_between_markers
+from playground.broker.process import temporary_broker
 from playground.run.settings import CHECKOUT
 from spark_jobs.catalog import FEEDS
 from spark_jobs.paths import Layout
@@ -19,11 +26,7 @@ from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace
 from tests.flow.driver import Place
 from tests.flow.killings import read_to_the_end
 from tests.flow.outcome import assert_each_message_once
-from tests.flow.produced import TOPICS, end_offsets, produce, settings_for
-
-BOSTON = CHECKOUT.parent / "shared" / "data" / "boston-2018-12"
-EVENTS = {"bike_trips": 60_425, "accidents": 200, "taxi_trips": 79, "weather_data": 330}
-REAL_TOPICS = {feed: f"real-{topic}" for feed, topic in TOPICS.items()}
+from tests.flow.produced import TOPICS, end_offsets, produce
 
 # What feeds.md sections 2 and 7 make of each file's columns, said once more in SQL on the files' texts.
 FILES = {
@@ -43,57 +46,50 @@ SECONDS_READ = {"bike_trips": "duration_seconds"}
 NO_SECONDS = "NULL::BIGINT"
 
 
-@dataclass(frozen=True)
-class Ingested:
-    """The files in Kafka, and what the job made of them."""
-
-    place: Place
-    ends: dict[str, dict[str, int]]
-
-
-@pytest.fixture(scope="module")
-def boston() -> Path:
-    if not BOSTON.is_dir():
-        assert os.environ.get("CI") != "true", f"{BOSTON} is missing"
-        pytest.skip(f"{BOSTON} is not here: the real data are not part of the project")
-    return BOSTON
-
-
-@pytest.fixture(scope="module")
-def ingested(boston: Path, tmp_path_factory: pytest.TempPathFactory, history: Broker) -> Ingested:
-    history.create_topics(tuple(REAL_TOPICS.values()))
-    place = Place(tmp_path_factory.mktemp("boston"), history.bootstrap_servers, settings_for(REAL_TOPICS))
-    _replay(boston, place)
-    ends = end_offsets(history.bootstrap_servers, REAL_TOPICS.values())
-    assert {topic for topic, offsets in ends.items() if sum(offsets.values())} == set(REAL_TOPICS.values())
-    read_to_the_end(place, ends)
-    return Ingested(place, ends)
+def main(
+    data: Annotated[Path, typer.Argument(help="The folder with one file of each feed.", exists=True)],
+    record: Record = False,
+) -> None:
+    """Replay the folder, run both jobs to the end, and compare."""
+    with tempfile.TemporaryDirectory(prefix="real-data-") as name, temporary_broker(Path(name)) as broker:
+        place = Place(Path(name), broker.bootstrap_servers)
+        progress("replaying and ingesting")
+        _replay(data, place)
+        ends = end_offsets(broker.bootstrap_servers)
+        read_to_the_end(place, ends)
+        assert_each_message_once(place.output, ends, TOPICS)
+        refused = {feed: _reasons(place.output, feed) for feed in FILES}
+        assert not any(refused.values()), f"every row of these files has all that it needs: {refused}"
+        held = {feed: _from_csv(data, feed) for feed in FILES}
+        assert {feed: _from_parquet(place.output, feed) for feed in FILES} == held
+        progress("computing the analytics")
+        _compute(place)
+    result = _report({feed: figures[0] for feed, figures in held.items()}, datetime.now(UTC))
+    print(result)
+    if record:
+        write_between_markers(RELIABILITY, "real-data", result)
 
 
-def test_a_month_of_real_boston_ends_in_parquet_and_dead_letters(boston: Path, ingested: Ingested) -> None:
-    output = ingested.place.output
-    assert_each_message_once(output, ingested.ends, REAL_TOPICS)
-    refused = {feed: _reasons(output, feed) for feed in EVENTS}
-    print(f"refused: {refused}")
-    found = {feed: _from_parquet(output, feed) for feed in EVENTS}
-    assert {feed: found[feed][0] + sum(refused[feed].values()) for feed in EVENTS} == EVENTS
-    print("\n".join(f"{feed}: events, seconds, first, last = {figures}" for feed, figures in found.items()))
-    assert found == {feed: _from_csv(boston, feed) for feed in EVENTS}
-    assert not any(refused.values()), "every row of these files has all that it needs"
-
-
-def test_the_analytics_of_a_month_of_real_boston_equal_the_reference(tmp_path: Path, ingested: Ingested) -> None:
-    place, broker = ingested.place, ingested.place.bootstrap_servers
-    driver = AnalyticsDriver(AnalyticsPlace(tmp_path, ingested=place.output))
+def _compute(place: Place) -> None:
+    driver = AnalyticsDriver(AnalyticsPlace(place.folder, ingested=place.output))
     try:
         driver.wait_until_settled()
-        produce(broker, [(REAL_TOPICS["bike_trips"], b"junk")])
-        read_to_the_end(place, end_offsets(broker, REAL_TOPICS.values()))
+        produce(place.bootstrap_servers, [(TOPICS["bike_trips"], b"junk")])
+        read_to_the_end(place, end_offsets(place.bootstrap_servers))
         driver.wait_until_settled()  # a batch of refused messages alone is rolled up
         assert driver.stop() == 0, driver.said()
     finally:
         driver.end()
     assert_equals(driver.layout.root, reference(place.output))
+
+
+def _report(events: Mapping[str, int], now: datetime) -> str:
+    held = ", ".join(f"{count:,} {feed}" for feed, count in events.items())
+    return (
+        f"{held} of December 2018, from the publishers' files through broker and ingestion to Parquet: each row "
+        "once, none refused, sums and times as SQL finds them in the files; all nine outputs equal to the reference "
+        f"computed from that Parquet. {now:%Y-%m-%d}. Command: `make real-data DATA=<folder>`."
+    )
 
 
 def _replay(data: Path, place: Place) -> None:
@@ -129,3 +125,7 @@ def _reasons(output: Path, feed: str) -> dict[str, int]:
     with duckdb.connect() as connection:
         counted = f"SELECT reason, count(*) FROM read_parquet('{letters}/**/*.parquet') GROUP BY ALL ORDER BY ALL"
         return dict(connection.execute(counted).fetchall())
+
+
+if __name__ == "__main__":
+    typer.run(main)

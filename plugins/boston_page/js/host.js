@@ -1,4 +1,6 @@
 // What every tab uses: React as Airflow's page has it, the addresses, and reading with an age.
+import { poll } from "./poll.js";
+
 const { React } = globalThis;
 export const { createElement: h, Fragment, lazy, Suspense, useCallback, useEffect, useRef, useState } = React;
 export const { Link, useSearchParams } = globalThis.ReactRouterDOM;
@@ -36,33 +38,22 @@ async function refusal(response) {
 
 /** A route read every so many seconds while the page is looked at: { value, error, ageS, again }. */
 export function usePolled(path, everyS) {
-  const [found, setFound] = useState({ value: null, error: null, readAt: null });
+  const [found, setFound] = useState({ value: null, error: null, askedAt: null });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
-    const stop = new AbortController();
-    let timer;
-    const look = async () => {
-      if (!document.hidden) {
-        try {
-          const value = await read(path, stop.signal);
-          setFound({ value, error: null, readAt: performance.now() });
-        } catch (failure) {
-          if (!stop.signal.aborted) setFound((before) => ({ ...before, error: failure.message }));
-        }
+    const look = async (signal) => {
+      const askedAt = performance.now(); // an answer may have been long on its way
+      try {
+        const value = await read(path, signal);
+        if (!signal.aborted) setFound({ value, error: null, askedAt });
+      } catch (failure) {
+        if (!signal.aborted) setFound((before) => ({ ...before, error: failure.message }));
       }
-      if (!stop.signal.aborted) timer = setTimeout(look, everyS * 1000);
     };
-    const seen = () => document.hidden || (clearTimeout(timer), look());
-    document.addEventListener("visibilitychange", seen);
-    look();
-    return () => {
-      stop.abort();
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", seen);
-    };
+    return poll(look, everyS * 1000);
   }, [path, everyS, turn]);
   const nowMs = useClock(1000);
-  const ageS = found.readAt === null ? null : Math.max(0, nowMs - found.readAt) / 1000;
+  const ageS = found.askedAt === null ? null : Math.max(0, nowMs - found.askedAt) / 1000;
   const again = useCallback(() => setTurn((before) => before + 1), []);
   return { ...found, ageS, again };
 }

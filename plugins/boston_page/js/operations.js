@@ -1,5 +1,6 @@
 // What a person can ask for: runs of the DAGs that do it, each after a dialog that says what will happen.
-import { Fragment, ask, h, route, useEffect, useRef, useState } from "./host.js";
+import { Fragment, ask, h, read, route, useEffect, useRef, useState } from "./host.js";
+import { poll } from "./poll.js";
 
 const day = (offset) => new Date(Date.now() + offset * 86400000).toISOString().slice(0, 10);
 const upkeep = (conf) => trigger("checkpoint_cleanup", { dry_run: false, ...conf });
@@ -104,7 +105,8 @@ export function Confirmation({ operation, close, done }) {
   };
   return h(
     "dialog",
-    { ref: dialog, onClose: close, "aria-labelledby": "streams-dialog-title" },
+    // While it is asking it stays: what comes of it, a refusal too, is said here.
+    { ref: dialog, onClose: close, onCancel: (event) => state.isAsking && event.preventDefault(), closedby: state.isAsking ? "none" : "closerequest", "aria-labelledby": "streams-dialog-title" },
     h(
       "form",
       { onSubmit: submit },
@@ -117,29 +119,30 @@ export function Confirmation({ operation, close, done }) {
       h(
         "menu",
         null,
-        h("button", { type: "button", onClick: close }, "Cancel"),
+        h("button", { type: "button", disabled: state.isAsking, onClick: close }, "Cancel"),
         h("button", { type: "submit", className: isDangerous ? "danger" : "main", disabled: !isReady || state.isAsking }, state.isAsking ? "Asking …" : title),
       ),
     ),
   );
 }
 
+const EVERY_MS = 2000;
 const FINAL = ["success", "failed"];
+const JOBS = ["ingestion", "analytics"]; // their runs go on as long as their drivers
 
-/** What became of a run: Airflow is asked until it has ended. */
+/** What became of a run: Airflow is asked until there is nothing more to say. */
 export function Outcome({ asked, done }) {
   const [state, setState] = useState("queued");
-  const isOver = FINAL.includes(state);
+  const isOver = FINAL.includes(state) || (state === "running" && JOBS.includes(asked.dag));
   useEffect(() => {
     if (state === "success") done?.();
   }, [state]);
   useEffect(() => {
     if (isOver) return undefined;
-    const timer = setInterval(async () => {
+    return poll(async (signal) => {
       const found = await ask("GET", runPath(asked.dag, asked.run)).catch(() => null);
-      if (found) setState(found.state);
-    }, 2000);
-    return () => clearInterval(timer);
+      if (found && !signal.aborted) setState(found.state);
+    }, EVERY_MS);
   }, [asked.dag, asked.run, isOver]);
   return h(
     "p",
@@ -157,20 +160,24 @@ export async function trigger(dag, conf) {
 }
 
 /** A run that is marked as failed has its driver stopped; the next may start once that is held. */
-async function restartJob(job) {
+export async function restartJob(job) {
   const { dag_runs: runs } = await ask("GET", `dags/${job}/dagRuns?state=running&order_by=-id&limit=1`);
   if (!runs.length) throw new Error(`No run of the DAG ${job} follows the driver; its watch triggers one within a minute.`);
   await ask("PATCH", runPath(job, runs[0].dag_run_id), { state: "failed" });
   await untilStopped(job);
-  return trigger(job, {});
+  return trigger(job, {}).catch((failure) => {
+    throw new Error(`${job} stays stopped: no new run could be asked for (${failure.message}). Press Start.`);
+  });
 }
+
+const LOOK_MS = 5000;
 
 async function untilStopped(job) {
   for (let tries = 0; tries < 60; tries += 1) {
     await new Promise((go) => setTimeout(go, 1000));
-    const { jobs } = await fetch(route("flow")).then((response) => response.json());
+    const { jobs } = await read("flow", AbortSignal.timeout(LOOK_MS)).catch(() => ({ jobs: [] })); // a next look may do
     const found = jobs.find((one) => one.name === job);
-    if (found.is_held && !found.is_on) return;
+    if (found?.is_held && !found.is_on) return;
   }
-  throw new Error(`${job} has not stopped within a minute. See its row; once it has, start it again.`);
+  throw new Error(`${job} stays stopped: it was told to end, and was not seen ended within a minute. See its row, and press Start once it has.`);
 }

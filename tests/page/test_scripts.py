@@ -1,0 +1,154 @@
+"""What the page's modules do by themselves: looking again, waiting for a job, drawing. Without a browser."""
+
+import pytest
+
+from tests.page.scripts import answer_of
+
+LOOKS = """
+const { poll } = await use("poll");
+const begun = [];
+const end = poll((signal) => new Promise((done) => begun.push({ signal, done })), 2000);
+const waiting = () => timers.filter(Boolean).length;
+"""
+
+
+def test_one_look_at_a_time_however_often_the_tab_is_changed() -> None:
+    found = answer_of(
+        LOOKS
+        + """
+        for (let time = 0; time < 6; time += 1) { show(false); show(true); }
+        const open = begun.filter((look) => !look.signal.aborted).length;
+        begun.forEach((look) => look.done());
+        await settled();
+        answer({ asked: begun.length, open, waiting: waiting() });
+        """
+    )
+    assert found == {"asked": 7, "open": 1, "waiting": 1}
+
+
+def test_who_does_not_see_the_page_asks_nothing() -> None:
+    found = answer_of(
+        LOOKS
+        + """
+        show(false);
+        begun[0].done();
+        await settled();
+        const hidden = waiting();
+        show(true);
+        begun[1].done();
+        await settled();
+        const [, everyMs] = timers.find(Boolean);
+        end();
+        answer({ hidden, asked: begun.length, everyMs, ended: waiting() });
+        """
+    )
+    assert found == {"hidden": 0, "asked": 2, "everyMs": 2000, "ended": 0}
+
+
+def test_an_answer_is_as_old_as_its_question() -> None:
+    found = answer_of(
+        """
+        let now = 1000, asked;
+        performance.now = () => now;
+        globalThis.fetch = async () => { now = 9000; return { ok: true, json: async () => 7 }; };
+        const setState = React.useState;
+        React.useState = (first) => [setState(first)[0], (value) => (asked ??= value)];
+        const { usePolled } = await use("host");
+        usePolled("flow", 2);
+        effects[0]();
+        await settled();
+        answer({ value: asked.value, askedAt: asked.askedAt });
+        """
+    )
+    assert found == {"value": 7, "askedAt": 1000}
+
+
+RESTART = """
+const asked = [];
+const ok = (body) => ({ ok: true, status: 200, json: async () => body });
+const away = { ok: false, status: 503, json: async () => ({ detail: "being read for the first time" }) };
+const answers = { "GET flow": [], "POST dagRuns": [ok({ dag_run_id: "r2" })] };
+globalThis.fetch = async (url, { method = "GET" } = {}) => {
+  const what = `${method} ${new URL(url).pathname.split("/").at(-1)}`;
+  asked.push(what);
+  if (what === "GET flow") return answers[what].shift() ?? away;
+  return method === "GET" ? ok({ dag_runs: [{ dag_run_id: "r1" }] }) : (answers[what]?.shift() ?? ok({}));
+};
+globalThis.setTimeout = (go) => setImmediate(go);
+const { restartJob } = await use("operations");
+const found = restartJob("ingestion").catch((failure) => failure.message);
+"""
+
+
+def test_a_restart_goes_on_where_the_page_could_not_look_for_a_moment() -> None:
+    found = answer_of(
+        RESTART
+        + """
+        answers["GET flow"].push(away, ok({ jobs: [{ name: "ingestion", is_held: true, is_on: false }] }));
+        answer({ run: (await found).run, last: asked.at(-1) });
+        """
+    )
+    assert found == {"run": "r2", "last": "POST dagRuns"}
+
+
+def test_a_restart_that_saw_no_end_says_what_state_the_job_is_in() -> None:
+    said = answer_of(RESTART + "answer(await found);")
+    assert "ingestion stays stopped" in said
+    assert "press Start" in said
+
+
+def test_a_restart_whose_new_run_is_refused_says_so() -> None:
+    said = answer_of(
+        RESTART
+        + """
+        answers["GET flow"].push(ok({ jobs: [{ name: "ingestion", is_held: true, is_on: false }] }));
+        answers["POST dagRuns"] = [{ ...away, json: async () => ({ detail: "no database" }) }];
+        answer(await found);
+        """
+    )
+    assert "ingestion stays stopped" in said
+    assert "no database" in said
+
+
+def test_a_dialog_stays_while_it_is_asking() -> None:
+    found = answer_of(
+        """
+        const { Confirmation } = await use("operations");
+        states.push(undefined, { isAsking: true, refusal: null });
+        const dialog = drawn(React.createElement(Confirmation, { operation: { title: "Restart", what: [] } }));
+        let isKept = false;
+        dialog.props.onCancel({ preventDefault: () => { isKept = true; } });
+        const [cancel] = all(dialog, "button");
+        answer({ isKept, closedby: dialog.props.closedby, cancel: [text(cancel), cancel.props.disabled] });
+        """
+    )
+    assert found == {"isKept": True, "closedby": "none", "cancel": ["Cancel", True]}
+
+
+@pytest.mark.parametrize(
+    ("dag", "state", "is_seen", "times"),
+    [
+        ("redrive", "running", True, 1),
+        ("redrive", "success", True, 0),
+        ("redrive", "running", False, 0),
+        ("ingestion", "queued", True, 1),
+        ("ingestion", "running", True, 0),
+    ],
+)
+def test_a_run_is_followed_as_long_as_it_has_something_to_say(dag: str, state: str, is_seen: bool, times: int) -> None:
+    """The run of a job goes on for months: once it runs there is nothing to wait for."""
+    asked = answer_of(
+        f"""
+        let asked = 0;
+        globalThis.setInterval = (go) => go();
+        globalThis.fetch = async () => {{ asked += 1; return {{ ok: false, status: 503, json: async () => ({{}}) }}; }};
+        show({str(is_seen).lower()});
+        const {{ Outcome }} = await use("operations");
+        states.push("{state}");
+        Outcome({{ asked: {{ title: "Start", dag: "{dag}", run: "r1" }} }});
+        effects.forEach((effect) => effect());
+        await settled();
+        answer(asked);
+        """
+    )
+    assert asked == times

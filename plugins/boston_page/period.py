@@ -10,6 +10,8 @@ from spark_jobs.completeness import HOUR
 ZONES = {"boston": ZoneInfo("America/New_York"), "utc": ZoneInfo("UTC")}
 LONGEST = timedelta(days=400)
 USUAL_DAYS = 7
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""wider than any data, and far from where Python's calendar ends: a day more or less is always there"""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,14 @@ def period(
     """Return the period that is asked for; without a start, so many days before its end or the newest data.
 
     Raises:
-        ValueError: a time cannot be read, they are the wrong way round, or too far apart.
+        ValueError: a time cannot be read, they are the wrong way round, too far apart, or in no year of any data.
     """
     last = instant(end, zone) if end else (newest or datetime.now(UTC))
     first = instant(start, zone) if start else last - timedelta(days=days)
     if last <= first:
         raise ValueError("'from' has to be before 'to'")
+    if first < FIRST or last > LAST:
+        raise ValueError(f"years are {FIRST.year} to {LAST.year}")
     if last - first > longest:
         raise ValueError(f"at most {longest.days} days at once")
     return Period(first, last)

@@ -15,8 +15,9 @@ from airflow.api_fastapi.app import init_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.dag import DagModel
 from boston_page.period import Period
-from boston_page.refused import letters, rights, routes
+from boston_page.refused import letters, replays, rights, routes
 from boston_page.refused.letters import SCHEMA, Question, newest_letters
+from boston_page.refused.replays import Replays
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -213,6 +214,21 @@ def test_no_more_files_are_read_than_needed(layout: Layout, monkeypatch: pytest.
 )
 def test_what_cannot_be_read_is_told(editor: TestClient, path: str, asked: dict[str, str], status: int) -> None:
     assert editor.get(path, params=asked).status_code == status
+
+
+def test_only_days_with_replays_since_then_are_looked_into(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long ago a question begins: it is asked every 10 seconds."""
+    looked: list[str] = []
+    read_file = replays.read_file
+
+    def look(file: Path, columns: Sequence[str]) -> pa.Table:
+        looked.append(file.parent.name)
+        return read_file(file, columns)
+
+    monkeypatch.setattr(replays, "read_file", look)
+    Replays(layout, BIKES, datetime(1971, 1, 1, tzinfo=UTC))
+    Replays(layout, BIKES, NOON + 2 * DAY)
+    assert looked == [f"date={(NOON + DAY).date()}"]
 
 
 ROLES = {"viewer": False, "user": True, "op": True, "admin": True, None: False}

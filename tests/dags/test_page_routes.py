@@ -18,6 +18,7 @@ from boston_page.places import place_of
 from boston_page.refused.rights import has_right
 from boston_page.scripts import FOLDER
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
@@ -26,6 +27,13 @@ from spark_jobs.stream_jobs import STREAM_JOBS
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 FUZZED = 2_400
 SECRET = "what nobody may read here"
+
+
+def parameters_of(route: APIRoute) -> set[str]:
+    """What a route is asked with, as people write it."""
+    schema = get_openapi(title="", version="", routes=[route])
+    (path,) = schema["paths"].values()
+    return {parameter["name"] for parameter in path["get"].get("parameters", ())}
 
 
 def path_of(route: APIRoute, name: str = "page") -> str:
@@ -115,8 +123,13 @@ PARTS = [
 CURIOUS = ("from", "to", "days", "zone", "feed", "analytic", "hour", "path", "name", "file", "stream")
 
 
+TIMES = ("0001-01-01", "9999-12-31T23:59", "1970-01-01", "2200-01-01", "2018-01-15", "2018-01-16T12:00")
+
+
 def drawn(chance: random.Random) -> str:
-    """A text that somebody could try in place of a name: some climb, some are nonsense."""
+    """A text that somebody could try in place of a name: some climb, some are nonsense, some are times."""
+    if chance.random() < 0.2:
+        return chance.choice(TIMES)
     return "".join(chance.choice([*PARTS, *string.ascii_letters]) for _ in range(chance.randint(1, 9)))
 
 
@@ -133,6 +146,26 @@ def test_no_parameter_leads_out_of_the_folders(unlocked: TestClient) -> None:
         assert SECRET.encode() not in answer.content, (route.path, text, asked)
         assert answer.status_code in (200, 404, 405, 422), (route.path, text, asked, answer.text)
     assert {200, 404, 422} <= seen
+
+
+ENDS = [
+    ("9999-12-30", "9999-12-31T23:00"),
+    ("9999-12-31T22:00", "9999-12-31T23:30"),
+    ("0001-01-01T00:00", "0001-01-01T03:00"),
+    ("0001-01-02", "0001-01-05"),
+    ("1969-12-31T23:59", "1970-01-02"),
+    ("2199-12-31", "2200-01-02"),
+]
+
+
+@pytest.mark.parametrize(("start", "end"), ENDS)
+def test_nobody_falls_off_the_ends_of_the_calendar(unlocked: TestClient, start: str, end: str) -> None:
+    routes = [route for route in ROUTES if "from" in parameters_of(route)]
+    assert len(routes) == 8
+    for route in routes:
+        path = path_of(route, "usage" if "findings" in route.path else "bike_trips")
+        answer = unlocked.get(path, params={"from": start, "to": end, "zone": "utc"})
+        assert (answer.status_code, "1970 to 2200" in answer.text) == (422, True), (path, answer.text)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from boston_page.findings.reading import read_file
-from boston_page.period import Period
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
 from spark_jobs.redrives import ACCEPTED, Original
@@ -21,10 +20,10 @@ _COLUMNS = (
 class Replays:
     """The copies that were read from a day on."""
 
-    def __init__(self, layout: Layout, feed: str, since: datetime, now: datetime) -> None:
+    def __init__(self, layout: Layout, feed: str, since: datetime) -> None:
         self._of_original: dict[Original, dict[str, Any]] = {}
         self._original_of: dict[Original, Original] = {}
-        for original, copy, outcome, at in _lines(layout, feed, Period(since, max(now, since))):
+        for original, copy, outcome, at in _lines(layout, feed, since):
             self._original_of[copy] = original
             known = self._of_original.get(original)
             if known is None or known["outcome"] != ACCEPTED:
@@ -38,9 +37,10 @@ class Replays:
         return {"copy_of": None if original is None else str(original), **(known or nothing)}
 
 
-def _lines(layout: Layout, feed: str, period: Period) -> Iterator[tuple[Original, Original, str, datetime]]:
-    """A message is sent again after it was refused: the days of the period, and all since."""
-    for day in period.days():
+def _lines(layout: Layout, feed: str, since: datetime) -> Iterator[tuple[Original, Original, str, datetime]]:
+    """A message is sent again after it was refused: the days that have any, from that one on."""
+    days = (folder.name.removeprefix("date=") for folder in layout.redriven(feed).glob("date=*"))
+    for day in sorted(day for day in days if day >= str(since.date())):
         try:
             rows = read_file(layout.redriven_day(feed, day), _COLUMNS)
         except FileNotFoundError:

@@ -101,7 +101,7 @@ def _of(span: Period, right: bool) -> dict[str, Any]:
 
 
 def _lines(rows: pa.Table, question: Question) -> list[dict[str, Any]]:
-    replays = Replays(_layout(), question.feed, question.period.start, datetime.now(UTC))
+    replays = Replays(_layout(), question.feed, question.period.start)
     return [_line(row, replays) for row in rows.to_pylist()]
 
 

@@ -8,12 +8,12 @@ MOST_ROWS = 200_000
 """about 100 MB of parsed rows"""
 
 
-def bounded_tables(batches: Iterable[pa.RecordBatch], most_rows: int = MOST_ROWS) -> Iterator[pa.Table]:
-    """The rows in order, in tables that are closed once they hold `most_rows`."""
+def bounded_tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The rows in order, in tables that are closed once they hold MOST_ROWS."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         held.append(batch)
-        if sum(part.num_rows for part in held) >= most_rows:
+        if sum(part.num_rows for part in held) >= MOST_ROWS:
             yield pa.Table.from_batches(held)
             held = []
     if held:

@@ -112,6 +112,7 @@ NO_JAVA = Cause(
 OF_A_STREAM = (JVM_GONE, DISK_FULL, OUT_OF_MEMORY, NO_TOPIC, NO_KAFKA, NOT_WRITABLE, LOST_MESSAGES)
 OF_A_CRASH = (OUT_OF_MEMORY, DISK_FULL)
 OF_A_FAILED_START = (OUT_OF_MEMORY, DISK_FULL, NO_JAVA, NO_CONNECTOR, NOT_WRITABLE)
+_GIST_LENGTH = 300
 
 
 def known_cause(text: str, causes: tuple[Cause, ...]) -> Diagnosis | None:
@@ -137,11 +138,11 @@ def diagnose(failure: BaseException) -> Diagnosis:
     )
 
 
-def _gist(text: str, most: int = 300) -> str:
+def _gist(text: str) -> str:
     """The line that says most: the innermost cause of a Java or Python stack trace, else the first line."""
     terminated = re.search(r"terminated with exception: (.+?)(?: SQLSTATE: \w+)?$", text, re.MULTILINE)
     if terminated:
         text = terminated[1]
     causes = re.findall(r"(?m)^\s*(?:Caused by: |[A-Za-z_.]*(?:Error|Exception): )(.+)$", text)
     line: str = (causes[-1] if causes else next((part for part in text.splitlines() if part.strip()), "")).strip()
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return line if len(line) <= _GIST_LENGTH else line[: _GIST_LENGTH - 1] + "…"

@@ -16,6 +16,7 @@ from playground.run.processes import MARK, Service, start_service
 from playground.run.settings import CHECKOUT, PlaygroundSettings
 
 USER = "admin"
+ENVIRONMENTS = CHECKOUT / ".venv"
 # component -> options. Log servers would listen on every address of the machine; logs are read from the files.
 COMPONENTS = {
     "api-server": (),
@@ -39,7 +40,6 @@ class AirflowHome:
         folder: Path,
         port: int,
         parallelism: int,
-        environments: Path = CHECKOUT / ".venv",
         path: str = "",
         more_users: Mapping[str, str] = {},
     ) -> None:
@@ -47,7 +47,6 @@ class AirflowHome:
         self.folder = folder
         self.port = port
         self.parallelism = parallelism
-        self.environments = environments
         self.path = path
         self.users = {USER: "admin", **more_users}
 
@@ -120,7 +119,7 @@ class AirflowHome:
         return own | {
             "AIRFLOW_HOME": str(self.folder),
             "PYTHONPATH": str(CHECKOUT),
-            "SPARK_ENV_PATH": str(self.environments / "spark"),
+            "SPARK_ENV_PATH": str(ENVIRONMENTS / "spark"),
             "SPARK_LOCAL_IP": HOST,
             "DRIVER_ENVIRONMENT": f"{MARK},SPT_NOENV",  # by the mark they are found again, and ended
         }
@@ -178,7 +177,7 @@ class AirflowHome:
         return self.folder / "migrated"
 
     def _command(self, *arguments: str) -> list[str]:
-        return [str(self.environments / "airflow" / "bin" / "airflow"), *arguments]
+        return [str(ENVIRONMENTS / "airflow" / "bin" / "airflow"), *arguments]
 
 
 def airflow_home_of(settings: PlaygroundSettings, port: int) -> AirflowHome:

@@ -26,7 +26,6 @@ _ODD_TIME = re.compile(
     r"(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 _AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 _LARGEST_OFFSET = timedelta(hours=18)

@@ -1,11 +1,7 @@
 """Where a batch of a Kafka query ends, read from Spark's checkpoint."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-
-Offsets = Mapping[str, Mapping[str, int]]
-"""topic -> partition as text -> next offset"""
 
 
 def planned_offsets(checkpoint: Path, batch_id: int) -> dict[str, dict[str, int]] | None:

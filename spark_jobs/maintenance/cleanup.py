@@ -70,8 +70,7 @@ class CleanUp:
         for stream in self.streams:
             try:
                 stream.log.recover()  # what was promised from staging is moved before anything is removed
-                done = fold(stream.log, keep.KEEP_LOG, keep.KEEP_FOLDED_LOG, self.now(), dry_run)
-                folded[stream.name] = done.entries
+                folded[stream.name] = fold(stream.log, keep.KEEP_LOG, keep.KEEP_FOLDED_LOG, self.now(), dry_run)
             except LogDamaged as damaged:
                 log.warning("nothing of %s is cleaned up: %s", stream.name, damaged)
         return folded

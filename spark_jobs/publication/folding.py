@@ -5,7 +5,6 @@ documents instead of tens of thousands. Only the owner of the log folds it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -21,38 +20,25 @@ FOLDERS = "folders"
 LOST = "lost"
 
 
-@dataclass(frozen=True)
-class Folded:
-    """What one run did, or would do."""
-
-    entries: int
-    hours: int
-    dropped: Sequence[Path]
-    """folded entries that nobody needs any more"""
-
-
-def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: datetime, dry_run: bool = False) -> Folded:
+def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: datetime, dry_run: bool = False) -> int:
     """Fold the entries of every whole hour older than `kept`, and drop folded ones older than `folded_kept`.
 
-    Entry 0 stays, it names the log, and so does the head. A crash between writing a folded entry and removing those it
-    stands for leaves both; they are removed the next time.
+    Returns how many entries were folded, or would be. Entry 0 stays, it names the log, and so does the head. A crash
+    between writing a folded entry and removing those it stands for leaves both; they are removed the next time.
     """
     head = log.head()
     if head is None:
-        return Folded(0, 0, ())
+        return 0
     floor = log.folded_up_to()
-    if not dry_run:
-        _remove(log, sorted(seq for seq in log.seqs() if 0 < seq <= floor))
     hours = _whole_old_hours(log, floor, head.seq, now - kept)
     if not dry_run:
+        _remove(log, sorted(seq for seq in log.seqs() if 0 < seq <= floor))
         for entries in hours:
             path = log.folded_path(entries[-1].seq)
             durable_files.create_if_absent(path, encode_entry(folded_entry(entries)))
             _remove(log, (entry.seq for entry in entries))
-    dropped = _old_folded(log, now - folded_kept)
-    if not dry_run:
-        durable_files.unlink_all(dropped)
-    return Folded(sum(map(len, hours)), len(hours), dropped)
+        durable_files.unlink_all(_old_folded(log, now - folded_kept))
+    return sum(map(len, hours))
 
 
 def folded_entry(entries: Sequence[Entry]) -> Entry:
@@ -113,10 +99,8 @@ def _hour_end(at: str) -> datetime:
 
 def _old_folded(log: PublicationLog, before: datetime) -> list[Path]:
     """Folded entries whose last is older; never the newest, it says which numbers were used."""
-    folder = log.folded_path(0).parent
-    last = sorted(int(path.stem) for path in folder.glob("[0-9]*.json")) if folder.is_dir() else []
     dropped = []
-    for seq in last[:-1]:
+    for seq in sorted(log.folded_seqs())[:-1]:
         if datetime.fromisoformat(log.folded(seq).at) > before:
             break
         dropped.append(log.folded_path(seq))

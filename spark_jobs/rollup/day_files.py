@@ -17,15 +17,15 @@ import pyarrow.parquet as pq
 from spark_jobs.rollup.tile_schemas import BUCKET_START, TILE_SCHEMAS, merged, no_tiles
 
 ONE_DAY = timedelta(days=1)
-
-DayReader = Callable[[str, date], pa.Table | None]
-"""(feed, day) -> the tiles of that day, or None where there are none."""
+KEPT_DAYS = 160
+"""40 days of four feeds: the longest lookback (28 d) and the day before, with room"""
 
 
 class TileReader(Protocol):
     """Where an analytic finds its tiles."""
 
-    def day(self, feed: str, day: date) -> pa.Table | None: ...
+    def day(self, feed: str, day: date) -> pa.Table | None:
+        """The tiles of that day, or None where there are none."""
 
 
 def day_file(root: Path, feed: str, day: date) -> Path:
@@ -39,10 +39,8 @@ class DayFiles:
     one: of the 8 or 29 days an analytic looks back on, a trigger re-reads only those that changed.
     """
 
-    def __init__(self, root: Path, kept_days: int = 160) -> None:
-        # 160 = 40 days of four feeds: the longest lookback (28 d) and the day before, with room.
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._kept_days = kept_days
         self._kept: OrderedDict[Path, tuple[tuple[int, int, int], pa.Table]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -60,7 +58,7 @@ class DayFiles:
                 kept = (version, _read(path, feed))
             self._kept[path] = kept
             self._kept.move_to_end(path)
-            if len(self._kept) > self._kept_days:
+            if len(self._kept) > KEPT_DAYS:
                 self._kept.popitem(last=False)
             return kept[1]
 
@@ -109,12 +107,12 @@ def days_between(start: datetime, end: datetime) -> Iterator[date]:
         day += ONE_DAY
 
 
-def day_tables(old: DayReader, new_tiles: Mapping[str, pa.Table]) -> dict[tuple[str, date], pa.Table]:
+def day_tables(old: TileReader, new_tiles: Mapping[str, pa.Table]) -> dict[tuple[str, date], pa.Table]:
     """What the day files that a batch touches must hold afterwards: old tiles merged with the new ones."""
     tables: dict[tuple[str, date], pa.Table] = {}
     for feed, tiles in new_tiles.items():
         for day, of_day in days_of(tiles).items():
-            known = old(feed, day)
+            known = old.day(feed, day)
             tables[feed, day] = merged([of_day] if known is None else [known, of_day], feed)
     return tables
 

@@ -246,7 +246,9 @@ class Rollup:
             position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations))
         added = {one.feed.name: one.tiles for one in taken if not one.anew}
         replaced = {one.feed.name: one.tiles for one in taken if one.anew}
-        tables = day_tables(self.tiles.day, added) | day_tables(lambda _feed, _day: None, replaced)
+        tables = day_tables(self.tiles, added) | {
+            (feed, day): of_day for feed, tiles in replaced.items() for day, of_day in days_of(tiles).items()
+        }
         going = [
             self._place(feed, day) for feed in replaced for day in self.tiles.days(feed) if (feed, day) not in tables
         ]

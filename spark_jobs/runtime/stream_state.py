@@ -15,7 +15,6 @@ class Facts:
     """What is so of a stream at one moment. Seconds are by a clock that nobody can set."""
 
     is_on: bool = True
-    job_has_ended: bool = False
     has_failed: bool = False
     """the last try; it waits for the next"""
     is_given_up: bool = False
@@ -35,10 +34,9 @@ class Facts:
 
 
 def state_of(facts: Facts) -> StreamState:
-    """The first state that applies, in the order in which they are declared."""
+    """The first state that applies."""
     applies = {
         StreamState.OFF: not facts.is_on,
-        StreamState.ENDED: facts.job_has_ended,
         StreamState.BROKEN: facts.has_failed and facts.is_given_up,
         StreamState.RESTARTING: facts.has_failed,
         StreamState.STUCK: _is_late(facts) and not facts.lacks_executors,
@@ -48,7 +46,7 @@ def state_of(facts: Facts) -> StreamState:
         StreamState.HEALTHY: facts.has_work is not False,
         StreamState.IDLE: True,
     }
-    return next(state for state in StreamState if applies[state])
+    return next(state for state, is_so in applies.items() if is_so)
 
 
 def _is_late(facts: Facts) -> bool:

@@ -118,7 +118,7 @@ class TilesInMemory:
             self.add(feed, tile_table(feed, of_feed))
 
     def add(self, feed: str, tiles: pa.Table) -> None:
-        self._days |= day_tables(self.day, {feed: tiles})
+        self._days |= day_tables(self, {feed: tiles})
 
     def day(self, feed: str, day: date) -> pa.Table | None:
         return self._days.get((feed, day))

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import Folded, fold
+from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 
@@ -127,7 +127,7 @@ class SmallFeed:
             draft = Entry("compaction", transaction.head.position, (move,), deletes, rows=total)
             return transaction.commit(draft, self.now)
 
-    def fold(self, kept: timedelta = timedelta(0), folded_kept: timedelta = timedelta(days=30)) -> Folded:
+    def fold(self, kept: timedelta = timedelta(0), folded_kept: timedelta = timedelta(days=30)) -> int:
         """Fold what lies in whole hours before now."""
         return fold(self.log, kept, folded_kept, self.now)
 

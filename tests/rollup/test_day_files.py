@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, day_tables, days_between, tiles_between
 from spark_jobs.rollup.tile_schemas import no_tiles
-from tests.analytics.tiles import bikes, report, tile_table
+from tests.analytics.tiles import TilesInMemory, bikes, report, tile_table
 
 MIDNIGHT = datetime(2018, 6, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -25,9 +25,9 @@ def write(root: Path, tables: Mapping[tuple[str, date], pa.Table]) -> None:
 
 def test_a_batch_touches_the_days_of_its_tiles_and_keeps_the_rest_of_each_day(tmp_path: Path) -> None:
     store = DayFiles(tmp_path)
-    write(tmp_path, day_tables(store.day, {"bike_trips": tile_table("bike_trips", [bikes(MIDNIGHT, 2)])}))
+    write(tmp_path, day_tables(store, {"bike_trips": tile_table("bike_trips", [bikes(MIDNIGHT, 2)])}))
     batch = tile_table("bike_trips", [bikes(MIDNIGHT, 1), bikes(MIDNIGHT + 5 * MINUTE, 4), bikes(MIDNIGHT - MINUTE, 8)])
-    tables = day_tables(store.day, {"bike_trips": batch})
+    tables = day_tables(store, {"bike_trips": batch})
     assert {day: table["rental_count"].to_pylist() for (_, day), table in tables.items()} == {
         date(2018, 6, 19): [8],
         date(2018, 6, 20): [3, 4],
@@ -37,9 +37,8 @@ def test_a_batch_touches_the_days_of_its_tiles_and_keeps_the_rest_of_each_day(tm
 
 
 def test_a_report_at_midnight_belongs_to_the_day_before() -> None:
-    tables = day_tables(
-        lambda _feed, _day: None, {"weather_data": tile_table("weather_data", [report(MIDNIGHT, temperature_c=20.0)])}
-    )
+    reports = {"weather_data": tile_table("weather_data", [report(MIDNIGHT, temperature_c=20.0)])}
+    tables = day_tables(TilesInMemory(), reports)
     assert list(tables) == [("weather_data", date(2018, 6, 19))]
 
 
@@ -59,10 +58,10 @@ def test_missing_days_are_absent(tmp_path: Path) -> None:
 
 def test_a_replaced_day_file_is_read_again_and_a_kept_one_is_not(tmp_path: Path) -> None:
     store = DayFiles(tmp_path)
-    write(tmp_path, day_tables(store.day, {"bike_trips": tile_table("bike_trips", [bikes(MIDNIGHT, 2)])}))
+    write(tmp_path, day_tables(store, {"bike_trips": tile_table("bike_trips", [bikes(MIDNIGHT, 2)])}))
     first = store.day("bike_trips", MIDNIGHT.date())
     assert store.day("bike_trips", MIDNIGHT.date()) is first
-    write(tmp_path, day_tables(store.day, {"bike_trips": tile_table("bike_trips", [bikes(MIDNIGHT, 3)])}))
+    write(tmp_path, day_tables(store, {"bike_trips": tile_table("bike_trips", [bikes(MIDNIGHT, 3)])}))
     replaced = store.day("bike_trips", MIDNIGHT.date())
     assert replaced is not None
     assert replaced["rental_count"].to_pylist() == [5]

@@ -12,7 +12,6 @@ LATE = replace(RUNS, without_batch_s=60.1)
 
 WORDS = {
     "switched off": (Facts(is_on=False), StreamState.OFF),
-    "the job is no more": (Facts(job_has_ended=True), StreamState.ENDED),
     "the breaker is open": (Facts(has_failed=True, is_given_up=True), StreamState.BROKEN),
     "the last try failed": (Facts(has_failed=True), StreamState.RESTARTING),
     "what was given up runs again": (Facts(is_given_up=True), StreamState.HEALTHY),
@@ -41,7 +40,6 @@ def test_a_word_for_each_case(facts: Facts, word: StreamState) -> None:
 
 MAKES_IT_SO = {
     StreamState.OFF: {"is_on": False},
-    StreamState.ENDED: {"job_has_ended": True},
     StreamState.BROKEN: {"has_failed": True, "is_given_up": True},
     StreamState.RESTARTING: {"has_failed": True},
     StreamState.STUCK: {"without_batch_s": 61.0},

@@ -110,7 +110,7 @@ class LiveJob:
         with self.rollup.log.transaction(may_write) as transaction:
             staging = transaction.new_staging(self.writer.driver.instance)
             moves = []
-            for (feed, day), tiles in day_tables(self.tiles.day, new).items():
+            for (feed, day), tiles in day_tables(self.tiles, new).items():
                 path, place = staging / f"{feed}-{day}.parquet", day_file(self.layout.dataset(ROLLUP), feed, day)
                 pq.write_table(tiles, path)
                 moves.append((str(path.relative_to(self.root)), str(place.relative_to(self.root))))

@@ -1,8 +1,8 @@
 """
 # Clean-up: what no stream needs any more
 
-Every day: asks both jobs to remove checkpoints that were set aside, whose streams no longer exist, or that have been
-off for `KEEP_CHECKPOINTS`; staging of dead drivers; dead letters older than `KEEP_DEAD_LETTERS`; answers older than
+Every day: asks both jobs to remove their own streams' checkpoints that were set aside, or whose streams have been off
+for `KEEP_CHECKPOINTS`; staging of dead drivers; dead letters older than `KEEP_DEAD_LETTERS`; answers older than
 `KEEP_FOLDED_LOG`; old tokens and half-written documents. Log entries are folded by the jobs as they go, and here. Never
 anything of a live stream. The publication logs say where each stream stands, so nothing is lost or doubled by it.
 

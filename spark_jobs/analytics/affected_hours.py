@@ -16,8 +16,8 @@ def output_hours(
 ) -> list[datetime]:
     """The UTC hours (of window_start) to recompute, sorted; `changed` is feed -> starts of changed tiles.
 
-    `last_tile` is the start of the newest tile of the feeds the analytic reads: later windows do not exist. A tile
-    never disappears, so no window does, and an hour without windows holds nothing to take away.
+    `last_tile` is the start of the newest tile of the feeds the analytic reads, or of a later one among `changed` that
+    a rebuild took away: no window after it was ever made.
     """
     spans = {
         _reached(feed, tile, declaration, durations, last_tile)

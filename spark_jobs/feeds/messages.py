@@ -87,7 +87,7 @@ _LENIENT = json.JSONDecoder(parse_float=_number, parse_int=_whole_number, parse_
 
 
 def _irregular_message(value: bytes | None) -> Any:
-    """What the strict, fast parser does not take: the value after all, or why it is none."""
+    """Return the parsed value of what the strict, fast parser does not take, or the refusal reason."""
     if value is None or not value.strip(_BLANKS):
         return Refusal.THE_MESSAGE_IS_EMPTY
     try:

@@ -12,7 +12,7 @@ _SAMPLES = 4
 
 
 def having(shape: MessageShape, messages: pa.Array) -> pa.Array:
-    """Whether each message has the shape; a null has none."""
+    """Return for each message whether it has the shape; a null has none."""
     if not shape.before:
         return _match(shape, messages)
     framed = pc.and_(pc.starts_with(messages, shape.before), pc.ends_with(messages, shape.after))
@@ -21,6 +21,7 @@ def having(shape: MessageShape, messages: pa.Array) -> pa.Array:
 
 
 def _match(shape: MessageShape, texts: pa.Array) -> pa.Array:
+    """Return for each text whether it has the shape, but for its `before` and `after`."""
     return pc.fill_null(pc.match_substring_regex(texts, rf"\A(?:{shape.pattern})\z"), False)
 
 

@@ -34,7 +34,7 @@ class Selection:
     """how many are sent"""
 
     def takes(self, letters: pa.Table) -> pa.Table:
-        """Those of them that are meant."""
+        """Return those of the letters that are selected."""
         meant = of_time_and_reason(letters, self.start, self.end, self.reason)
         if self.originals:
             names = [letters[name].to_pylist() for name in PLACE]

@@ -1,4 +1,4 @@
-"""The one place that asks what time it is; everything else is told."""
+"""The one place of spark_jobs that asks what time it is; everything else is told."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The desk: takes the requests below one root and carries them out one at a time, in the job or where the job is off.
+"""Carries out the requests below one root, one at a time, in the job or where the job is off.
 
 What a request does to a dataset goes through its publication log, so it takes turns with the batches under the
 dataset's lock, and a crash at any point is mended as after a batch (docs/decisions/0006-requests.md).
@@ -59,7 +59,7 @@ class RequestQueue:
         self._now = now
 
     def serve(self, stop: threading.Event, lease_lost: Callable[[str], None]) -> None:
-        """The desk's thread: look, carry out, look again."""
+        """Carry requests out until asked to stop: a thread of its own in the job."""
         while not stop.is_set():
             try:
                 if self.serve_next():

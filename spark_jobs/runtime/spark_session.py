@@ -92,7 +92,7 @@ def _connector(settings: Settings) -> _Options:
 
 
 def _leave_checksums_out(spark: SparkSession) -> None:
-    """Halve the files of a checkpoint. It is a cache of the log, looked at before a query starts on it."""
+    """Halve the files of a checkpoint. Nothing is lost by it: each query starts on a fresh one, from its log."""
     hadoop = spark.sparkContext._jsc.hadoopConfiguration()
     spark.sparkContext._jvm.org.apache.hadoop.fs.FileSystem.getLocal(hadoop).setWriteChecksum(False)  # type: ignore[union-attr]
 

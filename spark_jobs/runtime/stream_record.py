@@ -49,7 +49,7 @@ class StreamRecord:
         self._lock = threading.Lock()
         self._phase = _Phase.STARTING
         self._asked_at = self._moved_at = now = monotonic()
-        """when it was asked to run; when a batch, or a part of one, was done; when there began to be something to do"""
+        """when it was asked to run; when a batch, or a part of one, was done, or when there began to be work"""
         self._has_settled = False
         self._is_working = False
         self._batches = RecentBatches()

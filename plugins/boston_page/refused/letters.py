@@ -35,7 +35,7 @@ class Question:
         return (*COLUMNS, MESSAGE) if self.has_right else COLUMNS
 
     def meant(self, letters: pa.Table) -> pa.Table:
-        """Those of them that are asked for."""
+        """Return those of the letters that are asked for."""
         return letters.filter(of_time_and_reason(letters, self.period.start, self.period.end, self.reason))
 
 

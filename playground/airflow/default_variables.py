@@ -7,15 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 
-from spark_jobs.setting_values import in_text
-from spark_jobs.settings import SETTING_FIELDS
+from spark_jobs.settings import DEFAULTS
 
 
 def settings_as_variables(env: Mapping[str, str]) -> dict[str, str]:
     """Return name -> value as people write it; settings without a value are left out."""
-    defaults = {name: in_text(field.default) for name, field in SETTING_FIELDS.items()}
-    overrides = {name: env[name] for name in SETTING_FIELDS if env.get(name, "").strip()}
-    return {name: value for name, value in (defaults | overrides).items() if value}
+    overrides = {name: env[name] for name in DEFAULTS if env.get(name, "").strip()}
+    return {name: value for name, value in {**DEFAULTS, **overrides}.items() if value}
 
 
 if __name__ == "__main__":

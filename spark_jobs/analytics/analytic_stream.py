@@ -20,10 +20,10 @@ from spark_jobs.analytics.folded_days import stale_days
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of, definition_of, refresh
 from spark_jobs.catalog import ROLLUP, Analytic
 from spark_jobs.paths import hour_folder
-from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import ANEW, CHANGED, folded_entry
 from spark_jobs.publication.log import PublicationLog, Transaction
+from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import DayFiles
 from spark_jobs.rollup.rollup_stream import Upstream
@@ -267,6 +267,7 @@ class AnalyticStream:
     ) -> Entry | None:
         head, left = transaction.head, self._backlog.without(hours)
         settled = newest if not left else self._settled(head, newest)
+        root = self.log.layout.root
         moves, deletes, rows, changed = [], [], 0, []
         staging: Path | None = None
         for hour, table in self._changed_hours(connection, hours):
@@ -276,9 +277,7 @@ class AnalyticStream:
                 staging = staging or transaction.new_staging(self.start_of.writer.driver.instance)
                 path = staging / f"{hour:%Y%m%dT%H}.parquet"
                 # A few rows of 109 columns: zstd and dictionaries would cost three times the time and save nothing.
-                pq.write_table(table, path, compression="snappy", use_dictionary=False)
-                durable_files.sync_file(path)
-                moves.append((str(path.relative_to(self.log.layout.root)), target))
+                moves.append(staged_file(table, path, root / target, root, compression="snappy", use_dictionary=False))
                 rows += table.num_rows
             else:
                 deletes.append(target)

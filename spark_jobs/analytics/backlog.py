@@ -9,7 +9,8 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-HOUR = timedelta(hours=1)
+from spark_jobs.completeness import HOUR
+
 MOST_HOURS_AT_ONCE = 700
 """hours of one publication: about a month, a second or two of work"""
 MAX_DEFERRED_HOURS = 24

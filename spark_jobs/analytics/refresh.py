@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from spark_jobs.analytics.declaration import TIMESTAMP, Declaration, checked
 from spark_jobs.analytics.statistics import STATISTICS_MACROS
+from spark_jobs.completeness import HOUR
 from spark_jobs.rollup.combined_windows import WEATHER_HOLDS, WEATHER_MACROS, Durations
 from spark_jobs.rollup.day_files import TileReader, tiles_between
 from spark_jobs.rollup.tile_schemas import BUCKET_START
 from spark_jobs.settings import TILE
 from spark_jobs.task_database import query_result
 
-HOUR = timedelta(hours=1)
 _MACROS = {**WEATHER_MACROS, **STATISTICS_MACROS}
 LONGEST_CHUNK = timedelta(days=7)
 """hours computed in one go: as many as the usual lookback, so that a refresh of everything reads each tile twice"""

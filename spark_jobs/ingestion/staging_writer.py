@@ -21,7 +21,7 @@ from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, parsed
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.quality import Line, Quality, lines_of, quality_of, total
 from spark_jobs.paths import hour_folder
-from spark_jobs.publication import durable_files
+from spark_jobs.publication.staged_parquet import write_parquet
 
 REPORT_SCHEMA = "report string"
 _DEAD_LETTER_COLUMNS = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "raw", "refused_at")
@@ -123,7 +123,7 @@ def staged_hours(rows: pa.Table, staging: Path, prefix: str, event_time: str) ->
     hours, valid = hours.take(order), valid.take(order)
     for hour, start, length in _runs(hours):
         name = f"{prefix}-{hour}.parquet"
-        _write(valid.slice(start, length), staging / name)
+        write_parquet(valid.slice(start, length), staging / name, compression_level=1)
         yield StagedFile(name, hour_folder(_EPOCH + timedelta(hours=hour)), length, refused=False)
 
 
@@ -146,11 +146,5 @@ def staged_dead_letters(rows: pa.Table, staging: Path, prefix: str, refused_at: 
         [*("reason" if name == "refusal" else name for name in refused.column_names), "refused_at"]
     )
     name = f"{prefix}-refused.parquet"
-    _write(letters.select(list(_DEAD_LETTER_COLUMNS)), staging / name)
+    write_parquet(letters.select(list(_DEAD_LETTER_COLUMNS)), staging / name, compression_level=1)
     yield StagedFile(name, f"date={refused_at:%Y-%m-%d}", refused.num_rows, refused=True)
-
-
-def _write(rows: pa.Table, path: Path) -> None:
-    """A complete file, on disk before anything promises it."""
-    pq.write_table(rows, path, compression="zstd", compression_level=1)
-    durable_files.sync_file(path)

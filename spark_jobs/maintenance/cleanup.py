@@ -185,23 +185,10 @@ def _file(path: Path) -> Files:
 
 def _files(path: Path, files: Iterable[Path]) -> Files:
     listed = tuple(files)
-    size, touched = _size_and_time(listed)
+    size, touched = durable_files.size_and_time(listed)
     return Files(path, size, touched, listed)
 
 
 def _folder(folder: Path) -> Files:
-    size, touched = _size_and_time(durable_files.everything_below(folder))
+    size, touched = durable_files.size_and_time(durable_files.everything_below(folder))
     return Files(folder, size, touched)
-
-
-def _size_and_time(paths: Iterable[Path]) -> tuple[int, datetime]:
-    """Bytes of the files among them, and when the last of all was touched; what goes meanwhile is left out."""
-    size, touched = 0, 0.0
-    for path in paths:
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            continue
-        size += 0 if path.is_dir() else stat.st_size
-        touched = max(touched, stat.st_mtime)
-    return size, datetime.fromtimestamp(touched, UTC)

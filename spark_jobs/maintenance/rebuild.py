@@ -10,11 +10,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from spark_jobs.publication.log import PublicationLog
+from spark_jobs.rollup.day_files import ONE_DAY
 from spark_jobs.rollup.rollup import FewerEvents, Rollup
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 
-ONE_DAY = timedelta(days=1)
 MOST_DAYS = 3660
 FOLLOW_WITHIN = timedelta(minutes=15)
 _PAUSE_S = 1.0

@@ -147,18 +147,12 @@ def trash_dirs(layout: Layout, checkpoints: Path) -> list[Path]:
 
 def sizes(folders: Iterable[Path], what: str, why: str) -> list[dict[str, Any]]:
     return [
-        {"what": what, "path": str(folder), "why": why, "bytes": size_of(folder)}
+        {
+            "what": what,
+            "path": str(folder),
+            "why": why,
+            "bytes": durable_files.size_and_time(durable_files.everything_below(folder))[0],
+        }
         for folder in folders
         if folder.exists()
     ]
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files below; what goes while we look counts as nothing."""
-    total = 0
-    for path in durable_files.everything_below(folder):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
-    return total

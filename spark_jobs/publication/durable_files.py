@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 _LIBC = ctypes.PyDLL(None, use_errno=True)
@@ -104,6 +105,19 @@ def everything_below(folder: Path) -> Iterator[Path]:
     for place, _, names in os.walk(folder):
         yield Path(place)
         yield from (Path(place, name) for name in names)
+
+
+def size_and_time(paths: Iterable[Path]) -> tuple[int, datetime]:
+    """Bytes of the files among them, and when the last of all was touched; what goes meanwhile is left out."""
+    size, touched = 0, 0.0
+    for path in paths:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            continue
+        size += 0 if path.is_dir() else stat.st_size
+        touched = max(touched, stat.st_mtime)
+    return size, datetime.fromtimestamp(touched, UTC)
 
 
 def remove_empty_folders(folder: Path, up_to: Path) -> None:

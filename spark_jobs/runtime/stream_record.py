@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from spark_jobs.completeness import HOUR
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import StreamStatus
@@ -15,8 +16,6 @@ from spark_jobs.runtime.looks import Due, Looks
 from spark_jobs.runtime.recent_batches import RecentBatches
 from spark_jobs.runtime.rows_today import RowsOfDay
 from spark_jobs.runtime.stream_state import Facts, slowest_s, state_of, stuck_after_s
-
-_HOUR = timedelta(hours=1)
 
 
 class _Phase(Enum):
@@ -205,7 +204,7 @@ class StreamRecord:
                 lag_s=None if due is None else lag_s,
                 due_hours=None if due is None else due.hours,
                 unread_since=_on_the_wall(looks.first_seen, at, now),
-                caught_up_to=iso(self._complete_before - _HOUR) if self._complete_before else None,
+                caught_up_to=iso(self._complete_before - HOUR) if self._complete_before else None,
                 restarts=self._restarts,
                 consecutive_failures=self._failures,
                 next_retry_at=_on_the_wall(self._retry_at, at, now),

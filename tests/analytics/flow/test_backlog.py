@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from spark_jobs.analytics.backlog import HOUR, MAX_DEFERRED_HOURS, MOST_HOURS_AT_ONCE, SETTLE_EVERY, Backlog
+from spark_jobs.analytics.backlog import MAX_DEFERRED_HOURS, MOST_HOURS_AT_ONCE, SETTLE_EVERY, Backlog
+from spark_jobs.completeness import HOUR
 
 NOON = datetime(2018, 11, 4, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

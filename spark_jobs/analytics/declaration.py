@@ -17,6 +17,9 @@ BOOLEAN = pa.bool_()
 
 Columns = dict[str, pa.DataType]
 
+PARTITION_COLUMNS: Columns = {"year": INT, "month": INT, "date": STRING, "hour": INT}
+"""part of every output, of window_start in UTC; their values stand in the path only, not in the files"""
+
 
 @dataclass(frozen=True)
 class Declaration:
@@ -32,8 +35,7 @@ class Declaration:
     """SQL over the views `<feed>_tiles` that gives every row with $span_start <= window_start < $span_end, sorted by
     key. Times are UTC without a zone; it sees all the tiles that windows, lookback and as-of weather need, or more."""
     columns: Columns
-    """the output after window_start and window_end, in order. Every output has year, month, date and hour too, of
-    window_start in UTC: they stand in the path only, not in the files"""
+    """the output between window_start, window_end and the partition columns, in order"""
     sampled: DurationName | None = None
     """the windows a lookback is made of, where they are not the output's own"""
     schema: pa.Schema = field(init=False)

@@ -58,15 +58,13 @@ def main(
         datasets = [stream.dataset for stream in streams]
         checkpoints = ANALYTICS_JOB.checkpoints(settings)
         clean_up = CleanUp(settings, run.layout, checkpoints, datasets, start.writer, utc_now)
-        requests = analytics_requests(settings, start.writer, rollup, datasets)
-        flags = {analytic.name: settings.enabled(analytic) for analytic in ANALYTICS}
         days = FoldedDays([stream.dataset.log for stream in analytics], start.writer, utc_now)
 
         def housekeep() -> None:
             clean_up.housekeep()
             days.fold()
 
-        run.serve(start, streams, requests, flags, housekeep)
+        run.serve(start, streams, analytics_requests(rollup, clean_up), housekeep)
     run.until_stopped()
 
 

@@ -44,8 +44,7 @@ def main(
         datasets = [stream.dataset for stream in streams]
         checkpoints = INGESTION.checkpoints(run.settings)
         clean_up = CleanUp(run.settings, run.layout, checkpoints, datasets, start.writer, utc_now)
-        requests = ingestion_requests(run.settings, start.writer, datasets)
-        run.serve(start, streams, requests, flags={}, housekeep=clean_up.housekeep)
+        run.serve(start, streams, ingestion_requests(clean_up), clean_up.housekeep)
     run.until_stopped()
 
 

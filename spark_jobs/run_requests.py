@@ -16,7 +16,7 @@ from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.documents.lease import newest_token, take_token_numbered, token_after_exists, token_driver
 from spark_jobs.documents.status import read_status
 from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
-from spark_jobs.maintenance.ingestion_requests import feeds_at_rest, ingestion_requests
+from spark_jobs.maintenance.ingestion_requests import ingestion_requests_at_rest
 from spark_jobs.maintenance.start_over import finish_removals
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_process
@@ -34,7 +34,7 @@ JobsWork = Callable[[Settings, Writer], Mapping[str, Work]]
 
 
 def ingestion_work(settings: Settings, writer: Writer) -> Mapping[str, Work]:
-    return ingestion_requests(settings, writer, feeds_at_rest(settings, os.environ))
+    return ingestion_requests_at_rest(settings, writer, os.environ)
 
 
 WORK: dict[str, JobsWork] = {"ingestion": ingestion_work, "analytics": analytics_requests_at_rest}

@@ -61,7 +61,6 @@ def analytic_stream(
         upstream=upstream,
     )
     supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.lease_lost)
-    supervisor.switch(start.settings.enabled(analytic))
     dataset = Dataset(
         analytic.name,
         stream.log,

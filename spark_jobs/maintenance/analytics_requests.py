@@ -1,6 +1,6 @@
 """What can be asked of the analytics job, whether it runs or not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,6 @@ from spark_jobs.documents.requests import REBUILD
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.rebuild import Followers, rebuild
-from spark_jobs.paths import Layout
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
@@ -25,34 +24,28 @@ from spark_jobs.runtime.stream import Start
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
+from spark_jobs.stream_jobs import ANALYTICS_JOB
 
 
-def analytics_requests(
-    settings: Settings, writer: Writer, rollup: Rollup, streams: Sequence[Dataset]
-) -> Mapping[str, Work]:
+def analytics_requests(rollup: Rollup, clean_up: CleanUp) -> Mapping[str, Work]:
     """In the live job: the analytics that are on follow a rebuild by themselves."""
-    return _requests(settings, writer, rollup, streams, lambda: [stream for stream in streams if stream.is_on()])
+    return _requests(rollup, clean_up, lambda: [stream for stream in clean_up.streams if stream.is_on()])
 
 
 def analytics_requests_at_rest(settings: Settings, writer: Writer) -> Mapping[str, Work]:
     """Where the job is off: the analytics that are enabled are made to follow here."""
-    layout = Layout(Path(settings.ANALYTICS_OUTPUT_PATH))
+    layout, checkpoints = ANALYTICS_JOB.layout(settings), ANALYTICS_JOB.checkpoints(settings)
     log = PublicationLog(layout, ROLLUP)
     rollup = Rollup.below(log, Path(settings.OUTPUT_BASE_PATH), None, writer, utc_now, settings.weather_stations)
-    dataset = Dataset(ROLLUP, log, Path(settings.ANALYTICS_CHECKPOINT_PATH) / ROLLUP)
+    dataset = Dataset(ROLLUP, log, checkpoints / ROLLUP)
     analytics = {analytic: _at_rest(analytic, settings, writer, rollup) for analytic in ANALYTICS}
     enabled = [stream for analytic, stream in analytics.items() if settings.enabled(analytic)]
-    return _requests(settings, writer, rollup, [dataset, *analytics.values()], lambda: enabled)
+    clean_up = CleanUp(settings, layout, checkpoints, [dataset, *analytics.values()], writer, utc_now)
+    return _requests(rollup, clean_up, lambda: enabled)
 
 
-def _requests(
-    settings: Settings, writer: Writer, rollup: Rollup, streams: Sequence[Dataset], followers: Followers
-) -> Mapping[str, Work]:
-    layout, checkpoints = Layout(Path(settings.ANALYTICS_OUTPUT_PATH)), Path(settings.ANALYTICS_CHECKPOINT_PATH)
-    return {
-        REBUILD: rebuild(rollup, followers),
-        **common_requests(CleanUp(settings, layout, checkpoints, streams, writer, utc_now)),
-    }
+def _requests(rollup: Rollup, clean_up: CleanUp, followers: Followers) -> Mapping[str, Work]:
+    return {REBUILD: rebuild(rollup, followers), **common_requests(clean_up)}
 
 
 def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rollup) -> Dataset:

@@ -3,7 +3,7 @@
     run = JobRun.begin(INGESTION, env, follows_switches)     # settings are checked, the lease is ours
     with run.starting():                                     # what fails here is told as a failed start
         start = run.start_spark(banner)
-        run.serve(streams, requests, flags, housekeep)
+        run.serve(start, streams, requests, housekeep)
     run.until_stopped()
 
 Exit codes: 0 asked to stop, 1 failed, 2 wrong settings or paths, 3 the lease was lost to a newer driver.
@@ -53,6 +53,7 @@ from spark_jobs.runtime.stream import Start, Stream, look_at
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import StreamJob
+from spark_jobs.supervision.effective_settings import desired_state_of
 
 log = logging.getLogger(__name__)
 
@@ -181,21 +182,19 @@ class JobRun:
         start: Start,
         streams: Sequence[Stream],
         requests: Mapping[str, Work],
-        flags: Mapping[str, bool],
         housekeep: Callable[[], None],
     ) -> None:
         """Begin the streams and the threads beside them.
 
-        `requests`: kind -> what does it. `flags`: stream -> whether it runs where no switch says otherwise; one that
-        is not named runs. `housekeep` is called once an hour.
+        `requests`: kind -> what does it. `housekeep` is called once an hour.
         """
         self._streams = streams
         if self._switches is not None:
             self._switches.refuse_unreadable(self.job.name)
-        self._follow_switches(flags)
+        self._follow_switches()
         for stream in streams:
             stream.supervisor.begin()
-        self._threads.every(_SWITCHES_EVERY_S, "switches", lambda: self._follow_switches(flags))
+        self._threads.every(_SWITCHES_EVERY_S, "switches", self._follow_switches)
         self._state = JobState.RUNNING
         for stream in streams:
             self._threads.every(_LAG_EVERY_S, f"lag of {stream.record.name}", look_at(stream), _FIRST_LAG_AFTER_S)
@@ -220,15 +219,15 @@ class JobRun:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._asked_to_stop.set())
 
-    def _follow_switches(self, flags: Mapping[str, bool]) -> None:
+    def _follow_switches(self) -> None:
         desired = self._switches.read() if self._switches is not None else None
         if desired is not None and not desired.job_enabled:
             log.info("%s is switched off", self.job.name)
             self._asked_to_stop.set()
-        switched = desired.streams if desired is not None else {}
+        flags = desired_state_of(self.job, self.settings).streams
+        switched = {**flags, **(desired.streams if desired is not None else {})}
         for stream in self._streams:
-            name = stream.record.name
-            stream.supervisor.switch(switched.get(name, flags.get(name, True)))
+            stream.supervisor.switch(switched.get(stream.record.name, True))
 
     def _look_for(self, executors: Executors) -> None:
         missing = executors.look()

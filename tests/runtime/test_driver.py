@@ -17,7 +17,8 @@ PATIENCE_S = 10.0
 
 
 def a_run(root: Path, follows_switches: bool = True) -> JobRun:
-    return JobRun(ANALYTICS_JOB, settings_from({"ANALYTICS_OUTPUT_PATH": str(root)}), {}, follows_switches)
+    settings = settings_from({"ANALYTICS_OUTPUT_PATH": str(root), "ENABLE_PEARSON_CORRELATIONS": "false"})
+    return JobRun(ANALYTICS_JOB, settings, {}, follows_switches)
 
 
 # -- switches ---------------------------------------------------------------------------------------------------
@@ -40,10 +41,10 @@ FLAGS = {"pearson_correlations": False, "weather_safety_analysis": True}
 
 
 def switched(run: JobRun) -> dict[str, bool | None]:
-    """Which streams are on, with these flags in the environment; the rollup has none."""
+    """Which streams are on, by the flags in the environment; the rollup has none."""
     streams = [FakeStream(name) for name in ("rollup", *FLAGS)]
     run._streams = cast("list[Stream]", streams)
-    run._follow_switches(FLAGS)
+    run._follow_switches()
     return {stream.name: stream.is_on for stream in streams}
 
 

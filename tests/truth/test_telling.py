@@ -62,7 +62,7 @@ UNREADABLE = {
 def write_switches(job: RunningJob, content: bytes) -> None:
     job.run.layout.control.mkdir(parents=True, exist_ok=True)
     job.run.layout.switches.write_bytes(content)
-    job.run._follow_switches({})
+    job.run._follow_switches()
 
 
 def is_off(job: RunningJob) -> bool:

@@ -274,7 +274,7 @@ def test_restarting_while_the_next_try_waits_and_broken_where_none_can_help(brok
 def test_off_has_no_lag_no_error_and_no_alert(job: RunningJob) -> None:
     def switch(on: bool) -> None:
         write_desired_state(job.run.layout, DesiredState(True, {BIKES.name: on}), utc_now())
-        job.run._follow_switches({})
+        job.run._follow_switches()
 
     job.produce(3)
     job.look()

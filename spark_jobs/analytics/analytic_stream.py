@@ -136,22 +136,18 @@ class AnalyticStream:
         complete = self.upstream.complete_to(self.declaration.reads)  # before the rollup is looked at
         newest = self._newest()
         if self.log.head() is not None and newest is not None:
-            due = self._due(newest)
-            self.record.due_seen(due)
+            due = self._saw(newest)
             self.record.complete_to(None if due else complete)
         self.record.waits(self.upstream.of(self.declaration.reads))
 
-    def _due(self, newest: int) -> Due:
+    def _saw(self, newest: int) -> Due:
         # In this order: a go first adds to the backlog, then notes what it has seen, and works it off at last.
         seen, done, backlog = self._seen, self._done, self._backlog
         reached = min(done if backlog else seen, newest)
-        return Due(
-            newest - reached,
-            self.record.first_seen.look({ROLLUP: reached}, {ROLLUP: newest}),
-            # What entries that nobody has looked at lead to is not known.
-            hours=len(backlog) if seen == newest else None,
-            is_more_than_a_batch=bool(backlog) and self._has_left_over,
-        )
+        # What entries that nobody has looked at lead to is not known.
+        hours = len(backlog) if seen == newest else None
+        is_much = bool(backlog) and self._has_left_over
+        return self.record.saw({ROLLUP: reached}, {ROLLUP: newest}, hours, is_more_than_a_batch=is_much)
 
     def _has_news(self) -> bool:
         newest = self._newest()

@@ -26,7 +26,7 @@ from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.checkpoint import planned_offsets
-from spark_jobs.kafka.lag import OpenTransactions, reached_and_end, unread
+from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
 from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.paths import hour_of_folder
@@ -36,7 +36,7 @@ from spark_jobs.publication.log import CommitConflict, PublicationLog, Transacti
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
-from spark_jobs.runtime.looks import Due
+from spark_jobs.runtime.looks import unread
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Start, Stream
 from spark_jobs.runtime.stream_record import StreamRecord
@@ -128,9 +128,8 @@ class FeedStream:
         passed = self.hours.passed(self.start_of.now())
         topic = self._on_broker()
         reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
-        count = unread(reached, end)
-        is_much = count > self.start_of.settings.MAX_OFFSETS_PER_TRIGGER
-        self.record.due_seen(Due(count, self.record.first_seen.look(reached, end), is_more_than_a_batch=is_much))
+        is_much = unread(reached, end) > self.start_of.settings.MAX_OFFSETS_PER_TRIGGER
+        self.record.saw(reached, end, is_more_than_a_batch=is_much)
         self.record.waits(self.open_transactions.look(topic, offsets.written_ends(self.broker, topic)))
         self.hours.look(passed, topic, self.start_of.now())
         self.record.complete_to(self.hours.complete_before)

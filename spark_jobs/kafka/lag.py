@@ -14,11 +14,6 @@ def reached_and_end(next_offset: Mapping[str, int], topic: TopicOnBroker) -> tup
     return reached, {str(p): end for p, end in topic.end.items()}
 
 
-def unread(reached: Mapping[str, int], end: Mapping[str, int]) -> int:
-    """How many offsets lie between, those of control records among them."""
-    return sum(max(0, last - reached[partition]) for partition, last in end.items())
-
-
 class OpenTransactions:
     """Tells where what can be read has ended below the broker's own end, at the same offset, for a minute."""
 

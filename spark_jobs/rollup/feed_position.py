@@ -7,6 +7,7 @@ from typing import Any
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.publication.reader import DatasetReader, Increment, Offsets, Position
+from spark_jobs.runtime.looks import unread
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,16 @@ def everything(reader: DatasetReader, counted: Offsets | None = None) -> Plan:
 
 def _replace_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
     """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested."""
-    behind = between(newest.next_offset, counted)
+    behind = unread(newest.next_offset, counted)
     if behind:
         raise _waiting(feed, f"ingestion has still to bring {behind} messages that the rollup counted before")
     return everything(reader, counted)
 
 
 def _wait_until(feed: Feed, newest: Position, offsets: Offsets) -> None:
-    behind = between(newest.next_offset, offsets)
+    behind = unread(newest.next_offset, offsets)
     if behind:
         raise _waiting(feed, f"it was started over, {behind} messages are still to be read; until then its tiles stay")
-
-
-def between(ours: Offsets, theirs: Offsets) -> int:
-    """How many messages are before `theirs` and not before `ours`."""
-    return sum(max(0, end - ours.get(partition, 0)) for partition, end in theirs.items())
 
 
 def _waiting(feed: Feed, why: str, next_step: str = "none: it goes on once ingestion has them") -> StreamFault:

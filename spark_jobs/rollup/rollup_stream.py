@@ -13,12 +13,11 @@ from spark_jobs.catalog import FEEDS, ROLLUP
 from spark_jobs.documents.complete_hours import read_complete_hours
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
-from spark_jobs.rollup.feed_position import between, reached_and_newest
+from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
 from spark_jobs.runtime.clock_query import clock_query
 from spark_jobs.runtime.dataset import Dataset, clear_dead_staging
-from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.stream import Start, Stream
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
@@ -110,9 +109,7 @@ class RollupStream:
             ours, theirs = reached_and_newest(self.rollup.readers[feed.name], head.position, feed)
             reached |= {f"{feed.name} {partition}": offset for partition, offset in ours.items()}
             ends |= {f"{feed.name} {partition}": offset for partition, offset in theirs.items()}
-        due = Due(between(reached, ends), self.record.first_seen.look(reached, ends))
-        self.record.due_seen(due)
-        if not due:
+        if not self.record.saw(reached, ends):
             waiting = self.rollup.waits
             self.upstream.complete_before = {name: end for name, end in complete.items() if name not in waiting}
             self.record.complete_to(self.upstream.complete_to([feed.name for feed in FEEDS]))

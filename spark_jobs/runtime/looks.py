@@ -1,9 +1,15 @@
 """What looks have found still to do: by a thread beside the stream's own, which may hang."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 UNKNOWN_AFTER_S = 30.0
 """a look so old says nothing of what is due now"""
+
+
+def unread(reached: Mapping[str, int], ends: Mapping[str, int]) -> int:
+    """How many lie between, part by part; of Kafka's offsets some are of control records."""
+    return sum(max(0, end - reached.get(part, 0)) for part, end in ends.items())
 
 
 @dataclass(frozen=True)

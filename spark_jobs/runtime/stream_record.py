@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -12,7 +12,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import StreamStatus
 from spark_jobs.runtime.first_seen import FirstSeen
-from spark_jobs.runtime.looks import Due, Looks
+from spark_jobs.runtime.looks import Due, Looks, unread
 from spark_jobs.runtime.recent_batches import RecentBatches
 from spark_jobs.runtime.rows_today import RowsOfDay
 from spark_jobs.runtime.stream_state import Facts, slowest_s, state_of, stuck_after_s
@@ -52,7 +52,7 @@ class StreamRecord:
         self._has_settled = False
         self._is_working = False
         self._batches = RecentBatches()
-        self.first_seen = FirstSeen(monotonic, unread_before_s)
+        self._first_seen = FirstSeen(monotonic, unread_before_s)
         self._looks = Looks(now - unread_before_s if unread_before_s else None)
         self._rows: RowsOfDay | None = None
         self._complete_before: datetime | None = None
@@ -77,7 +77,7 @@ class StreamRecord:
             self._phase, self._diagnosis, self._failures = _Phase.OFF, None, 0
             self._retry_at = self._waits_for = self._paused_for = None
             self._looks.forget()
-            self.first_seen.forget()
+            self._first_seen.forget()
 
     def paused(self, paused_for: str) -> None:
         """Note that somebody else works on the stream's files."""
@@ -141,6 +141,18 @@ class StreamRecord:
             self._new_layout = found
 
     # -- what looks from beside find ----------------------------------------------------------------------------
+
+    def saw(
+        self,
+        reached: Mapping[str, int],
+        ends: Mapping[str, int],
+        hours: int | None = None,
+        is_more_than_a_batch: bool = False,
+    ) -> Due:
+        """Note how far a look has found the stream, and return what is due. `ends`: of each partition or log."""
+        due = Due(unread(reached, ends), self._first_seen.look(reached, ends), hours, is_more_than_a_batch)
+        self.due_seen(due)
+        return due
 
     def due_seen(self, due: Due) -> None:
         with self._lock:

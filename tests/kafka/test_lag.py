@@ -2,8 +2,9 @@
 
 import pytest
 
-from spark_jobs.kafka.lag import HELD_AFTER_S, OpenTransactions, reached_and_end, unread
+from spark_jobs.kafka.lag import HELD_AFTER_S, OpenTransactions, reached_and_end
 from spark_jobs.kafka.offsets import TopicOnBroker
+from spark_jobs.runtime.looks import unread
 from tests.monotonic import Seconds
 
 

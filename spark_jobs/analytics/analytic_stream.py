@@ -27,13 +27,13 @@ from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import DayFiles
 from spark_jobs.rollup.rollup_stream import Upstream
-from spark_jobs.runtime.clock_query import clock_query
-from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
+from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
 from spark_jobs.runtime.looks import Due
+from spark_jobs.runtime.query import clock_query
 from spark_jobs.runtime.step_pauses import step_listener
-from spark_jobs.runtime.stream import Start, Stream
+from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
+from spark_jobs.runtime.supervisor import BatchGate, Failures
 from spark_jobs.setting_values import in_words
 
 _NOTHING_YET = -1
@@ -48,8 +48,7 @@ def analytic_stream(
     analytic: Analytic, start: Start, rollup: PublicationLog, tiles: DayFiles, upstream: Upstream
 ) -> Stream:
     """The query of one analytic, ready to begin."""
-    before_s = start.unread_before_s.get(analytic.name, 0.0)
-    record = StreamRecord(analytic.name, start.settings.analytics_interval, unread_before_s=before_s)
+    record = new_record(start, analytic.name, start.settings.analytics_interval)
     stream = AnalyticStream(
         declaration=declaration_of(analytic.name),
         durations=Durations.of(start.settings),
@@ -60,16 +59,7 @@ def analytic_stream(
         record=record,
         upstream=upstream,
     )
-    supervisor = StreamSupervisor(analytic.name, start.spark, stream.start, record, start.now, start.lease_lost)
-    dataset = Dataset(
-        analytic.name,
-        stream.log,
-        stream.checkpoints,
-        supervisor.held,
-        lambda: supervisor.is_on,
-        stream.has_taken,
-    )
-    return Stream(supervisor, stream.look_at_lag, dataset)
+    return assembled(start, record, stream.log, stream.start, stream.look_at_lag, stream.has_taken)
 
 
 @dataclass
@@ -102,11 +92,6 @@ class AnalyticStream:
         """Whether the rollup is in the output up to this entry, with all consequences."""
         return self._seen >= rollup_seq and not self._backlog
 
-    @property
-    def checkpoints(self) -> Path:
-        """Where each try has a checkpoint of its own."""
-        return Path(self.start_of.settings.ANALYTICS_CHECKPOINT_PATH) / self.name
-
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the output, take up what is not done yet, and tick from now on."""
         self.resume()
@@ -121,7 +106,7 @@ class AnalyticStream:
                     gate.wait_for(self._has_news, interval.total_seconds() / 2)
                 self.catch_up(connection, batch_id)
 
-        return clock_query(self.start_of, self.name, interval, self.checkpoints, tick)
+        return clock_query(self.start_of, self.name, interval, tick)
 
     def resume(self) -> None:
         """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
@@ -159,11 +144,9 @@ class AnalyticStream:
         return None if newest < 0 else newest
 
     def _first_entry(self) -> None:
-        layout = self.log.layout
-        refuse_data_without_log(self.log, [layout.dataset(self.name), layout.folded_days(self.name)])
-        self.log.reached("before the first entry")
-        self.start_of.writer.check()
-        self.log.begin(self._entry("origin", _NOTHING_YET, _NOTHING_YET), self.start_of.now())
+        output_dirs = (self.log.layout.dataset(self.name), self.log.layout.folded_days(self.name))
+        draft = self._entry("origin", _NOTHING_YET, _NOTHING_YET)
+        begin_log(self.log, output_dirs, draft, self.start_of.writer, self.start_of.now())
 
     def _entry(self, kind: str, rollup_seq: int, settled_seq: int, **more: Any) -> Entry:
         """`rollup_seq`: new tiles are in up to here; `settled_seq`: so are all their later consequences."""

@@ -34,14 +34,14 @@ from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import LOST
 from spark_jobs.publication.log import CommitConflict, PublicationLog, Transaction
 from spark_jobs.publication.reader import DatasetReader
-from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
-from spark_jobs.runtime.dataset import Dataset, clear_dead_staging, refuse_data_without_log
+from spark_jobs.runtime.checkpoints import fresh_checkpoint
+from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
 from spark_jobs.runtime.looks import unread
+from spark_jobs.runtime.query import start_query
 from spark_jobs.runtime.step_pauses import step_listener
-from spark_jobs.runtime.stream import Start, Stream
+from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
-from spark_jobs.setting_values import in_words
+from spark_jobs.runtime.supervisor import BatchGate, Failures
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,7 @@ _ONE_TASK_UP_TO_ROWS = 20_000
 
 def feed_stream(feed: Feed, start: Start, together: AllFeeds) -> Stream:
     """The feed's query, ready to begin."""
-    before_s = start.unread_before_s.get(feed.name, 0.0)
-    record = StreamRecord(feed.name, start.settings.BATCH_INTERVAL, unread_before_s=before_s)
+    record = new_record(start, feed.name, start.settings.BATCH_INTERVAL)
     topic = start.settings.topic(feed)
     log = PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name))
     stream = FeedStream(
@@ -66,9 +65,7 @@ def feed_stream(feed: Feed, start: Start, together: AllFeeds) -> Stream:
         broker=offsets.broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
         open_transactions=OpenTransactions(time.monotonic),
     )
-    supervisor = StreamSupervisor(feed.name, start.spark, stream.start, record, start.now, start.lease_lost)
-    dataset = Dataset(feed.name, stream.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)
-    return Stream(supervisor, stream.look_at_lag, dataset)
+    return assembled(start, record, log, stream.start, stream.look_at_lag)
 
 
 @dataclass(frozen=True)
@@ -89,36 +86,19 @@ class FeedStream:
         """What was counted of its messages, day by day."""
         return QualityDays(self.log.layout, self.feed)
 
-    @property
-    def checkpoints(self) -> Path:
-        """Where each try has a checkpoint of its own."""
-        return Path(self.start_of.settings.CHECKPOINT_BASE_PATH) / self.feed.name
-
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the dataset, agree with the broker where to read on, and start a query there."""
         settings = self.start_of.settings
         start = self._position_to_read_from()[self.topic]["next_offset"]
-        checkpoint = fresh_checkpoint(self.checkpoints, self.start_of.writer.driver.instance)
+        checkpoint = fresh_checkpoint(self.start_of.checkpoints / self.feed.name, self.start_of.writer.driver.instance)
 
         def publish(batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
                 self._publish(batch, batch_id, checkpoint, start)
 
-        query = (
-            kafka_messages(
-                self.start_of.spark,
-                settings.KAFKA_BOOTSTRAP_SERVERS,
-                {self.topic: start},
-                settings.MAX_OFFSETS_PER_TRIGGER,
-            )
-            .writeStream.queryName(self.feed.name)
-            .option("checkpointLocation", str(checkpoint))
-            .trigger(processingTime=in_words(settings.BATCH_INTERVAL))
-            .foreachBatch(publish)
-            .start()
-        )
-        remove_older(self.checkpoints, kept=checkpoint)
-        return query
+        servers, most = settings.KAFKA_BOOTSTRAP_SERVERS, settings.MAX_OFFSETS_PER_TRIGGER
+        messages = kafka_messages(self.start_of.spark, servers, {self.topic: start}, most)
+        return start_query(self.feed.name, messages, settings.BATCH_INTERVAL, checkpoint, publish)
 
     def look_at_lag(self) -> None:
         """Note how far the log is behind the broker, and which hours are complete."""
@@ -158,12 +138,11 @@ class FeedStream:
 
     def _first_entry(self, topic: TopicOnBroker) -> None:
         layout = self.log.layout
-        refuse_data_without_log(self.log, (layout.dataset(self.feed.name), layout.dead_letters(self.feed.name)))
-        self.log.reached("before the first entry")
-        self.start_of.writer.check()
+        output_dirs = (layout.dataset(self.feed.name), layout.dead_letters(self.feed.name))
         draft = Entry("origin", offsets.origin(topic), rows={"total": 0}, writer=self.start_of.writer.named())
         end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
-        self.log.begin(draft, self.start_of.now(), end_offsets=end_offsets)
+        writer, now = self.start_of.writer, self.start_of.now()
+        begin_log(self.log, output_dirs, draft, writer, now, end_offsets=end_offsets)
 
     def _skip(self, head: Entry, position: Position, lost: list[Lost]) -> Entry:
         total = head.rows["total"] if "total" in head.rows else rows_in(self.log)

@@ -49,18 +49,18 @@ def _requests(rollup: Rollup, clean_up: CleanUp, followers: Followers) -> Mappin
 
 
 def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rollup) -> Dataset:
-    layout = rollup.log.layout
+    layout, checkpoints = rollup.log.layout, ANALYTICS_JOB.checkpoints(settings)
     no_spark = cast(SparkSession, None)  # only a query needs it, and none is started here
     stream = AnalyticStream(
         declaration=declaration_of(analytic.name),
         durations=Durations.of(settings),
-        start_of=Start(settings, no_spark, layout, writer, utc_now, {}, lambda _message: None),
+        start_of=Start(settings, no_spark, layout, checkpoints, writer, utc_now, {}, lambda _message: None),
         rollup=rollup.log,
         tiles=rollup.tiles,
         log=PublicationLog(layout, analytic.name),
         record=StreamRecord(analytic.name, settings.analytics_interval),
     )
-    return Dataset(analytic.name, stream.log, stream.checkpoints, catch_up_to=_going_through(stream))
+    return Dataset(analytic.name, stream.log, checkpoints / analytic.name, catch_up_to=_going_through(stream))
 
 
 def _going_through(stream: AnalyticStream) -> Callable[[int], bool]:

@@ -29,7 +29,7 @@ from spark_jobs.rollup.feed_position import Plan, document_of, everything, known
 from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
 from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
 from spark_jobs.rollup.tiles import events_in, formula
-from spark_jobs.runtime.dataset import refuse_data_without_log, request_instance
+from spark_jobs.runtime.dataset import begin_log, request_instance
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import TILE
 
@@ -96,10 +96,8 @@ class Rollup:
         self._try_again_at.clear()
         self._ask.clear()
         if self.log.recover() is None:
-            refuse_data_without_log(self.log, [self.log.layout.dataset(ROLLUP)])
-            self.log.reached("before the first entry")
-            self.writer.check()
-            self.log.begin(Entry("origin", {}, writer=self.writer.named()), self.now())
+            draft = Entry("origin", {}, writer=self.writer.named())
+            begin_log(self.log, [self.log.layout.dataset(ROLLUP)], draft, self.writer, self.now())
 
     def has_news(self) -> bool:
         """Whether a feed's log has another head than at the last look. A few `stat`s each, no lock."""

@@ -16,11 +16,11 @@ from spark_jobs.paths import Layout
 from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
-from spark_jobs.runtime.clock_query import clock_query
-from spark_jobs.runtime.dataset import Dataset, clear_dead_staging
-from spark_jobs.runtime.stream import Start, Stream
+from spark_jobs.runtime.dataset import clear_dead_staging
+from spark_jobs.runtime.query import clock_query
+from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
+from spark_jobs.runtime.supervisor import BatchGate, Failures
 
 SETTLE_S = 0.7
 """after the first feed's news: the others' triggers fire at the same moment, and one entry for all is cheaper"""
@@ -49,13 +49,10 @@ class Upstream:
 
 def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
     """The rollup's query, ready to begin."""
-    before_s = start.unread_before_s.get(ROLLUP, 0.0)
-    record = StreamRecord(ROLLUP, start.settings.BATCH_INTERVAL, unread_before_s=before_s)
+    record = new_record(start, ROLLUP, start.settings.BATCH_INTERVAL)
     rollup.moved = record.moved
     stream = RollupStream(start, rollup, upstream, record)
-    supervisor = StreamSupervisor(ROLLUP, start.spark, stream.start, record, start.now, start.lease_lost)
-    dataset = Dataset(ROLLUP, rollup.log, stream.checkpoints, supervisor.held, lambda: supervisor.is_on)
-    return Stream(supervisor, stream.look_at_lag, dataset)
+    return assembled(start, record, rollup.log, stream.start, stream.look_at_lag)
 
 
 @dataclass
@@ -66,11 +63,6 @@ class RollupStream:
     rollup: Rollup
     upstream: Upstream
     record: StreamRecord
-
-    @property
-    def checkpoints(self) -> Path:
-        """Where each try has a checkpoint of its own."""
-        return Path(self.start_of.settings.ANALYTICS_CHECKPOINT_PATH) / ROLLUP
 
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the rollup and tick from now on."""
@@ -85,7 +77,7 @@ class RollupStream:
                     gate.wait_for(lambda: False, min(SETTLE_S, interval.total_seconds() / 10))
                 self.catch_up(batch_id)
 
-        return clock_query(self.start_of, ROLLUP, interval, self.checkpoints, tick)
+        return clock_query(self.start_of, ROLLUP, interval, tick)
 
     def catch_up(self, batch_id: int) -> None:
         """One go: bring in what the feeds have new, and look what ingestion owes."""

@@ -4,11 +4,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.documents.status import Driver
+from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.supervision import driver_processes
@@ -46,6 +49,16 @@ def request_instance(writer: Writer) -> str:
 def driver_of_staging(folder: str) -> str:
     """The driver that a staging folder belongs to."""
     return folder.removesuffix(_OF_REQUESTS)
+
+
+def begin_log(
+    log: PublicationLog, output_dirs: Sequence[Path], draft: Entry, writer: Writer, now: datetime, **origin: Any
+) -> None:
+    """Declare the first entry of a log. StreamFault where its outputs hold data already."""
+    refuse_data_without_log(log, output_dirs)
+    log.reached("before the first entry")
+    writer.check()
+    log.begin(draft, now, **origin)
 
 
 def refuse_data_without_log(log: PublicationLog, output_dirs: Sequence[Path]) -> None:

@@ -170,6 +170,7 @@ class JobRun:
             self.settings,
             self._spark,
             self.layout,
+            self.job.checkpoints(self.settings),
             writer,
             utc_now,
             self.env,

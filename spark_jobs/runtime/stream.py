@@ -4,18 +4,21 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import LeaseLost, diagnose
 from spark_jobs.paths import Layout
+from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.rows_today import RowsToday
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import StreamSupervisor
+from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 
@@ -32,6 +35,8 @@ class Start:
     settings: Settings
     spark: SparkSession
     layout: Layout
+    checkpoints: Path
+    """where each stream has a folder, and each try of its query a checkpoint of its own in it"""
     writer: Writer
     now: Callable[[], datetime]
     env: Mapping[str, str]
@@ -54,6 +59,27 @@ class Stream:
     def record(self) -> StreamRecord:
         """What the stream has to say of itself."""
         return self.supervisor.record
+
+
+def new_record(start: Start, name: str, interval: timedelta) -> StreamRecord:
+    """The record of a stream; what the driver before this one had seen unread is no news to it."""
+    return StreamRecord(name, interval, unread_before_s=start.unread_before_s.get(name, 0.0))
+
+
+def assembled(
+    start: Start,
+    record: StreamRecord,
+    log: PublicationLog,
+    query: Callable[[BatchGate, Failures], StreamingQuery],
+    look_at_lag: Callable[[], None],
+    catch_up_to: Callable[[int], bool] = lambda _seq: True,
+) -> Stream:
+    """The stream of this record and log. `query`: starts its query, at every try; `catch_up_to`: as in `Dataset`."""
+    name = record.name
+    supervisor = StreamSupervisor(name, start.spark, query, record, start.now, start.lease_lost)
+    checkpoints = start.checkpoints / name
+    dataset = Dataset(name, log, checkpoints, supervisor.held, lambda: supervisor.is_on, catch_up_to)
+    return Stream(supervisor, look_at_lag, dataset)
 
 
 def look_at(stream: Stream, count_after_s: float = _COUNT_ROWS_AFTER_S) -> Callable[[], None]:

@@ -94,6 +94,7 @@ class Query:
             settings_from({"OUTPUT_BASE_PATH": str(root), **settings}),
             cast(Any, None),
             Layout(root),
+            self.checkpoint.parent,
             writer,
             lambda: self.now,
             {},

@@ -74,7 +74,7 @@ class LiveJob:
         self.tiles = self.rollup.tiles
         self.upstream = Upstream()
         settings = settings_of(root)
-        self.start = Start(settings, cast(Any, None), self.layout, self.writer, clock, {}, cast(Any, None))
+        self.start = Start(settings, cast(Any, None), self.layout, root, self.writer, clock, {}, cast(Any, None))
         record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL)
         self.rollup_stream = RollupStream(self.start, self.rollup, self.upstream, record)
         if begins:

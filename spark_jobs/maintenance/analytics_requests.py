@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
 
 import duckdb
-from pyspark.sql import SparkSession
 
-from spark_jobs.analytics.analytic_stream import AnalyticStream
+from spark_jobs.analytics.analytic_updater import AnalyticUpdater
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP, Analytic
 from spark_jobs.documents.requests import REBUILD
@@ -20,8 +18,6 @@ from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Work
-from spark_jobs.runtime.stream import Start
-from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import ANALYTICS_JOB
@@ -49,29 +45,28 @@ def _requests(rollup: Rollup, clean_up: CleanUp, followers: Followers) -> Mappin
 
 
 def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rollup) -> Dataset:
-    layout, checkpoints = rollup.log.layout, ANALYTICS_JOB.checkpoints(settings)
-    no_spark = cast(SparkSession, None)  # only a query needs it, and none is started here
-    stream = AnalyticStream(
+    updater = AnalyticUpdater(
         declaration=declaration_of(analytic.name),
         durations=Durations.of(settings),
-        start_of=Start(settings, no_spark, layout, checkpoints, writer, utc_now, {}, lambda _message: None),
-        rollup=rollup.log,
+        rollup_log=rollup.log,
         tiles=rollup.tiles,
-        log=PublicationLog(layout, analytic.name),
-        record=StreamRecord(analytic.name, settings.analytics_interval),
+        log=PublicationLog(rollup.log.layout, analytic.name),
+        writer=writer,
+        now=utc_now,
     )
-    return Dataset(analytic.name, stream.log, checkpoints / analytic.name, catch_up_to=_going_through(stream))
+    checkpoints = ANALYTICS_JOB.checkpoints(settings) / analytic.name
+    return Dataset(analytic.name, updater.log, checkpoints, catch_up_to=_going_through(updater))
 
 
-def _going_through(stream: AnalyticStream) -> Callable[[int], bool]:
+def _going_through(updater: AnalyticUpdater) -> Callable[[int], bool]:
     """What the query does at each of its triggers, one go at a time."""
     connections: list[duckdb.DuckDBPyConnection] = []
 
     def catch_up_to(rollup_seq: int) -> bool:
         if not connections:
-            stream.resume()
+            updater.resume()
             connections.append(analytics_connection())
-        stream.catch_up(connections[0], 0)
-        return stream.has_taken(rollup_seq)
+        updater.update(connections[0])
+        return updater.has_taken(rollup_seq)
 
     return catch_up_to

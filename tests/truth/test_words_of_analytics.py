@@ -55,8 +55,8 @@ def test_an_analytic_is_as_late_as_the_oldest_change_also_once_that_is_folded(tm
     hours_later(job, range(1))
     job.settle()
     clock = Seconds()
-    job.analytics[NAME].record._first_seen._monotonic = clock
-    job.analytics[NAME].record._monotonic = clock
+    job.streams[NAME].record._first_seen._monotonic = clock
+    job.streams[NAME].record._monotonic = clock
     assert job.told(NAME).lag_s == 0.0
     for number in range(1, 4):
         hours_later(job, range(number, number + 1))

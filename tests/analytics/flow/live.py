@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_jobs.analytics.analytic_stream import AnalyticStream
+from spark_jobs.analytics.analytic_updater import AnalyticUpdater
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.documents.status import StreamStatus
@@ -80,21 +81,25 @@ class LiveJob:
         if begins:
             self.rollup.begin()
         self.analytics = {name: self.analytic(name) for name in names}
+        self.streams = {name: self.stream(updater) for name, updater in self.analytics.items()}
         self.connections: dict[str, duckdb.DuckDBPyConnection] = {}
         for analytic in self.analytics.values():
             analytic.resume()
 
-    def analytic(self, name: str) -> AnalyticStream:
-        return AnalyticStream(
+    def analytic(self, name: str) -> AnalyticUpdater:
+        return AnalyticUpdater(
             declaration=declaration_of(name),
             durations=self.durations,
-            start_of=self.start,
-            rollup=self.rollup.log,
+            rollup_log=self.rollup.log,
             tiles=self.tiles,
             log=PublicationLog(self.layout, name),
-            record=StreamRecord(name, self.start.settings.analytics_interval),
-            upstream=self.upstream,
+            writer=self.writer,
+            now=self.clock,
         )
+
+    def stream(self, updater: AnalyticUpdater) -> AnalyticStream:
+        record = StreamRecord(updater.name, self.start.settings.analytics_interval)
+        return AnalyticStream(updater, self.start, record, self.upstream)
 
     def take(self, feeds: Feeds) -> None:
         """These rows through ingestion into the rollup."""
@@ -122,7 +127,7 @@ class LiveJob:
         for name in names or self.analytics:
             if name not in self.connections:
                 self.connections[name] = analytics_connection()
-            self.analytics[name].catch_up(self.connections[name], 0)
+            self.streams[name].catch_up(self.connections[name], 0)
 
     def settle(self, *names: str) -> None:
         """Go on until nothing is left to do."""
@@ -152,7 +157,7 @@ class LiveJob:
 
     def told(self, name: str) -> StreamStatus:
         """What the status says of a stream that runs, after a look at what is due."""
-        stream = self.rollup_stream if name == ROLLUP else self.analytics[name]
+        stream = self.rollup_stream if name == ROLLUP else self.streams[name]
         stream.record.running()
         stream.look_at_lag()
         return stream.record.status(self.clock())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.analytics.analytic_stream import changed_tiles_of
+from spark_jobs.analytics.analytic_updater import changed_tiles_of
 from spark_jobs.publication.log import LogDamaged
 from tests.analytics.flow.ingestion import FakeClock
 from tests.analytics.flow.live import LiveJob

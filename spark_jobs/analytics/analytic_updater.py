@@ -1,0 +1,248 @@
+"""One analytic, kept current: it asks the rollup what changed and replaces the hours that this affects."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spark_jobs.analytics.affected_hours import every_hour, output_hours
+from spark_jobs.analytics.backlog import Backlog
+from spark_jobs.analytics.declaration import Declaration
+from spark_jobs.analytics.folded_days import stale_days
+from spark_jobs.analytics.refresh import definition_of, refresh
+from spark_jobs.paths import hour_folder
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import ANEW, CHANGED, folded_entry
+from spark_jobs.publication.log import PublicationLog, Transaction
+from spark_jobs.publication.staged_parquet import staged_file
+from spark_jobs.rollup.combined_windows import DurationName, Durations
+from spark_jobs.rollup.day_files import DayFiles
+from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
+from spark_jobs.runtime.writer import Writer
+from spark_jobs.setting_values import in_words
+
+_NOTHING_YET = -1
+_OUTPUT = "data.parquet"
+_ANY_HOUR = "year=*/month=*/date=*/hour=*"
+_DURATIONS: tuple[DurationName, ...] = ("medium", "long", "slide")
+# A position that only moves on, with no hour to replace, is written this rarely.
+_IDLE_ENTRIES = 100
+
+
+@dataclass
+class AnalyticUpdater:
+    """The output of one analytic, and what it still has to do."""
+
+    declaration: Declaration
+    durations: Durations
+    rollup_log: PublicationLog
+    tiles: DayFiles
+    log: PublicationLog
+    writer: Writer
+    now: Callable[[], datetime]
+    backlog: Backlog = field(default_factory=Backlog)
+    _seen: int = _NOTHING_YET
+    _done: int = _NOTHING_YET
+    """the rollup's entry up to which all consequences are in the output"""
+    _has_left_over: bool = False
+    """the last go did not do all that was due"""
+    _basis: Mapping[str, Any] | None = None
+    _settled_at: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The output's name."""
+        return self.declaration.name
+
+    def resume(self) -> None:
+        """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
+        if self.log.recover() is None:
+            self._first_entry()
+        clear_dead_staging(self.log, self.writer.driver)
+        self.backlog, self._seen, self._done, self._basis = Backlog(), _NOTHING_YET, _NOTHING_YET, None
+        self._take_up()
+
+    def newest(self) -> int | None:
+        """The newest entry of the rollup whose files are in place; None before it has begun."""
+        newest = self.rollup_log.applied_up_to()
+        return None if newest < 0 else newest
+
+    def has_news(self) -> bool:
+        """Whether the rollup has entries that nobody has looked at."""
+        newest = self.newest()
+        return newest is not None and newest != self._seen
+
+    def has_taken(self, rollup_seq: int) -> bool:
+        """Whether the rollup is in the output up to this entry, with all consequences."""
+        return self._seen >= rollup_seq and not self.backlog
+
+    def lag(self, newest: int) -> tuple[int, int | None, bool]:
+        """The entry that is reached, how many hours are due, None where nobody knows, and whether one go leaves some.
+
+        For a thread beside the one that updates.
+        """
+        # In this order: a go first adds to the backlog, then notes what it has seen, and works it off at last.
+        seen, done, backlog = self._seen, self._done, self.backlog
+        # What entries that nobody has looked at lead to is not known.
+        hours = len(backlog) if seen == newest else None
+        return min(done if backlog else seen, newest), hours, bool(backlog) and self._has_left_over
+
+    def is_due(self) -> bool:
+        """Whether there is something to do, as far as the rollup has begun."""
+        if self._basis is None:
+            self._take_up()
+        newest = self.newest()
+        return self._basis is not None and newest is not None and (newest != self._seen or bool(self.backlog))
+
+    def update(self, connection: duckdb.DuckDBPyConnection) -> Entry | None:
+        """One go: publish the hours that are due; None where no file nor position changes."""
+        newest = self.newest() if self.is_due() else None
+        if newest is None:
+            return None
+        began, quiet = time.monotonic(), newest == self._seen
+        if not quiet:
+            self._look(newest)
+        hours = self.backlog.next_hours(quiet, timedelta(seconds=began - self._settled_at))
+        with self.log.transaction(self.writer.check) as transaction:
+            entry = self._commit(transaction, connection, newest, hours)
+        left = self.backlog.without(hours)
+        self._has_left_over = bool(left)
+        if not left:
+            self._done = newest
+        self.backlog = left
+        if not left.later:
+            self._settled_at = time.monotonic()
+        return entry
+
+    def _first_entry(self) -> None:
+        output_dirs = (self.log.layout.dataset(self.name), self.log.layout.folded_days(self.name))
+        draft = self._entry("origin", _NOTHING_YET, _NOTHING_YET)
+        begin_log(self.log, output_dirs, draft, self.writer, self.now())
+
+    def _entry(self, kind: str, rollup_seq: int, settled_seq: int, **more: Any) -> Entry:
+        """`rollup_seq`: new tiles are in up to here; `settled_seq`: so are all their later consequences."""
+        return Entry(
+            kind=kind,
+            position={"rollup_seq": rollup_seq, "settled_seq": settled_seq},
+            writer=self.writer.named(),
+            details=self._basis or {},
+            **more,
+        )
+
+    def _take_up(self) -> None:
+        """Go on where the log stands, or from nothing where it counts on another rollup, durations or formula."""
+        origin, head = self.rollup_log.origin(), self.log.head()
+        if origin is None or head is None:
+            return
+        lengths = {name: in_words(self.durations.named(name)) for name in _DURATIONS}
+        definition = definition_of(self.declaration, self.durations)
+        self._basis = {"durations": lengths, "rollup": origin.id, "definition": definition}
+        self._seen = self._done = head.position["settled_seq"] if self._rests_on_basis(head) else _NOTHING_YET
+
+    def _rests_on_basis(self, head: Entry) -> bool:
+        return self._basis is not None and all(head.details.get(name) == known for name, known in self._basis.items())
+
+    def _look(self, newest: int) -> None:
+        """Add what changed since the last look to the backlog. Many entries are one change, as when they are folded."""
+        entries = self.rollup_log.since(self._seen, newest) if _NOTHING_YET < self._seen <= newest else None
+        together = folded_entry(entries) if entries else None
+        if together is None or set(together.details.get(ANEW, ())) & set(self.declaration.reads):
+            self.backlog = Backlog(later=frozenset(self._every_hour()))
+        else:
+            self._add(changed_tiles_of(together))
+        self._seen = newest
+
+    def _add(self, change: Mapping[str, list[datetime]]) -> None:
+        changed = [tile for feed in self.declaration.reads for tile in change.get(feed, ())]
+        newest_tile = self.tiles.newest_tile(self.declaration.reads)
+        # A rebuild may have taken tiles away: what was computed from later ones than there are now goes too.
+        last = max([*changed, *([] if newest_tile is None else [newest_tile])], default=None)
+        if last is None:
+            return
+        affected = output_hours(change, self.declaration, self.durations, last)
+        window = self.durations.named(self.declaration.window)
+        self.backlog = self.backlog.with_more(affected, changed, window)
+
+    def _every_hour(self) -> Iterable[datetime]:
+        """All hours that may have an output, and those that have one: it may be one too many now."""
+        first, last = self.tiles.oldest_tile(self.declaration.reads), self.tiles.newest_tile(self.declaration.reads)
+        if first is not None and last is not None:
+            yield from every_hour(first, last, self.declaration, self.durations)
+        for file in self.log.layout.dataset(self.name).glob(f"{_ANY_HOUR}/{_OUTPUT}"):
+            date, hour = (folder.name.split("=")[1] for folder in (file.parents[1], file.parents[0]))
+            yield datetime.fromisoformat(f"{date}T{int(hour):02}:00:00+00:00")
+
+    def _settled(self, head: Entry, newest: int) -> int:
+        """What is settled while later hours are left to do."""
+        settled: int = head.position["settled_seq"]
+        return settled if self._rests_on_basis(head) and settled <= newest else _NOTHING_YET
+
+    def _commit(
+        self,
+        transaction: Transaction,
+        connection: duckdb.DuckDBPyConnection,
+        newest: int,
+        hours: Sequence[datetime],
+    ) -> Entry | None:
+        head, left = transaction.head, self.backlog.without(hours)
+        settled = newest if not left else self._settled(head, newest)
+        root = self.log.layout.root
+        moves, deletes, rows, changed = [], [], 0, []
+        staging: Path | None = None
+        for hour, table in self._changed_hours(connection, hours):
+            target = self._place(hour)
+            changed.append(hour)
+            if table.num_rows:
+                staging = staging or transaction.new_staging(self.writer.driver.instance)
+                path = staging / f"{hour:%Y%m%dT%H}.parquet"
+                # A few rows of 109 columns: zstd and dictionaries would cost three times the time and save nothing.
+                moves.append(staged_file(table, path, root / target, root, compression="snappy", use_dictionary=False))
+                rows += table.num_rows
+            else:
+                deletes.append(target)
+        deletes += stale_days(self.log, changed)
+        has_moved_on = newest - head.position["rollup_seq"] >= _IDLE_ENTRIES
+        # Others read from the position what the output rests on, also where no row of it had to change.
+        is_caught_up = not left and (hours or not self._rests_on_basis(head))
+        if not (moves or deletes or has_moved_on or is_caught_up):
+            return None
+        draft = self._entry(
+            "refresh", newest, settled, moves=tuple(moves), deletes=tuple(deletes), rows={"written": rows}
+        )
+        return transaction.commit(draft, self.now())
+
+    def _changed_hours(
+        self, connection: duckdb.DuckDBPyConnection, hours: Sequence[datetime]
+    ) -> Iterator[tuple[datetime, pa.Table]]:
+        """The hours whose rows are other than those in their file; without rows: the file has to go."""
+        for hour, table in refresh(connection, self.tiles, self.declaration, self.durations, hours):
+            path = self.log.layout.root / self._place(hour)
+            known = _read(path)
+            if known is None and not table.num_rows and not path.exists():
+                continue
+            if known is None or not table.equals(known):
+                yield hour, table
+
+    def _place(self, hour: datetime) -> str:
+        return f"{self.name}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
+
+
+def _read(path: Path) -> pa.Table | None:
+    """An output file; None where there is none that can be read."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read(use_threads=False)
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
+def changed_tiles_of(entry: Entry) -> dict[str, list[datetime]]:
+    """feed -> starts of the tiles that an entry of the rollup changed."""
+    changed: Mapping[str, list[str]] = entry.details.get(CHANGED, {})
+    return {feed: [datetime.fromisoformat(start) for start in starts] for feed, starts in changed.items()}

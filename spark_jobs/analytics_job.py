@@ -25,7 +25,8 @@ from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.start_over import finish_removals
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.rollup import Rollup
-from spark_jobs.rollup.rollup_stream import Upstream, rollup_stream
+from spark_jobs.rollup.rollup_stream import rollup_stream
+from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.step_pauses import step_listener

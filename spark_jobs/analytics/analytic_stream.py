@@ -13,7 +13,7 @@ from spark_jobs.catalog import ROLLUP, Analytic
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import DayFiles
-from spark_jobs.rollup.rollup_stream import Upstream
+from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.query import clock_query
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Start, Stream, assembled, new_record

@@ -18,11 +18,11 @@ from spark_jobs.analytics.folded_days import stale_days
 from spark_jobs.analytics.refresh import definition_of, refresh
 from spark_jobs.paths import hour_folder
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import ANEW, CHANGED, folded_entry
+from spark_jobs.publication.folding import ANEW, folded_entry
 from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
-from spark_jobs.rollup.day_files import DayFiles
+from spark_jobs.rollup.day_files import DayFiles, changes_in
 from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.setting_values import in_words
@@ -155,7 +155,7 @@ class AnalyticUpdater:
         if together is None or set(together.details.get(ANEW, ())) & set(self.declaration.reads):
             self.backlog = Backlog(later=frozenset(self._every_hour()))
         else:
-            self._add(changed_tiles_of(together))
+            self._add(changes_in(together))
         self._seen = newest
 
     def _add(self, change: Mapping[str, list[datetime]]) -> None:
@@ -240,9 +240,3 @@ def _read(path: Path) -> pa.Table | None:
             return file.read(use_threads=False)
     except (OSError, pa.ArrowInvalid):
         return None
-
-
-def changed_tiles_of(entry: Entry) -> dict[str, list[datetime]]:
-    """feed -> starts of the tiles that an entry of the rollup changed."""
-    changed: Mapping[str, list[str]] = entry.details.get(CHANGED, {})
-    return {feed: [datetime.fromisoformat(start) for start in starts] for feed, starts in changed.items()}

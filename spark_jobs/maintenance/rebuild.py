@@ -11,6 +11,7 @@ from typing import Any
 
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.day_files import ONE_DAY
+from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.rollup.rollup import FewerEvents, Rollup
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
@@ -60,7 +61,7 @@ def days_asked_for(arguments: Mapping[str, Any]) -> list[date]:
 def _day_again(rollup: Rollup, day: date, confirmed: bool) -> dict[str, Any]:
     began = time.monotonic()
     try:
-        tiles = rollup.rebuild_day(day, confirmed)
+        tiles = rebuild_day(rollup, day, confirmed)
     except FewerEvents as fewer:
         raise Refused(str(fewer.diagnosis)) from fewer
     return {"what": str(day), "tiles": tiles, "seconds": round(time.monotonic() - began, 2)}

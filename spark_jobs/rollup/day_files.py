@@ -14,6 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from spark_jobs.catalog import ROLLUP
+from spark_jobs.documents.codec import iso
+from spark_jobs.paths import Layout
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import CHANGED
+from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.tile_schemas import BUCKET_START, TILE_SCHEMAS, merged, no_tiles
 
 ONE_DAY = timedelta(days=1)
@@ -30,6 +36,20 @@ class TileReader(Protocol):
 
 def day_file(root: Path, feed: str, day: date) -> Path:
     return root / feed / f"{day.isoformat()}.parquet"
+
+
+def place(layout: Layout, feed: str, day: date) -> str:
+    """Where the rollup keeps the day, relative to the root."""
+    return str(day_file(layout.dataset(ROLLUP), feed, day).relative_to(layout.root))
+
+
+def staged_days(
+    tables: Mapping[tuple[str, date], pa.Table], staging: Path, layout: Layout
+) -> Iterator[tuple[str, str]]:
+    """Stage day files; the moves that bring them in."""
+    for (feed, day), tiles in tables.items():
+        target = day_file(layout.dataset(ROLLUP), feed, day)
+        yield staged_file(tiles, staging / f"{feed}-{day}.parquet", target, layout.root)
 
 
 class DayFiles:
@@ -121,6 +141,17 @@ def changed_tiles(new_tiles: Mapping[str, pa.Table]) -> dict[str, list[datetime]
     """feed -> the starts of the tiles a batch touches, sorted. The feed stays: each reaches differently far."""
     starts = {feed: sorted(set(tiles[BUCKET_START].to_pylist())) for feed, tiles in new_tiles.items()}
     return {feed: changed for feed, changed in starts.items() if changed}
+
+
+def encoded_changes(new_tiles: Mapping[str, pa.Table]) -> dict[str, list[str]]:
+    """The tiles that an entry changes, as the log keeps them: the change feed of the analytics."""
+    return {feed: [iso(start) for start in starts] for feed, starts in changed_tiles(new_tiles).items()}
+
+
+def changes_in(entry: Entry) -> dict[str, list[datetime]]:
+    """feed -> the starts of the tiles that an entry of the rollup changed."""
+    changed: Mapping[str, list[str]] = entry.details.get(CHANGED, {})
+    return {feed: [datetime.fromisoformat(start) for start in starts] for feed, starts in changed.items()}
 
 
 def days_of(tiles: pa.Table) -> dict[date, pa.Table]:

@@ -1,8 +1,7 @@
 """The rollup as a query: at every trigger it looks whether the feeds have news, and brings it in."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
-from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
+from spark_jobs.rollup.upstream import Upstream, feed_missing, ingestion_missing
 from spark_jobs.runtime.dataset import clear_dead_staging
 from spark_jobs.runtime.query import clock_query
 from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
@@ -24,27 +23,6 @@ from spark_jobs.runtime.supervisor import BatchGate, Failures
 
 SETTLE_S = 0.7
 """after the first feed's news: the others' triggers fire at the same moment, and one entry for all is cheaper"""
-
-
-@dataclass
-class Upstream:
-    """What the rollup waits for, feed by feed; read by the analytics that stand on it."""
-
-    missing: dict[str, str] = field(default_factory=dict)
-    """feed -> what is missing, and why"""
-    complete_before: dict[str, datetime] = field(default_factory=dict)
-    """feed -> the end of the last hour that was complete when the rollup had all that was ingested"""
-
-    def of(self, feeds: tuple[str, ...]) -> str | None:
-        """In one sentence, for those feeds; None where nothing is missing."""
-        told = dict.fromkeys(self.missing[feed] for feed in feeds if feed in self.missing)
-        return "; ".join(told) or None
-
-    def complete_to(self, feeds: Iterable[str]) -> datetime | None:
-        """The end of the last hour that is complete of all those feeds; None where that is not known."""
-        ends = [self.complete_before.get(feed) for feed in feeds]
-        known = [end for end in ends if end is not None]
-        return min(known) if known and len(known) == len(ends) else None
 
 
 def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
@@ -82,7 +60,7 @@ class RollupStream:
     def catch_up(self, batch_id: int) -> None:
         """One go: bring in what the feeds have new, and look what ingestion owes."""
         began = time.monotonic()
-        if self.rollup.has_news() or self.rollup.has_retries_due():
+        if self.rollup.has_news() or self.rollup.waiting.has_retries_due():
             with self.record.working():
                 entry = self.rollup.update()
                 written = entry.rows["written"] if entry else 0
@@ -97,12 +75,12 @@ class RollupStream:
         complete = _complete_hours(self.start_of.settings.OUTPUT_BASE_PATH)  # before what is ingested is looked at
         reached: dict[str, int] = {}
         ends: dict[str, int] = {}
-        for feed in (feed for feed in FEEDS if feed.name not in self.rollup.waits):
+        for feed in (feed for feed in FEEDS if feed.name not in self.rollup.waiting.why):
             ours, theirs = reached_and_newest(self.rollup.readers[feed.name], head.position, feed)
             reached |= {f"{feed.name} {partition}": offset for partition, offset in ours.items()}
             ends |= {f"{feed.name} {partition}": offset for partition, offset in theirs.items()}
         if not self.record.saw(reached, ends):
-            waiting = self.rollup.waits
+            waiting = self.rollup.waiting.why
             self.upstream.complete_before = {name: end for name, end in complete.items() if name not in waiting}
             self.record.complete_to(self.upstream.complete_to([feed.name for feed in FEEDS]))
         self._look_upstream()
@@ -113,7 +91,7 @@ class RollupStream:
         nothing = ingestion_missing(status, now, settings.HEARTBEAT_STALE_AFTER)
         missing = {}
         for feed in FEEDS:
-            waits = self.rollup.waits.get(feed.name)
+            waits = self.rollup.waiting.why.get(feed.name)
             what = waits.message if waits is not None else nothing or feed_missing(status, feed.name)
             if what is not None:
                 missing[feed.name] = what

@@ -1,11 +1,34 @@
 """Whether ingestion brings what the analytics wait for, from its heartbeat. Pure."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from spark_jobs.documents.status import JobState, Status, StreamState
 
 BEHIND_AFTER = timedelta(minutes=1)
 _AILING = (StreamState.BROKEN, StreamState.RESTARTING, StreamState.STUCK)
+
+
+@dataclass
+class Upstream:
+    """What the rollup waits for, feed by feed; read by the analytics that stand on it."""
+
+    missing: dict[str, str] = field(default_factory=dict)
+    """feed -> what is missing, and why"""
+    complete_before: dict[str, datetime] = field(default_factory=dict)
+    """feed -> the end of the last hour that was complete when the rollup had all that was ingested"""
+
+    def of(self, feeds: tuple[str, ...]) -> str | None:
+        """In one sentence, for those feeds; None where nothing is missing."""
+        told = dict.fromkeys(self.missing[feed] for feed in feeds if feed in self.missing)
+        return "; ".join(told) or None
+
+    def complete_to(self, feeds: Iterable[str]) -> datetime | None:
+        """The end of the last hour that is complete of all those feeds; None where that is not known."""
+        ends = [self.complete_before.get(feed) for feed in feeds]
+        known = [end for end in ends if end is not None]
+        return min(known) if known and len(known) == len(ends) else None
 
 
 def ingestion_missing(status: Status | None, now: datetime, stale_after: timedelta) -> str | None:

@@ -15,10 +15,9 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.publication.folding import ANEW, CHANGED
 from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
-from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.increments import read_increment
-from spark_jobs.rollup.rollup import changes
 from spark_jobs.rollup.tiles import events_in
+from spark_jobs.rollup.waiting_feeds import TRY_AGAIN_S
 from tests.analytics.flow.live import LiveJob
 from tests.rollup.events import events
 
@@ -62,7 +61,6 @@ def test_a_batch_of_nothing_but_refused_messages_changes_nothing_but_the_positio
     head = job.rollup_head()
     assert (head.moves, head.deletes, head.details) == ((), (), {})
     assert head.position[BIKES]["next_offset"] == {"0": 4}
-    assert changes({}) == {}
 
 
 def test_a_feed_that_begins_later_comes_in_beside_the_others(tmp_path: Path) -> None:
@@ -70,10 +68,10 @@ def test_a_feed_that_begins_later_comes_in_beside_the_others(tmp_path: Path) -> 
     first = one_of_each()
     late = first.pop(ACCIDENTS)
     job.take(first)
-    assert set(job.rollup.waits) == {ACCIDENTS}
-    assert "nothing of it was ingested yet" in job.rollup.waits[ACCIDENTS].message
+    assert set(job.rollup.waiting.why) == {ACCIDENTS}
+    assert "nothing of it was ingested yet" in job.rollup.waiting.why[ACCIDENTS].message
     job.take({ACCIDENTS: late})
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     assert job.rollup_head().details == {ANEW: [ACCIDENTS]}
 
 
@@ -128,7 +126,7 @@ def test_a_feed_that_is_started_over_between_two_looks_stays_as_it_is_and_the_ot
     monkeypatch.setattr(reader, "holds", and_then_it_is_started_over)
     job.update()
     assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
-    assert "started over" in job.rollup.waits[BIKES].message
+    assert "started over" in job.rollup.waiting.why[BIKES].message
 
 
 def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -153,7 +151,7 @@ def test_a_damaged_file_is_told_by_its_name_and_does_not_stop_the_other_feeds(tm
     file.write_bytes(b"not Parquet")
     job.update()
     assert [counted(job, feed) for feed in one_of_each()] == [0, 1, 1, 1]
-    assert str(file) in job.rollup.waits[BIKES].message
+    assert str(file) in job.rollup.waiting.why[BIKES].message
     file.write_bytes(sound)
     job.ingested.take({BIKES: events(BIKES, NOON)})
     job.update()
@@ -197,7 +195,7 @@ def test_a_batch_that_is_ingested_while_the_feed_is_looked_at_comes_with_the_nex
 
     monkeypatch.setattr(log, "head", and_more_comes)
     job.update()
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     before = counted(job, BIKES)
     assert before == job.rollup_head().position[BIKES]["next_offset"]["0"]
     monkeypatch.undo()
@@ -222,16 +220,16 @@ def test_a_feed_that_cannot_be_read_is_tried_again_after_a_minute_or_with_its_ne
     for _ in range(3):
         job.update()
     assert tries.count(BIKES) == 1
-    assert "1 were published between two positions, 0 are in its files" in job.rollup.waits[BIKES].message
+    assert "1 were published between two positions, 0 are in its files" in job.rollup.waiting.why[BIKES].message
     job.ingested.take({BIKES: events(BIKES, NOON)})
     job.update()
     assert tries.count(BIKES) == 2
     (tmp_path / "elsewhere").rename(file)
-    later = time.monotonic() + rolling.TRY_AGAIN_S
-    monkeypatch.setattr("spark_jobs.rollup.rollup.time.monotonic", lambda: later)
+    later = time.monotonic() + TRY_AGAIN_S
+    monkeypatch.setattr("spark_jobs.rollup.waiting_feeds.time.monotonic", lambda: later)
     job.update()
     assert counted(job, BIKES) == 2
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
 
 
 def test_much_is_read_folder_by_folder_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,4 +284,4 @@ def test_only_the_reports_of_the_chosen_stations_count_and_a_change_of_the_choic
     job.rollup.begin()
     job.update()
     assert counted(job, WEATHER) == 4
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spark_jobs.analytics.analytic_stream import AnalyticStream
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
@@ -21,9 +20,10 @@ from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import CHANGED, fold
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.day_files import day_file, day_tables
-from spark_jobs.rollup.rollup import Rollup, changes
-from spark_jobs.rollup.rollup_stream import RollupStream, Upstream
+from spark_jobs.rollup.day_files import day_tables, encoded_changes, staged_days
+from spark_jobs.rollup.rollup import Rollup
+from spark_jobs.rollup.rollup_stream import RollupStream
+from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.stream import Start
 from spark_jobs.runtime.stream_record import StreamRecord
@@ -114,13 +114,9 @@ class LiveJob:
         """An entry of the rollup with tiles that no ingested row made."""
         with self.rollup.log.transaction(may_write) as transaction:
             staging = transaction.new_staging(self.writer.driver.instance)
-            moves = []
-            for (feed, day), tiles in day_tables(self.tiles, new).items():
-                path, place = staging / f"{feed}-{day}.parquet", day_file(self.layout.dataset(ROLLUP), feed, day)
-                pq.write_table(tiles, path)
-                moves.append((str(path.relative_to(self.root)), str(place.relative_to(self.root))))
-            told = {CHANGED: changes(new)}
-            transaction.commit(Entry("batch", transaction.head.position, tuple(moves), details=told), self.clock())
+            moves = tuple(staged_days(day_tables(self.tiles, new), staging, self.layout))
+            told = {CHANGED: encoded_changes(new)}
+            transaction.commit(Entry("batch", transaction.head.position, moves, details=told), self.clock())
 
     def tick(self, *names: str) -> None:
         """One go of these analytics (all of them where none is named)."""

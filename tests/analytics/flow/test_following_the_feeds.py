@@ -60,7 +60,7 @@ def test_files_are_compacted_between_their_entry_and_the_rollups_read(sent: Feed
     job.ingested.compact()
     up_to(job, sent, 1)
     job.update()
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     job.settle()
     assert_all_is_in(job, sent)
 
@@ -97,7 +97,7 @@ def test_files_are_compacted_after_they_were_listed_and_after_the_first_was_read
     up_to(job, sent, 0.9, 1)
     job.update()
     assert not happened
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     job.settle()
     assert_all_is_in(job, sent)
 
@@ -129,7 +129,7 @@ def test_a_writer_dies_at_every_step_of_a_compaction_or_batch_and_stays_away(
     with pytest.raises(Killed):
         job.ingested.read(sent, {ACCIDENTS: len(sent[ACCIDENTS])})
     job.update()
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     counted = {feed: rolled_up(job, feed) for feed in sent}
     assert counted == {**share(sent, 0.8), ACCIDENTS: len(sent[ACCIDENTS])}
 
@@ -162,7 +162,7 @@ def test_a_compaction_begins_while_files_are_listed_and_its_writer_dies(
     monkeypatch.setattr("spark_jobs.maintenance.compaction.shutil.rmtree", lambda *_args, **_more: None)
     job.update()
     assert compacted == set(sent)
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     assert {feed: rolled_up(job, feed) for feed in sent} == share(sent, 0.8)
     job = job_below(tmp_path)
     up_to(job, sent, 1)
@@ -197,7 +197,7 @@ def test_the_rollup_was_away_while_entries_were_folded_and_then_while_folded_one
         entries = job.ingested.logs[BIKES].since(position.seq, job.ingested.logs[BIKES].applied_up_to())
         assert (entries is None) == (folded_kept == timedelta())
         job.update()
-        assert job.rollup.waits == {}
+        assert job.rollup.waiting.why == {}
         assert {feed: rolled_up(job, feed) for feed in sent} == share(sent, upto)
     job.settle()
     assert_all_is_in(job, sent)
@@ -222,13 +222,13 @@ def test_a_feed_is_started_over_while_the_analytics_run(sent: Feeds, tmp_path: P
         assert job.tiles_of(TAXIS) == before, "the old tiles stay until the new log has reached what there was"
         assert rolled_up(job, BIKES) == len(sent[BIKES]), "the others go on"
         behind = ends - job.ingested.next_offset(TAXIS)
-        assert f"started over, {behind} messages are still to be read" in job.rollup.waits[TAXIS].message
+        assert f"started over, {behind} messages are still to be read" in job.rollup.waiting.why[TAXIS].message
     head = job.rollup_head()
     job.ingested.read(sent, share(sent, 0.95))
     job.update()
     replaced = job.rollup_head()
     assert (replaced.seq, replaced.details[ANEW]) == (head.seq + 1, [TAXIS])
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     up_to(job, sent, 1)
     job.update()
     assert rolled_up(job, TAXIS) == len(sent[TAXIS]) - kept_from
@@ -274,7 +274,7 @@ def test_a_backup_of_a_feed_is_restored_under_a_rollup_that_is_ahead(
     job.ingested.restore(BIKES, tmp_path / "backup")
     if is_on:
         job.update()
-        assert "are still to be read" in job.rollup.waits[BIKES].message
+        assert "are still to be read" in job.rollup.waiting.why[BIKES].message
     for number in range(batches):
         part = 0.5 + 0.5 * (number + 1) / batches
         up_to(job, sent, part)
@@ -282,7 +282,7 @@ def test_a_backup_of_a_feed_is_restored_under_a_rollup_that_is_ahead(
             job.update()
             assert job.tiles_of(BIKES) == before or part >= 0.8
     job.update()
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     assert rolled_up(job, BIKES) == len(sent[BIKES])
     job.settle()
     assert_all_is_in(job, sent)
@@ -309,7 +309,9 @@ def test_a_backup_is_restored_and_kafka_has_not_kept_what_came_after_it(
         if is_on:
             job.update()
     job.update()
-    assert "bike_trips: 40 events that the tiles hold are not among the ingested rows" in str(job.rollup.waits[BIKES])
+    assert "bike_trips: 40 events that the tiles hold are not among the ingested rows" in str(
+        job.rollup.waiting.why[BIKES]
+    )
     assert job.tiles_of(BIKES) == before
     reads: list[str] = []
     with monkeypatch.context() as patch:
@@ -318,7 +320,7 @@ def test_a_backup_is_restored_and_kafka_has_not_kept_what_came_after_it(
         job.update()
     assert BIKES not in reads
     assert job.rollup.accept_fewer_events() == [BIKES]
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     job.settle()
     assert rolled_up(job, BIKES) == len(sent[BIKES]) - 40
     assert_is_current(job)
@@ -336,7 +338,7 @@ def test_messages_that_kafka_has_lost_are_skipped(sent: Feeds, tmp_path: Path) -
             job.update()
     up_to(job, sent, 1)
     job.update()
-    assert job.rollup.waits == {}
+    assert job.rollup.waiting.why == {}
     lost = {BIKES: 60, TAXIS: 140, WEATHER: 10, ACCIDENTS: 0}
     assert {feed: rolled_up(job, feed) for feed in sent} == {feed: len(sent[feed]) - lost[feed] for feed in sent}
     job.settle()
@@ -365,7 +367,7 @@ def test_one_feeds_log_is_missing_and_one_damaged_and_what_reads_neither_is_curr
     for again in (job, job_below(tmp_path, clock=clock)):  # the job goes on, and starts again
         again.ingested.read(sent, {feed: share(sent, 0.8)[feed] for feed in (BIKES, TAXIS)})
         again.update()
-        assert set(again.rollup.waits) == {WEATHER, ACCIDENTS}
+        assert set(again.rollup.waiting.why) == {WEATHER, ACCIDENTS}
         assert {feed: rolled_up(again, feed) for feed in sent} == {
             **share(sent, 0.8),
             WEATHER: share(sent, 0.6)[WEATHER],
@@ -377,13 +379,13 @@ def test_one_feeds_log_is_missing_and_one_damaged_and_what_reads_neither_is_curr
         for name in (ROLLUP, "weather_safety_analysis"):
             assert f"{head} is no log entry" in waits_for[name]
             assert "accidents: its log is gone" in waits_for[name]
-        assert job.upstream.of((BIKES, WEATHER)) == job.rollup.waits[WEATHER].message
+        assert job.upstream.of((BIKES, WEATHER)) == job.rollup.waiting.why[WEATHER].message
 
     head.write_bytes(sound)
     (tmp_path / "accidents").rename(job.ingested.layout.log(ACCIDENTS))
     for again in (job, job_below(tmp_path, clock=clock)):
         again.update()
-        assert again.rollup.waits == {}
+        assert again.rollup.waiting.why == {}
     up_to(again, sent, 1)
     again.update()
     again.settle()

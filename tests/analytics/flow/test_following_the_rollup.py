@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.analytics.analytic_updater import changed_tiles_of
 from spark_jobs.publication.log import LogDamaged
+from spark_jobs.rollup.day_files import changes_in
 from tests.analytics.flow.ingestion import FakeClock
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import NOON, bikes, report, tile_table
@@ -26,7 +26,7 @@ def rollup_of(root: Path, *starts: datetime) -> LiveJob:
 
 def told(job: LiveJob, after: int, up_to: int) -> list[dict[str, list[datetime]]] | None:
     entries = job.rollup.log.since(after, up_to)
-    return None if entries is None else [changed_tiles_of(entry) for entry in entries]
+    return None if entries is None else [changes_in(entry) for entry in entries]
 
 
 def test_each_entry_tells_its_tiles_once(tmp_path: Path) -> None:

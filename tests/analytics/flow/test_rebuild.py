@@ -19,8 +19,8 @@ from spark_jobs.publication.log import CommitConflict
 from spark_jobs.publication.reader import DatasetReader, Increment
 from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.day_files import day_file
+from spark_jobs.rollup.day_rebuild import day_folders
 from spark_jobs.rollup.increments import read_increment
-from spark_jobs.rollup.rollup import day_folders
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.conftest import DAWN, DUSK, mixed, part, share

@@ -1,0 +1,112 @@
+"""One day of the rollup made again from the rows that it has read."""
+
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_jobs.catalog import FEEDS, Feed
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.documents.codec import iso
+from spark_jobs.paths import day_folder
+from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.folding import CHANGED
+from spark_jobs.publication.reader import Position
+from spark_jobs.rollup.day_files import DayFiles, days_of, place, staged_days
+from spark_jobs.rollup.feed_position import known_position
+from spark_jobs.rollup.rollup import FewerEvents, Rollup
+from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
+from spark_jobs.rollup.tiles import events_in
+from spark_jobs.runtime.dataset import request_instance
+from spark_jobs.settings import TILE
+
+
+def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
+    """Make a day again from the rows that the rollup has read, in one entry; how many tiles changed.
+
+    Raises: FewerEvents where the rows make fewer events than the tiles hold, unless that is confirmed.
+    """
+    with rollup.log.transaction(rollup.writer.check) as transaction:
+        changed: dict[str, list[str]] = {}
+        tables: dict[tuple[str, date], pa.Table] = {}
+        going: list[str] = []
+        for feed in FEEDS:
+            before, after = _readable_day(rollup.tiles, feed, day), _day_again(rollup, feed, day, transaction.head)
+            if before is not None and after.equals(before):
+                continue
+            if before is not None and not confirmed:
+                _refuse_fewer(feed, day, before, after)
+            starts = _starts(after) | (_every_start(day) if before is None else _starts(before))
+            changed[feed.name] = [iso(start) for start in sorted(starts)]
+            if after.num_rows:
+                tables[feed.name, day] = after
+            elif (rollup.log.layout.root / place(rollup.log.layout, feed.name, day)).exists():
+                going.append(place(rollup.log.layout, feed.name, day))
+        if not tables and not going:
+            return 0
+        staging = transaction.new_staging(request_instance(rollup.writer))
+        draft = Entry(
+            "rebuild",
+            transaction.head.position,
+            moves=tuple(staged_days(tables, staging, rollup.log.layout)),
+            deletes=tuple(going),
+            writer=rollup.writer.named(),
+            details={CHANGED: changed},
+        )
+        transaction.commit(draft, rollup.now())
+        return sum(map(len, changed.values()))
+
+
+def _readable_day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table | None:
+    """The tiles of the day; None where nobody can read them."""
+    try:
+        return _day(tiles, feed, day)
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
+def _day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table:
+    known = tiles.day(feed.name, day)
+    return no_tiles(feed.name) if known is None else known
+
+
+def _day_again(rollup: Rollup, feed: Feed, day: date, head: Entry) -> pa.Table:
+    known, reader = known_position(head.position, feed), rollup.readers[feed.name]
+    if known is None:
+        return _day(rollup.tiles, feed, day)  # never read: there is nothing to make again
+    position = Position.from_document(known)
+    if not reader.holds(position):
+        raise StreamFault(
+            f"{feed.name} was started over since the rollup read it", "wait until the rollup has read it again"
+        )
+    tiles = rollup.summed(feed, reader.below(position, day_folders(feed, day)))
+    return days_of(tiles).get(day, no_tiles(feed.name))
+
+
+def _refuse_fewer(feed: Feed, day: date, before: pa.Table, after: pa.Table) -> None:
+    missing = events_in(before, feed.name) - events_in(after, feed.name)
+    if missing > 0:
+        raise FewerEvents(
+            f"{feed.name} on {day}: {missing} events that the tiles hold are not among the ingested rows; "
+            "nothing was changed",
+            "see whether files of that day are missing; if the events are lost for good, ask again with 'confirm'",
+            retryable=False,
+        )
+
+
+def day_folders(feed: Feed, day: date) -> list[str]:
+    """The folders, relative to the root, whose rows may belong to tiles of the day."""
+    # A weather report belongs to the tile that it ends: at midnight, to that of the day before.
+    following = day.toordinal() + 1
+    next_day = date.fromordinal(following)
+    hours = [f"{feed.name}/{day_folder(day)}/hour={hour}" for hour in range(24)]
+    return [*hours, f"{feed.name}/{day_folder(next_day)}/hour=0"]
+
+
+def _starts(tiles: pa.Table) -> set[datetime]:
+    return set(pc.unique(tiles[BUCKET_START]).to_pylist())
+
+
+def _every_start(day: date) -> set[datetime]:
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return {midnight + number * TILE for number in range(24 * 12)}

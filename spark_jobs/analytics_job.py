@@ -54,7 +54,7 @@ def main(
         ingested = Path(settings.OUTPUT_BASE_PATH)
         rollup = Rollup.below(log, ingested, start.spark, start.writer, utc_now, settings.weather_stations)
         upstream = Upstream()
-        analytics = [analytic_stream(analytic, start, log, rollup.tiles, upstream) for analytic in ANALYTICS]
+        analytics = [analytic_stream(analytic, start, rollup, upstream) for analytic in ANALYTICS]
         streams = [rollup_stream(start, rollup, upstream), *analytics]
         datasets = [stream.dataset for stream in streams]
         checkpoints = ANALYTICS_JOB.checkpoints(settings)

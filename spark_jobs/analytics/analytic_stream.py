@@ -12,7 +12,7 @@ from spark_jobs.analytics.refresh import analytics_connection, declaration_of
 from spark_jobs.catalog import ROLLUP, Analytic
 from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.day_files import DayFiles
+from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.query import clock_query
 from spark_jobs.runtime.step_pauses import step_listener
@@ -21,22 +21,14 @@ from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
 
 
-def analytic_stream(
-    analytic: Analytic, start: Start, rollup: PublicationLog, tiles: DayFiles, upstream: Upstream
-) -> Stream:
+def analytic_stream(analytic: Analytic, start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
     """The query of one analytic, ready to begin."""
-    updater = AnalyticUpdater(
-        declaration=declaration_of(analytic.name),
-        durations=Durations.of(start.settings),
-        rollup_log=rollup,
-        tiles=tiles,
-        log=PublicationLog(start.layout, analytic.name, step_listener(start.env, analytic.name)),
-        writer=start.writer,
-        now=start.now,
-    )
+    log = PublicationLog(start.layout, analytic.name, step_listener(start.env, analytic.name))
+    durations = Durations.of(start.settings)
+    updater = AnalyticUpdater(declaration_of(analytic.name), durations, rollup, log, start.writer, start.now)
     record = new_record(start, analytic.name, start.settings.analytics_interval)
     stream = AnalyticStream(updater, start, record, upstream)
-    return assembled(start, record, updater.log, stream.start, stream.look_at_lag, updater.has_taken)
+    return assembled(start, record, log, stream.start, stream.look_at_lag, updater.has_taken)
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class AnalyticStream:
                     gate.wait_for(self.updater.has_news, interval.total_seconds() / 2)
                 self.catch_up(connection, batch_id)
 
-        return clock_query(self.start_of, self.updater.name, interval, tick)
+        return clock_query(self.start_of, self.record.name, interval, tick)
 
     def catch_up(self, connection: duckdb.DuckDBPyConnection, batch_id: int) -> None:
         """One go: publish the hours that are due, if any."""

@@ -22,7 +22,8 @@ from spark_jobs.publication.folding import ANEW, folded_entry
 from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
-from spark_jobs.rollup.day_files import DayFiles, changes_in
+from spark_jobs.rollup.day_files import changes_in
+from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.setting_values import in_words
@@ -41,8 +42,7 @@ class AnalyticUpdater:
 
     declaration: Declaration
     durations: Durations
-    rollup_log: PublicationLog
-    tiles: DayFiles
+    rollup: Rollup
     log: PublicationLog
     writer: Writer
     now: Callable[[], datetime]
@@ -55,22 +55,19 @@ class AnalyticUpdater:
     _basis: Mapping[str, Any] | None = None
     _settled_at: float = 0.0
 
-    @property
-    def name(self) -> str:
-        """The output's name."""
-        return self.declaration.name
-
     def resume(self) -> None:
         """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
         if self.log.recover() is None:
-            self._first_entry()
+            output_dirs = (self.log.layout.dataset(self.log.dataset), self.log.layout.folded_days(self.log.dataset))
+            draft = self._entry("origin", _NOTHING_YET, _NOTHING_YET)
+            begin_log(self.log, output_dirs, draft, self.writer, self.now())
         clear_dead_staging(self.log, self.writer.driver)
         self.backlog, self._seen, self._done, self._basis = Backlog(), _NOTHING_YET, _NOTHING_YET, None
         self._take_up()
 
     def newest(self) -> int | None:
         """The newest entry of the rollup whose files are in place; None before it has begun."""
-        newest = self.rollup_log.applied_up_to()
+        newest = self.rollup.log.applied_up_to()
         return None if newest < 0 else newest
 
     def has_news(self) -> bool:
@@ -120,11 +117,6 @@ class AnalyticUpdater:
             self._settled_at = time.monotonic()
         return entry
 
-    def _first_entry(self) -> None:
-        output_dirs = (self.log.layout.dataset(self.name), self.log.layout.folded_days(self.name))
-        draft = self._entry("origin", _NOTHING_YET, _NOTHING_YET)
-        begin_log(self.log, output_dirs, draft, self.writer, self.now())
-
     def _entry(self, kind: str, rollup_seq: int, settled_seq: int, **more: Any) -> Entry:
         """`rollup_seq`: new tiles are in up to here; `settled_seq`: so are all their later consequences."""
         return Entry(
@@ -137,7 +129,7 @@ class AnalyticUpdater:
 
     def _take_up(self) -> None:
         """Go on where the log stands, or from nothing where it counts on another rollup, durations or formula."""
-        origin, head = self.rollup_log.origin(), self.log.head()
+        origin, head = self.rollup.log.origin(), self.log.head()
         if origin is None or head is None:
             return
         lengths = {name: in_words(self.durations.named(name)) for name in _DURATIONS}
@@ -150,7 +142,7 @@ class AnalyticUpdater:
 
     def _look(self, newest: int) -> None:
         """Add what changed since the last look to the backlog. Many entries are one change, as when they are folded."""
-        entries = self.rollup_log.since(self._seen, newest) if _NOTHING_YET < self._seen <= newest else None
+        entries = self.rollup.log.since(self._seen, newest) if _NOTHING_YET < self._seen <= newest else None
         together = folded_entry(entries) if entries else None
         if together is None or set(together.details.get(ANEW, ())) & set(self.declaration.reads):
             self.backlog = Backlog(later=frozenset(self._every_hour()))
@@ -160,7 +152,7 @@ class AnalyticUpdater:
 
     def _add(self, change: Mapping[str, list[datetime]]) -> None:
         changed = [tile for feed in self.declaration.reads for tile in change.get(feed, ())]
-        newest_tile = self.tiles.newest_tile(self.declaration.reads)
+        newest_tile = self.rollup.tiles.newest_tile(self.declaration.reads)
         # A rebuild may have taken tiles away: what was computed from later ones than there are now goes too.
         last = max([*changed, *([] if newest_tile is None else [newest_tile])], default=None)
         if last is None:
@@ -171,10 +163,11 @@ class AnalyticUpdater:
 
     def _every_hour(self) -> Iterable[datetime]:
         """All hours that may have an output, and those that have one: it may be one too many now."""
-        first, last = self.tiles.oldest_tile(self.declaration.reads), self.tiles.newest_tile(self.declaration.reads)
+        tiles, reads = self.rollup.tiles, self.declaration.reads
+        first, last = tiles.oldest_tile(reads), tiles.newest_tile(reads)
         if first is not None and last is not None:
             yield from every_hour(first, last, self.declaration, self.durations)
-        for file in self.log.layout.dataset(self.name).glob(f"{_ANY_HOUR}/{_OUTPUT}"):
+        for file in self.log.layout.dataset(self.log.dataset).glob(f"{_ANY_HOUR}/{_OUTPUT}"):
             date, hour = (folder.name.split("=")[1] for folder in (file.parents[1], file.parents[0]))
             yield datetime.fromisoformat(f"{date}T{int(hour):02}:00:00+00:00")
 
@@ -221,7 +214,7 @@ class AnalyticUpdater:
         self, connection: duckdb.DuckDBPyConnection, hours: Sequence[datetime]
     ) -> Iterator[tuple[datetime, pa.Table]]:
         """The hours whose rows are other than those in their file; without rows: the file has to go."""
-        for hour, table in refresh(connection, self.tiles, self.declaration, self.durations, hours):
+        for hour, table in refresh(connection, self.rollup.tiles, self.declaration, self.durations, hours):
             path = self.log.layout.root / self._place(hour)
             known = _read(path)
             if known is None and not table.num_rows and not path.exists():
@@ -230,7 +223,7 @@ class AnalyticUpdater:
                 yield hour, table
 
     def _place(self, hour: datetime) -> str:
-        return f"{self.name}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
+        return f"{self.log.dataset}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
 
 
 def _read(path: Path) -> pa.Table | None:

@@ -45,17 +45,10 @@ def _requests(rollup: Rollup, clean_up: CleanUp, followers: Followers) -> Mappin
 
 
 def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rollup) -> Dataset:
-    updater = AnalyticUpdater(
-        declaration=declaration_of(analytic.name),
-        durations=Durations.of(settings),
-        rollup_log=rollup.log,
-        tiles=rollup.tiles,
-        log=PublicationLog(rollup.log.layout, analytic.name),
-        writer=writer,
-        now=utc_now,
-    )
+    log, durations = PublicationLog(rollup.log.layout, analytic.name), Durations.of(settings)
+    updater = AnalyticUpdater(declaration_of(analytic.name), durations, rollup, log, writer, utc_now)
     checkpoints = ANALYTICS_JOB.checkpoints(settings) / analytic.name
-    return Dataset(analytic.name, updater.log, checkpoints, catch_up_to=_going_through(updater))
+    return Dataset(analytic.name, log, checkpoints, catch_up_to=_going_through(updater))
 
 
 def _going_through(updater: AnalyticUpdater) -> Callable[[int], bool]:

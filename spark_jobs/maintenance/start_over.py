@@ -10,7 +10,7 @@ from typing import Any
 
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.paths import Layout
-from spark_jobs.publication import durable_files
+from spark_jobs.publication.durable_files import create_if_absent, everything_below, size_and_time
 from spark_jobs.runtime.checkpoints import own_tries
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
@@ -98,7 +98,7 @@ def remove(root: Path, folders: Iterable[Path], go_on: Callable[[], None] = lamb
     removed = [folder for folder in folders if folder.exists()]
     promised = [str(folder.relative_to(root)) for folder in removed if folder.is_relative_to(root)]
     promise = root / REMOVED / f"{token_hex(8)}{_PROMISE}"
-    durable_files.create_if_absent(promise, json.dumps(promised).encode())
+    create_if_absent(promise, json.dumps(promised).encode())
     trash = []
     for folder in removed:
         go_on()
@@ -147,12 +147,7 @@ def trash_dirs(layout: Layout, checkpoints: Path) -> list[Path]:
 
 def sizes(folders: Iterable[Path], what: str, why: str) -> list[dict[str, Any]]:
     return [
-        {
-            "what": what,
-            "path": str(folder),
-            "why": why,
-            "bytes": durable_files.size_and_time(durable_files.everything_below(folder))[0],
-        }
+        {"what": what, "path": str(folder), "why": why, "bytes": size_and_time(everything_below(folder))[0]}
         for folder in folders
         if folder.exists()
     ]

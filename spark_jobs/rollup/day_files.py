@@ -5,7 +5,7 @@ Nothing here lists a folder, so a read costs the same after a year as after a mo
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -88,23 +88,18 @@ class DayFiles:
 
     def oldest_tile(self, feeds: Iterable[str]) -> datetime | None:
         """The start of the first tile of these feeds. Lists the folders: for a refresh, not for a read."""
-        return self._outermost(feeds, min, pc.min)
+        return min((pc.min(tiles[BUCKET_START]).as_py() for tiles in self._day_of_each(feeds, 0)), default=None)
 
     def newest_tile(self, feeds: Iterable[str]) -> datetime | None:
         """The start of the last tile of these feeds."""
-        return self._outermost(feeds, max, pc.max)
+        return max((pc.max(tiles[BUCKET_START]).as_py() for tiles in self._day_of_each(feeds, -1)), default=None)
 
-    def _outermost(
-        self, feeds: Iterable[str], of_names: Callable[[list[str]], str], of_starts: Callable[[pa.Array], pa.Scalar]
-    ) -> datetime | None:
-        starts: list[datetime] = []
+    def _day_of_each(self, feeds: Iterable[str], place: int) -> Iterator[pa.Table]:
         for feed in feeds:
-            folder = self._root / feed
-            names = [path.name for path in folder.glob("*.parquet")]
-            tiles = self.day(feed, date.fromisoformat(of_names(names).removesuffix(".parquet"))) if names else None
+            days = self.days(feed)
+            tiles = self.day(feed, days[place]) if days else None
             if tiles is not None:
-                starts.append(of_starts(tiles[BUCKET_START]).as_py())
-        return (min if of_names is min else max)(starts) if starts else None
+                yield tiles
 
 
 def _read(path: Path, feed: str) -> pa.Table:

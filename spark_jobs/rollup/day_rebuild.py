@@ -12,7 +12,7 @@ from spark_jobs.paths import day_folder
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import CHANGED
 from spark_jobs.publication.reader import Position
-from spark_jobs.rollup.day_files import DayFiles, days_of, place, staged_days
+from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, days_of, place, staged_days
 from spark_jobs.rollup.feed_position import known_position
 from spark_jobs.rollup.rollup import FewerEvents, Rollup
 from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
@@ -97,10 +97,8 @@ def _refuse_fewer(feed: Feed, day: date, before: pa.Table, after: pa.Table) -> N
 def day_folders(feed: Feed, day: date) -> list[str]:
     """The folders, relative to the root, whose rows may belong to tiles of the day."""
     # A weather report belongs to the tile that it ends: at midnight, to that of the day before.
-    following = day.toordinal() + 1
-    next_day = date.fromordinal(following)
     hours = [f"{feed.name}/{day_folder(day)}/hour={hour}" for hour in range(24)]
-    return [*hours, f"{feed.name}/{day_folder(next_day)}/hour=0"]
+    return [*hours, f"{feed.name}/{day_folder(day + ONE_DAY)}/hour=0"]
 
 
 def _starts(tiles: pa.Table) -> set[datetime]:

@@ -87,18 +87,11 @@ class LiveJob:
             analytic.resume()
 
     def analytic(self, name: str) -> AnalyticUpdater:
-        return AnalyticUpdater(
-            declaration=declaration_of(name),
-            durations=self.durations,
-            rollup_log=self.rollup.log,
-            tiles=self.tiles,
-            log=PublicationLog(self.layout, name),
-            writer=self.writer,
-            now=self.clock,
-        )
+        log = PublicationLog(self.layout, name)
+        return AnalyticUpdater(declaration_of(name), self.durations, self.rollup, log, self.writer, self.clock)
 
     def stream(self, updater: AnalyticUpdater) -> AnalyticStream:
-        record = StreamRecord(updater.name, self.start.settings.analytics_interval)
+        record = StreamRecord(updater.log.dataset, self.start.settings.analytics_interval)
         return AnalyticStream(updater, self.start, record, self.upstream)
 
     def take(self, feeds: Feeds) -> None:

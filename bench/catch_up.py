@@ -24,9 +24,9 @@ from bench.record import BENCHMARKS, progress, write_between_markers
 from spark_jobs.catalog import FEEDS, ROLLUP, Feed
 from spark_jobs.feeds.parsed_messages import dataset_columns
 from spark_jobs.paths import Layout, hour_folder
-from spark_jobs.publication.entry import Entry, encode_entry
-from spark_jobs.publication.folding import CHANGED, fold
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.entry import CHANGED, Entry, encode_entry
+from spark_jobs.publication.folding import fold
 from spark_jobs.settings import settings_from
 from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace
 

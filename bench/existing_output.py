@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.paths import Layout, hour_folder
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import decode_entry
-from spark_jobs.publication.log import PublicationLog
 from spark_jobs.rollup.day_files import ONE_DAY, day_file
 
 _BEFORE = datetime(2018, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.log import LogReader
 
 P50, P95 = 0.5, 0.95
 _P95_TARGET_S = 20
@@ -26,7 +26,7 @@ def freshness(layout: Layout, raw: Path, began: float, ended: float) -> dict[str
 
     `raw` has the topics' messages as `dump_messages` writes them.
     """
-    entries = entries_after(PublicationLog(layout, ROLLUP), -1)
+    entries = entries_after(LogReader(layout, ROLLUP), -1)
     rolled_up = {feed: list(_rolled_up(entries, topic, raw, began, ended)) for feed, topic in TOPICS.items()}
     found = {}
     for analytic in ANALYTICS:
@@ -59,7 +59,7 @@ def _rolled_up(
 
 def _published(layout: Layout, analytic: str) -> Iterator[tuple[int, float]]:
     """Yield (newest rollup entry in the output, when that was published) of every entry, in order."""
-    for entry in entries_after(PublicationLog(layout, analytic), -1):
+    for entry in entries_after(LogReader(layout, analytic), -1):
         yield entry.position["rollup_seq"], published_at(entry)
 
 

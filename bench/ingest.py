@@ -33,7 +33,7 @@ from bench.trickle import AGES, age_text, trickle_cost
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.log import LogReader
 
 _TRICKLE_BACKLOG = 300_000
 """messages at most that are there before a trickle"""
@@ -97,7 +97,7 @@ def phase_ends(contender: Contender, first_planned: float, last_published: float
     layout = Layout(contender.output)
     status = read_status(layout)
     assert status is not None
-    logs = [PublicationLog(layout, feed.name) for feed in FEEDS]
+    logs = [LogReader(layout, feed.name) for feed in FEEDS]
     return {
         "Python and imports": datetime.fromisoformat(status.started_at).timestamp(),
         "JVM and Spark session, until the first log entry": min(published_at(log.entry(0)) for log in logs),

@@ -35,7 +35,7 @@ from playground.run.waiting import wait_until
 from spark_jobs.analytics.folded_days import closed_days, hours_of_day, rows_of_day
 from spark_jobs.catalog import ANALYTICS
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 
 A_YEAR = 365
 _LOOKS = 200

@@ -13,7 +13,7 @@ from bench.record import table, target
 from bench.result import parquet_files
 from playground.broker.process import Broker
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.log import LogReader
 
 AGES = (30, 365)
 """days of existing output that a trigger's cost is compared over"""
@@ -43,7 +43,7 @@ def trickle_cost(
 
     The warm-up begins with the job's first batch.
     """
-    log = PublicationLog(Layout(contender.output), dataset)
+    log = LogReader(Layout(contender.output), dataset)
     before = max(log.seqs())
     with trickle(broker.bootstrap_servers):
         wait_for([job], lambda: max(log.seqs()) > before, "the first batch was published", _START_TIMEOUT_S)

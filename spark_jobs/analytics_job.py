@@ -23,7 +23,7 @@ from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.maintenance.analytics_requests import analytics_requests
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.start_over import finish_removals
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.rollup_stream import rollup_stream
 from spark_jobs.rollup.upstream import Upstream

@@ -12,7 +12,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import read_history
 from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.paths import Layout, hour_folder
-from spark_jobs.publication.log import LogDamaged, PublicationLog
+from spark_jobs.publication.log import LogDamaged, LogReader
 from spark_jobs.supervision.announcing_hours import Announcement, first_announced, next_announcement
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def announcements(layout: Layout, period: OlderPeriod | None) -> Iterator[tuple[
 
 
 def _next(layout: Layout, feed: str, known: AnnouncedHours | None, older: OlderPeriod | None) -> Announcement | None:
-    origin = PublicationLog(layout, feed).origin()
+    origin = LogReader(layout, feed).origin()
     path = layout.hour_history(feed)
     if origin is None or not path.exists():
         return None

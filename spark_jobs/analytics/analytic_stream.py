@@ -10,7 +10,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of
 from spark_jobs.catalog import ROLLUP, Analytic
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream

@@ -17,9 +17,9 @@ from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.folded_days import stale_days
 from spark_jobs.analytics.refresh import definition_of, refresh
 from spark_jobs.paths import hour_folder
-from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import ANEW, folded_entry
-from spark_jobs.publication.log import PublicationLog, Transaction
+from spark_jobs.publication.commit import PublicationLog, Transaction
+from spark_jobs.publication.entry import ANEW, Entry
+from spark_jobs.publication.folding import folded_entry
 from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import changes_in

@@ -26,9 +26,9 @@ from spark_jobs.documents.complete_hours import (
 from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder, oldest_hour_folder
-from spark_jobs.publication.entry import FOLDED, Entry
-from spark_jobs.publication.folding import touched_folders
-from spark_jobs.publication.log import Origin, PublicationLog
+from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.entry import FOLDED, Entry, touched_folders
+from spark_jobs.publication.log import Origin
 
 _BRINGS_ROWS = ("batch", FOLDED)
 

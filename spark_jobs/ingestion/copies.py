@@ -18,7 +18,7 @@ from spark_jobs.ingestion.originals import judged, originals_of, refused_before,
 from spark_jobs.ingestion.quality import Quality, total
 from spark_jobs.ingestion.redriven_days import Redriven, RedrivenDays
 from spark_jobs.ingestion.staging_writer import TaskReport, staged_dead_letters, staged_hours
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.redrives import ACCEPTED, Original, original_named
 from spark_jobs.refused_files import PLACE
 

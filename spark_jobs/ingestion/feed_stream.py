@@ -30,9 +30,8 @@ from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
 from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.paths import hour_of_folder
-from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import LOST
-from spark_jobs.publication.log import CommitConflict, PublicationLog, Transaction
+from spark_jobs.publication.commit import CommitConflict, PublicationLog, Transaction
+from spark_jobs.publication.entry import LOST, Entry
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.checkpoints import fresh_checkpoint
 from spark_jobs.runtime.dataset import begin_log, clear_dead_staging

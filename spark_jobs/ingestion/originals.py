@@ -13,7 +13,7 @@ from spark_jobs.catalog import Feed
 from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.feeds.refusals import RedriveRefusal
 from spark_jobs.ingestion.redriven_days import Redriven
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.redrives import Original
 
 _PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())])

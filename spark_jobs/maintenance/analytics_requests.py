@@ -12,7 +12,7 @@ from spark_jobs.documents.requests import REBUILD
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.rebuild import Followers, rebuild
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.clock import utc_now

@@ -14,9 +14,10 @@ from spark_jobs.maintenance.cleanup_plan import Checkpoint, Files, Found, Remova
 from spark_jobs.maintenance.start_over import trash_dirs
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import fold
-from spark_jobs.publication.log import LogDamaged, PublicationLog
+from spark_jobs.publication.log import LogDamaged
 from spark_jobs.runtime.checkpoints import own_tries
 from spark_jobs.runtime.dataset import Dataset, driver_of_staging
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress

@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_jobs.publication import durable_files
+from spark_jobs.publication.commit import Transaction
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import Transaction
 from spark_jobs.runtime.dataset import Dataset, request_instance
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 from spark_jobs.runtime.writer import Writer

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.redrives import Original, original_named
 from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 from spark_jobs.runtime.request_queue import Refused

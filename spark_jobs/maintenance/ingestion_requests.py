@@ -8,7 +8,7 @@ from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.compaction import compaction
 from spark_jobs.maintenance.redrive import redrive
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Work

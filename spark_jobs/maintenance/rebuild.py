@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.day_files import ONE_DAY
 from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.rollup.rollup import FewerEvents, Rollup

@@ -4,12 +4,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 SCHEMA_VERSION = 1
 
 FOLDED = "folded"
 """the kind of an entry that stands for all entries of an hour"""
+# Details that followers read, of any entry or of a folded one.
+ANEW = "anew"
+CHANGED = "changed"
+FOLDERS = "folders"
+LOST = "lost"
 
 
 @dataclass(frozen=True)
@@ -58,3 +64,10 @@ def origin_id(content: bytes) -> str:
     """The id of the log that begins with this entry: random, or a hash where v0.1 wrote it."""
     given = decode_entry(content).details.get("origin", {}).get("id")
     return str(given) if given else hashlib.sha256(content).hexdigest()[:16]
+
+
+def touched_folders(entry: Entry) -> set[str]:
+    """The folders, relative to the root, that got or lost a file."""
+    if entry.kind == FOLDED:
+        return set(entry.details.get(FOLDERS, ()))
+    return {str(PurePosixPath(path).parent) for path in (*(target for _, target in entry.moves), *entry.deletes)}

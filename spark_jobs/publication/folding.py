@@ -7,17 +7,12 @@ documents instead of tens of thousands. Only the owner of the log folds it.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.entry import FOLDED, Entry, encode_entry
-from spark_jobs.publication.log import PublicationLog
-
-ANEW = "anew"
-CHANGED = "changed"
-FOLDERS = "folders"
-LOST = "lost"
+from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.entry import ANEW, CHANGED, FOLDED, FOLDERS, LOST, Entry, encode_entry, touched_folders
 
 
 def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: datetime, dry_run: bool = False) -> int:
@@ -62,13 +57,6 @@ def folded_entry(entries: Sequence[Entry]) -> Entry:
         seq=last.seq,
         at=last.at,
     )
-
-
-def touched_folders(entry: Entry) -> set[str]:
-    """The folders, relative to the root, that got or lost a file."""
-    if entry.kind == FOLDED:
-        return set(entry.details.get(FOLDERS, ()))
-    return {str(PurePosixPath(path).parent) for path in (*(target for _, target in entry.moves), *entry.deletes)}
 
 
 def _union(changes: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:

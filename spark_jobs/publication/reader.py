@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.paths import Layout
-from spark_jobs.publication.entry import FOLDED, Entry
-from spark_jobs.publication.folding import touched_folders
-from spark_jobs.publication.log import LogDamaged, Origin, PublicationLog
+from spark_jobs.publication.entry import FOLDED, Entry, touched_folders
+from spark_jobs.publication.log import LogDamaged, LogReader, Origin
 
 Offsets = Mapping[str, int]
 """partition as text -> next offset"""
@@ -83,7 +82,7 @@ class DatasetReader:
     """Reads the log of one feed below `root`; takes no lock, and writes nothing."""
 
     def __init__(self, root: str | Path, dataset: str) -> None:
-        self.log = PublicationLog(Layout(Path(root)), dataset)
+        self.log = LogReader(Layout(Path(root)), dataset)
         self.dataset = dataset
         self._root = Path(root)
 

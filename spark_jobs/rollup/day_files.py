@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
-from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import CHANGED
+from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.tile_schemas import BUCKET_START, TILE_SCHEMAS, merged, no_tiles
 

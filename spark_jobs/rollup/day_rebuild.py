@@ -9,8 +9,7 @@ from spark_jobs.catalog import FEEDS, Feed
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import day_folder
-from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import CHANGED
+from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.publication.reader import Position
 from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, days_of, place, staged_days
 from spark_jobs.rollup.feed_position import known_position

@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.catalog import FEEDS, ROLLUP, Feed
 from spark_jobs.diagnosis import StreamFault
-from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import ANEW, CHANGED
-from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
+from spark_jobs.publication.commit import PublicationLog, Transaction
+from spark_jobs.publication.entry import ANEW, CHANGED, Entry
+from spark_jobs.publication.log import LogDamaged
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup.day_files import DayFiles, day_tables, days_of, encoded_changes, place, staged_days
 from spark_jobs.rollup.feed_position import Plan, document_of, everything, plan, topic_of

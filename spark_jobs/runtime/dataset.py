@@ -11,8 +11,8 @@ from typing import Any
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.documents.status import Driver
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.supervision import driver_processes
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.log import LogReader
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class RowsOfDay:
 class RowsToday:
     """Counts on from the entry that it counted last."""
 
-    def __init__(self, log: PublicationLog, has_dead_letters: bool = True) -> None:
+    def __init__(self, log: LogReader, has_dead_letters: bool = True) -> None:
         self._log = log
         self._none_refused = 0 if has_dead_letters else None
         self._log_id = ""

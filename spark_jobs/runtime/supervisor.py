@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
-from spark_jobs.publication.log import CommitConflict
+from spark_jobs.publication.commit import CommitConflict
 from spark_jobs.runtime.stream_record import StreamRecord
 
 log = logging.getLogger(__name__)

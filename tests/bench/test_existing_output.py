@@ -4,8 +4,8 @@ from pathlib import Path
 from bench.existing_output import age_analytics, age_output
 from spark_jobs.catalog import ANALYTICS, FEEDS
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import accidents, bikes, report, ride, tile_table
 

@@ -9,8 +9,8 @@ from bench.publications import ingested, is_rolled_up, is_settled
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from bench.publications import newest_applied
 from playground.run.waiting import wait_until
 from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from tests.chaos.fault import BATCH_TIMEOUT_S, Outcome, assert_no_restart, batch_of_another, next_batch
 from tests.chaos.observer import JOBS, STEADY_DATASET
 from tests.chaos.system import SystemUnderTest

@@ -16,7 +16,7 @@ from playground.run.waiting import wait_until
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.documents.lease import newest_token
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 
 JOBS = ("ingestion", "analytics")
 # The datasets with batches at any hour and in any weather: taxi rides, and the rollup of all feeds.

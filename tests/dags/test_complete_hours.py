@@ -16,8 +16,8 @@ from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import HourEvent, append_history
 from spark_jobs.paths import Layout, hour_folder
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
 from spark_jobs.supervision.announcing_hours import MOST_AT_ONCE
 from tests.dags.conftest import CHECKOUT, VariableStore
 

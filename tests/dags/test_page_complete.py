@@ -24,8 +24,8 @@ from spark_jobs.documents.complete_hours import (
     write_complete_hours,
 )
 from spark_jobs.paths import Layout, hour_folder
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
 
 BIKES = "bike_trips"
 TEN = datetime(2018, 1, 15, 10, tzinfo=UTC)

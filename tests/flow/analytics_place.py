@@ -8,7 +8,7 @@ from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.reader import DatasetReader
 from tests.flow.driver import Driver, Place
 

@@ -13,7 +13,7 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Answer, Request
 from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import produce
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip

@@ -17,7 +17,7 @@ import psutil
 from playground.run.settings import CHECKOUT
 from playground.setup.by_hand import JARS, ready_to_run
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 
 
 @dataclass

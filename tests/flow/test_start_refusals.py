@@ -15,7 +15,7 @@ from playground.run.settings import CHECKOUT
 from spark_jobs.diagnosis import START_OVER
 from spark_jobs.documents.identity import IDENTITY, claim
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from tests.flow.driver import Driver, Place
 
 Start = Callable[..., Driver]

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from playground.broker.process import Broker, temporary_broker
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.request import ask_and_wait
 from spark_jobs.settings import settings_from
 from tests.analytics.flow.against_reference import assert_equals, reference

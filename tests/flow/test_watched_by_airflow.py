@@ -22,7 +22,7 @@ from spark_jobs.documents.desired_state import read_desired_state
 from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from tests.flow.airflow_place import AirflowUser, airflow, wait_until
 from tests.flow.driver import Place, log_positions
 from tests.flow.produced import end_offsets, generated, produce

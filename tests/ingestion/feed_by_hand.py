@@ -19,8 +19,8 @@ from spark_jobs.kafka import offsets
 from spark_jobs.kafka.lag import OpenTransactions
 from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.stream import Start
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer

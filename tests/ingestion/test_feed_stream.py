@@ -12,8 +12,9 @@ import pytest
 from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.ingestion.feed_stream import LOSS_IS_NEWS_FOR, rows_in
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import CommitConflict, PublicationLog
 from spark_jobs.publication.folding import fold
-from spark_jobs.publication.log import CommitConflict, LogDamaged, PublicationLog
+from spark_jobs.publication.log import LogDamaged
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.rows_today import RowsOfDay, RowsToday
 from tests.ingestion.feed_by_hand import BIKES, NOON, TOPIC, TRIP, Batch, Broker, Query, broker_by_hand

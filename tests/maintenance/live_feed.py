@@ -17,8 +17,8 @@ from spark_jobs.ingestion.quality_days import QualityDays
 from spark_jobs.ingestion.staging_writer import StagedFile, TaskReport, staged_dead_letters, staged_hours, staging_task
 from spark_jobs.maintenance.start_over import REMOVED
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.writer import Writer

@@ -11,8 +11,8 @@ from spark_jobs.documents.lease import take_token, token_path
 from spark_jobs.documents.status import Driver, Process
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.cleanup_plan import NEWEST_TOKENS
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.dataset import Dataset, request_instance
 from spark_jobs.runtime.request_queue import Outcome
 from spark_jobs.runtime.writer import Writer

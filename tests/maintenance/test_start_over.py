@@ -13,7 +13,7 @@ from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.start_over import REMOVED, all_paths, finish_removals, remove, reset, start_over
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.dataset import Dataset, refuse_data_without_log
 from spark_jobs.runtime.request_queue import Outcome, Refused

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import fold
-from spark_jobs.publication.log import PublicationLog, Transaction
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 
 FEED, TOPIC = "bike_trips", "bike-trips"

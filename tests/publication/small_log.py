@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.log import PublicationLog, Transaction
 from tests.publication.small_feed import FEED, NOON, may_write
 
 

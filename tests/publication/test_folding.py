@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.entry import FOLDED, Entry
-from spark_jobs.publication.folding import ANEW, CHANGED, LOST, fold, touched_folders
-from spark_jobs.publication.log import CommitConflict, PublicationLog
+from spark_jobs.publication.commit import CommitConflict, PublicationLog
+from spark_jobs.publication.entry import ANEW, CHANGED, FOLDED, LOST, Entry, touched_folders
+from spark_jobs.publication.folding import fold
 from tests.publication.small_feed import HOUR, MINUTE, NOON, Killed, may_write
 from tests.publication.small_log import begun, committed, content, draft, log_at
 

@@ -9,8 +9,9 @@ import pytest
 
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
+from spark_jobs.publication.commit import CommitConflict, PublicationLog
 from spark_jobs.publication.entry import Entry, decode_entry, encode_entry
-from spark_jobs.publication.log import CommitConflict, LogDamaged, Origin, PublicationLog
+from spark_jobs.publication.log import LogDamaged, Origin
 from tests.publication.small_feed import FEED, NOON, may_write, when
 from tests.publication.small_log import begun, committed, content, draft, head_of, log_at
 

@@ -12,7 +12,7 @@ import pytest
 from spark_jobs.catalog import ROLLUP, feed_named
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
-from spark_jobs.publication.folding import ANEW, CHANGED
+from spark_jobs.publication.entry import ANEW, CHANGED
 from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
 from spark_jobs.rollup.increments import read_increment

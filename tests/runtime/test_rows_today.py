@@ -5,9 +5,9 @@ from pathlib import Path
 from shutil import rmtree
 
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import fold
-from spark_jobs.publication.log import PublicationLog
 from spark_jobs.runtime.rows_today import RowsOfDay, RowsToday
 
 NAME, DAY = "bike_trips", date(2026, 1, 2)

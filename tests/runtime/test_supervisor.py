@@ -12,7 +12,8 @@ import pytest
 
 from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.documents.status import StreamState
-from spark_jobs.publication.log import CommitConflict, LogDamaged
+from spark_jobs.publication.commit import CommitConflict
+from spark_jobs.publication.log import LogDamaged
 from spark_jobs.runtime import supervisor as supervisor_module
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.stream_record import StreamRecord

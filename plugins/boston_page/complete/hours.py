@@ -10,7 +10,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import read_complete_hours, read_history
 from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.paths import Layout
-from spark_jobs.publication.log import LogDamaged, PublicationLog
+from spark_jobs.publication.log import LogDamaged, LogReader
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FeedFacts:
 def facts_of(layout: Layout, feed: str, now: datetime) -> FeedFacts:
     """Read what the ingestion job wrote of a feed."""
     try:
-        origin = PublicationLog(layout, feed).origin()
+        origin = LogReader(layout, feed).origin()
     except (LogDamaged, OSError):
         origin = None
     log_id = None if origin is None else origin.id

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from boston_page.period import Period
 from spark_jobs.completeness import HOUR
 from spark_jobs.paths import Layout, day_folder, hour_folder, hour_of_folder, newest_hour_folder
-from spark_jobs.publication.log import LogDamaged, PublicationLog
+from spark_jobs.publication.log import LogDamaged, LogReader
 
 OUTPUT = "data.parquet"
 CACHE_BYTES = 32 * 1024 * 1024
@@ -131,7 +131,7 @@ class Outputs:
     def _going(self, output: str) -> set[Path]:
         """Days that the newest entry takes away: a job that died at it leaves them behind hours that are newer."""
         try:
-            head = PublicationLog(self.layout, output).head()
+            head = LogReader(self.layout, output).head()
         except (LogDamaged, OSError):
             head = None
         return set() if head is None else {self.layout.root / path for path in head.deletes}

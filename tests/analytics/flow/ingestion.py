@@ -20,9 +20,10 @@ from spark_jobs.maintenance.compaction import closed_folders, compact
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.paths import Layout, hour_folder
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.entry import Entry, encode_entry
-from spark_jobs.publication.folding import LOST, fold
-from spark_jobs.publication.log import LogDamaged, PublicationLog, Transaction
+from spark_jobs.publication.commit import PublicationLog, Transaction
+from spark_jobs.publication.entry import LOST, Entry, encode_entry
+from spark_jobs.publication.folding import fold
+from spark_jobs.publication.log import LogDamaged
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.writer import Writer

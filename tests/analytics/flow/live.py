@@ -16,9 +16,9 @@ from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.documents.status import StreamStatus
 from spark_jobs.ingestion.feed_stream import rows_in
 from spark_jobs.paths import Layout
-from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.folding import CHANGED, fold
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.entry import CHANGED, Entry
+from spark_jobs.publication.folding import fold
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import day_tables, encoded_changes, staged_days
 from spark_jobs.rollup.rollup import Rollup

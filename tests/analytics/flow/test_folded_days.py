@@ -8,7 +8,7 @@ import pytest
 
 from spark_jobs.analytics.folded_days import FoldedDays, closed_days
 from spark_jobs.maintenance.start_over import start_over
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.runtime.dataset import Dataset
 from tests.analytics.flow.ingestion import now, tell
 from tests.analytics.flow.live import LiveJob

@@ -12,7 +12,7 @@ import pytest
 from spark_jobs.catalog import ROLLUP, Feed
 from spark_jobs.documents.status import JobState, StreamState
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.folding import ANEW
+from spark_jobs.publication.entry import ANEW
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup import increments
 from spark_jobs.rollup import rollup as rolling

@@ -15,7 +15,7 @@ from spark_jobs.catalog import ROLLUP, Feed, feed_named
 from spark_jobs.maintenance import rebuild as rebuilding
 from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.rebuild import days_asked_for, rebuild
-from spark_jobs.publication.log import CommitConflict
+from spark_jobs.publication.commit import CommitConflict
 from spark_jobs.publication.reader import DatasetReader, Increment
 from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.day_files import day_file

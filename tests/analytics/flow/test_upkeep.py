@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.maintenance.start_over import start_over
-from spark_jobs.publication.log import PublicationLog
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.runtime.dataset import Dataset
 from tests.analytics.flow.ingestion import FakeClock, tell
 from tests.analytics.flow.live import LiveJob

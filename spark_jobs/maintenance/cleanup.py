@@ -114,7 +114,7 @@ class CleanUp:
             staging=staging,
             tokens=list(self._tokens({driver_of_staging(one.found.path.name) for one in staging})),
             answers=[_file(path) for path in _there(self.layout.answers.glob("*.json"))],
-            written_aside=[_file(path) for path in _there(self.write_temp())],
+            written_aside=[_file(path) for path in _there(self._leftover_temp_files())],
             dead_letters=list(self._dead_letters(sound)),
             markers=[_folder(folder) for folder in _folders(self.layout.root / "_applied")],
             half_removed=[_folder(folder) for folder in trash_dirs(self.layout, self.checkpoints)],
@@ -147,7 +147,7 @@ class CleanUp:
             instances[path] = driver.instance if driver else ""
         return instances
 
-    def write_temp(self) -> Iterator[Path]:
+    def _leftover_temp_files(self) -> Iterator[Path]:
         """What a kill between writing a document aside and putting it in its place has left."""
         for folder in (self.layout.control, self.layout.root / "_log"):
             yield from folder.rglob(".*.tmp")

@@ -20,10 +20,9 @@ from spark_jobs.ingestion.redriven_days import RedrivenDays
 from spark_jobs.kafka.offsets import broker_client, refuse_other_topic_id, topic_id_on_broker
 from spark_jobs.kafka.resending import Resend, Resender, Sent, resender
 from spark_jobs.maintenance.dead_letters import Selection, dead_letters, selection
-from spark_jobs.maintenance.start_over import named
 from spark_jobs.redrives import Original
 from spark_jobs.refused_files import PLACE
-from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.runtime.dataset import Dataset, find_stream
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
 from spark_jobs.settings import Settings
 
@@ -72,7 +71,7 @@ def redrive(settings: Settings, feeds: Sequence[Dataset], now: Callable[[], date
     """Arguments: `stream`, `dry_run` (true), and which of its dead letters: see `selection`."""
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
-        dataset = named(feeds, arguments.get("stream"))
+        dataset = find_stream(feeds, arguments.get("stream"))
         chosen = selection(arguments, now())
         run = Redrive(settings, dataset, chosen, now(), tell)
         if arguments.get("dry_run") is not False:

@@ -12,7 +12,7 @@ from spark_jobs.catalog import ROLLUP
 from spark_jobs.paths import Layout
 from spark_jobs.publication.durable_files import create_if_absent, everything_below, size_and_time
 from spark_jobs.runtime.checkpoints import own_tries
-from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.runtime.dataset import Dataset, find_stream
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 
 REMOVED = "_removed"
@@ -24,7 +24,7 @@ def reset(streams: Sequence[Dataset]) -> Work:
     """Arguments: `stream`, `dry_run`. Stops it, removes its checkpoint, lets it start again from its log."""
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
-        stream = named(streams, arguments.get("stream"))
+        stream = find_stream(streams, arguments.get("stream"))
         report = sizes(own_tries(stream.checkpoints), "checkpoint", "asked for: it starts again from its log")
         if arguments.get("dry_run"):
             return Outcome(f"dry run: {stream.name} would be stopped, lose its checkpoint and start again", report)
@@ -41,7 +41,7 @@ def start_over(streams: Sequence[Dataset]) -> Work:
     """Arguments: `stream`, `confirm` (its name again), `dry_run`. Outputs, log and checkpoint go together."""
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
-        stream = named(streams, arguments.get("stream"))
+        stream = find_stream(streams, arguments.get("stream"))
         report = sizes(all_paths(stream), "all of a stream", "asked for and confirmed")
         if arguments.get("dry_run"):
             return Outcome(f"dry run: all data, log and checkpoint of {stream.name} would be removed", report)
@@ -64,13 +64,6 @@ def _what_now(name: str) -> str:
     if name == ROLLUP:
         return "it is made again from all that was ingested"
     return "a feed reads what Kafka still keeps, an analytic is made again from the rollup"
-
-
-def named(streams: Sequence[Dataset], name: object) -> Dataset:
-    for stream in streams:
-        if stream.name == name:
-            return stream
-    raise Refused(f"no stream is called {name!r}; there are {', '.join(stream.name for stream in streams)}")
 
 
 def all_paths(stream: Dataset) -> list[Path]:

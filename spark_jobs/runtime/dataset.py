@@ -13,6 +13,7 @@ from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.documents.status import Driver
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
+from spark_jobs.runtime.request_queue import Refused
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.supervision import driver_processes
 
@@ -39,6 +40,14 @@ class Dataset:
             folders = (layout.dataset, layout.dead_letters, layout.quality, layout.redriven)
             return tuple(folder(self.name) for folder in folders)
         return layout.dataset(self.name), layout.folded_days(self.name)
+
+
+def find_stream(streams: Sequence[Dataset], name: object) -> Dataset:
+    """Find a stream by its name. Refused where there is none."""
+    for stream in streams:
+        if stream.name == name:
+            return stream
+    raise Refused(f"no stream is called {name!r}; there are {', '.join(stream.name for stream in streams)}")
 
 
 def request_instance(writer: Writer) -> str:

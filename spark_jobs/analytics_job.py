@@ -52,7 +52,7 @@ def main(
         start = run.start_spark(banner(settings))
         log = PublicationLog(run.layout, ROLLUP, step_listener(run.env, ROLLUP))
         ingested = Path(settings.OUTPUT_BASE_PATH)
-        rollup = Rollup.below(log, ingested, start.spark, start.writer, utc_now, settings.weather_stations)
+        rollup = Rollup(log, ingested, start.spark, start.writer, utc_now, settings.weather_stations)
         upstream = Upstream()
         analytics = [analytic_stream(analytic, start, rollup, upstream) for analytic in ANALYTICS]
         streams = [rollup_stream(start, rollup, upstream), *analytics]

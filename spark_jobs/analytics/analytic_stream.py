@@ -72,6 +72,6 @@ class AnalyticStream:
         newest = self.updater.newest()
         if self.updater.log.head() is not None and newest is not None:
             reached, hours, is_much = self.updater.lag(newest)
-            due = self.record.saw({ROLLUP: reached}, {ROLLUP: newest}, hours, is_more_than_a_batch=is_much)
+            due = self.record.saw({ROLLUP: reached}, {ROLLUP: newest}, hours, is_much)
             self.record.complete_to(None if due else complete)
         self.record.waits(self.upstream.of(reads))

@@ -177,11 +177,7 @@ class AnalyticUpdater:
         return settled if self._rests_on_basis(head) and settled <= newest else _NOTHING_YET
 
     def _commit(
-        self,
-        transaction: Transaction,
-        connection: duckdb.DuckDBPyConnection,
-        newest: int,
-        hours: Sequence[datetime],
+        self, transaction: Transaction, connection: duckdb.DuckDBPyConnection, newest: int, hours: Sequence[datetime]
     ) -> Entry | None:
         head, left = transaction.head, self.backlog.without(hours)
         settled = newest if not left else self._settled(head, newest)

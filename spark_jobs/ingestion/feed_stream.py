@@ -108,7 +108,7 @@ class FeedStream:
         topic = self._on_broker()
         reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
         is_much = unread(reached, end) > self.start_of.settings.MAX_OFFSETS_PER_TRIGGER
-        self.record.saw(reached, end, is_more_than_a_batch=is_much)
+        self.record.saw(reached, end, is_much=is_much)
         self.record.waits(self.open_transactions.look(topic, offsets.written_ends(self.broker, topic)))
         self.hours.look(passed, topic, self.start_of.now())
         self.record.complete_to(self.hours.complete_before)

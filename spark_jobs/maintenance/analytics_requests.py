@@ -32,7 +32,7 @@ def analytics_requests_at_rest(settings: Settings, writer: Writer) -> Mapping[st
     """Where the job is off: the analytics that are enabled are made to follow here."""
     layout, checkpoints = ANALYTICS_JOB.layout(settings), ANALYTICS_JOB.checkpoints(settings)
     log = PublicationLog(layout, ROLLUP)
-    rollup = Rollup.below(log, Path(settings.OUTPUT_BASE_PATH), None, writer, utc_now, settings.weather_stations)
+    rollup = Rollup(log, Path(settings.OUTPUT_BASE_PATH), None, writer, utc_now, settings.weather_stations)
     dataset = Dataset(ROLLUP, log, checkpoints / ROLLUP)
     analytics = {analytic: _at_rest(analytic, settings, writer, rollup) for analytic in ANALYTICS}
     enabled = [stream for analytic, stream in analytics.items() if settings.enabled(analytic)]

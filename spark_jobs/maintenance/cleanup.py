@@ -137,15 +137,9 @@ class CleanUp:
                 yield Staging(_folder(folder), is_own, dead)
 
     def _tokens(self, staged: set[str]) -> Iterator[Token]:
-        for path, instance in self._token_instances().items():
-            yield Token(_file(path), int(path.stem), instance in staged)
-
-    def _token_instances(self) -> dict[Path, str]:
-        instances = {}
         for path in self.layout.tokens.glob("[0-9]*.json"):
             driver = token_driver(self.layout, int(path.stem))
-            instances[path] = driver.instance if driver else ""
-        return instances
+            yield Token(_file(path), int(path.stem), driver is not None and driver.instance in staged)
 
     def _leftover_temp_files(self) -> Iterator[Path]:
         """What a kill between writing a document aside and putting it in its place has left."""

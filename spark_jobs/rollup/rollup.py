@@ -3,7 +3,7 @@
 Feeds are independent: one that is missing, damaged or started over does not stop the other three.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -46,8 +46,8 @@ class Rollup:
     """The rollup of one root. `spark` is None where a request is done without a job."""
 
     log: PublicationLog
-    tiles: DayFiles
-    readers: Mapping[str, DatasetReader]
+    ingested: Path
+    """the root of the feeds"""
     spark: SparkSession | None
     writer: Writer
     now: Callable[[], datetime]
@@ -57,19 +57,9 @@ class Rollup:
     """called whenever a part of what is new is read"""
     waiting: WaitingFeeds = field(default_factory=WaitingFeeds)
 
-    @classmethod
-    def below(
-        cls,
-        log: PublicationLog,
-        ingested: Path,
-        spark: SparkSession | None,
-        writer: Writer,
-        now: Callable[[], datetime],
-        stations: frozenset[str] = frozenset(),
-    ) -> "Rollup":
-        """The rollup whose log this is, of the feeds below `ingested`."""
-        readers = {feed.name: DatasetReader(ingested, feed.name) for feed in FEEDS}
-        return cls(log, DayFiles(log.layout.dataset(ROLLUP)), readers, spark, writer, now, stations)
+    def __post_init__(self) -> None:
+        self.tiles = DayFiles(self.log.layout.dataset(ROLLUP))
+        self.readers = {feed.name: DatasetReader(self.ingested, feed.name) for feed in FEEDS}
 
     def begin(self) -> None:
         """Recover, or declare the first entry; what was seen before and not published is looked at again."""

@@ -143,14 +143,10 @@ class StreamRecord:
     # -- what looks from beside find ----------------------------------------------------------------------------
 
     def saw(
-        self,
-        reached: Mapping[str, int],
-        ends: Mapping[str, int],
-        hours: int | None = None,
-        is_more_than_a_batch: bool = False,
+        self, reached: Mapping[str, int], ends: Mapping[str, int], hours: int | None = None, is_much: bool = False
     ) -> Due:
         """Note how far a look has found the stream, and return what is due. `ends`: of each partition or log."""
-        due = Due(unread(reached, ends), self._first_seen.look(reached, ends), hours, is_more_than_a_batch)
+        due = Due(unread(reached, ends), self._first_seen.look(reached, ends), hours, is_more_than_a_batch=is_much)
         self.due_seen(due)
         return due
 

@@ -4,14 +4,11 @@ Each batch is published once, whatever crashes in between: the publication log s
 starts where the log stands, and a batch that another writer was faster with is dropped.
 """
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
@@ -21,20 +18,19 @@ from spark_jobs.completeness import FeedProgress
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.ingestion.copies import judged_copies
+from spark_jobs.ingestion.feed_start import position_to_read_from, recently_lost
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.checkpoint import planned_offsets
 from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
-from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker
+from spark_jobs.kafka.offsets import Position, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.paths import hour_of_folder
 from spark_jobs.publication.commit import CommitConflict, PublicationLog, Transaction
-from spark_jobs.publication.entry import LOST, Entry
-from spark_jobs.publication.reader import DatasetReader
+from spark_jobs.publication.entry import Entry
 from spark_jobs.runtime.checkpoints import fresh_checkpoint
-from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
 from spark_jobs.runtime.looks import unread
 from spark_jobs.runtime.query import start_query
 from spark_jobs.runtime.step_pauses import step_listener
@@ -42,9 +38,6 @@ from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
 
-log = logging.getLogger(__name__)
-
-LOSS_IS_NEWS_FOR = timedelta(days=1)
 # Below this a batch is one task and so one file per hour: a second task would cost more than it saves.
 _ONE_TASK_UP_TO_ROWS = 20_000
 
@@ -116,53 +109,11 @@ class FeedStream:
     def _on_broker(self) -> TopicOnBroker:
         return offsets.topic_on_broker(self.broker, self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS, self.topic)
 
-    # -- where to start -----------------------------------------------------------------------------------------
-
     def _position_to_read_from(self) -> Position:
-        topic = self._on_broker()
-        if self.log.recover() is None:
-            self._first_entry(topic)
-        clear_dead_staging(self.log, self.start_of.writer.driver)
-        with self.log.transaction(self.start_of.writer.check) as transaction:
-            head = transaction.head
-            position, lost = offsets.checked_position(head.position, topic, self.start_of.settings.ON_LOST_MESSAGES)
-            if lost:
-                log.warning("%s goes on without %s", self.feed.name, "; ".join(map(str, lost)))
-            if lost or "total" not in head.rows:
-                # A log of v0.1 does not say how many rows it has: who follows it wants to know.
-                head = transaction.commit(self._skip(head, position, lost), self.start_of.now())
-        self.record.lost(self._recently_lost(head.seq))
+        position, head = position_to_read_from(self.feed, self.log, self._on_broker(), self.start_of)
+        self.record.lost(recently_lost(self.log, head.seq, self.start_of.now()))
         self.record.new_layout(new_layout(self.quality.of(self.start_of.now().date())))
         return position
-
-    def _first_entry(self, topic: TopicOnBroker) -> None:
-        layout = self.log.layout
-        output_dirs = (layout.dataset(self.feed.name), layout.dead_letters(self.feed.name))
-        draft = Entry("origin", offsets.origin(topic), rows={"total": 0}, writer=self.start_of.writer.named())
-        end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
-        writer, now = self.start_of.writer, self.start_of.now()
-        begin_log(self.log, output_dirs, draft, writer, now, end_offsets=end_offsets)
-
-    def _skip(self, head: Entry, position: Position, lost: list[Lost]) -> Entry:
-        total = head.rows["total"] if "total" in head.rows else rows_in(self.log)
-        return Entry(
-            "skip",
-            position,
-            rows={"written": 0, "refused": 0, "total": total},
-            writer=self.start_of.writer.named(),
-            details={LOST: [asdict(one) for one in lost]},
-        )
-
-    def _recently_lost(self, head: int) -> str | None:
-        since = self.start_of.now() - LOSS_IS_NEWS_FOR
-        entries = self.log.since(self.log.oldest_kept() - 1, head) or ()
-        lost = [
-            Lost(**one)
-            for entry in entries
-            if datetime.fromisoformat(entry.at) >= since
-            for one in entry.details.get(LOST, ())
-        ]
-        return "; ".join(map(str, lost)) or None
 
     # -- a batch ------------------------------------------------------------------------------------------------
 
@@ -251,9 +202,3 @@ def late_rows(files: Iterable[StagedFile], progress: FeedProgress) -> Quality:
     """Count the rows of hours that were complete before they came."""
     late = (file.rows for file in files if not file.refused and progress.is_late(hour_of_folder(file.folder)))
     return Quality({Key(Measure.LATE): sum(late)})
-
-
-def rows_in(dataset_log: PublicationLog) -> int:
-    """Count the rows of a dataset by its files' footers."""
-    increment = DatasetReader(dataset_log.layout.root, dataset_log.dataset).since(None)
-    return 0 if increment is None else sum(pq.read_metadata(file).num_rows for file in increment.files)

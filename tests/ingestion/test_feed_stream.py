@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.diagnosis import LeaseLost, StreamFault
-from spark_jobs.ingestion.feed_stream import LOSS_IS_NEWS_FOR, rows_in
+from spark_jobs.ingestion.feed_start import LOSS_IS_NEWS_FOR, rows_in
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import CommitConflict, PublicationLog
 from spark_jobs.publication.folding import fold

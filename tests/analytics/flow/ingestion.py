@@ -14,7 +14,8 @@ from spark_jobs.catalog import FEEDS, Feed, feed_named
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import JobState, Status, StreamState, StreamStatus, write_status
 from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS
-from spark_jobs.ingestion.feed_stream import moves_of, rows_in
+from spark_jobs.ingestion.feed_start import rows_in
+from spark_jobs.ingestion.feed_stream import moves_of
 from spark_jobs.ingestion.staging_writer import StagedFile, staged_hours
 from spark_jobs.maintenance.compaction import closed_folders, compact
 from spark_jobs.maintenance.start_over import start_over

@@ -14,7 +14,7 @@ from spark_jobs.analytics.analytic_updater import AnalyticUpdater
 from spark_jobs.analytics.refresh import analytics_connection, declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.documents.status import StreamStatus
-from spark_jobs.ingestion.feed_stream import rows_in
+from spark_jobs.ingestion.feed_start import rows_in
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import CHANGED, Entry

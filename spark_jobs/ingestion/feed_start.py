@@ -1,0 +1,66 @@
+"""Where a feed's query starts: where its log stands, as far as the broker still has it."""
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import pyarrow.parquet as pq
+
+from spark_jobs.catalog import Feed
+from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker, checked_position, origin
+from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.entry import LOST, Entry
+from spark_jobs.publication.reader import DatasetReader
+from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
+from spark_jobs.runtime.stream import Start
+
+log = logging.getLogger(__name__)
+
+LOSS_IS_NEWS_FOR = timedelta(days=1)
+
+
+def position_to_read_from(
+    feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, start: Start
+) -> tuple[Position, Entry]:
+    """Recover or begin the dataset, and skip in its log what the broker has lost; with the head that it has then."""
+    if dataset_log.recover() is None:
+        _begin(feed, dataset_log, topic, start)
+    clear_dead_staging(dataset_log, start.writer.driver)
+    with dataset_log.transaction(start.writer.check) as transaction:
+        head = transaction.head
+        position, lost = checked_position(head.position, topic, start.settings.ON_LOST_MESSAGES)
+        if lost:
+            log.warning("%s goes on without %s", feed.name, "; ".join(map(str, lost)))
+        if lost or "total" not in head.rows:
+            # A log of v0.1 does not say how many rows it has: who follows it wants to know.
+            total = head.rows["total"] if "total" in head.rows else rows_in(dataset_log)
+            rows, details = {"written": 0, "refused": 0, "total": total}, {LOST: [asdict(one) for one in lost]}
+            draft = Entry("skip", position, rows=rows, writer=start.writer.named(), details=details)
+            head = transaction.commit(draft, start.now())
+    return position, head
+
+
+def _begin(feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, start: Start) -> None:
+    layout, writer = dataset_log.layout, start.writer
+    output_dirs = (layout.dataset(feed.name), layout.dead_letters(feed.name))
+    draft = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.named())
+    end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
+    begin_log(dataset_log, output_dirs, draft, writer, start.now(), end_offsets=end_offsets)
+
+
+def rows_in(dataset_log: PublicationLog) -> int:
+    """Count the rows of a dataset by its files' footers."""
+    increment = DatasetReader(dataset_log.layout.root, dataset_log.dataset).since(None)
+    return 0 if increment is None else sum(pq.read_metadata(file).num_rows for file in increment.files)
+
+
+def recently_lost(dataset_log: PublicationLog, head: int, now: datetime) -> str | None:
+    """Say which messages Kafka no longer had lately, by the entries up to `head`; None where it had all."""
+    entries = dataset_log.since(dataset_log.oldest_kept() - 1, head) or ()
+    lost = [
+        Lost(**one)
+        for entry in entries
+        if datetime.fromisoformat(entry.at) >= now - LOSS_IS_NEWS_FOR
+        for one in entry.details.get(LOST, ())
+    ]
+    return "; ".join(map(str, lost)) or None

@@ -24,7 +24,7 @@ from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import changes_in
 from spark_jobs.rollup.rollup import Rollup
-from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
+from spark_jobs.runtime.dataset import open_log
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.setting_values import in_words
 
@@ -57,11 +57,9 @@ class AnalyticUpdater:
 
     def resume(self) -> None:
         """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
-        if self.log.recover() is None:
-            output_dirs = (self.log.layout.dataset(self.log.dataset), self.log.layout.folded_days(self.log.dataset))
-            draft = self._entry("origin", _NOTHING_YET, _NOTHING_YET)
-            begin_log(self.log, output_dirs, draft, self.writer, self.now())
-        clear_dead_staging(self.log, self.writer.driver)
+        layout, name = self.log.layout, self.log.dataset
+        first = self._entry("origin", _NOTHING_YET, _NOTHING_YET)
+        open_log(self.log, [layout.dataset(name), layout.folded_days(name)], first, self.writer, self.now())
         self.backlog, self._seen, self._done, self._basis = Backlog(), _NOTHING_YET, _NOTHING_YET, None
         self._take_up()
 

@@ -11,7 +11,7 @@ from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker, checked_posi
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import LOST, Entry
 from spark_jobs.publication.reader import DatasetReader
-from spark_jobs.runtime.dataset import begin_log, clear_dead_staging
+from spark_jobs.runtime.dataset import open_log
 from spark_jobs.runtime.stream import Start
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,12 @@ def position_to_read_from(
     feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, start: Start
 ) -> tuple[Position, Entry]:
     """Recover or begin the dataset, and skip in its log what the broker has lost; with the head that it has then."""
-    if dataset_log.recover() is None:
-        _begin(feed, dataset_log, topic, start)
-    clear_dead_staging(dataset_log, start.writer.driver)
-    with dataset_log.transaction(start.writer.check) as transaction:
+    layout, writer = dataset_log.layout, start.writer
+    first = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.named())
+    end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
+    output_dirs = (layout.dataset(feed.name), layout.dead_letters(feed.name))
+    open_log(dataset_log, output_dirs, first, writer, start.now(), end_offsets=end_offsets)
+    with dataset_log.transaction(writer.check) as transaction:
         head = transaction.head
         position, lost = checked_position(head.position, topic, start.settings.ON_LOST_MESSAGES)
         if lost:
@@ -35,17 +37,9 @@ def position_to_read_from(
             # A log of v0.1 does not say how many rows it has: who follows it wants to know.
             total = head.rows["total"] if "total" in head.rows else rows_in(dataset_log)
             rows, details = {"written": 0, "refused": 0, "total": total}, {LOST: [asdict(one) for one in lost]}
-            draft = Entry("skip", position, rows=rows, writer=start.writer.named(), details=details)
+            draft = Entry("skip", position, rows=rows, writer=writer.named(), details=details)
             head = transaction.commit(draft, start.now())
     return position, head
-
-
-def _begin(feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, start: Start) -> None:
-    layout, writer = dataset_log.layout, start.writer
-    output_dirs = (layout.dataset(feed.name), layout.dead_letters(feed.name))
-    draft = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.named())
-    end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
-    begin_log(dataset_log, output_dirs, draft, writer, start.now(), end_offsets=end_offsets)
 
 
 def rows_in(dataset_log: PublicationLog) -> int:

@@ -23,7 +23,7 @@ from spark_jobs.rollup.feed_position import Plan, document_of, everything, plan,
 from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
 from spark_jobs.rollup.tiles import events_in, formula
 from spark_jobs.rollup.waiting_feeds import Head, WaitingFeeds
-from spark_jobs.runtime.dataset import begin_log
+from spark_jobs.runtime.dataset import open_log
 from spark_jobs.runtime.writer import Writer
 
 
@@ -64,9 +64,8 @@ class Rollup:
     def begin(self) -> None:
         """Recover, or declare the first entry; what was seen before and not published is looked at again."""
         self.waiting.look_again()
-        if self.log.recover() is None:
-            draft = Entry("origin", {}, writer=self.writer.named())
-            begin_log(self.log, [self.log.layout.dataset(ROLLUP)], draft, self.writer, self.now())
+        first = Entry("origin", {}, writer=self.writer.named())
+        open_log(self.log, [self.log.layout.dataset(ROLLUP)], first, self.writer, self.now())
 
     def has_news(self) -> bool:
         """Whether a feed's log has another head than at the last look. A few `stat`s each, no lock."""

@@ -15,7 +15,6 @@ from spark_jobs.paths import Layout
 from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream, feed_missing, ingestion_missing
-from spark_jobs.runtime.dataset import clear_dead_staging
 from spark_jobs.runtime.query import clock_query
 from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
@@ -45,7 +44,6 @@ class RollupStream:
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the rollup and tick from now on."""
         self.rollup.begin()
-        clear_dead_staging(self.rollup.log, self.start_of.writer.driver)
         interval = self.start_of.settings.BATCH_INTERVAL
 
         def tick(_batch: DataFrame, batch_id: int) -> None:

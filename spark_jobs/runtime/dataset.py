@@ -60,14 +60,19 @@ def driver_of_staging(folder: str) -> str:
     return folder.removesuffix(_OF_REQUESTS)
 
 
-def begin_log(
-    log: PublicationLog, output_dirs: Sequence[Path], draft: Entry, writer: Writer, now: datetime, **origin: Any
+def open_log(
+    log: PublicationLog, output_dirs: Sequence[Path], first: Entry, writer: Writer, now: datetime, **origin: Any
 ) -> None:
-    """Declare the first entry of a log. StreamFault where its outputs hold data already."""
-    refuse_data_without_log(log, output_dirs)
-    log.reached("before the first entry")
-    writer.check()
-    log.begin(draft, now, **origin)
+    """Finish what a crash left half done, or declare the first entry, and clear what dead drivers have staged.
+
+    Raises: StreamFault where there is no log, and the outputs hold data.
+    """
+    if log.recover() is None:
+        refuse_data_without_log(log, output_dirs)
+        log.reached("before the first entry")
+        writer.check()
+        log.begin(first, now, **origin)
+    _clear_dead_staging(log, writer.driver)
 
 
 def refuse_data_without_log(log: PublicationLog, output_dirs: Sequence[Path]) -> None:
@@ -81,7 +86,7 @@ def refuse_data_without_log(log: PublicationLog, output_dirs: Sequence[Path]) ->
             )
 
 
-def clear_dead_staging(log: PublicationLog, driver: Driver) -> None:
+def _clear_dead_staging(log: PublicationLog, driver: Driver) -> None:
     """Remove what dead drivers left in staging: all of it that was promised has been moved by now."""
     for folder in log.layout.staging(log.dataset).glob("*"):
         own = folder.name == driver.instance  # not that of its requests: one may be at work just now

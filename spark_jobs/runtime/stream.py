@@ -75,10 +75,9 @@ def assembled(
     catch_up_to: Callable[[int], bool] = lambda _seq: True,
 ) -> Stream:
     """The stream of this record and log. `query`: starts its query, at every try; `catch_up_to`: as in `Dataset`."""
-    name = record.name
-    supervisor = StreamSupervisor(name, start.spark, query, record, start.now, start.lease_lost)
-    checkpoints = start.checkpoints / name
-    dataset = Dataset(name, log, checkpoints, supervisor.held, lambda: supervisor.is_on, catch_up_to)
+    supervisor = StreamSupervisor(start.spark, query, record, start.now, start.lease_lost)
+    checkpoints = start.checkpoints / record.name
+    dataset = Dataset(record.name, log, checkpoints, supervisor.held, lambda: supervisor.is_on, catch_up_to)
     return Stream(supervisor, look_at_lag, dataset)
 
 

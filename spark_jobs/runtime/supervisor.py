@@ -75,14 +75,13 @@ class StreamSupervisor:
 
     def __init__(
         self,
-        name: str,
         spark: SparkSession,
         start: Callable[[BatchGate, "Failures"], StreamingQuery],
         record: StreamRecord,
         now: Callable[[], datetime],
         lease_lost: Callable[[str], None],
     ) -> None:
-        self.name = name
+        self.name = record.name
         self.record = record
         self._spark = spark
         self._start = start
@@ -97,7 +96,7 @@ class StreamSupervisor:
         self._failures = 0
         self.is_given_up = False
         """the last failure cannot be cured by trying again"""
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     def begin(self) -> None:
         self._thread.start()

@@ -61,9 +61,7 @@ class Stream:
         self._ends = list(ends)
         self._in_batch = in_batch
         no_spark = cast(Any, SimpleNamespace(sparkContext=SimpleNamespace(setLocalProperty=lambda *_: None)))
-        self.supervisor = StreamSupervisor(
-            "bike_trips", no_spark, self._start, self.record, self._now, self.lost.append
-        )
+        self.supervisor = StreamSupervisor(no_spark, self._start, self.record, self._now, self.lost.append)
 
     def _runs(self) -> bool:
         self.record.due_seen(Due(0))

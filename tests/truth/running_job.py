@@ -59,9 +59,7 @@ class RunningJob:
         self.run = JobRun(INGESTION, settings_from({"OUTPUT_BASE_PATH": str(root)}), {}, follows_switches=True)
         self.run._state = JobState.RUNNING
         no_spark = cast(Any, SimpleNamespace(sparkContext=SimpleNamespace(setLocalProperty=lambda *_: None)))
-        self.supervisor = StreamSupervisor(
-            BIKES.name, no_spark, self._start, self.record, utc_now, cast(Any, self._lease_lost)
-        )
+        self.supervisor = StreamSupervisor(no_spark, self._start, self.record, utc_now, cast(Any, self._lease_lost))
         dataset = Dataset(BIKES.name, self.feed.log, root / "checkpoints", self.supervisor.held)
         stream = Stream(self.supervisor, self.feed.stream.look_at_lag, dataset)
         self.run._streams = [stream]

@@ -180,9 +180,8 @@ class FeedStream:
     def _refuse_recreated_topic(self, topic_id: str) -> None:
         """Ask once the rows are read: Spark knows topics by name only, and would go on in a new one's history."""
         servers = self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS
-        offsets.refuse_other_topic_id(
-            self.topic, topic_id, offsets.topic_id_on_broker(self.broker, servers, self.topic)
-        )
+        found = offsets.topic_id_on_broker(self.broker, servers, self.topic)
+        offsets.refuse_other_topic_id(self.topic, topic_id, found)
 
 
 def moves_of(

@@ -1,6 +1,7 @@
 """What can be asked of the analytics job, whether it runs or not."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -52,14 +53,15 @@ def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rol
 
 
 def _going_through(updater: AnalyticUpdater) -> Callable[[int], bool]:
-    """What the query does at each of its triggers, one go at a time."""
-    connections: list[duckdb.DuckDBPyConnection] = []
+    """What the query does at its start, and at each of its triggers, one go at a time."""
+
+    @cache
+    def resumed() -> duckdb.DuckDBPyConnection:
+        updater.resume()
+        return analytics_connection()
 
     def catch_up_to(rollup_seq: int) -> bool:
-        if not connections:
-            updater.resume()
-            connections.append(analytics_connection())
-        updater.update(connections[0])
+        updater.update(resumed())
         return updater.has_taken(rollup_seq)
 
     return catch_up_to

@@ -193,11 +193,9 @@ class Rollup:
         tables = day_tables(self.tiles, added) | {
             (feed, day): of_day for feed, tiles in replaced.items() for day, of_day in days_of(tiles).items()
         }
+        layout = self.log.layout
         going = [
-            place(self.log.layout, feed, day)
-            for feed in replaced
-            for day in self.tiles.days(feed)
-            if (feed, day) not in tables
+            place(layout, feed, day) for feed in replaced for day in self.tiles.days(feed) if (feed, day) not in tables
         ]
         changed = encoded_changes(added)
         details = ({CHANGED: changed} if changed else {}) | ({ANEW: sorted(replaced)} if replaced else {})
@@ -205,7 +203,7 @@ class Rollup:
         draft = Entry(
             "batch",
             position,
-            moves=tuple(staged_days(tables, staging, self.log.layout)),
+            moves=tuple(staged_days(tables, staging, layout)),
             deletes=tuple(going),
             rows={"written": sum(events_in(one.tiles, one.feed.name) for one in taken)},
             writer=self.writer.named(),

@@ -126,12 +126,8 @@ class JobRun:
         self._listen_for_signals()
         stale_after = self.settings.HEARTBEAT_STALE_AFTER
         self._token = driver_process.acquire_lease(self.layout, self._driver, stale_after, utc_now)
-        self._unread_before_s = self._unread_before()
+        self._unread_before_s = unread_for_s(read_status(self.layout))
         self._threads.begin("heartbeat", self._heartbeat)
-
-    def _unread_before(self) -> Mapping[str, float]:
-        """What the driver before this one had seen unread, and for how long."""
-        return unread_for_s(read_status(self.layout))
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -179,11 +175,7 @@ class JobRun:
         )
 
     def serve(
-        self,
-        start: Start,
-        streams: Sequence[Stream],
-        requests: Mapping[str, Work],
-        housekeep: Callable[[], None],
+        self, start: Start, streams: Sequence[Stream], requests: Mapping[str, Work], housekeep: Callable[[], None]
     ) -> None:
         """Begin the streams and the threads beside them.
 

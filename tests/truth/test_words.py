@@ -10,7 +10,7 @@ import pytest
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
-from spark_jobs.documents.status import JobState, Status
+from spark_jobs.documents.status import JobState, Status, read_status, unread_for_s
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
@@ -377,7 +377,6 @@ def test_the_lag_of_a_job_that_ends_again_and_again_reaches_the_alert(broker: Br
             job.look()
             document = job.document()
         alerts.append([problem.key for problem in stream_problems(document, SETTINGS)])
-        following = JobRun(INGESTION, job.run.settings, {}, follows_switches=True)
-        unread_before_s = following._unread_before()[BIKES.name]
+        unread_before_s = unread_for_s(read_status(job.run.layout))[BIKES.name]
     assert round(unread_before_s) == 320
     assert alerts == [[], [], [], ["lag:bike_trips"]]

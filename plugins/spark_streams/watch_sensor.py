@@ -16,7 +16,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.history import note_events
-from spark_jobs.documents.watch_memory import Incident, Notification, WatchMemory
+from spark_jobs.documents.watch_memory import Incident, Notification, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.effective_settings import EffectiveSettings
@@ -31,7 +31,7 @@ from spark_streams.alerts import Recipients, deliver, log_alerts, send
 from spark_streams.settings_store import SettingsStore
 from spark_streams.stopping import FINISH_BATCH_S, stop_driver
 from spark_streams.submit import fallback_settings
-from spark_streams.watch_trigger import RootTrigger, WatchTrigger
+from spark_streams.watch_trigger import RootTrigger, WatchTrigger, as_arguments
 from spark_streams.watching import Finding
 
 _STUCK_STOP_TIMEOUT_S = 20.0
@@ -74,6 +74,8 @@ class WatchSensor(BaseSensorOperator):
         if found.action is RestartAction.GIVE_UP:
             found = self._with_last_word(found)
         found = replace(found, memory=self._told(layout, found, context))
+        if not self._kept(layout, _with_restart(found)) and found.action is not RestartAction.MOVE:
+            self._watch(layout, found.memory)  # a driver that is started could not write either
         match found.action:
             case None:
                 self._watch(layout)
@@ -87,22 +89,30 @@ class WatchSensor(BaseSensorOperator):
                 dag_id = self.job.name
                 trigger_dag(dag_id, f"the driver runs without a run of the DAG {dag_id} that follows it")
             case _:
-                self._end_old(layout, found)
+                self.log.warning("%s", found.health.diagnosis)
+                self._end_old(layout, found.health.state)
                 if not self._is_taken_care_of(expected_runs=found.running_runs):
                     trigger_dag(self.job.name, found.health.diagnosis.message)
 
     def _told(self, layout: Layout, found: Finding, context: Any) -> WatchMemory:
-        """Send what is due. What is to be sent is written down before, and what was sent only after."""
-        watch_memory.write_memory(layout, found.memory, datetime.now(UTC))
+        """Send what is due and return what to remember. What is to be sent is written down before."""
+        self._kept(layout, found.memory)
         log_alerts(self.job.name, found.alerts)
         self._note(layout, found, datetime.now(UTC))
         if found.action in _URGENT:
             return found.memory
         recipients = Recipients(found.alert_email, found.alert_connection)
         left = deliver(self.job.name, found.memory.undelivered, recipients, context)
-        memory = replace(found.memory, undelivered=left)
-        watch_memory.write_memory(layout, memory, datetime.now(UTC))
-        return memory
+        return replace(found.memory, undelivered=left)
+
+    def _kept(self, layout: Layout, memory: WatchMemory) -> bool:
+        """Write the memory down; whether there was room for it."""
+        try:
+            watch_memory.write_memory(layout, memory, datetime.now(UTC))
+        except OSError as failure:
+            self.log.warning("the watch's memory cannot be written: %s", failure)
+            return False
+        return True
 
     def _note(self, layout: Layout, found: Finding, now: datetime) -> None:
         """Keep what happens for whoever asks later; a history that cannot be written holds up nothing."""
@@ -118,21 +128,14 @@ class WatchSensor(BaseSensorOperator):
         if failed:
             raise AirflowException(f"nobody could be told by {', '.join(failed)}; tried again with the next try")
 
-    def _end_old(self, layout: Layout, found: Finding) -> None:
-        self.log.warning("%s", found.health.diagnosis)
-        now, state = datetime.now(UTC), found.health.state
-        is_out_of_date = state is HealthState.OUT_OF_DATE
-        memory = (
-            replace(found.memory, restarted_for=found.fingerprint)
-            if is_out_of_date
-            else replace(found.memory, restarts=another(found.memory.restarts, now))
-        )
-        watch_memory.write_memory(layout, memory, now)
+    def _end_old(self, layout: Layout, state: HealthState) -> None:
         if state is not HealthState.DEAD:
-            stop_driver(layout, FINISH_BATCH_S if is_out_of_date else _STUCK_STOP_TIMEOUT_S)
+            stop_driver(layout, FINISH_BATCH_S if state is HealthState.OUT_OF_DATE else _STUCK_STOP_TIMEOUT_S)
 
-    def _watch(self, layout: Layout) -> NoReturn:
-        trigger = WatchTrigger(self.job.import_path, str(layout.root), self.fallbacks)
+    def _watch(self, layout: Layout, unwritten: WatchMemory | None = None) -> NoReturn:
+        """Go on watching. What could not be written is handed on: nobody is told of it twice, and nothing forgotten."""
+        handed_on = unwritten and UnwrittenMemory(unwritten, watch_memory.read_memory(layout))
+        trigger = WatchTrigger(self.job.import_path, str(layout.root), self.fallbacks, as_arguments(handed_on))
         self.defer(trigger=trigger, method_name="act", kwargs={"root": str(layout.root)})
 
     def _is_taken_care_of(self, expected_runs: int) -> bool:
@@ -163,3 +166,13 @@ class WatchSensor(BaseSensorOperator):
         undelivered = with_alerts(memory.undelivered, [alert], now)
         memory = replace(memory, restarts=given_up(memory.restarts), incidents=opened, undelivered=undelivered)
         return replace(found, memory=memory, alerts=[*found.alerts, alert])
+
+
+def _with_restart(found: Finding) -> WatchMemory:
+    """Count the restart that is to come, where the watch is about to make one."""
+    memory = found.memory
+    if found.action not in (RestartAction.START, RestartAction.RESTART):
+        return memory
+    if found.health.state is HealthState.OUT_OF_DATE:
+        return replace(memory, restarted_for=found.fingerprint)
+    return replace(memory, restarts=another(memory.restarts, datetime.now(UTC)))

@@ -12,7 +12,9 @@ from pkgutil import resolve_name
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from pydantic import TypeAdapter
 
+from spark_jobs.documents.watch_memory import UnwrittenMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.effective_settings import EffectiveSettings
@@ -23,6 +25,7 @@ from spark_streams.watching import Finding, Watch
 log = logging.getLogger(__name__)
 
 POLL_S = 3.0
+_UNWRITTEN = TypeAdapter(UnwrittenMemory | None)
 # In looks.
 _FLAGS_EVERY = 3
 _EAGER_LOOKS = 4
@@ -35,28 +38,33 @@ class WatchTrigger(BaseTrigger):
     """Ends with one event, a Finding as a dictionary.
 
     `job_path`: where its StreamJob is imported from. `fallbacks`: the job's settings where no Variable says otherwise.
+    `unwritten`: see `as_arguments`.
     """
 
-    def __init__(self, job_path: str, root: str, fallbacks: Mapping[str, str]) -> None:
+    def __init__(
+        self, job_path: str, root: str, fallbacks: Mapping[str, str], unwritten: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_path = job_path
         self.root = root
         self.fallbacks = dict(fallbacks)
+        self.unwritten = unwritten
         self._failures = 0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("job_path", "root", "fallbacks")
+        names = ("job_path", "root", "fallbacks", "unwritten")
         return "spark_streams.watch_trigger.WatchTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         job: StreamJob = resolve_name(self.job_path)
-        watch = Watch(job, Layout(Path(self.root)), SettingsReader(job, self.fallbacks), RunCounter(job.name))
+        reader, count_runs = SettingsReader(job, self.fallbacks), RunCounter(job.name)
+        watch = Watch(job, Layout(Path(self.root)), reader, count_runs, _UNWRITTEN.validate_python(self.unwritten))
         while (finding := await self._looked(watch)) is None:
             await asyncio.sleep(POLL_S)
         yield TriggerEvent(asdict(finding))  # type: ignore[no-untyped-call]
 
     async def _looked(self, watch: Watch) -> Finding | None:
-        """A look that fails (a database that is locked, a disk that is full) is no end of the watch, unless all do."""
+        """A look that fails (a database that is locked) is no end of the watch, unless all do."""
         try:
             found = await asyncio.to_thread(watch.look)
         except Exception as failure:
@@ -72,6 +80,12 @@ class WatchTrigger(BaseTrigger):
             return None
         self._failures = 0
         return found
+
+
+def as_arguments(unwritten: UnwrittenMemory | None) -> Mapping[str, Any] | None:
+    """Return what could not be written as Airflow keeps it for a trigger, in its database."""
+    arguments: Mapping[str, Any] | None = _UNWRITTEN.dump_python(unwritten, mode="json")
+    return arguments
 
 
 class SettingsReader(SettingsStore):

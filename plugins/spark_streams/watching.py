@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -11,7 +12,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import held_because, read_desired_state, release_hold, write_desired_state
 from spark_jobs.documents.failed_start import read_failed_start
-from spark_jobs.documents.watch_memory import Incident, Restarts, WatchMemory
+from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision import incidents
@@ -77,7 +78,11 @@ class Since:
 
 
 class Watch:
-    """Looks every few seconds. `count_runs`: how many runs of the job's DAG are in a state, at most so many s ago."""
+    """Looks every few seconds.
+
+    `count_runs`: how many runs of the job's DAG are in a state, at most so many s ago. `unwritten`: what the watch
+    before this one could not write down.
+    """
 
     def __init__(
         self,
@@ -85,14 +90,17 @@ class Watch:
         layout: Layout,
         settings: "SettingsLook",
         count_runs: Callable[[str, float], int],
+        unwritten: UnwrittenMemory | None = None,
     ) -> None:
         self.job = job
         self.layout = layout
         self._settings = settings
         self._count_runs = count_runs
         self._observer = DriverObserver(layout)
-        self._memory = watch_memory.read_memory(layout)
+        self._memory = watch_memory.newest_memory(layout, unwritten)
         self._written: WatchMemory | None = None
+        self._unwritable: str | None = None
+        """why the last document could not be written"""
         self._seen_alive: str | None = None
         self._shown_at_s = -_SHOW_EVERY_S
         self._same_state, self._settled, self._well, self._unattended = Since(), Since(), Since(), Since()
@@ -103,7 +111,8 @@ class Watch:
         effective = self._settings.look(now)
         if why := self._settings.why_not_that_root(self.layout):
             return self._finding(RestartAction.LEAVE, Health(HealthState.DEAD, why), effective, [], 0)
-        self._publish(effective, now)
+        with self._as_far_as_possible():
+            self._publish(effective, now)
         observation = self._observer.look(time.monotonic())
         health = self._judge(observation, effective, now)
         driver = observation.status.driver.instance if observation.status else None
@@ -122,7 +131,9 @@ class Watch:
             with_alerts(self._memory.undelivered, alerts, now),
         )
         action = decide(health, self._memory, context)
-        self._show(now)
+        self._show(now, at_once=action is not None)
+        if self._unwritable and action is not RestartAction.MOVE:
+            action = None  # a driver that is started could not write either
         if action is None and not any(is_due(one, now) for one in self._memory.undelivered):
             self._note(now)
             return None
@@ -211,6 +222,8 @@ class Watch:
     ) -> Iterator[Problem]:
         yield from incidents.setting_problems(effective.desired_state.rejected)
         yield from incidents.missing_variables(effective.missing)
+        if self._unwritable:
+            yield incidents.unwritable(str(self.layout.control), self._unwritable)
         if health.state in _ALIVE and observation.status is not None:
             yield from incidents.stream_problems(observation.status, effective.settings)
         if health.state is not HealthState.DEAD:
@@ -222,19 +235,32 @@ class Watch:
         elif context.same_for > effective.settings.LAG_ALERT_AFTER:
             yield Problem(incidents.DOWN, found)
 
-    def _show(self, now: datetime) -> None:
-        """Let a monitor outside see that somebody looks."""
-        if time.monotonic() - self._shown_at_s >= _SHOW_EVERY_S:
-            watch_memory.show_watch(self.layout, self._memory, now)
-            self._shown_at_s = time.monotonic()
+    @contextmanager
+    def _as_far_as_possible(self) -> Iterator[None]:
+        """Note why something cannot be written: a disk that is full keeps nobody from being told."""
+        try:
+            yield
+        except OSError as failure:
+            why = failure.strerror or str(failure)
+            if why != self._unwritable:
+                log.warning("%s cannot be written: %s", self.layout.control, failure)
+            self._unwritable = why
+
+    def _show(self, now: datetime, at_once: bool) -> None:
+        """Let a monitor outside see that somebody looks; it also tells whether anything can be written."""
+        if at_once or self._unwritable or time.monotonic() - self._shown_at_s >= _SHOW_EVERY_S:
+            with self._as_far_as_possible():
+                watch_memory.show_watch(self.layout, self._memory, now)
+                self._shown_at_s, self._unwritable = time.monotonic(), None
 
     def _note(self, now: datetime) -> None:
         """Write down what changed, for the next run and for people."""
         known, memory = self._written, self._memory
         if known is None or _gist(memory) != _gist(known):
-            log.info("%s: %s %s", self.job.name, memory.sentence, memory.next_step)
-            watch_memory.write_memory(self.layout, memory, now)
-            self._written = memory
+            with self._as_far_as_possible():
+                watch_memory.write_memory(self.layout, memory, now)
+                log.info("%s: %s %s", self.job.name, memory.sentence, memory.next_step)
+                self._written = memory
 
 
 def _gist(memory: WatchMemory) -> tuple[object, ...]:

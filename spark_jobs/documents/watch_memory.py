@@ -60,6 +60,15 @@ class WatchMemory:
 
 
 @dataclass(frozen=True)
+class UnwrittenMemory:
+    """A memory for which there was no room: handed on as a value until it can be written."""
+
+    memory: WatchMemory
+    document: WatchMemory
+    """what is on disk instead: once that is another one, somebody could write again"""
+
+
+@dataclass(frozen=True)
 class WatchSign:
     """`_control/watch_alive.json`: that the watch looks, for a monitor outside of Airflow."""
 
@@ -77,6 +86,12 @@ def write_memory(layout: Layout, memory: WatchMemory, now: datetime) -> None:
 def read_memory(layout: Layout) -> WatchMemory:
     """Read the document; an empty memory where there is none."""
     return read_document(layout.watch, WatchMemory) or WatchMemory()
+
+
+def newest_memory(layout: Layout, unwritten: UnwrittenMemory | None) -> WatchMemory:
+    """Return what was handed on, as long as nothing newer was written; else the document."""
+    document = read_memory(layout)
+    return unwritten.memory if unwritten is not None and unwritten.document == document else document
 
 
 def show_watch(layout: Layout, memory: WatchMemory, now: datetime) -> None:

@@ -134,6 +134,18 @@ def setting_problems(rejected: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem(f"setting:{name}", Diagnosis(why, f"correct the Variable {name} (Admin, Variables)"))
 
 
+def unwritable(folder: str, why: str) -> Problem:
+    """Return the problem that a watch can write nothing: people are told all the same, and nothing is started."""
+    return Problem(
+        "unwritable",
+        Diagnosis(
+            f"nothing can be written to {folder}: {why}",
+            "free some space, or give Airflow's user access; until then the job is not started again",
+            external=True,
+        ),
+    )
+
+
 def missing_variables(missing: Mapping[str, str]) -> Iterator[Problem]:
     """Find Variables that were there before. `missing`: Variable -> what holds meanwhile."""
     if missing:

@@ -1,8 +1,10 @@
 """These tests run in the Airflow environment (`make test` does so), with no database, no network and no Spark."""
 
+import errno
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -62,3 +64,26 @@ def spark_env(tmp_path: Path) -> Path:
     """A stand-in for the Spark environment: only its paths matter here."""
     (tmp_path / "spark" / "lib" / "python3.11" / "site-packages" / "pyspark").mkdir(parents=True)
     return tmp_path / "spark"
+
+
+class Disk:
+    """The disk below a root: it can be full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def fill(self) -> None:
+        def write(path: Path, *_: Any, **__: Any) -> Path:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        self._monkeypatch.setattr("spark_jobs.publication.durable_files.write_temp", write)
+
+    def free(self) -> None:
+        self._monkeypatch.undo()
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    """A disk with room, for a test that takes it away."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield Disk(monkeypatch)

@@ -19,7 +19,7 @@ from spark_jobs.documents.history import INCIDENT, START, read_history
 from spark_jobs.documents.watch_memory import Restarts, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
-from tests.dags.conftest import VariableStore
+from tests.dags.conftest import Disk, VariableStore
 
 NO_RUNS = 0
 
@@ -142,3 +142,31 @@ def test_what_nobody_got_is_kept_and_what_is_urgent_is_done_first(tmp_path: Path
         task.act({}, found(trigger), str(tmp_path))
     (kept,) = watch_memory.read_memory(Layout(tmp_path)).undelivered
     assert kept.tries == 1, "the next run sends it"
+
+
+def test_with_a_full_disk_people_are_told_once_and_nothing_is_started(
+    tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    task, trigger = deferred(tmp_path)
+    disk.fill()
+    with caplog.at_level("ERROR"), pytest.raises(TaskDeferred) as waiting:
+        task.act({}, found(trigger), str(tmp_path))
+    assert caplog.text.count("No space left on device") == 1
+    _, arguments = waiting.value.trigger.serialize()
+    assert json.loads(json.dumps(arguments)) == arguments
+    disk.free()
+    again = found(WatchTrigger(**arguments))
+    assert (again["action"], again["alerts"]) == ("start", []), "there is room, and they were told"
+    with pytest.raises(DagRunTriggerException):
+        task.act({}, again, str(tmp_path))
+    assert watch_memory.read_memory(Layout(tmp_path)).restarts.in_a_row == 1
+
+
+def test_a_disk_that_fills_up_after_the_look_starts_nothing_that_is_not_counted(tmp_path: Path, disk: Disk) -> None:
+    task, trigger = deferred(tmp_path)
+    event = found(trigger)
+    assert event["action"] == "start"
+    disk.fill()
+    with pytest.raises(TaskDeferred) as waiting:
+        task.act({}, event, str(tmp_path))
+    assert waiting.value.trigger.serialize()[1]["unwritten"]["memory"]["restarts"]["in_a_row"] == 0

@@ -17,12 +17,13 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import held_because, hold, read_desired_state
 from spark_jobs.documents.failed_start import FailedStart, write_failed_start
 from spark_jobs.documents.status import Driver, JobState, Process, Status, StreamState, StreamStatus, write_status
-from spark_jobs.documents.watch_memory import Restarts, WatchMemory
+from spark_jobs.documents.watch_memory import Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
 from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.restart_policy import RestartAction
+from tests.dags.conftest import Disk
 
 
 class EagerReader(SettingsReader):
@@ -32,9 +33,15 @@ class EagerReader(SettingsReader):
         return self.fallbacks
 
 
-def watch_of(job: StreamJob, layout: Layout, variables: dict[str, str], count_runs: Callable[..., int]) -> Watch:
+def watch_of(
+    job: StreamJob,
+    layout: Layout,
+    variables: dict[str, str],
+    count_runs: Callable[..., int],
+    unwritten: UnwrittenMemory | None = None,
+) -> Watch:
     reader = EagerReader(job, job.defaults, variables.get, lambda name, text, _: variables.update({name: text}))
-    return Watch(job, layout, reader, count_runs)
+    return Watch(job, layout, reader, count_runs, unwritten)
 
 
 @dataclass
@@ -52,8 +59,8 @@ class Place:
     def layout(self) -> Layout:
         return Layout(self.root)
 
-    def watch(self) -> Watch:
-        return watch_of(INGESTION, self.layout, self.variables, lambda state, _: self.runs[state])
+    def watch(self, unwritten: UnwrittenMemory | None = None) -> Watch:
+        return watch_of(INGESTION, self.layout, self.variables, lambda state, _: self.runs[state], unwritten)
 
     def driver(self, state: str = JobState.RUNNING, **more: object) -> Status:
         """A driver that is this very process."""
@@ -256,3 +263,43 @@ def test_a_monitor_outside_sees_that_the_watch_looks(place: Place) -> None:
     sign = json.loads(place.layout.watch_alive.read_bytes())
     assert (sign["health"], sign["incidents"], sign["undelivered"]) == ("healthy", [], 0)
     assert datetime.fromisoformat(sign["at"]) <= datetime.now(UTC)
+
+
+def test_a_full_disk_keeps_nobody_from_being_told_and_starts_nothing(place: Place, disk: Disk) -> None:
+    place.driver(state=JobState.FAILED, last_error="the disk is full")
+    place.runs["running"] = 0
+    disk.fill()
+    watch = place.watch()
+    found = watch.look()
+    assert found
+    assert (found.action, [alert.key for alert in found.alerts]) == (None, ["unwritable"])
+    assert "No space left on device" in found.alerts[0].diagnosis.message
+    disk.free()
+    found = watch.look()
+    assert found
+    assert found.action is RestartAction.START, "at the first look at which there is room"
+
+
+def test_a_disk_that_fills_up_while_the_job_runs_is_told_and_the_job_left_alone(place: Place, disk: Disk) -> None:
+    watch = place.watch()
+    place.driver()
+    assert watch.look() is None
+    broken = StreamStatus("bike_trips", state=StreamState.BROKEN, last_error="the disk is full")
+    place.driver(streams=(broken,))
+    disk.fill()
+    found = watch.look()
+    assert found
+    assert (found.action, [alert.key for alert in found.alerts]) == (None, ["broken:bike_trips"])
+
+
+def test_what_could_not_be_written_is_handed_on_until_something_newer_is(place: Place) -> None:
+    broken = StreamStatus("bike_trips", state=StreamState.BROKEN, last_error="the disk is full")
+    place.driver(streams=(broken,))
+    found = place.watch().look()
+    assert found
+    handed_on = UnwrittenMemory(replace(found.memory, undelivered=()), watch_memory.read_memory(place.layout))
+    assert place.watch(handed_on).look() is None, "told already"
+    watch_memory.write_memory(place.layout, WatchMemory(health="healthy"), datetime.now(UTC))
+    found = place.watch(handed_on).look()
+    assert found
+    assert [alert.key for alert in found.alerts] == ["broken:bike_trips"], "what was written since holds"

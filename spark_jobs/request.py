@@ -7,7 +7,6 @@ the environment. Ctrl-C withdraws the request.
 import os
 import sys
 import time
-from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -15,14 +14,14 @@ import typer
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Answer, Request
-from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.run_requests import JobName, run_requests
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS
+from spark_jobs.supervision.driver_observation import DriverObserver
 
-UNATTENDED_AFTER = timedelta(seconds=20)
+UNATTENDED_AFTER_S = 20.0
 """a job may be just starting, or be replaced: only then is nobody there"""
 _LOOK_EVERY_S = 0.5
 
@@ -67,7 +66,7 @@ def ask_and_wait(job: str, kind: str, arguments: dict[str, Any], settings: Setti
 
 
 def _wait(job: str, layout: Layout, request_id: str, settings: Settings) -> Answer:
-    told, attended_at = "", utc_now() - UNATTENDED_AFTER
+    observer, told, attended_s = DriverObserver(layout), "", time.monotonic() - UNATTENDED_AFTER_S
     while True:
         answer = requests.answer_to(layout, request_id)
         if answer is not None and answer.is_final:
@@ -75,12 +74,11 @@ def _wait(job: str, layout: Layout, request_id: str, settings: Settings) -> Answ
         if answer is not None and answer.sentence != told:
             told = answer.sentence
             print(told, flush=True)
-        status = read_status(layout)
-        if status is not None and status.is_live(utc_now(), settings.HEARTBEAT_STALE_AFTER):
-            attended_at = utc_now()
-        elif utc_now() - attended_at >= UNATTENDED_AFTER:
+        if observer.look(time.monotonic()).is_live(settings.HEARTBEAT_STALE_AFTER):
+            attended_s = time.monotonic()
+        elif time.monotonic() - attended_s >= UNATTENDED_AFTER_S:
             run_requests(job, settings)
-            attended_at = utc_now()
+            attended_s = time.monotonic()
         time.sleep(_LOOK_EVERY_S)
 
 

@@ -14,7 +14,6 @@ import typer
 
 from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.documents.lease import newest_token, take_token_numbered, token_after_exists, token_driver
-from spark_jobs.documents.status import read_status
 from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests_at_rest
 from spark_jobs.maintenance.start_over import finish_removals
@@ -27,6 +26,7 @@ from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS
 from spark_jobs.supervision import driver_processes
+from spark_jobs.supervision.driver_observation import live_driver
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +69,7 @@ def writer_where_job_is_off(layout: Layout, settings: Settings) -> Writer | None
     """The right to write, taken like a driver's; None where a driver has it."""
     newest = newest_token(layout)
     holder = token_driver(layout, newest)
-    status = read_status(layout)
-    says_it_lives = status is not None and status.is_live(utc_now(), settings.HEARTBEAT_STALE_AFTER)
-    if status is not None and says_it_lives and not driver_processes.is_certainly_dead(status.driver):
+    if live_driver(layout, settings.HEARTBEAT_STALE_AFTER) is not None:
         return None
     if holder is not None and driver_processes.running(holder):
         return None  # a driver that has not written its first heartbeat yet

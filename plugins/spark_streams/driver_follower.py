@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from spark_jobs.documents.status import Status
@@ -39,7 +39,7 @@ class DriverFollower:
 
     def poll(self) -> DriverExit | None:
         """Look once; None while the driver runs."""
-        observation, now = self._observer.look(time.monotonic()), datetime.now(UTC)
+        observation = self._observer.look(time.monotonic())
         status = observation.status
         if status is None:
             return self._vanished()
@@ -52,7 +52,7 @@ class DriverFollower:
             return self._crashed()
         if observation.is_silent(self.stale_after):
             is_there = driver_processes.is_on_this_host(status.driver)
-            return DriverExit.unresponsive(self.job, status.age(now).total_seconds(), is_there)
+            return DriverExit.unresponsive(self.job, observation.unchanged_for.total_seconds(), is_there)
         return None
 
     @property

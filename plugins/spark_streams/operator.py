@@ -25,9 +25,8 @@ from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, read_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
-from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.driver_exit import DriverExit
-from spark_jobs.supervision.driver_observation import DriverObserver, live_at_first_look
+from spark_jobs.supervision.driver_observation import live_driver
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_streams.airflow_internals import submit_command
 from spark_streams.driver_follower import POLL_S, DriverFollower
@@ -157,24 +156,13 @@ class StreamOperator(SparkSubmitOperator):
         """The driver to adopt. One that is just stopping is waited for: it makes way for a new one."""
         deadline = time.monotonic() + FINISH_BATCH_S
         while True:
-            status = read_status(layout)
-            if status is None or not self._is_live(layout, status, stale_after):
+            status = live_driver(layout, stale_after)
+            if status is None:
                 return None
             if status.state != JobState.STOPPING or time.monotonic() > deadline:
                 self.log.info("Adopting the driver %s, which is %s", status.driver.instance, status.state)
                 return status
             time.sleep(1)
-
-    def _is_live(self, layout: Layout, status: Status, stale_after: timedelta) -> bool:
-        if driver_processes.is_on_this_host(status.driver):
-            return live_at_first_look(status, datetime.now(UTC), stale_after)
-        # The clocks of two hosts differ: only a heartbeat that goes on tells.
-        observer = DriverObserver(layout)
-        while not (seen := observer.look(time.monotonic())).has_ended() and not seen.is_silent(stale_after):
-            if seen.status != status:
-                return seen.status is not None
-            time.sleep(0.5)
-        return False
 
     def _start(self, layout: Layout, effective: EffectiveSettings) -> Status:
         """Start a driver and wait for its first heartbeat; fails with the reason where there is none."""

@@ -13,9 +13,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Request
-from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
+from spark_jobs.supervision.driver_observation import live_driver
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_streams.driver_start import driver_environment
 from spark_streams.response_trigger import Outcome, ResponseTrigger
@@ -115,8 +115,7 @@ class RequestOperator(BaseOperator):
         return self._effective.settings.HEARTBEAT_STALE_AFTER
 
     def _wait(self, request_id: str, deadline: str) -> Any:
-        status = read_status(self._layout)
-        if status is None or not status.is_live(datetime.now(UTC), self._stale_after):
+        if live_driver(self._layout, self._stale_after) is None:
             self._run_requests(request_id)
         answer = requests.answer_to(self._layout, request_id)
         return self._result(request_id) if answer is not None and answer.is_final else self._defer(request_id, deadline)

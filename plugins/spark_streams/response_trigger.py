@@ -1,6 +1,7 @@
 """Waits for the answer to a request, in the triggerer: a look every few seconds, no worker, no process."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,10 +12,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from spark_jobs.documents import requests
 from spark_jobs.documents.requests import Answer
-from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
+from spark_jobs.supervision.driver_observation import DriverObserver
 
-UNATTENDED_AFTER = timedelta(seconds=20)
+UNATTENDED_AFTER_S = 20.0
 """a job may be just starting, or be replaced: only then is nobody there"""
 
 
@@ -43,12 +44,13 @@ class ResponseTrigger(BaseTrigger):
         return "spark_streams.response_trigger.ResponseTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        logged, attended_at = "", datetime.now(UTC)
+        observer, logged, attended_s = DriverObserver(self._layout), "", time.monotonic()
         while True:
-            now = datetime.now(UTC)
-            answer, is_attended = await asyncio.to_thread(self._look, now)
-            attended_at = now if is_attended else attended_at
-            outcome = self._outcome(answer, now, attended_at)
+            answer = await asyncio.to_thread(requests.answer_to, self._layout, self.request_id)
+            seen = await asyncio.to_thread(observer.look, time.monotonic())
+            if seen.is_live(timedelta(seconds=self.stale_after_s)):
+                attended_s = time.monotonic()
+            outcome = self._outcome(answer, time.monotonic() - attended_s)
             if outcome is not None:
                 yield TriggerEvent({"outcome": outcome})  # type: ignore[no-untyped-call]
                 return
@@ -59,17 +61,15 @@ class ResponseTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Withdraw the request, as a person marked the task: the job stops at its next step, or does not begin."""
-        await asyncio.to_thread(requests.withdraw, Layout(Path(self.root)), self.request_id)
+        await asyncio.to_thread(requests.withdraw, self._layout, self.request_id)
 
-    def _look(self, now: datetime) -> tuple[Answer | None, bool]:
-        layout = Layout(Path(self.root))
-        status = read_status(layout)
-        is_live = status is not None and status.is_live(now, timedelta(seconds=self.stale_after_s))
-        return requests.answer_to(layout, self.request_id), is_live
+    @property
+    def _layout(self) -> Layout:
+        return Layout(Path(self.root))
 
-    def _outcome(self, answer: Answer | None, now: datetime, attended_at: datetime) -> Outcome | None:
+    def _outcome(self, answer: Answer | None, unattended_s: float) -> Outcome | None:
         if answer is not None and answer.is_final:
             return Outcome.ANSWERED
-        if now >= datetime.fromisoformat(self.deadline):
+        if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
             return Outcome.LATE
-        return Outcome.UNATTENDED if now - attended_at >= UNATTENDED_AFTER else None
+        return Outcome.UNATTENDED if unattended_s >= UNATTENDED_AFTER_S else None

@@ -12,6 +12,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import held_because, read_desired_state, release_hold, write_desired_state
 from spark_jobs.documents.failed_start import read_failed_start
+from spark_jobs.documents.status import JobState
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
@@ -104,6 +105,7 @@ class Watch:
         self._seen_alive: str | None = None
         self._shown_at_s = -_SHOW_EVERY_S
         self._same_state, self._settled, self._well, self._unattended = Since(), Since(), Since(), Since()
+        self._starting = Since()
 
     def look(self) -> Finding | None:
         """Look once; None where there is nothing to do."""
@@ -114,7 +116,7 @@ class Watch:
         with self._as_far_as_possible():
             self._publish(effective, now)
         observation = self._observer.look(time.monotonic())
-        health = self._judge(observation, effective, now)
+        health = self._judge(observation, effective)
         driver = observation.status.driver.instance if observation.status else None
         if health.state in _ALIVE:
             self._seen_alive = driver
@@ -168,8 +170,10 @@ class Watch:
         if not desired.job_enabled:
             release_hold(self.layout)
 
-    def _judge(self, observation: DriverObservation, effective: EffectiveSettings, now: datetime) -> Health:
-        health = judge(self.job, observation, effective, held_because(self.layout), now)
+    def _judge(self, observation: DriverObservation, effective: EffectiveSettings) -> Health:
+        status = observation.status
+        starting = status and status.state == JobState.STARTING and status.driver.instance
+        health = judge(self.job, observation, effective, held_because(self.layout), self._starting.true(starting))
         if health.state is not HealthState.DEAD:
             return health
         if refusal := effective.refusal(self.job):

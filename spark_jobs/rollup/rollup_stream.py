@@ -10,7 +10,6 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import FEEDS, ROLLUP
 from spark_jobs.documents.complete_hours import read_complete_hours
-from spark_jobs.documents.status import read_status
 from spark_jobs.paths import Layout
 from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
@@ -19,6 +18,7 @@ from spark_jobs.runtime.query import clock_query
 from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
+from spark_jobs.supervision.driver_observation import DriverObserver
 
 SETTLE_S = 0.7
 """after the first feed's news: the others' triggers fire at the same moment, and one entry for all is cheaper"""
@@ -40,6 +40,9 @@ class RollupStream:
     rollup: Rollup
     upstream: Upstream
     record: StreamRecord
+
+    def __post_init__(self) -> None:
+        self._ingestion = DriverObserver(Layout(Path(self.start_of.settings.OUTPUT_BASE_PATH)))
 
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the rollup and tick from now on."""
@@ -84,13 +87,12 @@ class RollupStream:
         self._look_upstream()
 
     def _look_upstream(self) -> None:
-        settings, now = self.start_of.settings, self.start_of.now()
-        status = read_status(Layout(Path(settings.OUTPUT_BASE_PATH)))
-        nothing = ingestion_missing(status, now, settings.HEARTBEAT_STALE_AFTER)
+        seen = self._ingestion.look(time.monotonic())
+        nothing = ingestion_missing(seen, self.start_of.settings.HEARTBEAT_STALE_AFTER)
         missing = {}
         for feed in FEEDS:
             waits = self.rollup.waiting.why.get(feed.name)
-            what = waits.message if waits is not None else nothing or feed_missing(status, feed.name)
+            what = waits.message if waits is not None else nothing or feed_missing(seen.status, feed.name)
             if what is not None:
                 missing[feed.name] = what
         self.upstream.missing = missing

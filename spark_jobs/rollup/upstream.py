@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from spark_jobs.documents.status import JobState, Status, StreamState
+from spark_jobs.supervision.driver_observation import DriverObservation
 
 BEHIND_AFTER = timedelta(minutes=1)
 _AILING = (StreamState.BROKEN, StreamState.RESTARTING, StreamState.STUCK)
@@ -31,16 +32,19 @@ class Upstream:
         return min(known) if known and len(known) == len(ends) else None
 
 
-def ingestion_missing(status: Status | None, now: datetime, stale_after: timedelta) -> str | None:
-    """Why ingestion brings nothing at all; None where it runs."""
+def ingestion_missing(seen: DriverObservation, stale_after: timedelta) -> str | None:
+    """Why ingestion brings nothing at all; None where it runs, or where it has not been watched for long enough."""
+    status = seen.status
     if status is None:
         return "ingestion, which has never run here"
     if status.state == JobState.STOPPED:
         return "ingestion, which is off"
     if status.state == JobState.FAILED:
         return f"ingestion, which failed: {status.last_error}"
-    if not status.is_live(now, stale_after):
-        return f"ingestion, which has given no sign of life for {status.age(now).total_seconds():.0f} s"
+    if seen.is_gone:
+        return "ingestion, whose processes are gone"
+    if seen.is_silent(stale_after):
+        return f"ingestion, which has given no sign of life for {seen.unchanged_for.total_seconds():.0f} s"
     return None
 
 

@@ -1,11 +1,14 @@
 """What can be observed of a driver: its heartbeat, for how long there was no new one, and its processes."""
 
+import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from spark_jobs.documents.status import ENDED_JOB_STATES, Status, life_shown_at, read_status
 from spark_jobs.paths import Layout
 from spark_jobs.supervision import driver_processes
+
+_LOOK_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,3 +67,22 @@ def live_at_first_look(status: Status | None, now: datetime, stale_after: timede
         and status.is_live(now, stale_after)
         and not driver_processes.is_certainly_dead(status.driver)
     )
+
+
+def live_driver(layout: Layout, stale_after: timedelta) -> Status | None:
+    """Return the status of the driver that lives below this root; None where none does.
+
+    On this host one look tells. The clocks of two hosts differ, so elsewhere only a heartbeat that goes on does: that
+    takes until the next one, or `stale_after`.
+    """
+    observer = DriverObserver(layout)
+    seen = observer.look(time.monotonic())
+    status = seen.status
+    if status is None or driver_processes.is_on_this_host(status.driver):
+        return status if live_at_first_look(status, datetime.now(UTC), stale_after) else None
+    while seen.is_live(stale_after):
+        time.sleep(_LOOK_EVERY_S)
+        seen = observer.look(time.monotonic())
+        if not seen.unchanged_for and not seen.has_ended():
+            return seen.status
+    return None

@@ -1,17 +1,17 @@
 """What a watcher makes of what it observes of a job: a state and a diagnosis. Pure."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from spark_jobs.diagnosis import Diagnosis
-from spark_jobs.documents.status import JobState, Status, StreamState, StreamStatus
+from spark_jobs.documents.status import JobState, StreamState, StreamStatus
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.driver_observation import DriverObservation
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 
 START_TIMEOUT = timedelta(minutes=5)
-"""from a driver's first heartbeat to its streams; the rest of a slow start has no heartbeat yet"""
+"""from a driver's first heartbeat to its streams, as the watcher saw it; what is before that has no heartbeat yet"""
 _STARTED_AGAIN = "none: it is started again"
 
 
@@ -40,17 +40,18 @@ def judge(
     observation: DriverObservation,
     effective: EffectiveSettings,
     held_because: str | None,
-    now: datetime,
+    starting_for: timedelta = timedelta(0),
 ) -> Health:
     """Judge a job. A slow batch, an idle topic and a wait for somebody else call for no restart.
 
-    `held_because`: why a person stopped the job by hand, None where nobody did.
+    `held_because`: why a person stopped the job by hand, None where nobody did. `starting_for`: for how long the
+    watcher has seen this driver start.
     """
     off, status = _why_off(job, effective, held_because), observation.status
     if status is None or not observation.is_live(effective.settings.HEARTBEAT_STALE_AFTER):
         if off is not None:
             return Health(HealthState.SWITCHED_OFF, off)
-        return Health(HealthState.DEAD, _why_dead(job.name, observation, effective.fingerprint, now))
+        return Health(HealthState.DEAD, _why_dead(job.name, observation, effective.fingerprint))
     if off is not None:
         return Health(
             HealthState.SWITCHED_OFF, replace(off, message=f"{off.message}; it finishes its batches and stops")
@@ -64,7 +65,7 @@ def judge(
         )
         return Health(HealthState.OUT_OF_DATE, diagnosis)
     if status.state == JobState.STARTING:
-        return _starting(job.name, status, now)
+        return _starting(job.name, starting_for)
     return _running(job.name, [stream for stream in status.streams if stream.state != StreamState.OFF])
 
 
@@ -76,7 +77,7 @@ def _why_off(job: StreamJob, effective: EffectiveSettings, held_because: str | N
     return None
 
 
-def _why_dead(job: str, observation: DriverObservation, fingerprint: str | None, now: datetime) -> Diagnosis:
+def _why_dead(job: str, observation: DriverObservation, fingerprint: str | None) -> Diagnosis:
     status = observation.status
     if status is None:
         return Diagnosis(f"{job} has never run with this output path", "none: it is started")
@@ -89,16 +90,15 @@ def _why_dead(job: str, observation: DriverObservation, fingerprint: str | None,
         return Diagnosis(f"{job} failed: {status.last_error}", step, retryable=not needs_person)
     if observation.is_gone:
         return Diagnosis(f"the processes of {job} are gone and it said nothing of an end", _STARTED_AGAIN)
-    age = status.age(now).total_seconds()
-    return Diagnosis(f"{job} has given no sign of life for {age:.0f} s", _STARTED_AGAIN)
+    silent_s = observation.unchanged_for.total_seconds()
+    return Diagnosis(f"{job} has given no sign of life for {silent_s:.0f} s", _STARTED_AGAIN)
 
 
-def _starting(job: str, status: Status, now: datetime) -> Health:
-    since = now - datetime.fromisoformat(status.started_at)
-    if since <= START_TIMEOUT:
+def _starting(job: str, starting_for: timedelta) -> Health:
+    if starting_for <= START_TIMEOUT:
         return Health(HealthState.STARTING, Diagnosis(f"{job} is starting"))
     diagnosis = Diagnosis(
-        f"{job} has been starting for {since.total_seconds():.0f} s",
+        f"{job} has been starting for {starting_for.total_seconds():.0f} s",
         "none: it is ended and started again; if that does not help, see the driver's log",
     )
     return Health(HealthState.STUCK, diagnosis)

@@ -21,14 +21,23 @@ def with_alerts(kept: Sequence[Notification], alerts: Iterable[Alert], now: date
 
 
 def is_due(notification: Notification, now: datetime) -> bool:
-    """Return whether it is to be sent now: at once, then after 30 s, doubling to an hour."""
-    at = notification.next_try_at
-    return at is None or datetime.fromisoformat(at) <= now
+    """Return whether it is to be sent now: at once, then after 30 s, doubling to an hour.
+
+    A time that lies further ahead than twice the pause is from before the clock was set back.
+    """
+    if notification.next_try_at is None:
+        return True
+    ahead = datetime.fromisoformat(notification.next_try_at) - now
+    return not timedelta(0) < ahead <= 2 * _pause_after(notification.tries)
 
 
 def tried(notification: Notification, failed_ways: Sequence[str], now: datetime) -> Notification | None:
     """Note a try; None where it has reached everybody."""
     if not failed_ways:
         return None
-    pause = min(_FIRST_PAUSE * (1 << min(notification.tries, 10)), _LONGEST_PAUSE)
-    return replace(notification, ways=tuple(failed_ways), tries=notification.tries + 1, next_try_at=iso(now + pause))
+    tries = notification.tries + 1
+    return replace(notification, ways=tuple(failed_ways), tries=tries, next_try_at=iso(now + _pause_after(tries)))
+
+
+def _pause_after(tries: int) -> timedelta:
+    return min(_FIRST_PAUSE * (1 << min(max(tries - 1, 0), 10)), _LONGEST_PAUSE)

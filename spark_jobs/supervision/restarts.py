@@ -19,10 +19,13 @@ def pause_before(restarts: Restarts) -> timedelta:
 
 
 def is_due(restarts: Restarts, now: datetime) -> bool:
-    """Return whether the pause before the next restart is over."""
+    """Return whether the pause before the next restart is over.
+
+    By the distance in time: a restart that lies ahead is from before the clock was set back, or by another host's.
+    """
     if restarts.has_given_up:
         return False
-    return restarts.last_at is None or now - datetime.fromisoformat(restarts.last_at) >= pause_before(restarts)
+    return restarts.last_at is None or abs(now - datetime.fromisoformat(restarts.last_at)) >= pause_before(restarts)
 
 
 def another(restarts: Restarts, now: datetime) -> Restarts:

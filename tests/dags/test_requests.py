@@ -1,6 +1,7 @@
 """The upkeep DAGs: what they ask for, and how they wait for the answer, with the job on and off."""
 
 import asyncio
+import os
 import stat
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pendulum
+import psutil
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
@@ -24,7 +26,9 @@ from spark_jobs.documents.requests import Answer, Request
 from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
+from spark_jobs.supervision import driver_processes
 from tests.dags.conftest import CHECKOUT, VariableStore
+from tests.supervision.far_driver import FarDriver
 
 
 def run(run_type: str, run_id: str = "run-1") -> SimpleNamespace:
@@ -168,7 +172,8 @@ def context(of: SimpleNamespace = SCHEDULED, **params: Any) -> Any:
 
 def a_job_runs(layout: Layout) -> None:
     now = iso(datetime.now(UTC))
-    driver = Driver("a-1", "host", (Process("python", 1, 2.5),))
+    me = Process("python", os.getpid(), psutil.Process().create_time())
+    driver = Driver("a-1", driver_processes.this_host(), (me,))
     write_status(layout, Status("ingestion", driver, 1, now, now, JobState.RUNNING, "f"))
 
 
@@ -284,9 +289,18 @@ def test_the_trigger_fires_with_the_last_answer_or_at_the_deadline(tmp_path: Pat
 def test_the_trigger_wakes_the_task_where_nobody_is_there_to_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(response_trigger, "UNATTENDED_AFTER", timedelta(milliseconds=50))
+    monkeypatch.setattr(response_trigger, "UNATTENDED_AFTER_S", 0.05)
     requests.give(Layout(tmp_path), Answer("r-1", "compaction", "running", "on it", "", 1, 2))
     assert fired(tmp_path) == "unattended"
+
+
+def test_a_job_on_another_host_whose_clock_is_wrong_is_there_to_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(response_trigger, "UNATTENDED_AFTER_S", 0.05)
+    soon = iso(datetime.now(UTC) + timedelta(seconds=1))
+    with FarDriver(Layout(tmp_path), timedelta(seconds=-15)):
+        assert fired(tmp_path, soon) == "late"
 
 
 def test_a_person_who_marks_the_task_withdraws_the_request(tmp_path: Path) -> None:

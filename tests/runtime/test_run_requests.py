@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from spark_jobs.runtime.request_queue import Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 from tests.maintenance.live_feed import LiveFeed, now, trip
+from tests.supervision.far_driver import FarDriver
 
 
 @pytest.fixture
@@ -73,6 +75,14 @@ def test_a_live_job_is_left_alone(feed: LiveFeed) -> None:
 def test_a_job_that_is_just_starting_does_not_lose_its_lease(feed: LiveFeed) -> None:
     take_token(feed.layout, driver_identity("job", None), now())
     assert exit_code() == 0
+    assert state(feed.layout) is None
+    assert newest_token(feed.layout) == 1
+
+
+def test_a_live_job_on_another_host_whose_clock_is_wrong_keeps_its_lease(feed: LiveFeed) -> None:
+    with FarDriver(feed.layout, timedelta(seconds=-15)) as far:
+        take_token(feed.layout, far.driver, now())
+        assert exit_code() == 0
     assert state(feed.layout) is None
     assert newest_token(feed.layout) == 1
 

@@ -15,7 +15,8 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Driver, JobState, Process, Status, read_status, show_life, write_status
 from spark_jobs.paths import Layout
 from spark_jobs.supervision import driver_processes
-from spark_jobs.supervision.driver_observation import DriverObserver, live_at_first_look
+from spark_jobs.supervision.driver_observation import DriverObserver, live_at_first_look, live_driver
+from tests.supervision.far_driver import FarDriver
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STALE = timedelta(seconds=10)
@@ -107,3 +108,31 @@ def test_a_driver_that_cannot_write_shows_life_all_the_same(tmp_path: Path, proc
     show_life(layout)
     assert not observer.look(121.5).is_silent(STALE)
     assert observer.look(132).is_silent(STALE)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(seconds=15)])
+def test_a_driver_elsewhere_lives_as_long_as_its_heartbeat_goes_on_whatever_its_clock_says(
+    ahead: timedelta, tmp_path: Path
+) -> None:
+    with FarDriver(Layout(tmp_path), ahead) as far:
+        found = live_driver(Layout(tmp_path), STALE)
+    assert found
+    assert found.driver == far.driver
+    assert live_driver(Layout(tmp_path), timedelta(seconds=0.1)) is None, "it was silent for as long as we watched"
+
+
+def test_a_driver_elsewhere_that_says_that_it_has_stopped_is_not_waited_for(tmp_path: Path) -> None:
+    with FarDriver(Layout(tmp_path)) as far:
+        pass
+    far.beat(JobState.STOPPED)
+    assert live_driver(Layout(tmp_path), STALE) is None
+
+
+def test_on_this_host_one_look_tells(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
+    layout = Layout(tmp_path)
+    assert live_driver(layout, STALE) is None
+    write_status(layout, replace(status(process.pid), at=iso(datetime.now(UTC))))
+    assert live_driver(layout, STALE)
+    process.kill()
+    process.wait()
+    assert live_driver(layout, STALE) is None

@@ -50,10 +50,9 @@ def seen(status: Status | None, unchanged_s: float = 0, is_gone: bool = False) -
 
 
 def judged(observation: DriverObservation, effective: EffectiveSettings = ON, held: str | None = None) -> Health:
-    return judge(INGESTION, observation, effective, held, NOW)
+    return judge(INGESTION, observation, effective, held)
 
 
-LATE_START = (NOW - timedelta(minutes=6)).isoformat()
 CASES = {
     "all is well": (seen(status(HEALTHY, IDLE)), ON, HealthState.HEALTHY),
     "nothing to read is idle, however long": (seen(status(IDLE, IDLE, SWITCHED_OFF)), ON, HealthState.IDLE),
@@ -74,8 +73,6 @@ CASES = {
         ON,
         HealthState.STARTING,
     ),
-    "a start takes its time": (seen(status(state="starting", started_at=NOW.isoformat())), ON, HealthState.STARTING),
-    "but not for ever": (seen(status(state="starting", started_at=LATE_START)), ON, HealthState.STUCK),
     "a stop takes its time too": (seen(status(HEALTHY, state="stopping")), ON, HealthState.STARTING),
     "one stuck stream": (seen(status(HEALTHY, STUCK)), ON, HealthState.STUCK),
     "never run": (seen(None), ON, HealthState.DEAD),
@@ -111,6 +108,12 @@ CASES = {
 def test_judge(case: str) -> None:
     observation, effective, expected = CASES[case]
     assert judged(observation, effective).state == expected
+
+
+def test_a_start_takes_its_time_but_not_for_ever_by_the_watchers_own_clock() -> None:
+    starting = seen(status(state="starting", started_at=(NOW - timedelta(days=1)).isoformat()))
+    states = [judge(INGESTION, starting, ON, None, timedelta(seconds=seconds)).state for seconds in (0, 300, 301)]
+    assert states == [HealthState.STARTING, HealthState.STARTING, HealthState.STUCK]
 
 
 def test_a_diagnosis_says_what_and_what_next() -> None:

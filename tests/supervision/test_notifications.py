@@ -35,6 +35,14 @@ def test_only_the_ways_that_failed_are_tried_again() -> None:
     assert again.ways == ("connection",)
 
 
+def test_a_clock_that_is_set_back_delays_nothing() -> None:
+    (one,) = with_alerts((), [DOWN], START)
+    again = tried(one, ["e-mail"], START)
+    assert again
+    assert not is_due(again, START - timedelta(seconds=20)), "another host's clock may be a little behind"
+    assert is_due(again, START - timedelta(hours=1))
+
+
 def test_what_nobody_can_be_told_does_not_fill_the_disk() -> None:
     kept: tuple[Notification, ...] = ()
     for second in range(300):

@@ -31,7 +31,22 @@ TRIED_LONG_AGO = WatchMemory(restarts=Restarts(2, (NOW - timedelta(seconds=10)).
 EXHAUSTED = WatchMemory(restarts=Restarts(3, (NOW - LONG).isoformat()))
 GAVE_UP = WatchMemory(restarts=Restarts(3, (NOW - LONG).isoformat(), has_given_up=True))
 
+SET_BACK = WatchMemory(restarts=Restarts(2, (NOW + LONG).isoformat()))
+A_LITTLE_AHEAD = WatchMemory(restarts=Restarts(2, (NOW + SHORT).isoformat()))
+
 CASES = {
+    "dead, and the clock was set back after the last restart": (
+        HealthState.DEAD,
+        SET_BACK,
+        CALM,
+        RestartAction.START,
+    ),
+    "dead, and the clock of the host that noted the restart is a little ahead": (
+        HealthState.DEAD,
+        A_LITTLE_AHEAD,
+        CALM,
+        None,
+    ),
     "healthy": (HealthState.HEALTHY, FRESH, CALM, None),
     "dead": (HealthState.DEAD, FRESH, CALM, RestartAction.START),
     "dead, its run is just launching it": (HealthState.DEAD, FRESH, replace(CALM, running_runs=1), None),

@@ -45,12 +45,12 @@ def job(broker: Broker, tmp_path: Path) -> Iterator[RunningJob]:
 
 def health(status: Status) -> HealthState:
     effective = EffectiveSettings(DesiredState(True), SETTINGS, None)
-    return judge(INGESTION, DriverObservation(status), effective, None, utc_now()).state
+    return judge(INGESTION, DriverObservation(status), effective, None).state
 
 
 def action_of_the_watch(status: Status) -> RestartAction | None:
     effective = EffectiveSettings(DesiredState(True), SETTINGS, None)
-    found = judge(INGESTION, DriverObservation(status), effective, None, utc_now())
+    found = judge(INGESTION, DriverObservation(status), effective, None)
     context = RestartContext(
         now=utc_now(),
         same_for=timedelta(0),

@@ -1,0 +1,31 @@
+"""What ingestion's heartbeat says of what the analytics wait for."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from spark_jobs.documents.status import Driver, JobState, Status
+from spark_jobs.rollup.upstream import ingestion_missing
+from spark_jobs.supervision.driver_observation import DriverObservation
+
+STALE = timedelta(seconds=10)
+LONG_AGO = "2018-01-01T00:00:00+00:00"
+"""by the clock of another host, which is wrong"""
+RUNS = Status("ingestion", Driver("a-1", "elsewhere"), 1, LONG_AGO, LONG_AGO, JobState.RUNNING, "f")
+CASES = {
+    "it runs": (DriverObservation(RUNS), None),
+    "it was silent for a moment": (DriverObservation(RUNS, unchanged_for=timedelta(seconds=9)), None),
+    "it is silent": (DriverObservation(RUNS, unchanged_for=timedelta(seconds=11)), "no sign of life for 11 s"),
+    "it was killed": (DriverObservation(RUNS, is_gone=True), "whose processes are gone"),
+    "it is off": (DriverObservation(replace(RUNS, state=JobState.STOPPED)), "which is off"),
+    "it failed": (DriverObservation(replace(RUNS, state=JobState.FAILED, last_error="no disk")), "failed: no disk"),
+    "it never ran": (DriverObservation(None), "never run here"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_missing_of_ingestion(case: str) -> None:
+    seen, expected = CASES[case]
+    missing = ingestion_missing(seen, STALE)
+    assert (missing is None) if expected is None else expected in (missing or "")

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ class Watch:
         self._shown_at_s = -_SHOW_EVERY_S
         self._same_state, self._settled, self._well, self._unattended = Since(), Since(), Since(), Since()
         self._starting = Since()
+        self._unread: defaultdict[str, Since] = defaultdict(Since)
 
     def look(self) -> Finding | None:
         """Look once; None where there is nothing to do."""
@@ -218,6 +220,9 @@ class Watch:
         before = self._memory.incidents
         if health.state not in (*_RUNNING, HealthState.STUCK, HealthState.SWITCHED_OFF):
             before = incidents.still_open(before, context.now)
+        elif observation.status is not None:
+            unknown = incidents.of_unknown_lag(before, observation.status)
+            before = {**before, **incidents.still_open(unknown, context.now)}
         problems = list(self._problems(observation, health, effective, context))
         return incidents.update_incidents(before, problems, context.now)
 
@@ -228,8 +233,12 @@ class Watch:
         yield from incidents.missing_variables(effective.missing)
         if self._unwritable:
             yield incidents.unwritable(str(self.layout.control), self._unwritable)
+        unread_for = self._unread_for(observation, health)
         if health.state in _ALIVE and observation.status is not None:
             yield from incidents.stream_problems(observation.status, effective.settings)
+            limit = effective.settings.LAG_ALERT_AFTER
+            yield from incidents.unread_problems(observation.status, unread_for, limit)
+            yield from incidents.warnings_of(observation.status)
         if health.state is not HealthState.DEAD:
             return
         found = health.diagnosis
@@ -238,6 +247,12 @@ class Watch:
             yield Problem(incidents.DOWN, Diagnosis(found.message, f"{found.next_step}; {by_hand}"))
         elif context.same_for > effective.settings.LAG_ALERT_AFTER:
             yield Problem(incidents.DOWN, found)
+
+    def _unread_for(self, observation: DriverObservation, health: Health) -> dict[str, timedelta]:
+        """For how long, through restarts too, each stream has been unread; the time while the job is off is none."""
+        streams = observation.status.streams if observation.status else ()
+        is_on = health.state is not HealthState.SWITCHED_OFF
+        return {one.name: self._unread[one.name].true(is_on and incidents.is_unread(one)) for one in streams}
 
     @contextmanager
     def _as_far_as_possible(self) -> Iterator[None]:

@@ -12,6 +12,8 @@ from spark_jobs.supervision.effective_settings import EffectiveSettings
 
 START_TIMEOUT = timedelta(minutes=5)
 """from a driver's first heartbeat to its streams, as the watcher saw it; what is before that has no heartbeat yet"""
+_FAILING = (StreamState.BROKEN, StreamState.RESTARTING)
+"""the last error of a stream that is at something else is past"""
 _STARTED_AGAIN = "none: it is started again"
 
 
@@ -112,9 +114,10 @@ def _running(job: str, streams: list[StreamStatus]) -> Health:
             "none: it is ended and started again; if that does not help, see the driver's log and the broker",
         )
         return Health(HealthState.STUCK, diagnosis)
-    failing = [f"{stream.name} {stream.state}: {stream.last_error}" for stream in streams if stream.last_error]
+    failing = [f"{stream.name} {stream.state}: {stream.last_error}" for stream in streams if stream.state in _FAILING]
     waiting = _waiting(streams)
-    step = next((stream.next_step for stream in streams if stream.next_step), "")
+    ailing = (stream for stream in streams if stream.state in (*_FAILING, StreamState.WAITING))
+    step = next((stream.next_step for stream in ailing if stream.next_step), "")
     moves = any(stream.state in (StreamState.HEALTHY, StreamState.CATCHING_UP) for stream in streams)
     if failing or (waiting and moves):
         message = f"{job} runs, but not all of it: {'; '.join([*failing, *waiting])}"

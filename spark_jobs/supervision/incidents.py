@@ -18,6 +18,7 @@ DOWN = "down"
 """the key of the incident that a job does not run although it is to"""
 _ENOUGH_MESSAGES = 100
 """fewer say nothing of a share"""
+_LAG, _WAITING, _UNREAD = "lag", "waiting", "unread"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,41 @@ def still_open(before: Mapping[str, Incident], now: datetime) -> dict[str, Incid
     return {key: replace(incident, last_seen=iso(now)) for key, incident in before.items()}
 
 
+def is_unread(stream: StreamStatus) -> bool:
+    """Return whether it does not get to read, or nobody can tell how much there is to read."""
+    if stream.state == StreamState.WAITING:
+        return stream.lag_s is None
+    return stream.state in (StreamState.RESTARTING, StreamState.STARTING)
+
+
+def of_unknown_lag(before: Mapping[str, Incident], status: Status) -> dict[str, Incident]:
+    """Find what is open of streams of which nobody knows how far they are behind: it is not known to be over."""
+    unknown = {
+        stream.name
+        for stream in status.streams
+        if stream.state != StreamState.OFF and (stream.lag_s is None or is_unread(stream))
+    }
+    keys = {f"{kind}:{name}" for kind in (_LAG, _WAITING, _UNREAD) for name in unknown}
+    return {key: incident for key, incident in before.items() if key in keys}
+
+
+def unread_problems(status: Status, unread_for: Mapping[str, timedelta], limit: timedelta) -> Iterator[Problem]:
+    """Find streams that got nowhere, whatever the reason. `unread_for`: stream -> for how long `is_unread` was so."""
+    for stream in status.streams:
+        if unread_for.get(stream.name, timedelta(0)) > limit and not _is_late(stream, limit):
+            why = stream.waits_for or stream.last_error or f"it is {stream.state}"
+            step = stream.next_step or "see whether Kafka and the disk answer; it then goes on by itself"
+            message = f"{stream.name} has read nothing for more than {in_words(limit)}: {why}"
+            yield Problem(f"{_UNREAD}:{stream.name}", Diagnosis(message, step, external=True))
+
+
+def warnings_of(status: Status) -> Iterator[Problem]:
+    """Find what the job says is wrong with it apart from its streams."""
+    for warning in status.warnings:
+        step = "the table in docs/troubleshoot.md says what to do"
+        yield Problem(f"warning:{warning}", Diagnosis(f"{status.app} runs, but {warning}", step))
+
+
 def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
     """Find what the heartbeat of a running job says of its streams."""
     for stream in status.streams:
@@ -101,17 +137,21 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
         yield from _dead_letter_problem(stream, settings.DEAD_LETTER_ALERT_PERCENT)
 
 
+def _is_late(stream: StreamStatus, limit: timedelta) -> bool:
+    return stream.lag_s is not None and stream.lag_s > limit.total_seconds()
+
+
 def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
-    if stream.lag_s is None or stream.lag_s <= limit.total_seconds():
+    if stream.lag_s is None or not _is_late(stream, limit):
         return
     behind = f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})"
     if stream.state == StreamState.WAITING:
         step = stream.next_step or "see to what it waits for; it then goes on by itself"
         diagnosis = Diagnosis(f"{behind}: {stream.waits_for}", step, external=True)
-        yield Problem(f"waiting:{stream.name}", diagnosis)
+        yield Problem(f"{_WAITING}:{stream.name}", diagnosis)
     else:
         cores = "give the job more cores or, where it reads Kafka, raise MAX_OFFSETS_PER_TRIGGER"
-        yield Problem(f"lag:{stream.name}", Diagnosis(behind, f"see whether it catches up; if not, {cores}"))
+        yield Problem(f"{_LAG}:{stream.name}", Diagnosis(behind, f"see whether it catches up; if not, {cores}"))
 
 
 def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[Problem]:

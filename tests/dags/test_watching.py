@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from spark_streams import watching
 from spark_streams.watch_trigger import SettingsReader
 from spark_streams.watching import Finding, Watch
 
@@ -303,3 +305,53 @@ def test_what_could_not_be_written_is_handed_on_until_something_newer_is(place: 
     found = place.watch(handed_on).look()
     assert found
     assert [alert.key for alert in found.alerts] == ["broken:bike_trips"], "what was written since holds"
+
+
+class Monotonic:
+    """The watch's own clock, which goes on when a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 1000.0
+        monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: self.now_s))
+
+
+def test_a_feed_that_cannot_be_read_is_told_whatever_the_reason(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Monotonic(monkeypatch)
+    no_topic = "the topic bike-trip does not exist"
+    restarting = StreamStatus("bike_trips", StreamState.RESTARTING, last_error=no_topic, next_step="correct it")
+    again = replace(restarting, state=StreamState.STARTING, lag_s=0.0)
+    waiting = StreamStatus("bike_trips", StreamState.WAITING, waits_for="an answer of Kafka")
+    watch = place.watch()
+    for stream in (restarting, again, waiting, restarting):
+        place.driver(streams=(stream,))
+        assert watch.look() is None
+        clock.now_s += 100
+    place.driver(streams=(restarting,))
+    found = watch.look()
+    assert found
+    assert [alert.key for alert in found.alerts] == ["unread:bike_trips"]
+    assert str(found.alerts[0].diagnosis) == (
+        f"bike_trips has read nothing for more than 5 minutes: {no_topic}. Next step: correct it."
+    )
+    told(place, found)
+    watch = place.watch()
+    place.driver(streams=(again,))
+    assert watch.look() is None
+    assert set(watch_memory.read_memory(place.layout).incidents) == {"unread:bike_trips"}, "a new watch keeps it open"
+
+
+def test_a_start_and_a_feed_that_is_read_are_no_alert(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Monotonic(monkeypatch)
+    watch = place.watch()
+    for state in (StreamState.STARTING, StreamState.HEALTHY, StreamState.STARTING, StreamState.OFF) * 3:
+        place.driver(streams=(StreamStatus("bike_trips", state, lag_s=None if state == StreamState.OFF else 0.0),))
+        assert watch.look() is None
+        clock.now_s += 250
+
+
+def test_a_warning_of_the_job_is_told(place: Place) -> None:
+    place.driver(warnings=("the thread for requests has ended: start the job again",))
+    found = place.watch().look()
+    assert found
+    (alert,) = found.alerts
+    assert "ingestion runs, but the thread for requests has ended" in alert.diagnosis.message

@@ -129,6 +129,16 @@ def test_a_diagnosis_says_what_and_what_next() -> None:
     assert failing.next_step == "start over"
 
 
+def test_the_last_error_of_a_stream_that_is_cured_is_past() -> None:
+    cured = replace(IDLE, last_error="the topic does not exist", next_step="create it")
+    assert judged(seen(status(cured))) == judged(seen(status(IDLE)))
+    waiting = judged(seen(status(replace(cured, name="accidents"), WAITING))).diagnosis
+    assert (waiting.message, waiting.next_step) == (
+        "ingestion has nothing to do for now: rollup: waits for ingestion, which is off",
+        "",
+    )
+
+
 def test_how_far_a_stream_is_behind_is_said_as_far_as_it_is_known() -> None:
     unread = StreamStatus("taxi_trips", state=StreamState.CATCHING_UP, lag_records=5_000)
     behind = judged(seen(status(BEHIND, unread))).diagnosis

@@ -8,9 +8,13 @@ import pytest
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
 from spark_jobs.documents.watch_memory import Incident
+from spark_jobs.runtime.looks import Due
+from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.settings import settings_from
 from spark_jobs.supervision.incidents import (
     Problem,
+    is_unread,
+    of_unknown_lag,
     setting_problems,
     still_open,
     stream_problems,
@@ -107,6 +111,36 @@ STREAM_CASES = {
 def test_stream_problems(case: str) -> None:
     stream, expected = STREAM_CASES[case]
     assert [problem.key for problem in problems_of(stream)] == expected
+
+
+def test_a_lag_that_nobody_knows_is_not_over() -> None:
+    known, _ = update_incidents({}, [LAG, STUCK], at(0))
+    begun = at(0).isoformat()
+    for stream, kept in (
+        (replace(CALM, lag_s=None), {LAG.key}),
+        (replace(CALM, state=StreamState.RESTARTING), {LAG.key}),
+        (CALM, set()),
+        (replace(CALM, state=StreamState.OFF, lag_s=None), set()),
+    ):
+        status = Status("ingestion", Driver("a", "h"), 1, begun, begun, JobState.RUNNING, "f", streams=(stream,))
+        assert set(of_unknown_lag(known, status)) == kept
+
+
+def test_a_stream_that_never_gets_to_read_is_unread_all_the_time() -> None:
+    """The real record, whose lag is known again for a moment at each try."""
+    now_s = 0.0
+    record = StreamRecord("bike_trips", timedelta(seconds=10), monotonic=lambda: now_s)
+    record.running()
+    record.due_seen(Due(0))
+    away = Diagnosis("Kafka cannot be reached", "start it", external=True)
+    for failures in range(1, 20):
+        record.failed(away, failures, broken=False, pause=timedelta(seconds=30))
+        for _ in range(3):
+            now_s += 10
+            record.due_unknown(away.message)
+            assert is_unread(record.status(at(now_s)))
+        record.starting()
+        assert is_unread(record.status(at(now_s)))
 
 
 def test_lost_messages_say_how_many_and_where_it_is_explained() -> None:

@@ -35,6 +35,6 @@ class AlertTestOperator(BaseOperator):
                 f"nobody would be told of {self.job.name}: set the Variable ALERT_EMAIL or ALERT_CONNECTION"
             )
         test = Notification("test", False, "this is a test: all is as it was", "none", iso(now))
-        if failed := list(send(self.job.name, test, recipients, context)):
+        if failed := list(send(self.job.name, test, recipients.ways, recipients, context)):
             raise AirflowFailException(f"not sent by {', '.join(failed)}; the lines above say why")
         self.log.info("Sent by %s", ", ".join(recipients.ways))

@@ -1,6 +1,7 @@
 """Tells people: always as a line of the watch's log, and by e-mail and a Connection where the settings name them."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from airflow.sdk import BaseHook, BaseNotifier
 
 from spark_jobs.documents.watch_memory import Notification
 from spark_jobs.supervision.incidents import Alert
-from spark_jobs.supervision.notifications import is_due, tried
+from spark_jobs.supervision.notifications import is_due, tried, ways_to_send
 from spark_streams.webhook import WebhookNotifier
 
 log = logging.getLogger(__name__)
 
 EMAIL, CONNECTION = "e-mail", "connection"
+_ROUND_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,27 @@ def log_alerts(job: str, alerts: Iterable[Alert]) -> None:
 def deliver(
     job: str, notifications: Sequence[Notification], recipients: Recipients, context: Any
 ) -> tuple[Notification, ...]:
-    """Send what is due and return what is still to be sent. A server that does not answer stops nothing."""
-    kept = []
+    """Send what is due and return what is still to be sent, in a round that is short: nobody watches meanwhile.
+
+    A way that has failed is not tried again in the round: a server that does not answer costs its timeout once.
+    """
+    kept, failed_ways, began_s = [], set[str](), time.monotonic()
     for one in notifications:
-        if not is_due(one, datetime.now(UTC)):
+        if not is_due(one, datetime.now(UTC)) or time.monotonic() - began_s > _ROUND_S:
             kept.append(one)
-        elif rest := tried(one, list(send(job, one, recipients, context)), datetime.now(UTC)):
+            continue
+        ways = ways_to_send(one, recipients.ways)
+        failed_ways |= set(send(job, one, [way for way in ways if way not in failed_ways], recipients, context))
+        if rest := tried(one, ways, [way for way in ways if way in failed_ways], datetime.now(UTC)):
             kept.append(rest)
     return tuple(kept)
 
 
-def send(job: str, notification: Notification, recipients: Recipients, context: Any) -> Iterable[str]:
-    """Send one notification in every way it still needs; yield the ways that failed."""
-    for way in recipients.ways:
-        if notification.ways is not None and way not in notification.ways:
-            continue
+def send(
+    job: str, notification: Notification, ways: Iterable[str], recipients: Recipients, context: Any
+) -> Iterable[str]:
+    """Send one notification in these ways; yield those that failed."""
+    for way in ways:
         try:
             # Not by calling it, which renders: an error's text with {{ in it is no template.
             notifier(way, job, notification, recipients).notify(context)

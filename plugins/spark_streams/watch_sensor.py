@@ -1,7 +1,7 @@
 """The task of a watch: deferred while all is well, in a worker when there is an alert to send or something to do."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
 from pydantic import TypeAdapter
 
 from spark_jobs.diagnosis import Diagnosis
@@ -27,11 +27,11 @@ from spark_jobs.supervision.notifications import with_alerts
 from spark_jobs.supervision.restart_policy import RestartAction
 from spark_jobs.supervision.restarts import another, given_up
 from spark_streams.airflow_internals import count_runs, trigger_dag
-from spark_streams.alerts import Recipients, deliver, log_alerts, send
+from spark_streams.alerts import Recipients, deliver, log_alerts
 from spark_streams.settings_store import SettingsStore
 from spark_streams.stopping import FINISH_BATCH_S, stop_driver
 from spark_streams.submit import fallback_settings
-from spark_streams.watch_trigger import RootTrigger, WatchTrigger, as_arguments
+from spark_streams.watch_trigger import NOTIFICATIONS, RootTrigger, WatchTrigger, as_arguments
 from spark_streams.watching import Finding
 
 _STUCK_STOP_TIMEOUT_S = 20.0
@@ -55,15 +55,20 @@ class WatchSensor(BaseSensorOperator):
         store = SettingsStore(self.job, self.fallbacks)
         effective = store.read_all(datetime.now(UTC))
         if why := store.why_no_root(effective):
-            self._tell_of_root(Alert(_ROOT, False, why), effective, context)
-            trigger = RootTrigger(self.job.import_path, self.fallbacks)
-            self.defer(trigger=trigger, method_name="root_is_there")
+            self._wait_for_root(self._tell_of_root([], [Alert(_ROOT, False, why)], effective, context))
         self._watch(self.job.layout(effective.settings))
 
-    def root_is_there(self, context: Any, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - called with both
-        """Say that it is over; the next run watches."""
+    def root_is_looked_at(self, context: Any, event: Mapping[str, Any]) -> None:
+        """Send what is due; once the root is there, say so and leave the rest to the next run, which watches."""
         effective = SettingsStore(self.job, self.fallbacks).read_all(datetime.now(UTC))
-        self._tell_of_root(Alert(_ROOT, True, Diagnosis(f"{self.job.name} is watched again")), effective, context)
+        undelivered = NOTIFICATIONS.validate_python(event["undelivered"])
+        over = Alert(_ROOT, True, Diagnosis(f"{self.job.name} is watched again"))
+        left = self._tell_of_root(undelivered, [over] if event["is_there"] else [], effective, context)
+        if not event["is_there"]:
+            self._wait_for_root(left)
+        layout = self.job.layout(effective.settings)
+        memory = watch_memory.read_memory(layout)
+        self._kept(layout, replace(memory, undelivered=(*memory.undelivered, *left)))
 
     def act(self, context: Any, event: Mapping[str, Any], root: str) -> None:
         """Do what the trigger found: `event` is a Finding as a dictionary."""
@@ -119,14 +124,18 @@ class WatchSensor(BaseSensorOperator):
         with suppress(OSError):
             note_events(layout, happenings(found.alerts, found.action, found.health.diagnosis, now), now)
 
-    def _tell_of_root(self, alert: Alert, effective: EffectiveSettings, context: Any) -> None:
-        """Notify people of what has no place to be written down; fails where they cannot be reached."""
-        log_alerts(self.job.name, [alert])
-        settings, found = effective.settings, alert.diagnosis
-        one = Notification(alert.key, alert.is_over, found.message, found.next_step, iso(datetime.now(UTC)))
-        failed = list(send(self.job.name, one, Recipients(settings.ALERT_EMAIL, settings.ALERT_CONNECTION), context))
-        if failed:
-            raise AirflowException(f"nobody could be told by {', '.join(failed)}; tried again with the next try")
+    def _tell_of_root(
+        self, before: Sequence[Notification], alerts: Sequence[Alert], effective: EffectiveSettings, context: Any
+    ) -> tuple[Notification, ...]:
+        """Notify people of what has no place to be written down; what is still to be sent."""
+        log_alerts(self.job.name, alerts)
+        recipients = Recipients(effective.settings.ALERT_EMAIL, effective.settings.ALERT_CONNECTION)
+        return deliver(self.job.name, with_alerts(before, alerts, datetime.now(UTC)), recipients, context)
+
+    def _wait_for_root(self, left: tuple[Notification, ...]) -> NoReturn:
+        undelivered = NOTIFICATIONS.dump_python(left, mode="json")
+        trigger = RootTrigger(self.job.import_path, self.fallbacks, undelivered)
+        self.defer(trigger=trigger, method_name="root_is_looked_at")
 
     def _end_old(self, layout: Layout, state: HealthState) -> None:
         if state is not HealthState.DEAD:
@@ -134,7 +143,7 @@ class WatchSensor(BaseSensorOperator):
 
     def _watch(self, layout: Layout, unwritten: WatchMemory | None = None) -> NoReturn:
         """Go on watching. What could not be written is handed on: nobody is told of it twice, and nothing forgotten."""
-        handed_on = unwritten and UnwrittenMemory(unwritten, watch_memory.read_memory(layout))
+        handed_on = None if unwritten is None else UnwrittenMemory(unwritten, watch_memory.read_memory(layout))
         trigger = WatchTrigger(self.job.import_path, str(layout.root), self.fallbacks, as_arguments(handed_on))
         self.defer(trigger=trigger, method_name="act", kwargs={"root": str(layout.root)})
 

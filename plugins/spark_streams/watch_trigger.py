@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -14,10 +14,11 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from pydantic import TypeAdapter
 
-from spark_jobs.documents.watch_memory import UnwrittenMemory
+from spark_jobs.documents.watch_memory import Notification, UnwrittenMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.effective_settings import EffectiveSettings
+from spark_jobs.supervision.notifications import is_due
 from spark_streams.airflow_internals import count_runs, read_variable, write_variable
 from spark_streams.settings_store import SettingsStore
 from spark_streams.watching import Finding, Watch
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 3.0
 _UNWRITTEN = TypeAdapter(UnwrittenMemory | None)
+NOTIFICATIONS = TypeAdapter(tuple[Notification, ...])
 # In looks.
 _FLAGS_EVERY = 3
 _EAGER_LOOKS = 4
@@ -127,22 +129,31 @@ class SettingsReader(SettingsStore):
 
 
 class RootTrigger(BaseTrigger):
-    """Waits until a job's root can be used, and ends with one event: which it is."""
+    """Waits until a job's root can be used, or something is to be sent, and ends with one event: which it is.
 
-    def __init__(self, job_path: str, fallbacks: Mapping[str, str]) -> None:
+    `undelivered`: Notifications as dictionaries. Without a root there is no document to keep them in.
+    """
+
+    def __init__(
+        self, job_path: str, fallbacks: Mapping[str, str], undelivered: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_path = job_path
         self.fallbacks = dict(fallbacks)
+        self.undelivered = list(undelivered)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("job_path", "fallbacks")
+        names = ("job_path", "fallbacks", "undelivered")
         return "spark_streams.watch_trigger.RootTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         store = SettingsReader(resolve_name(self.job_path), self.fallbacks)
-        while not await asyncio.to_thread(self._is_usable, store):
+        notifications = NOTIFICATIONS.validate_python(self.undelivered)
+        while not (is_there := await asyncio.to_thread(self._is_usable, store)):
+            if any(is_due(one, datetime.now(UTC)) for one in notifications):
+                break
             await asyncio.sleep(POLL_S)
-        yield TriggerEvent({})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({"is_there": is_there, "undelivered": self.undelivered})  # type: ignore[no-untyped-call]
 
     def _is_usable(self, store: SettingsReader) -> bool:
         try:

@@ -31,12 +31,23 @@ def is_due(notification: Notification, now: datetime) -> bool:
     return not timedelta(0) < ahead <= 2 * _pause_after(notification.tries)
 
 
-def tried(notification: Notification, failed_ways: Sequence[str], now: datetime) -> Notification | None:
-    """Note a try; None where it has reached everybody."""
-    if not failed_ways:
-        return None
-    tries = notification.tries + 1
-    return replace(notification, ways=tuple(failed_ways), tries=tries, next_try_at=iso(now + _pause_after(tries)))
+def ways_to_send(notification: Notification, there_are: Sequence[str]) -> tuple[str, ...]:
+    """Return how to send it now: in the ways that are left; in all there are where none of those exists any more."""
+    left = tuple(way for way in there_are if notification.ways is None or way in notification.ways)
+    return left or tuple(there_are)
+
+
+def tried(
+    notification: Notification, ways: Sequence[str], failed_ways: Sequence[str], now: datetime
+) -> Notification | None:
+    """Note a try in these ways; None where it has reached everybody, or where nobody has ever wanted to be told."""
+    tries, pause_over = notification.tries + 1, now + _pause_after(notification.tries + 1)
+    if failed_ways:
+        return replace(notification, ways=tuple(failed_ways), tries=tries, next_try_at=iso(pause_over))
+    if not ways and notification.ways is not None:
+        # All recipients are gone: perhaps somebody is just replacing them.
+        return replace(notification, ways=None, tries=tries, next_try_at=iso(pause_over))
+    return None
 
 
 def _pause_after(tries: int) -> timedelta:

@@ -6,16 +6,19 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
-from spark_streams import webhook
+from spark_streams import alerts, webhook
 from spark_streams.alert_test import AlertTestOperator
 from spark_streams.alerts import NotSent, Recipients, deliver, log_alerts, notifier
 from spark_streams.webhook import address
@@ -33,9 +36,9 @@ OVER = Alert("stuck:taxi_trips", True, Diagnosis("over after 5 minutes: taxi_tri
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def sent(alerts: list[Alert], email: str = "", connection: str = "") -> tuple[Notification, ...]:
+def sent(found: list[Alert], email: str = "", connection: str = "") -> tuple[Notification, ...]:
     """Send them; what is still to be sent."""
-    return deliver("ingestion", with_alerts((), alerts, NOW), Recipients(email, connection), {})
+    return deliver("ingestion", with_alerts((), found, NOW), Recipients(email, connection), {})
 
 
 @contextmanager
@@ -119,6 +122,31 @@ def test_what_could_not_be_sent_is_kept(monkeypatch: pytest.MonkeyPatch) -> None
     assert sent([BEGUN], connection="no_such_connection")
     assert sent([BEGUN], email="a@example.org"), "there is no smtp_default"
     assert deliver("ingestion", [kept], Recipients("", "OPS"), {}) == (kept,), "not due yet"
+
+
+def test_a_mail_that_could_not_be_sent_goes_the_new_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    (kept,) = sent([BEGUN], email="a@example.org")
+    with webhook_texts(monkeypatch) as got:
+        assert deliver("ingestion", [replace(kept, next_try_at=None)], Recipients("", "OPS"), {}) == ()
+    assert len(got) == 1
+
+
+def test_a_server_that_does_not_answer_is_asked_once_in_a_round(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({"conn_type": "http", "host": "http://127.0.0.1", "port": 1}))
+    kept = sent([BEGUN] * 9, connection="OPS")
+    assert [(one.tries, one.ways) for one in kept] == [(1, ("connection",))] * 9
+    assert len(caplog.records) == 1
+
+
+def test_a_round_that_takes_long_is_gone_on_with_after_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = count(step=6.0)
+    monkeypatch.setattr(alerts, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    with webhook_texts(monkeypatch) as got:
+        kept = sent([BEGUN] * 5, connection="OPS")
+    assert len(got) == 2
+    assert [(one.tries, one.next_try_at) for one in kept] == [(0, None)] * 3
 
 
 def test_a_redirect_does_not_carry_the_token_along(monkeypatch: pytest.MonkeyPatch) -> None:

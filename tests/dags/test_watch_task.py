@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, DagRunTriggerException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException, TaskDeferred
 from spark_streams import watch_sensor, watch_trigger
 from spark_streams.watch_sensor import WatchSensor
 from spark_streams.watch_trigger import RootTrigger, WatchTrigger
@@ -100,17 +100,38 @@ def test_a_root_that_cannot_be_used_is_told_and_waited_for(
         task.execute({})
     assert "OUTPUT_BASE_PATH is 'relative'; allowed:" in caplog.text
     path, arguments = waiting.value.trigger.serialize()
-    assert (path, waiting.value.method_name) == ("spark_streams.watch_trigger.RootTrigger", "root_is_there")
+    assert (path, waiting.value.method_name) == ("spark_streams.watch_trigger.RootTrigger", "root_is_looked_at")
     variables["OUTPUT_BASE_PATH"] = str(tmp_path)
-    assert found(RootTrigger(**arguments)) == {}
-    task.root_is_there({}, {})
+    event = found(RootTrigger(**arguments))
+    assert event == {"is_there": True, "undelivered": []}
+    task.root_is_looked_at({}, event)
 
 
-def test_nobody_reached_about_a_root_is_a_try_that_failed(tmp_path: Path, variables: VariableStore) -> None:
+def test_who_could_not_be_told_of_a_root_is_told_later_and_nobody_twice(
+    tmp_path: Path, variables: VariableStore
+) -> None:
     variables |= {"OUTPUT_BASE_PATH": "relative", "ALERT_CONNECTION": "no_such_connection"}
-    with pytest.raises(AirflowException, match="nobody could be told by connection"):
-        WatchSensor(task_id="watch", job=INGESTION, env={}).execute({})
+    task = WatchSensor(task_id="watch", job=INGESTION, env={})
+    with pytest.raises(TaskDeferred) as waiting:
+        task.execute({})
     assert list(tmp_path.iterdir()) == []
+    _, arguments = waiting.value.trigger.serialize()
+    assert json.loads(json.dumps(arguments)) == arguments
+    (kept,) = arguments["undelivered"]
+    assert (kept["ways"], kept["tries"]) == (["connection"], 1)
+
+    due = [{**kept, "next_try_at": None}]
+    event = found(RootTrigger(**{**arguments, "undelivered": due}))
+    assert event == {"is_there": False, "undelivered": due}
+    with pytest.raises(TaskDeferred) as waiting:
+        task.root_is_looked_at({}, event)
+    (kept,) = waiting.value.trigger.serialize()[1]["undelivered"]
+    assert kept["tries"] == 2
+
+    variables["OUTPUT_BASE_PATH"] = str(tmp_path)
+    task.root_is_looked_at({}, {"is_there": True, "undelivered": [kept]})
+    left = watch_memory.read_memory(Layout(tmp_path)).undelivered
+    assert [(one.key, one.is_over, one.tries) for one in left] == [("root", False, 2), ("root", True, 1)]
 
 
 def test_a_root_that_has_gone_ends_the_run_and_writes_nothing(tmp_path: Path) -> None:
@@ -122,7 +143,7 @@ def test_a_root_that_has_gone_ends_the_run_and_writes_nothing(tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
     with pytest.raises(TaskDeferred) as waiting:
         task.execute({})
-    assert waiting.value.method_name == "root_is_there"
+    assert waiting.value.method_name == "root_is_looked_at"
     assert not (tmp_path / "out").exists()
 
 

@@ -34,7 +34,7 @@ from spark_streams.driver_output import last_lines
 from spark_streams.driver_start import StartedDriver, driver_environment, new_log, start_driver
 from spark_streams.links import SparkUiLink
 from spark_streams.settings_store import SettingsStore
-from spark_streams.stopping import FINISH_BATCH_S, stop_driver
+from spark_streams.stopping import FINISH_BATCH_S, hold_by_hand, stop_driver
 from spark_streams.stream_trigger import StreamTrigger
 from spark_streams.submit import (
     DeploymentError,
@@ -43,12 +43,13 @@ from spark_streams.submit import (
     refuse_short_lived_executor,
     spark_environment,
 )
+from spark_streams.task_end import is_marked_for_sure
 
 # With the connector fetched by name, Ivy downloads it before the job's first line.
 _FIRST_HEARTBEAT_TIMEOUT_S = 300.0
 _SPARK_START_TIMEOUT_S = 60.0
-# Airflow kills a task 5 s after it asked it to end.
-_STOP_TIMEOUT_S = 4.0
+# Airflow kills a task 5 s after it asked it to end, and asking who ended it takes up to 1 s.
+_STOP_TIMEOUT_S = 3.5
 _EXIT = TypeAdapter(DriverExit)
 
 
@@ -79,12 +80,14 @@ class StreamOperator(SparkSubmitOperator):
         self.deferrable = deferrable
         self._started: StartedDriver | None = None
         self._layout: Layout | None = None
+        self._task_instance: Any = None
+        self._is_ended = False
         if deferrable:
             refuse_short_lived_executor(self)
 
     def execute(self, context: Any) -> None:
         """Start or adopt a driver, and follow it to its end."""
-        job, now = self.job, datetime.now(UTC)
+        job, now, self._task_instance = self.job, datetime.now(UTC), context.get("ti")
         store = SettingsStore(job, self.fallbacks)
         effective = store.read_all(now)
         if why := store.why_no_root(effective):
@@ -123,7 +126,10 @@ class StreamOperator(SparkSubmitOperator):
 
     def on_kill(self) -> None:
         """End the driver with the task, while it starts one or waits for its end without being deferred."""
+        self._is_ended = True
         if self._layout is not None:
+            if is_marked_for_sure(self._task_instance):
+                hold_by_hand(self._layout, self.job.name)
             stop_driver(self._layout, _STOP_TIMEOUT_S)
         if self._started is not None and self._started.process.poll() is None:
             _end_group(self._started)
@@ -166,6 +172,8 @@ class StreamOperator(SparkSubmitOperator):
 
     def _start(self, layout: Layout, effective: EffectiveSettings) -> Status:
         """Start a driver and wait for its first heartbeat; fails with the reason where there is none."""
+        if self._is_ended:
+            raise StreamFault(f"{self.job.name} was not started: its task was ended meanwhile", "trigger the DAG again")
         self.use(effective)
         before = newest_token(layout)
         command, env = submit_command(self)

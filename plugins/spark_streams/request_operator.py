@@ -60,6 +60,9 @@ class RequestOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Write the request and wait for the answer."""
+        return self._ask(context, iso(datetime.now(UTC) + self.timeout))
+
+    def _ask(self, context: Context, deadline: str) -> Any:
         run = context["dag_run"]
         try:
             requested = self.from_params(self.job, context["params"], run.run_type == "scheduled")
@@ -68,16 +71,15 @@ class RequestOperator(BaseOperator):
         if requested is None:
             raise AirflowSkipException(f"nothing is requested of the {self.job.name} job")
         kind, arguments = requested
-        now = datetime.now(UTC)
         # Of the run and the task: one that is cleared or tried again asks for the same thing, not once more.
         source = f"{run.dag_id} {run.run_id} {self.task_id}"
         request_id = requests.id_to_ask_under(self._layout, requests.id_of(kind, run.run_after, source))
-        request = Request(request_id, kind, iso(now), arguments)
+        request = Request(request_id, kind, iso(datetime.now(UTC)), arguments)
         requests.ask(self._layout, request)
         self.log.info("Requested %s %s of the %s job as %s", kind, dict(arguments), self.job.name, request.id)
-        return self._wait(request.id, iso(now + self.timeout))
+        return self._wait(request.id, deadline)
 
-    def answered(self, _context: Context, event: Mapping[str, Any], request_id: str, deadline: str) -> Any:
+    def answered(self, context: Context, event: Mapping[str, Any], request_id: str, deadline: str) -> Any:
         """Go on after the trigger."""
         if event["outcome"] == Outcome.ANSWERED:
             return self._result(request_id)
@@ -87,6 +89,8 @@ class RequestOperator(BaseOperator):
                 f"no last answer within {self.timeout}; the request was withdrawn, and the job stops at its next step. "
                 "Look at the job's log for what took so long, then run this again: what was done stays done."
             )
+        if event["outcome"] == Outcome.GONE:
+            return self._ask(context, deadline)
         return self._wait(request_id, deadline)
 
     def on_kill(self) -> None:

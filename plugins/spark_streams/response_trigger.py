@@ -14,6 +14,7 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.requests import Answer
 from spark_jobs.paths import Layout
 from spark_jobs.supervision.driver_observation import DriverObserver
+from spark_streams.task_end import is_marked
 
 UNATTENDED_AFTER_S = 20.0
 """a job may be just starting, or be replaced: only then is nobody there"""
@@ -26,6 +27,8 @@ class Outcome(StrEnum):
     UNATTENDED = "unattended"
     """no job is there to answer"""
     LATE = "late"
+    GONE = "gone"
+    """the request was withdrawn, by a try that was cleared meanwhile"""
 
 
 class ResponseTrigger(BaseTrigger):
@@ -46,11 +49,13 @@ class ResponseTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         observer, logged, attended_s = DriverObserver(self._layout), "", time.monotonic()
         while True:
+            # In this order: a request goes once its last answer stands.
+            is_gone = await asyncio.to_thread(requests.is_withdrawn, self._layout, self.request_id)
             answer = await asyncio.to_thread(requests.answer_to, self._layout, self.request_id)
             seen = await asyncio.to_thread(observer.look, time.monotonic())
             if seen.is_live(timedelta(seconds=self.stale_after_s)):
                 attended_s = time.monotonic()
-            outcome = self._outcome(answer, time.monotonic() - attended_s)
+            outcome = self._outcome(answer, is_gone, time.monotonic() - attended_s)
             if outcome is not None:
                 yield TriggerEvent({"outcome": outcome})  # type: ignore[no-untyped-call]
                 return
@@ -60,16 +65,21 @@ class ResponseTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_s)
 
     async def on_kill(self) -> None:
-        """Withdraw the request, as a person marked the task: the job stops at its next step, or does not begin."""
+        """Withdraw the request where a person marked the task: the job stops at its next step, or does not begin."""
+        if await asyncio.to_thread(is_marked, self.task_instance) is False:
+            self.log.info("the task was cleared or moved: its request %s stays", self.request_id)
+            return
         await asyncio.to_thread(requests.withdraw, self._layout, self.request_id)
 
     @property
     def _layout(self) -> Layout:
         return Layout(Path(self.root))
 
-    def _outcome(self, answer: Answer | None, unattended_s: float) -> Outcome | None:
+    def _outcome(self, answer: Answer | None, is_gone: bool, unattended_s: float) -> Outcome | None:
         if answer is not None and answer.is_final:
             return Outcome.ANSWERED
         if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
             return Outcome.LATE
+        if is_gone:
+            return Outcome.GONE
         return Outcome.UNATTENDED if unattended_s >= UNATTENDED_AFTER_S else None

@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
+from spark_jobs.documents.desired_state import hold
 from spark_jobs.documents.lease import take_token
 from spark_jobs.documents.status import ENDED_JOB_STATES, Driver, read_status
 from spark_jobs.paths import Layout
@@ -26,6 +27,14 @@ def stop_driver(layout: Layout, patience_s: float) -> None:
         log.info("driver %s stopped", status.driver.instance)
     else:
         log.warning("driver %s did not stop within %.0f s and was killed", status.driver.instance, patience_s)
+
+
+def hold_by_hand(layout: Layout, job: str) -> None:
+    """Note that a person ended the run, so that the watch starts no other."""
+    try:
+        hold(layout, f"the run of the DAG {job} was ended by hand", datetime.now(UTC))
+    except OSError as failure:
+        log.error("the watch will start %s again, as its end by hand could not be noted: %s", job, failure)
 
 
 def _fence_off(layout: Layout) -> None:

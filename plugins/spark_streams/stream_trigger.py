@@ -4,22 +4,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from spark_jobs.documents.desired_state import hold
 from spark_jobs.paths import Layout
-from spark_streams.airflow_internals import task_state
 from spark_streams.driver_follower import POLL_S, DriverFollower
-from spark_streams.stopping import stop_driver
+from spark_streams.stopping import hold_by_hand, stop_driver
+from spark_streams.task_end import is_marked
 
 log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S = 20.0  # Airflow gives on_kill 30 s
-_ENDED_BY_A_PERSON = ("failed", "success", "skipped", "removed")
 
 
 class StreamTrigger(BaseTrigger):
@@ -54,19 +52,8 @@ class StreamTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Stop the driver where a person marked the task; a triggerer that shuts down does not come here."""
-        if not await asyncio.to_thread(self._is_ended_by_a_person):
+        if await asyncio.to_thread(is_marked, self.task_instance) is False:
             log.info("%s was cleared: its driver goes on and is adopted by the next try", self.job)
             return
-        why = f"the run of the DAG {self.job} was ended by hand"
-        await asyncio.to_thread(hold, self.layout, why, datetime.now(UTC))
+        await asyncio.to_thread(hold_by_hand, self.layout, self.job)
         await asyncio.to_thread(stop_driver, self.layout, _STOP_TIMEOUT_S)
-
-    def _is_ended_by_a_person(self) -> bool:
-        task = self.task_instance
-        if task is None:
-            return True
-        try:
-            return task_state(task.dag_id, task.task_id, task.run_id) in _ENDED_BY_A_PERSON
-        except Exception as failure:
-            log.warning("the state of the task is not known (%s); taken for ended by hand", failure)
-            return True

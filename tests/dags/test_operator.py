@@ -9,13 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
+from spark_streams import operator, task_end
 from spark_streams.operator import StreamOperator
 from spark_streams.stopping import stop_driver
 from spark_streams.submit import submit_arguments
 
+from spark_jobs.documents.desired_state import held_because
 from spark_jobs.documents.failed_start import read_failed_start
 from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import Status, read_status
@@ -40,30 +44,36 @@ def launch(tmp_path: Path, variables: VariableStore, monkeypatch: pytest.MonkeyP
         "INGESTION_UI_PORT": "0",
     }
 
-    def operator(deferrable: bool = True, **changed: str) -> StreamOperator:
+    def launched(deferrable: bool = True, **changed: str) -> StreamOperator:
         arguments = submit_arguments(INGESTION, {}, CHECKOUT)
         task = StreamOperator(task_id="run_ingestion", job=INGESTION, deferrable=deferrable, **arguments)
         variables.clear()
         variables.update(settings | changed)
         return task
 
-    yield operator
+    yield launched
     stop_driver(Layout(tmp_path / "out"), patience_s=0)
 
 
-def executed(task: StreamOperator) -> BaseException | None:
+TASK = SimpleNamespace(dag_id="ingestion", task_id="run_ingestion", run_id="r")
+
+
+def executed(task: StreamOperator, **context: Any) -> BaseException | None:
     try:
-        task.execute({})
+        task.execute(context)
     except BaseException as end:
         return end
     return None
 
 
-def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(launch: Launch, tmp_path: Path) -> None:
+def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(
+    launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layout = Layout(tmp_path / "out")
     waiting = launch(deferrable=False)
     ends: list[BaseException | None] = []
-    thread = threading.Thread(target=lambda: ends.append(executed(waiting)), daemon=True)
+    monkeypatch.setattr(task_end, "task_state", lambda *_: "failed")
+    thread = threading.Thread(target=lambda: ends.append(executed(waiting, ti=TASK)), daemon=True)
     thread.start()
     status = _first_heartbeat(layout, thread)
 
@@ -77,12 +87,32 @@ def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(launch
     assert deferred.method_name == "ended"
 
     waiting.on_kill()
+    assert held_because(layout) == "the run of the DAG ingestion was ended by hand"
     thread.join(60)
     assert not thread.is_alive()
     (end,) = ends
     assert end is None or "killed from outside" in str(end), "asked to stop, or killed where that took too long"
     assert status.log
     assert Path(status.log).parent == layout.driver_logs
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_held"),
+    [(lambda: "failed", True), (lambda: None, False), (lambda: "running", False), (threading.Event().wait, False)],
+    ids=["marked", "cleared", "its worker stops", "Airflow does not answer"],
+)
+def test_a_task_that_is_ended_before_it_starts_a_driver_starts_none(
+    answer: Callable[[], Any], is_held: bool, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = launch()
+
+    def end(*_: Any) -> None:
+        task.on_kill()
+
+    monkeypatch.setattr(task_end, "task_state", lambda *_: answer())
+    monkeypatch.setattr(operator, "live_driver", end)
+    assert "its task was ended meanwhile" in str(executed(task, ti=TASK))
+    assert (held_because(Layout(tmp_path / "out")) is not None) is is_held
 
 
 def test_a_driver_that_refuses_to_start_is_quoted_and_not_tried_again(launch: Launch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pendulum
 import psutil
@@ -16,7 +16,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from request_from_params import RequestedWork, compaction, last_days, rebuild, redrive, upkeep
-from spark_streams import response_trigger
+from spark_streams import response_trigger, task_end
 from spark_streams.request_operator import RequestOperator
 from spark_streams.response_trigger import ResponseTrigger
 
@@ -290,6 +290,7 @@ def test_the_trigger_wakes_the_task_where_nobody_is_there_to_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(response_trigger, "UNATTENDED_AFTER_S", 0.05)
+    requests.ask(Layout(tmp_path), Request("r-1", "compaction", LATER))
     requests.give(Layout(tmp_path), Answer("r-1", "compaction", "running", "on it", "", 1, 2))
     assert fired(tmp_path) == "unattended"
 
@@ -298,12 +299,31 @@ def test_a_job_on_another_host_whose_clock_is_wrong_is_there_to_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(response_trigger, "UNATTENDED_AFTER_S", 0.05)
+    requests.ask(Layout(tmp_path), Request("r-1", "compaction", LATER))
     soon = iso(datetime.now(UTC) + timedelta(seconds=1))
     with FarDriver(Layout(tmp_path), timedelta(seconds=-15)):
         assert fired(tmp_path, soon) == "late"
 
 
-def test_a_person_who_marks_the_task_withdraws_the_request(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("state", "is_there"), [("failed", False), (None, True), ("deferred", True)])
+def test_only_a_person_who_marks_the_task_withdraws_the_request(
+    state: str | None, is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_end, "task_state", lambda *_: state)
     requests.ask(Layout(tmp_path), Request("r-1", "compaction", LATER))
-    asyncio.run(ResponseTrigger(str(tmp_path), "r-1", 10.0, LATER).on_kill())
-    assert requests.next_request(Layout(tmp_path)) is None
+    trigger = ResponseTrigger(str(tmp_path), "r-1", 10.0, LATER)
+    trigger.task_instance = cast(Any, SimpleNamespace(dag_id="d", task_id="t", run_id="r"))
+    asyncio.run(trigger.on_kill())
+    assert (requests.next_request(Layout(tmp_path)) is not None) is is_there
+
+
+def test_a_request_that_is_gone_without_an_answer_is_asked_again(operator: RequestOperator, tmp_path: Path) -> None:
+    layout = layout_of(tmp_path)
+    layout.control.mkdir(parents=True)
+    a_job_runs(layout)
+    assert fired(layout.root) == "gone"
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.answered(context(), {"outcome": "gone"}, "r-1", LATER)
+    request = requests.next_request(layout)
+    assert isinstance(request, Request)
+    assert deferred.value.kwargs == {"request_id": request.id, "deadline": LATER}

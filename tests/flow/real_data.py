@@ -71,7 +71,7 @@ def main(
 
 
 def _compute(place: Place) -> None:
-    driver = AnalyticsDriver(AnalyticsPlace(place.folder, ingested=place.output))
+    driver = AnalyticsDriver(AnalyticsPlace(place.folder / "analytics", ingested=place.output))
     try:
         driver.wait_until_settled()
         produce(place.bootstrap_servers, [(TOPICS["bike_trips"], b"junk")])

@@ -46,14 +46,14 @@ def layout(tmp_path: Path) -> Layout:
     return layout
 
 
-def refuse(layout: Layout, name: str, rows: Sequence[Letter], feed: str = BIKES) -> None:
+def refuse(layout: Layout, name: str, rows: Sequence[Letter], row_group_size: int | None = None) -> None:
     lines = [
         dict(zip(SCHEMA.names, ("bike-trips", 0, offset, at, reason, at, raw), strict=True))
         for offset, reason, raw, at in rows
     ]
-    file = layout.dead_letters(feed) / f"date={rows[0][3].date()}" / f"{name}.parquet"
+    file = layout.dead_letters(BIKES) / f"date={rows[0][3].date()}" / f"{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(lines, SCHEMA), file)
+    pq.write_table(pa.Table.from_pylist(lines, SCHEMA), file, row_group_size=row_group_size)
 
 
 def count(layout: Layout, day: datetime, sums: dict[str, int], refused: dict[str, int]) -> None:
@@ -185,21 +185,66 @@ def test_files_have_what_the_dead_letters_have(editor: TestClient) -> None:
 
 def test_no_more_files_are_read_than_needed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    of_file = letters._of_file
+    parts = letters._parts
 
-    def look(file: Path, *more: Any) -> pa.Table:
+    def look(file: Path, *more: Any) -> Iterator[pa.Table]:
         read.append(file.stem)
-        return of_file(file, *more)
+        return parts(file, *more)
 
-    monkeypatch.setattr(letters, "_of_file", look)
+    monkeypatch.setattr(letters, "_parts", look)
     asked = Question(BIKES, Period(NOON - DAY, NOON + 2 * DAY), None, has_right=False)
-    rows, is_cut = newest_letters(layout, asked, most=2, most_files=9)
+    rows, is_cut = newest_letters(layout, asked, most=2)
     assert (rows["kafka_offset"].to_pylist(), is_cut, read) == ([9, 2], True, ["20-0-a", "12-0-a"])
-    assert newest_letters(layout, asked, most=9, most_files=1)[1], "files were too many"
     of_that_day = Question(BIKES, Period(NOON, NOON + timedelta(hours=1)), None, has_right=False)
     read.clear()
-    assert newest_letters(layout, of_that_day, most=9, most_files=9)[1] is False
+    assert newest_letters(layout, of_that_day, most=9)[1] is False
     assert read == ["12-0-a", "3-0-a"], "other days are not looked into"
+    monkeypatch.setattr(letters, "MOST_FILES", 1)
+    assert newest_letters(layout, asked, most=9)[1], "files were too many"
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Layout:
+    """A day that compaction has made one file, of three row groups: 600 messages of 1,000 bytes, every third rare."""
+    layout = Layout(tmp_path)
+    rows = [(n, "rare" if n % 3 == 0 else NOT_JSON, b"%03d" % n * 333, NOON) for n in range(600)]
+    refuse(layout, "7-0-a", rows, row_group_size=200)
+    return layout
+
+
+@pytest.mark.parametrize(("reason", "step"), [(None, 1), ("rare", 3)])
+@pytest.mark.parametrize("most_bytes", [30_000, 150_000])
+def test_messages_fill_so_many_bytes_and_hardly_more(
+    large: Layout, monkeypatch: pytest.MonkeyPatch, most_bytes: int, reason: str | None, step: int
+) -> None:
+    monkeypatch.setattr(letters, "MOST_BYTES", most_bytes)
+    asked = Question(BIKES, Period(NOON - DAY, NOON + DAY), reason, has_right=True)
+    rows, is_cut = newest_letters(large, asked, most=10_000)
+    assert is_cut
+    assert most_bytes <= rows.nbytes < 2 * most_bytes + 100 * 1_100
+    last = (599 // step) * step
+    offsets = rows["kafka_offset"].to_pylist()
+    assert offsets == list(range(last, last - step * len(offsets), -step)), "the newest, without a hole"
+    assert rows["raw"].to_pylist() == [b"%03d" % offset * 333 for offset in offsets]
+
+
+def test_content_is_read_of_meant_messages_alone(large: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letters, "_with_content", None)
+    asked = Question(BIKES, Period(NOON - DAY, NOON + DAY), "another", has_right=True)
+    assert newest_letters(large, asked, most=50)[0].num_rows == 0
+
+
+@pytest.mark.parametrize("kind", ["ndjson", "parquet"])
+def test_a_file_that_is_cut_says_so_in_its_name(editor: TestClient, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(routes, "DOWNLOADED", 3)
+    answer = editor.get(f"/refused/{BIKES}/rows.{kind}", params=PERIOD)
+    assert answer.headers["content-disposition"] == f'attachment; filename="bike_trips-refused-newest-3.{kind}"'
+
+
+def test_lines_are_sent_as_they_are_made(editor: TestClient) -> None:
+    answer = editor.get(f"/refused/{BIKES}/rows.ndjson", params=PERIOD)
+    assert len(answer.text.splitlines()) == 4
+    assert "content-length" not in answer.headers
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ function Messages({ feed, reason, asked }) {
       { className: "row" },
       h("a", { href: file("ndjson"), download: true }, "NDJSON"),
       h("a", { href: file("parquet"), download: true }, "Parquet"),
-      h("span", { className: "muted" }, `The newest ${value.messages.length}${value.is_cut ? "; there are more" : ""}. The files have up to 10,000.`),
+      h("span", { className: "muted" }, `The newest ${value.messages.length}${value.is_cut ? "; there may be more: a shorter period shows others" : ""}. The files have up to 10,000 or 32 MB; the name of one that is cut says so.`),
     ),
     h(Replay, { feed, reason, ...span.current, picked: [...picked], disabled: !value.has_right, done: again }),
     h(Letters, { value, picked, setPicked }),

@@ -1,14 +1,19 @@
 """The refused messages of a feed, newest first. Pure.
 
-Folders come from the calendar, and no more files are read than are asked for.
+Folders come from the calendar, and no more is read than is asked for: files and their row groups from the end, the
+content only of messages that are meant, and at most so many rows, bytes and files.
 """
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from boston_page.period import Period
@@ -17,8 +22,11 @@ from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 
 COLUMNS = (*PLACE, "kafka_timestamp", "reason", "refused_at")
 MESSAGE = "raw"
-_AT_ONCE = 500
 MOST_BYTES = 32 * 1024 * 1024
+MOST_FILES = 2_000
+"""a third of a millisecond each"""
+_AT_ONCE = 100
+"""messages that are unpacked together: each may be as large as the broker allows"""
 
 
 @dataclass(frozen=True)
@@ -34,22 +42,26 @@ class Question:
     def columns(self) -> tuple[str, ...]:
         return (*COLUMNS, MESSAGE) if self.has_right else COLUMNS
 
-    def meant(self, letters: pa.Table) -> pa.Table:
-        """Return those of the letters that are asked for."""
-        return letters.filter(of_time_and_reason(letters, self.period.start, self.period.end, self.reason))
+    def meant(self, letters: pa.Table) -> list[int]:
+        """Return the numbers of the rows that are asked for."""
+        are_meant = of_time_and_reason(letters, self.period.start, self.period.end, self.reason)
+        numbers: list[int] = pc.indices_nonzero(are_meant).to_pylist()
+        return numbers
 
 
-def newest_letters(layout: Layout, question: Question, most: int, most_files: int) -> tuple[pa.Table, bool]:
-    """Return at most so many, and whether there may be more: files or bytes were too many."""
+def newest_letters(layout: Layout, question: Question, most: int) -> tuple[pa.Table, bool]:
+    """Return at most so many, and whether there may be more: rows, bytes or files were too many."""
     found: list[pa.Table] = []
     rows = size = 0
     for number, file in enumerate(_files(layout, question)):
-        if rows >= most or size >= MOST_BYTES or number >= most_files:
+        if rows >= most or number >= MOST_FILES:
             return _newest(found, most, question), True
-        part = _of_file(file, question, most)
-        rows, size = rows + part.num_rows, size + part.nbytes
-        found.append(part)
-    return _newest(found, most, question), rows > most
+        for part in _parts(file, question, most):
+            found.append(part)
+            rows, size = rows + part.num_rows, size + part.nbytes
+            if rows > most or size >= MOST_BYTES:
+                return _newest(found, most, question), True
+    return _newest(found, most, question), False
 
 
 def _files(layout: Layout, question: Question) -> Iterator[Path]:
@@ -62,17 +74,28 @@ def _folder(layout: Layout, feed: str, day: date) -> Path:
     return layout.dead_letters(feed) / f"date={day}"
 
 
-def _of_file(file: Path, question: Question, most: int) -> pa.Table:
-    """The newest of a file, some read at a time: a message may be large. One that is compacted meanwhile has none."""
-    kept = _nothing(question)
-    try:
-        with pq.ParquetFile(file) as letters:
-            for batch in letters.iter_batches(_AT_ONCE, columns=list(question.columns), use_threads=False):
-                kept = pa.concat_tables([kept, question.meant(pa.Table.from_batches([batch]))])
-                kept = kept.slice(max(0, kept.num_rows - most))
-    except FileNotFoundError:
-        return _nothing(question)
-    return kept
+def _parts(file: Path, question: Question, most: int) -> Iterator[pa.Table]:
+    """What is meant in a file, a row group at a time, newest first. One that is compacted meanwhile has none."""
+    with suppress(FileNotFoundError), pq.ParquetFile(file) as letters:
+        for group in reversed(range(letters.num_row_groups)):
+            rows = letters.read_row_group(group, columns=list(COLUMNS), use_threads=False)
+            meant = question.meant(rows)[-most - 1 :]  # one more says that there are more
+            if meant:
+                yield _with_content(letters, group, rows, meant) if question.has_right else rows.take(meant)
+
+
+def _with_content(letters: pq.ParquetFile, group: int, rows: pa.Table, meant: list[int]) -> pa.Table:
+    """These rows with what is in the messages; of more than MOST_BYTES the last."""
+    contents: deque[pa.Array] = deque()
+    size = start = 0
+    for batch in letters.iter_batches(_AT_ONCE, row_groups=[group], columns=[MESSAGE], use_threads=False):
+        here = meant[bisect_left(meant, start) : bisect_left(meant, start + batch.num_rows)]
+        contents.append(batch[MESSAGE].take(pa.array([number - start for number in here], pa.int64())))
+        start, size = start + batch.num_rows, size + contents[-1].nbytes
+        while size - contents[0].nbytes >= MOST_BYTES:
+            size -= contents.popleft().nbytes
+    content = pa.chunked_array(contents, pa.binary())
+    return rows.take(meant[len(meant) - len(content) :]).append_column(MESSAGE, content)
 
 
 def _newest(found: list[pa.Table], most: int, question: Question) -> pa.Table:

@@ -3,13 +3,14 @@
 import io
 import json
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fastapi import APIRouter, Depends, HTTPException
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from boston_page.period import Period, period
 from boston_page.places import places
@@ -26,9 +27,10 @@ from spark_jobs.refused_files import PLACE
 from spark_jobs.stream_jobs import INGESTION
 
 LONGEST = timedelta(days=92)
-SAMPLES, FILES_OF_SAMPLES = 50, 200
-DOWNLOADED, FILES_OF_A_DOWNLOAD = 10_000, 10_000
+SAMPLES, DOWNLOADED = 50, 10_000
 SHOWN_CHARACTERS = 4_000
+_AT_ONCE = 100
+"""messages that are Python's at a time, out of Arrow's memory"""
 
 router = APIRouter()
 
@@ -65,7 +67,7 @@ def refused(right: Right, span: AskedPeriod) -> JSONResponse:
 @router.get("/refused/{feed}")
 def messages(question: Asked) -> JSONResponse:
     """Answer with the newest refused messages, each with what became of it since."""
-    rows, is_cut = newest_letters(_layout(), question, SAMPLES, FILES_OF_SAMPLES)
+    rows, is_cut = newest_letters(_layout(), question, SAMPLES)
     answer = {
         **_of(question.period, question.has_right),
         "feed": question.feed,
@@ -78,18 +80,20 @@ def messages(question: Asked) -> JSONResponse:
 @router.get("/refused/{feed}/rows.ndjson")
 def messages_as_ndjson(question: Asked) -> Response:
     """Answer with the newest refused messages, one JSON object a line."""
-    rows, _ = newest_letters(_layout(), question, DOWNLOADED, FILES_OF_A_DOWNLOAD)
-    lines = "".join(f"{json.dumps(line)}\n" for line in _lines(rows, question))
-    return _download(lines.encode(), f"{question.feed}-refused.ndjson", "application/x-ndjson")
+    rows, is_cut = newest_letters(_layout(), question, DOWNLOADED)
+    lines = (f"{json.dumps(line)}\n" for line in _lines(rows, question))
+    headers = _as_file(question, rows, is_cut, "ndjson")
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
 @router.get("/refused/{feed}/rows.parquet")
 def messages_as_parquet(question: Asked) -> Response:
     """Answer with the newest refused messages, as the dead letters hold them."""
-    rows, _ = newest_letters(_layout(), question, DOWNLOADED, FILES_OF_A_DOWNLOAD)
+    rows, is_cut = newest_letters(_layout(), question, DOWNLOADED)
     written = io.BytesIO()
     pq.write_table(rows, written, compression="zstd")
-    return _download(written.getvalue(), f"{question.feed}-refused.parquet", "application/vnd.apache.parquet")
+    headers = _as_file(question, rows, is_cut, "parquet")
+    return Response(written.getvalue(), media_type="application/vnd.apache.parquet", headers=headers)
 
 
 def _layout() -> Layout:
@@ -100,9 +104,10 @@ def _of(span: Period, right: bool) -> dict[str, Any]:
     return {"from": iso(span.start), "to": iso(span.end), "has_right": right}
 
 
-def _lines(rows: pa.Table, question: Question) -> list[dict[str, Any]]:
+def _lines(rows: pa.Table, question: Question) -> Iterator[dict[str, Any]]:
     replays = Replays(_layout(), question.feed, question.period.start)
-    return [_line(row, replays) for row in rows.to_pylist()]
+    batches = rows.to_batches(max_chunksize=_AT_ONCE)
+    return (_line(row, replays) for batch in batches for row in batch.to_pylist())
 
 
 def _line(row: dict[str, Any], replays: Replays) -> dict[str, Any]:
@@ -125,9 +130,7 @@ def _shortened(line: dict[str, Any]) -> dict[str, Any]:
     return {name: text[:SHOWN_CHARACTERS] if isinstance(text, str) else text for name, text in line.items()}
 
 
-def _download(content: bytes, name: str, media_type: str) -> Response:
-    return Response(
-        content,
-        media_type=media_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
-    )
+def _as_file(question: Question, rows: pa.Table, is_cut: bool, kind: str) -> dict[str, str]:
+    """The headers of a download. The name says where it does not hold all that was asked for."""
+    name = f"{question.feed}-refused{f'-newest-{rows.num_rows}' if is_cut else ''}.{kind}"
+    return {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from boston_page.complete import routes
+from boston_page.complete import kept_hours, routes
 from boston_page.complete.hour_rows import RowCounts, late_rows
+from boston_page.complete.kept_hours import KeptHours
 from boston_page.complete.routes import router
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -72,6 +73,7 @@ def tell(layout: Layout, log: str, age: timedelta = timedelta(0)) -> None:
 def client(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setattr(routes, "places", lambda: {"ingestion": SimpleNamespace(layout=layout)})
     monkeypatch.setattr(routes, "_counts", RowCounts())
+    monkeypatch.setattr(routes, "_kept", KeptHours())
     app = FastAPI()
     app.include_router(router)
     with TestClient(app) as client:
@@ -158,3 +160,42 @@ def test_a_row_of_a_partition_that_nobody_knew_came_late(tmp_path: Path) -> None
     pq.write_table(pa.table({"kafka_partition": [0, 0, 1], "kafka_offset": [4, 5, 0]}), file)
     assert late_rows(file, {"0": 5}) == 2
     assert late_rows(file, {"0": 6, "1": 1}) == 0
+
+
+def test_of_a_history_only_what_was_added_is_read(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It only grows, and the page asks every 10 seconds."""
+    read: list[bytes] = []
+    decode = kept_hours.decode
+    monkeypatch.setattr(kept_hours, "decode", lambda line, kind: read.append(line) or decode(line, kind))
+    kept, origin = KeptHours(), PublicationLog(layout, BIKES).origin()
+    assert origin is not None
+    assert kept.of(layout, BIKES, origin.id).revision_of(TEN) == 2
+    assert kept.of(layout, BIKES, origin.id).revision_of(TEN) == 2
+    assert len(read) == 3
+    append_history(layout, BIKES, [HourEvent(origin.id, iso(NEWEST), 6, revised=(iso(TEN),))])
+    assert kept.of(layout, BIKES, origin.id).revision_of(TEN) == 3
+    assert len(read) == 4
+
+
+def test_half_a_line_is_read_once_it_is_whole(layout: Layout) -> None:
+    kept, origin = KeptHours(), PublicationLog(layout, BIKES).origin()
+    assert origin is not None
+    path = layout.hour_history(BIKES)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    assert kept.of(layout, BIKES, origin.id).revision_of(TEN) == 1
+    with path.open("ab") as file:
+        file.write(whole[-9:])
+    assert kept.of(layout, BIKES, origin.id).revision_of(TEN) == 2
+
+
+def test_a_history_that_was_replaced_or_cut_is_read_again(layout: Layout) -> None:
+    kept, origin = KeptHours(), PublicationLog(layout, BIKES).origin()
+    assert origin is not None
+    path = layout.hour_history(BIKES)
+    assert kept.of(layout, BIKES, origin.id).complete_before == TEN + 2 * HOUR
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    assert kept.of(layout, BIKES, origin.id).complete_before == TEN + HOUR
+    assert kept.of(layout, BIKES, "another log").complete_before is None
+    path.unlink()
+    assert kept.of(layout, BIKES, origin.id).complete_before is None

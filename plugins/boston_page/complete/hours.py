@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from boston_page.complete.hour_rows import RowCounts
+from boston_page.complete.kept_hours import KeptHours
 from spark_jobs.completeness import HOUR, HourState, hour_end, hour_of, state_of
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.complete_hours import read_complete_hours, read_history
-from spark_jobs.documents.hour_history import HourHistory
+from spark_jobs.documents.complete_hours import read_complete_hours
+from spark_jobs.documents.hour_history import CompletedHours
 from spark_jobs.paths import Layout
 from spark_jobs.publication.log import LogDamaged, LogReader
 
@@ -35,20 +36,20 @@ class FeedFacts:
 
     feed: str
     log: str | None
-    history: HourHistory
+    history: CompletedHours
     newest_event: str | None
     is_told: bool
     """whether the ingestion job has looked lately"""
 
 
-def facts_of(layout: Layout, feed: str, now: datetime) -> FeedFacts:
+def facts_of(layout: Layout, feed: str, now: datetime, kept: KeptHours) -> FeedFacts:
     """Read what the ingestion job wrote of a feed."""
     try:
         origin = LogReader(layout, feed).origin()
     except (LogDamaged, OSError):
         origin = None
     log_id = None if origin is None else origin.id
-    history = HourHistory(read_history(layout, feed, log_id))
+    history = kept.of(layout, feed, log_id)
     told = read_complete_hours(layout).feeds.get(feed)
     if told is None or told.log != log_id:
         return FeedFacts(feed, log_id, history, None, False)

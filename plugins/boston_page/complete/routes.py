@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from boston_page.complete.hour_rows import RowCounts
 from boston_page.complete.hours import FeedFacts, facts_of, hours_of
+from boston_page.complete.kept_hours import KeptHours
 from boston_page.period import Period, period
 from boston_page.places import places
 from boston_page.question import End, Start, clock_of
@@ -27,6 +28,7 @@ RULE = (
 
 router = APIRouter()
 _counts = RowCounts()
+_kept = KeptHours()
 
 
 @router.get("/complete")
@@ -40,7 +42,7 @@ def complete(
     """Answer feed by feed, hours newest first; without a period, the last day up to the newest event of all feeds."""
     names, clock, now = _feeds(feed), clock_of(zone), datetime.now(UTC)
     layout = places()[INGESTION.name].layout
-    facts = [facts_of(layout, name, now) for name in names]
+    facts = [facts_of(layout, name, now, _kept) for name in names]
     span = _period(start, end, days, clock, facts)
     return JSONResponse(
         {

@@ -91,12 +91,17 @@ def hour_end(hour: datetime) -> datetime:
     return hour_of(hour) + HOUR
 
 
-def state_of(hour: datetime, complete_before: datetime | None, rows: int, is_told: bool) -> HourState:
+def state_of(
+    hour: datetime, known_since: datetime | None, complete_before: datetime | None, rows: int, is_told: bool
+) -> HourState:
     """What is known of an hour that holds so many rows.
 
+    `known_since`: the first hour of the feed. Of an empty one before it nobody knows whether anything ever happened.
     `is_told`: whether the ingestion job has said so lately. Without that, what was complete stays complete, and of the
     others nothing is known.
     """
+    if not rows and known_since is not None and hour < known_since:
+        return HourState.UNKNOWN
     if complete_before is not None and hour_end(hour) <= complete_before:
         return HourState.COMPLETE if rows else HourState.NOTHING_CAME
     return HourState.FILLING if is_told else HourState.UNKNOWN

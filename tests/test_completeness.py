@@ -85,4 +85,12 @@ def test_a_row_is_late_where_its_hour_was_complete() -> None:
     ],
 )
 def test_the_words_of_an_hour(complete_before: datetime | None, rows: int, is_told: bool, state: HourState) -> None:
-    assert state_of(NINE, complete_before, rows, is_told) is state
+    assert state_of(NINE, None, complete_before, rows, is_told) is state
+
+
+@pytest.mark.parametrize(
+    ("known_since", "rows", "state"),
+    [(TEN, 0, HourState.UNKNOWN), (TEN, 5, HourState.COMPLETE), (NINE, 0, HourState.NOTHING_CAME)],
+)
+def test_of_an_empty_hour_before_the_first_nothing_is_known(known_since: datetime, rows: int, state: HourState) -> None:
+    assert state_of(NINE, known_since, TEN, rows, is_told=True) is state

@@ -1,10 +1,9 @@
 """`/history`: incidents, starts and requests of both jobs, newest first. Edits by people are in Airflow's audit log."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 
 from boston_page.latest import Latest
 from boston_page.places import places
@@ -21,16 +20,21 @@ router = APIRouter()
 
 @router.get("/history")
 def history() -> list[dict[str, Any]]:
-    """Answer with what the watches and the jobs noted."""
-    return _latest() or []
+    """Answer with what the watches and the jobs noted; what cannot be read is not the same as nothing."""
+    found = _latest()
+    if found is None:
+        raise HTTPException(503, "what happened is being read for the first time")
+    return found
 
 
 def happened() -> list[dict[str, Any]]:
-    """Read it; a document that cannot be read has nothing to say here."""
+    """Read it. HTTPException where the documents of a job cannot be read."""
     found: list[dict[str, Any]] = []
     for name, place in places().items():
-        with suppress(OSError):
+        try:
             found += ({**event, "job": name} for event in (*_noted(place.layout), *_requested(place.layout)))
+        except OSError as failure:
+            raise HTTPException(503, f"what happened to {name} cannot be read: {failure.strerror}") from failure
     return sorted(found, key=lambda event: str(event["at"]), reverse=True)[:AT_MOST]
 
 

@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
 from boston_page.latest import Latest
 from boston_page.places import places
-from spark_jobs.documents.lag_history import EVERY, LagHistory, LagPoint, read_lag_history
+from spark_jobs.documents.lag_history import EVERY, KEPT, LagHistory, LagPoint, read_lag_history
 from spark_jobs.paths import Layout
 
 router = APIRouter()
@@ -25,9 +25,12 @@ def lags() -> dict[str, list[Point]]:
 
 def _read() -> dict[str, list[Point]]:
     found: dict[str, list[Point]] = defaultdict(list)
+    now = datetime.now(UTC).timestamp()
     for place in places().values():
         for point in _points(place.layout):
             at = datetime.fromisoformat(point.at).timestamp()
+            if abs(now - at) > KEPT.total_seconds():
+                continue  # a job that has stopped drops none
             for stream, lag_s in point.lag_s.items():
                 found[stream] += [*_gap(found[stream], at), (at, lag_s)]
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from spark_jobs.completeness import HOUR
+from spark_jobs.completeness import HOUR, hour_of
 
 ZONES = {"boston": ZoneInfo("America/New_York"), "utc": ZoneInfo("UTC")}
 LONGEST = timedelta(days=400)
@@ -59,7 +59,9 @@ def period(
     Raises:
         ValueError: a time cannot be read, they are the wrong way round, too far apart, or in no year of any data.
     """
-    last = instant(end, zone) if end else (newest or datetime.now(UTC))
+    now = datetime.now(UTC)
+    newest_known = min(newest or now, hour_of(now) + HOUR)  # a row ahead of the clock is no end
+    last = instant(end, zone) if end else newest_known
     first = instant(start, zone) if start else last - timedelta(days=days)
     if last <= first:
         raise ValueError("'from' has to be before 'to'")

@@ -27,8 +27,8 @@ class FeedHours:
     newest_event: str | None
 
     def is_told(self, now: datetime) -> bool:
-        """Whether the look was lately."""
-        return now - datetime.fromisoformat(self.at) <= TOLD_FOR
+        """Return whether the look was lately. A time ahead is from before the clock was set back."""
+        return abs(now - datetime.fromisoformat(self.at)) <= TOLD_FOR
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def write(layout: Layout, hour: datetime, name: str, rows: Sequence[tuple[int, i
     pq.write_table(pa.table(columns, schema=pa.schema({name: pa.int64() for name in columns})), file)
 
 
-def tell(layout: Layout, log: str, age: timedelta = timedelta(0)) -> None:
-    told = FeedHours(iso(datetime.now(UTC) - age), log, iso(TEN + 2 * HOUR), iso(NEWEST))
+def tell(layout: Layout, log: str, age: timedelta = timedelta(0), newest: datetime = NEWEST) -> None:
+    told = FeedHours(iso(datetime.now(UTC) - age), log, iso(TEN + 2 * HOUR), iso(newest))
     write_complete_hours(layout, CompleteHours({BIKES: told}))
 
 
@@ -103,6 +103,8 @@ def test_where_nobody_looks_what_was_complete_stays_so_and_the_rest_is_unknown(
     tell(layout, origin.id, age=timedelta(minutes=1))
     words = {hour: found["state"] for hour, found in hours(client).items()}
     assert words == {9: "nothing came", 10: "complete", 11: "complete", 12: "unknown", 13: "unknown"}
+    tell(layout, origin.id, age=timedelta(hours=-3))
+    assert hours(client)[12]["state"] == "unknown", "told by a clock that was set back since"
     tell(layout, "another log")
     assert hours(client)[12]["state"] == "unknown"
     layout.complete_hours.write_bytes(b'{"schema_version": 1, "fee')
@@ -135,6 +137,19 @@ def test_without_a_period_the_day_up_to_the_newest_event_is_shown(client: TestCl
     silent = answer["feeds"][1]
     assert {hour["state"] for hour in silent["hours"]} == {"unknown"}
     assert silent["complete_before"] is None
+
+
+def test_an_event_ahead_of_the_clock_is_not_waited_for(client: TestClient, layout: Layout) -> None:
+    origin, now = PublicationLog(layout, BIKES).origin(), datetime.now(UTC)
+    assert origin is not None
+    tell(layout, origin.id, newest=now + timedelta(hours=20))
+    answer = client.get("/complete").json()
+    assert datetime.fromisoformat(answer["to"]) <= now + HOUR + timedelta(minutes=1)
+
+
+def test_before_the_feeds_first_hour_nobody_knows_what_came(client: TestClient) -> None:
+    found = hours(client, **{"from": "1980-01-01T00:00", "to": "1980-01-01T02:00"})
+    assert {(one["state"], one["revision"], one["complete_at"]) for one in found.values()} == {("unknown", 0, None)}
 
 
 @pytest.mark.parametrize(

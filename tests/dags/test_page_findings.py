@@ -28,10 +28,10 @@ HOURS = 9 * 24
 USAGE = "transport_usage_summary"
 
 
-def write_hours(layout: Layout) -> None:
+def write_hours(layout: Layout, newest: datetime = NEWEST) -> None:
     """Nine days of usage: in each hour as many bikes as hours since the first, and twice as many taxis."""
     for number in range(HOURS):
-        hour = NEWEST - timedelta(hours=HOURS - 1 - number)
+        hour = newest - timedelta(hours=HOURS - 1 - number)
         folder = layout.dataset(USAGE) / hour_folder(hour)
         folder.mkdir(parents=True)
         counts = {"bike_count": number, "taxi_count": 2 * number, "total_transport_count": 3 * number}
@@ -74,8 +74,8 @@ def test_a_period_is_half_open_and_read_in_the_clock_that_is_asked_for(client: T
     assert bikes(of_utc) == [HOURS - 4, HOURS - 3]
     of_boston = ask(client, "/findings/usage", **{"from": "2018-11-20T05:00", "to": "2018-11-20T07:00"})
     assert bikes(of_boston) == bikes(of_utc)
-    assert of_boston["table"]["rows"][0][0] == "2018-11-20T05:00:00"
-    assert of_utc["table"]["rows"][0][0] == "2018-11-20T10:00:00"
+    assert of_boston["table"]["rows"][0][0] == "2018-11-20T05:00:00-0500"
+    assert of_utc["table"]["rows"][0][0] == "2018-11-20T10:00:00+0000"
 
 
 def test_the_files_hold_all_rows_that_the_table_shows_the_last_of(client: TestClient) -> None:
@@ -155,19 +155,50 @@ def test_without_plotly_the_page_says_what_is_missing_and_shows_tables(
     assert ask(client, "/findings/usage")["table"]["rows"]
 
 
+def usage_of(layout: Layout, asked: Period, zone: ZoneInfo) -> dict[str, dict[str, Any]]:
+    """Draw the rides of a period: name of the line -> the line."""
+    rows = FINDINGS["usage"].rows(Outputs(layout, KeptDays()), asked)
+    assert rows is not None
+    return {trace["name"]: trace for trace in FINDINGS["usage"].figure(rows, zone, asked).data}
+
+
 def test_an_hour_in_which_nothing_came_is_a_gap_and_no_zero(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     write_hours(layout)
     gone = NEWEST - timedelta(hours=3)
     (layout.dataset(USAGE) / hour_folder(gone) / "data.parquet").unlink()
-    rows = FINDINGS["usage"].rows(Outputs(layout, KeptDays()), Period(NEWEST - timedelta(hours=6), NEWEST))
-    assert rows is not None
-    drawn = {trace["name"]: trace for trace in FINDINGS["usage"].figure(rows, ZoneInfo("UTC")).data}
+    drawn = usage_of(layout, Period(NEWEST - timedelta(hours=6), NEWEST), ZoneInfo("UTC"))
     assert drawn["nothing came"]["x"] == ["2018-11-20T10:00:00"]
     at = drawn["bikes"]["x"].index("2018-11-20T10:00:00")
     assert drawn["bikes"]["y"][at] is None
     assert drawn["bikes"]["connectgaps"] is False
     assert None not in drawn["bikes"]["y"][:at]
+
+
+def test_an_outage_at_the_ends_of_the_period_is_a_gap_too(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    write_hours(layout)
+    asked = Period(NEWEST - timedelta(days=20, minutes=30), NEWEST + timedelta(days=2, minutes=30))
+    drawn = usage_of(layout, asked, ZoneInfo("UTC"))
+    before, after = 20 * 24 + 1 - HOURS, 2 * 24
+    assert len(drawn["nothing came"]["x"]) == before + 1 + after, "the first hour with a row has a zero"
+    assert (drawn["bikes"]["x"][0], drawn["bikes"]["x"][-1]) == ("2018-10-31T13:00:00", "2018-11-22T13:00:00")
+
+
+def test_hours_that_are_not_over_are_no_outage(tmp_path: Path) -> None:
+    layout, now = Layout(tmp_path), datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    write_hours(layout, hour - timedelta(hours=1))
+    drawn = usage_of(layout, Period(hour - timedelta(hours=5), hour + timedelta(days=3)), ZoneInfo("UTC"))
+    assert drawn["nothing came"]["x"] == []
+
+
+def test_the_hour_that_comes_twice_is_drawn_and_named_apart(tmp_path: Path) -> None:
+    layout, six = Layout(tmp_path), datetime(2018, 11, 4, 6, tzinfo=UTC)
+    write_hours(layout, six + timedelta(hours=1))
+    drawn = usage_of(layout, Period(six - timedelta(hours=2), six + timedelta(hours=2)), BOSTON)["bikes"]
+    assert [x[11:16] for x in drawn["x"]] == ["00:00", "01:00", "01:30", "02:00"]
+    assert [hour[11:] for hour in drawn["text"]][1:3] == ["01:00:00-0400", "01:00:00-0500"]
 
 
 def test_a_column_that_an_older_formula_did_not_have_is_null(tmp_path: Path) -> None:

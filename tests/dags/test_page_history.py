@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 from boston_page import history as page_history
+from boston_page import lags as page_lags
+from boston_page.latest import Latest
 from boston_page.places import Place, place_of
+from fastapi import HTTPException
 
-from spark_jobs.documents.codec import iso
+from spark_jobs.documents.codec import iso, write_document
 from spark_jobs.documents.history import INCIDENT, Event, note_events
+from spark_jobs.documents.lag_history import LagHistory, LagPoint
 from spark_jobs.documents.requests import COMPACTION, DONE, Answer, give
 from spark_jobs.stream_jobs import STREAM_JOBS
 
@@ -48,3 +52,27 @@ def test_it_is_one_line_newest_first(places: dict[str, Place]) -> None:
 
 def test_before_anything_has_happened_there_is_nothing(places: dict[str, Place]) -> None:
     assert page_history.happened() == []
+
+
+def test_what_cannot_be_read_is_not_nothing(places: dict[str, Place]) -> None:
+    layout = places["analytics"].layout
+    layout.history.mkdir(parents=True)  # as a disk that is broken: it cannot be read
+    with pytest.raises(HTTPException, match="what happened to analytics cannot be read: Is a directory"):
+        page_history.happened()
+
+
+def test_what_is_being_read_for_the_first_time_is_not_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = Latest(page_history.happened, at_most_every_s=5.0)
+    monkeypatch.setattr(page_history, "_latest", busy)
+    with busy._lock, pytest.raises(HTTPException, match="for the first time"):
+        page_history.history()
+
+
+def test_the_lags_of_a_day_are_shown_however_long_ago_the_job_stopped(
+    places: dict[str, Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_lags, "places", lambda: places)
+    ages = (timedelta(days=4), timedelta(hours=25), timedelta(hours=23))
+    points = tuple(LagPoint(iso(NOW - age), {"rollup": 900.0}) for age in ages)
+    write_document(places["analytics"].layout.lag_history, LagHistory(points), NOW)
+    assert page_lags._read() == {"rollup": [((NOW - ages[-1]).timestamp(), 900.0)]}

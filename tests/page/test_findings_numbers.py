@@ -110,7 +110,7 @@ def test_folded_days_change_nothing(folded: Outputs, name: str) -> None:
 def test_every_chart_has_something_to_show(hourly: Outputs, name: str, zone: str) -> None:
     found = FINDINGS[name].rows(hourly, ALL_OF_IT)
     assert found is not None
-    drawn = FINDINGS[name].figure(found, ZONES[zone])
+    drawn = FINDINGS[name].figure(found, ZONES[zone], ALL_OF_IT)
     assert any(len(trace["x"]) > 1 for trace in drawn.data)
     assert all(len(trace["x"]) == len(trace["y"]) for trace in drawn.data)
     assert any(figure.isdigit() for figure in drawn.sentence)

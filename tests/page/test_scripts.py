@@ -1,5 +1,7 @@
 """What the page's modules do by themselves: looking again, waiting for a job, drawing. Without a browser."""
 
+import json
+
 import pytest
 
 from tests.page.scripts import answer_of
@@ -152,3 +154,42 @@ def test_a_run_is_followed_as_long_as_it_has_something_to_say(dag: str, state: s
         """
     )
     assert asked == times
+
+
+def test_who_asked_for_too_much_can_ask_for_less() -> None:
+    found = answer_of(
+        """
+        const { default: Complete } = await use("complete");
+        states.push({ value: null, error: "at most 31 days at once", askedAt: null });
+        const page = drawn(React.createElement(Complete, { params: new URLSearchParams("days=365") }));
+        answer({ buttons: all(page, "button").map(text), said: text(page).includes("at most 31 days at once") });
+        """
+    )
+    assert found == {"buttons": ["24 hours", "7 days"], "said": True}
+
+
+def test_the_hour_that_comes_twice_has_two_names() -> None:
+    names = answer_of(
+        """
+        const hours = ["2018-11-04T06:00:00+00:00", "2018-11-04T05:00:00+00:00"].map((hour) => ({ hour, rows: 1 }));
+        states.push({ value: { rule: "", feeds: [{ feed: "bike_trips", hours }] }, error: null, askedAt: 0 });
+        const { default: Complete } = await use("complete");
+        const page = drawn(React.createElement(Complete, { params: new URLSearchParams("zone=boston") }));
+        answer(all(page, "th").map(text).slice(-2));
+        """
+    )
+    assert [name[:16] for name in names] == ["2018-11-04 01:00", "2018-11-04 01:00"]
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("reasons", [[], [{"reason": "too_late", "total": 3, "by_day": [1, 2]}]])
+def test_counts_of_refused_messages_say_which_days_they_are_of(reasons: list[object]) -> None:
+    said = answer_of(
+        f"""
+        const feeds = [{{ feed: "bike_trips", messages: 9, reasons: {json.dumps(reasons)} }}];
+        states.push({{ value: {{ days: ["2026-11-26", "2026-11-27"], feeds }}, error: null, askedAt: 0 }});
+        const {{ default: Refused }} = await use("refused");
+        answer(text(drawn(React.createElement(Refused, {{ params: new URLSearchParams("days=1") }}))));
+        """
+    )
+    assert "the whole UTC days 2026-11-26 to 2026-11-27" in said

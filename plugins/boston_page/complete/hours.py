@@ -65,12 +65,14 @@ def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime, c
 
 
 def _hour(layout: Layout, facts: FeedFacts, hour: datetime, counts: RowCounts) -> Hour:
-    rows, completion = counts.rows(layout, facts.feed, hour), facts.history.completion_of(hour)
-    revision = facts.history.revision_of(hour)
+    rows, history = counts.rows(layout, facts.feed, hour), facts.history
+    state = state_of(hour, history.known_since, history.complete_before, rows, facts.is_told)
+    completion = None if state is HourState.UNKNOWN else history.completion_of(hour)
+    revision = 0 if completion is None else history.revision_of(hour)
     is_last_of_its_line = completion is not None and completion.before == iso(hour_end(hour))
     return Hour(
         hour=iso(hour),
-        state=state_of(hour, facts.history.complete_before, rows, facts.is_told),
+        state=state,
         rows=rows,
         late=counts.late(layout, facts.feed, hour, completion) if completion is not None and revision > 1 else 0,
         refused=completion.refused if completion is not None and is_last_of_its_line else None,

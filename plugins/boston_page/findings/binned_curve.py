@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from boston_page.findings.finding import BIKES, TAXIS, Figure, Finding, axis, column, local_times, table_of, within
+from boston_page.findings.finding import BIKES, TAXIS, Figure, Finding, axis, column, table_of, within, written_times
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
 
@@ -51,7 +51,7 @@ def query(outputs: Outputs, period: Period) -> str:
     )
 
 
-def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
+def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
     data: list[dict[str, Any]] = []
     layout: dict[str, Any] = {"grid": {"rows": 1, "columns": len(_PANELS), "pattern": "independent"}}
     for number, (kind, title) in enumerate(_PANELS, start=1):
@@ -62,7 +62,7 @@ def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
         data += [_trace(of_kind, mode, suffix, shown=number == 1) for mode in _MODES if of_kind.num_rows]
     windows = _windows(found)
     return Figure(
-        data, layout, f"{windows} quarter hours of the 7 days before {local_times(found['window_end'], zone)[0]}."
+        data, layout, f"{windows} quarter hours of the 7 days before {written_times(found['window_end'], zone)[0]}."
     )
 
 

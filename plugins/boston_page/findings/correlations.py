@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from boston_page.findings.finding import BIKES, GREY, Figure, Finding, axis, local_times, table_of, within
+from boston_page.findings.finding import BIKES, GREY, Figure, Finding, axis, table_of, within, written_times
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
 
@@ -44,7 +44,7 @@ def query(outputs: Outputs, period: Period) -> str:
     return newest + "\nUNION ALL ".join(selects) + "\nORDER BY lookback_hours, pair"
 
 
-def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
+def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
     of_week = [row for row in found.to_pylist() if row["lookback_hours"] == _WEEK]
     of_day = [row for row in found.to_pylist() if row["lookback_hours"] == _DAY]
     data = [
@@ -57,7 +57,7 @@ def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
         "yaxis": {"autorange": "reversed", "automargin": True},
     }
     clear = [row["pair"] for row in of_week if _is_clear(row, "eff_ci")]
-    until = local_times(found["window_end"], zone)[0]
+    until = written_times(found["window_end"], zone)[0]
     counts = [row["n"] for row in of_week if row["n"] is not None]
     sentence = (
         f"7 days before {until}, n = {max(counts, default=0)} quarter hours. "

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,9 @@ from boston_page.period import Period
 
 GREY = "#8a8a8a"
 BIKES, TAXIS, RAIN, MODEL = "#2563eb", "#d97706", "#60a5fa", "#2563eb"
+
+_PLACE = "%Y-%m-%dT%H:%M:%S"
+_HOUR, _HALF_AN_HOUR = (pa.scalar(timedelta(minutes=minutes)) for minutes in (60, 30))
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Finding:
     """what it is made from; the first decides up to when there is something to show"""
     rows: Callable[[Outputs, Period], pa.Table | None]
     query: Callable[[Outputs, Period], str]
-    figure: Callable[[pa.Table, ZoneInfo], Figure]
+    figure: Callable[[pa.Table, ZoneInfo, Period], Figure]
 
 
 def table_of(outputs: Outputs, output: str) -> str:
@@ -54,10 +58,25 @@ def within(period: Period) -> str:
     return f"date BETWEEN '{days[0]}' AND '{days[-1]}'\n  AND window_start >= {start} AND window_start < {end}"
 
 
-def local_times(times: pa.ChunkedArray, zone: ZoneInfo) -> list[str]:
-    """Instants as plotly draws them: clock times of the zone."""
+def written_times(times: pa.ChunkedArray, zone: ZoneInfo) -> list[str]:
+    """Return instants as people read them: clock times with the offset, as an hour may come twice."""
+    return _local(times, zone, "%Y-%m-%dT%H:%M:%S%z")
+
+
+def drawn_times(times: pa.ChunkedArray, zone: ZoneInfo) -> list[str]:
+    """Return instants as plotly places them: clock times of the zone.
+
+    In autumn an hour of the clock comes twice. The second time stands half an hour further on, not on the first one.
+    """
+    first, an_hour_ago = (_local(at, zone, _PLACE) for at in (times, pc.subtract(times, _HOUR)))
+    later = _local(pc.add(times, _HALF_AN_HOUR), zone, _PLACE)
+    both = zip(first, an_hour_ago, later, strict=True)
+    return [moved if place == before else place for place, before, moved in both]
+
+
+def _local(times: pa.ChunkedArray, zone: ZoneInfo, form: str) -> list[str]:
     local = times.cast(pa.timestamp("s", zone.key), safe=False)
-    found: list[str] = pc.strftime(local, format="%Y-%m-%dT%H:%M:%S").to_pylist()
+    found: list[str] = pc.strftime(local, format=form).to_pylist()
     return found
 
 

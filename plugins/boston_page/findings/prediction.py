@@ -13,10 +13,10 @@ from boston_page.findings.finding import (
     Finding,
     axis,
     column,
-    local_times,
     number,
     table_of,
     within,
+    written_times,
 )
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
@@ -49,7 +49,7 @@ def query(outputs: Outputs, period: Period) -> str:
     )
 
 
-def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
+def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
     naive = found.filter(pc.is_valid(found[_NAIVE]))
     actual = column(found, _ACTUAL)
     ends = [min([*column(found, _PREDICTED), *actual]), max([*column(found, _PREDICTED), *actual])]
@@ -87,7 +87,7 @@ def _dots(found: pa.Table, x: str, name: str, colour: str, zone: ZoneInfo) -> di
         "name": name,
         "x": column(found, x),
         "y": column(found, _ACTUAL),
-        "text": local_times(found["window_start"], zone),
+        "text": written_times(found["window_start"], zone),
         "marker": {"color": colour, "size": 5, "opacity": 0.5},
     }
 

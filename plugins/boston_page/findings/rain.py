@@ -13,10 +13,11 @@ from boston_page.findings.finding import (
     Finding,
     axis,
     column,
-    local_times,
+    drawn_times,
     number,
     table_of,
     within,
+    written_times,
 )
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
@@ -52,7 +53,7 @@ def query(outputs: Outputs, period: Period) -> str:
     )
 
 
-def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
+def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
     data = [_line(found, zone, *mode) for mode in _MODES]
     layout = {
         "xaxis": {"type": "date"},
@@ -60,7 +61,7 @@ def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
     }
     last = found.slice(found.num_rows - 1)
     values = {name: column(last, name)[0] for name in _COLUMNS}
-    at = local_times(last["window_end"], zone)[0]
+    at = written_times(last["window_end"], zone)[0]
     sentence = (
         f"7 days before {at}: bikes {number(values['precip_bike_impact_score'], 0)} %, "
         f"taxis {number(values['precip_taxi_boost_score'], 0)} %, from n = {values['wet_episode_count']} episodes of "
@@ -71,14 +72,15 @@ def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
 
 def _line(found: pa.Table, zone: ZoneInfo, name: str, score: str, colour: str) -> dict[str, Any]:
     episodes, matched = column(found, "wet_episode_count"), column(found, "matched_wet_window_count")
+    told = zip(written_times(found["window_end"], zone), episodes, matched, strict=True)
     return {
         "type": "scatter",
         "mode": "lines+markers",
         "name": name,
-        "x": local_times(found["window_end"], zone),
+        "x": drawn_times(found["window_end"], zone),
         "y": column(found, score),
         "connectgaps": False,
-        "text": [f"{n} episodes, {m} wet quarter hours" for n, m in zip(episodes, matched, strict=True)],
+        "text": [f"{at}: {n} episodes, {m} wet quarter hours" for at, n, m in told],
         "line": {"color": colour},
         "marker": {"color": colour, "size": 5, "symbol": ["circle-open" if n < FEW else "circle" for n in episodes]},
     }

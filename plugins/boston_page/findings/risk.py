@@ -56,7 +56,7 @@ def query(outputs: Outputs, period: Period) -> str:
     )
 
 
-def figure(found: pa.Table, _zone: ZoneInfo) -> Figure:
+def figure(found: pa.Table, _zone: ZoneInfo, _period: Period) -> Figure:
     data = [_dots(found.filter(pc.equal(found["mode_type"], mode)), name, colour) for mode, name, colour in _MODES]
     layout = {
         "xaxis": axis("hour of the day in Boston", dtick=3, range=[-0.5, 23.9]),

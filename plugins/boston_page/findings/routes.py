@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from boston_page.findings.finding import Finding, local_times
+from boston_page.findings.finding import Finding, written_times
 from boston_page.findings.reading import KeptDays, Outputs
 from boston_page.findings.registry import FINDINGS
 from boston_page.period import USUAL_DAYS, Period, period
@@ -64,7 +64,7 @@ def finding(
         return JSONResponse(
             {**answer, "sentence": _NO_ROWS.format(newest=newest), "data": [], "layout": {}, "table": None}
         )
-    drawn = one.figure(rows, clock)
+    drawn = one.figure(rows, clock, span)
     shown = {"sentence": drawn.sentence, "data": drawn.data, "layout": drawn.layout}
     return JSONResponse({**answer, **shown, "table": _table(rows.slice(max(0, rows.num_rows - TABLE_ROWS)), clock)})
 
@@ -140,7 +140,7 @@ def _rows(name: str, start: str | None, end: str | None, days: int, zone: str) -
 
 def _table(rows: pa.Table, clock: ZoneInfo) -> dict[str, Any]:
     columns = [
-        local_times(rows[name], clock)
+        written_times(rows[name], clock)
         if pa.types.is_timestamp(rows.schema.field(name).type)
         else rows[name].to_pylist()
         for name in rows.column_names

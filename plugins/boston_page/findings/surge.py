@@ -14,10 +14,10 @@ from boston_page.findings.finding import (
     Finding,
     axis,
     column,
-    local_times,
     number,
     table_of,
     within,
+    written_times,
 )
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
@@ -55,7 +55,7 @@ def query(outputs: Outputs, period: Period) -> str:
     )
 
 
-def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
+def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
     data = [
         _dots(found, zone, "in rain", 1, BIKES),
         _dots(found, zone, "dry", 0, TAXIS),
@@ -68,7 +68,7 @@ def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
 def _dots(found: pa.Table, zone: ZoneInfo, name: str, is_raining: int | None, colour: str) -> dict[str, Any]:
     known = pc.is_null(found["is_raining"]) if is_raining is None else pc.equal(found["is_raining"], is_raining)
     of_kind = found.filter(pc.fill_null(known, False))
-    counts, times = column(of_kind, "ride_count"), local_times(of_kind["window_start"], zone)
+    counts, times = column(of_kind, "ride_count"), written_times(of_kind["window_start"], zone)
     return {
         "type": "scattergl",
         "mode": "markers",
@@ -83,7 +83,7 @@ def _dots(found: pa.Table, zone: ZoneInfo, name: str, is_raining: int | None, co
 def _sentence(found: pa.Table, zone: ZoneInfo) -> str:
     last = found.slice(found.num_rows - 1)
     r, low, high, n = (column(last, name)[0] for name in _MEASURED)
-    quotes, at = pc.sum(found["ride_count"]).as_py(), local_times(last["window_start"], zone)[0]
+    quotes, at = pc.sum(found["ride_count"]).as_py(), written_times(last["window_start"], zone)[0]
     interval = (
         "no interval" if low is None or high is None else f"95 % interval {number(low)} to {number(high)}, nominal"
     )

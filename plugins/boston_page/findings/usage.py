@@ -1,5 +1,6 @@
 """Rides hour by hour with the hours of rain, as `transport_usage_summary` and `precipitation_impact` have them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,13 +16,14 @@ from boston_page.findings.finding import (
     Finding,
     axis,
     column,
-    local_times,
+    drawn_times,
     table_of,
     within,
+    written_times,
 )
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
-from spark_jobs.completeness import HOUR
+from spark_jobs.completeness import HOUR, hour_of
 
 OUTPUT, WEATHER = "transport_usage_summary", "precipitation_impact"
 _COLUMNS = ("window_start", "bike_count", "taxi_count", "total_transport_count")
@@ -62,17 +64,17 @@ def query(outputs: Outputs, period: Period) -> str:
     )
 
 
-def figure(found: pa.Table, zone: ZoneInfo) -> Figure:
-    whole = _with_gaps(found)
-    x = local_times(whole["window_start"], zone)
+def figure(found: pa.Table, zone: ZoneInfo, period: Period) -> Figure:
+    whole = _with_gaps(found, period, datetime.now(UTC))
+    x, hours = (times(whole["window_start"], zone) for times in (drawn_times, written_times))
     bikes, taxis = (_known(column(whole, name)) for name in ("bike_count", "taxi_count"))
     wet = [value == 1 for value in column(whole, "wet")]
     gaps = [bike is None and taxi is None for bike, taxi in zip(bikes, taxis, strict=True)]
     data = [
         _band("rain", x, wet, {"color": RAIN}, 0.35),
         _band("nothing came", x, gaps, {"color": GREY, "pattern": {"shape": "/"}}, 0.5),
-        _line("bikes", x, bikes, BIKES),
-        _line("taxis (quotes)", x, taxis, TAXIS),
+        _line("bikes", x, bikes, hours, BIKES),
+        _line("taxis (quotes)", x, taxis, hours, TAXIS),
     ]
     layout = {
         "xaxis": {"type": "date"},
@@ -92,14 +94,13 @@ def _sentence(found: pa.Table, gaps: int, wet: int) -> str:
     )
 
 
-def _with_gaps(found: pa.Table) -> pa.Table:
-    """Every hour from the first to the last: one that the output does not have is null."""
-    first, last = pc.min(found["window_start"]).as_py(), pc.max(found["window_start"]).as_py()
-    count = int((last - first) / HOUR) + 1
-    hours = pa.table(
-        {"window_start": pa.array([first + number * HOUR for number in range(count)], found["window_start"].type)}
-    )
-    return hours.join(found, "window_start", join_type="left outer").sort_by("window_start")
+def _with_gaps(found: pa.Table, period: Period, now: datetime) -> pa.Table:
+    """Every hour of the period that is over, and those that have a row: one that the output does not have is null."""
+    kind, first = found["window_start"].type, hour_of(period.start + HOUR - timedelta(microseconds=1))
+    last = max(min(period.end - timedelta(microseconds=1), now - HOUR), pc.max(found["window_start"]).as_py())
+    hours = [first + number * HOUR for number in range(int((last - first) / HOUR) + 1)]
+    whole = pa.table({"window_start": pa.array(hours, kind)})
+    return whole.join(found, "window_start", join_type="left outer").sort_by("window_start")
 
 
 def _known(counts: list[int | None]) -> list[int | None]:
@@ -107,13 +108,15 @@ def _known(counts: list[int | None]) -> list[int | None]:
     return [count or None for count in counts]
 
 
-def _line(name: str, x: list[str], y: list[int | None], colour: str) -> dict[str, Any]:
+def _line(name: str, x: list[str], y: list[int | None], hours: list[str], colour: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
         "name": name,
         "x": x,
         "y": y,
+        "text": hours,
+        "hoverinfo": "text+y+name",
         "connectgaps": False,
         "line": {"color": colour},
     }

@@ -10,19 +10,27 @@ export default function Complete({ params, setParams }) {
   const days = Number(params.get("days") ?? 1);
   const zone = params.get("zone") ?? "utc";
   const { value, error } = usePolled(`complete?days=${days}`, EVERY_S);
-  if (value === null) return h("p", { className: error ? "notice bad" : "muted", role: "status" }, error ?? "Reading …");
-  const hours = value.feeds[0].hours.map((hour) => hour.hour);
   return h(
     Fragment,
     null,
-    error && h("p", { className: "notice bad", role: "alert" }, error),
-    h("p", { className: "muted" }, value.rule, " What comes later is late, and a revision. A message that is refused has no hour: it is counted where the hour was filling."),
     h(
       "div",
       { className: "row" },
       h("div", { className: "row", role: "group", "aria-label": "Period" }, DAYS.map(([number, title]) => h("button", { key: number, type: "button", "aria-pressed": number === days, onClick: () => setParams({ days: String(number) }) }, title))),
       h("label", null, "Clock ", h("select", { value: zone, onChange: (event) => setParams({ zone: event.target.value }) }, h("option", { value: "utc" }, "UTC"), h("option", { value: "boston" }, "Boston time"))),
     ),
+    error && h("p", { className: "notice bad", role: "alert" }, error),
+    value === null && !error && h("p", { className: "muted", role: "status" }, "Reading …"),
+    value !== null && h(Hours, { value, zone }),
+  );
+}
+
+function Hours({ value, zone }) {
+  const hours = value.feeds[0].hours.map((hour) => hour.hour);
+  return h(
+    Fragment,
+    null,
+    h("p", { className: "muted" }, value.rule, " What comes later is late, and a revision. A message that is refused has no hour: it is counted where the hour was filling."),
     h(
       "div",
       { className: "scrolled tall", tabIndex: 0, role: "region", "aria-label": "hours" },
@@ -59,7 +67,10 @@ function Cell({ feed, hour }) {
   );
 }
 
+/** With the offset from UTC: in autumn an hour of Boston's clock comes twice. */
 function clockTime(iso, zone) {
   const timeZone = zone === "boston" ? "America/New_York" : "UTC";
-  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" }).format(new Date(iso));
+  const digits = "2-digit";
+  const parts = { year: "numeric", month: digits, day: digits, hour: digits, minute: digits, timeZoneName: "shortOffset" };
+  return new Intl.DateTimeFormat("sv-SE", { timeZone, ...parts }).format(new Date(iso));
 }

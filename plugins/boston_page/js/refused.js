@@ -26,7 +26,18 @@ export default function Refused({ params, setParams }) {
 
 function Counts({ value, feed, reason, choose }) {
   const rows = value.feeds.flatMap((one) => one.reasons.map((refused) => ({ ...refused, feed: one.feed, messages: one.messages })));
-  if (!rows.length) return h("p", { className: "muted" }, "No feed has refused a message in this period.");
+  const [first, last] = [value.days[0], value.days.at(-1)];
+  const span = first === last ? `the whole UTC day ${first}` : `the whole UTC days ${first} to ${last}`;
+  if (!rows.length) return h("p", { className: "muted" }, `No feed has refused a message on ${span}.`);
+  return h(
+    Fragment,
+    null,
+    h("p", { className: "muted" }, `Counts are of ${span}; the messages below, files and Replay keep to the period.`),
+    h(Reasons, { value, rows, feed, reason, choose }),
+  );
+}
+
+function Reasons({ value, rows, feed, reason, choose }) {
   return h(
     "table",
     { className: "cards", "aria-label": "Refused messages by reason" },

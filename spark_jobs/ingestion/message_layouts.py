@@ -6,13 +6,14 @@ less than a hundredth of its parsing.
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
 
-from spark_jobs.feeds.envelopes import Record, single_value
+from spark_jobs.feeds.envelopes import Record, is_connect, single_value
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 
 _SAMPLES = 100
@@ -27,18 +28,35 @@ OTHERS = "others"
 _Keys = tuple[Any, ...]
 
 
-def sampled_layouts(values: pa.Array) -> Quality:
-    """About how many messages have each layout, and an example. What is no JSON object is in the refused ones."""
+class Samples(NamedTuple):
+    """Some messages, each of which stands for `step` of a batch."""
+
+    values: Sequence[bytes]
+    step: int
+
+
+def samples_of(values: pa.Array) -> Samples:
     step = max(1, len(values) // _SAMPLES)
+    return Samples(values.take(_places(len(values) // step, step)).drop_null().to_pylist(), step)
+
+
+def sampled_layouts(samples: Samples) -> Quality:
+    """About how many messages have each layout, and an example. What is no JSON object is in the refused ones."""
     counts: Counter[Key] = Counter()
     examples: dict[Key, str] = {}
-    for value in values.take(_places(len(values) // step, step)).to_pylist():
+    for value in samples.values:
         name = layout_name(value)
         if name is not None:
             key = Key(Measure.LAYOUT, name)
-            counts[key] += step
-            examples.setdefault(key, value[:_EXAMPLE_CHARACTERS].decode("utf-8", "replace"))
+            counts[key] += samples.step
+            if key not in examples:
+                examples[key] = _told(value)[:_EXAMPLE_CHARACTERS].decode("utf-8", "replace")
     return most_used(Quality(counts, examples))
+
+
+def _told(value: bytes) -> bytes:
+    """The part of a message that tells most: a schema before it would be all that is seen."""
+    return value.partition(b'"payload"')[2].lstrip(b" :") if is_connect(orjson.loads(value)) else value
 
 
 def _places(samples: int, step: int) -> pa.Array:
@@ -46,10 +64,10 @@ def _places(samples: int, step: int) -> pa.Array:
     return pa.array([int((number + number * _GOLDEN_RATIO % 1) * step) for number in range(samples)], pa.int64())
 
 
-def layout_name(value: bytes | None) -> str | None:
+def layout_name(value: bytes) -> str | None:
     """A short name of the message's layout; None where it is no JSON object."""
     try:
-        message = orjson.loads(value)  # type: ignore[arg-type]  # None fails like any other odd value
+        message = orjson.loads(value)
     except ValueError:
         return None
     return _name(_keys(message)) if type(message) is dict else None

@@ -11,7 +11,7 @@ import pytest
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
-from spark_jobs.ingestion.message_layouts import OTHERS, layout_name, sampled_layouts
+from spark_jobs.ingestion.message_layouts import OTHERS, layout_name, sampled_layouts, samples_of
 from spark_jobs.ingestion.quality import Key, Measure, Quality, lines_of, quality_of, total
 from spark_jobs.ingestion.quality_days import KNOWN_AFTER_MESSAGES, QualityDays, new_layout
 from spark_jobs.paths import Layout
@@ -82,9 +82,29 @@ def test_updates_and_snapshots_are_counted_apart() -> None:
     quality = counted("bike_trips", *unwrapped, unwrapped[0], said, {"__op": "u"})
     assert quality.of(Measure.CHANGE) == {"update": 2, "snapshot": 1}
     assert counted("bike_trips", said).of(Measure.CHANGE) == {}
-    events = [{"op": op, "before": None, "after": TRIP} for op in ("c", "u", "r", {"string": "u"}, "d")]
-    assert counted("bike_trips", *events).of(Measure.CHANGE) == {"update": 2, "snapshot": 1}
-    assert counted("bike_trips", {"schema": {}, "payload": events[1]}).of(Measure.CHANGE) == {"update": 1}
+
+
+def change_event(op: object) -> Record:
+    """As Debezium writes it: what was done comes behind everything else."""
+    field = {"type": "string", "optional": True, "field": "a field of the source"}
+    source = {"version": "2.7.0.Final", "connector": "postgresql", "name": "city", "sequence": '["24023119","24023128"]'}
+    source |= {f"a field of the source {number}": "and its value" for number in range(15)}
+    assert len(json.dumps(source)) > 500, "as it is in real messages"
+    schema = {"type": "struct", "fields": [field] * 20, "optional": False, "name": "city.public.trips.Envelope"}
+    payload = {"before": None, "after": TRIP, "source": source, "transaction": None, "op": op, "ts_ms": 1700000000000}
+    return {"schema": schema, "payload": payload}
+
+
+@pytest.mark.parametrize("converter", ["JSON", "JSON with schemas"])
+def test_updates_and_snapshots_of_whole_change_events_are_counted(converter: str) -> None:
+    events = [change_event(op) for op in ("c", "u", "r", {"string": "u"}, "d")]
+    messages = events if converter == "JSON with schemas" else [event["payload"] for event in events]
+    assert counted("bike_trips", *messages).of(Measure.CHANGE) == {"update": 2, "snapshot": 1}
+
+
+def test_the_example_of_a_message_with_a_schema_is_its_payload() -> None:
+    (example,) = counted("bike_trips", change_event("c")).examples.values()
+    assert example.startswith('{"before": null, "after": {"trip_id": "a",')
 
 
 # -- layouts ----------------------------------------------------------------------------------------------------
@@ -95,7 +115,7 @@ def test_a_layout_is_the_names_of_the_fields_wherever_they_stand() -> None:
     assert name == layout_name(b'{"source": null, "data": {"b": {"c": "y"}, "a": []}}')
     others = (b'{"data": {"a": 1, "b": 2}, "source": "x"}', b'{"a": 1, "b": {"c": 2}, "source": "x"}', b'{"data.a": 1}')
     assert len({name, *map(layout_name, others)}) == 4
-    assert [layout_name(value) for value in (b"{", b"[]", None)] == [None, None, None]
+    assert [layout_name(value) for value in (b"{", b"[]", b"")] == [None, None, None]
 
 
 def test_an_optional_value_of_avro_is_no_object() -> None:
@@ -108,7 +128,7 @@ def test_a_message_of_any_depth_has_a_layout() -> None:
 
 def test_of_many_messages_samples_are_looked_at() -> None:
     values = [json.dumps({"a": 1} if number % 5 else {"b": 1}).encode() for number in range(20_000)]
-    quality = sampled_layouts(kafka_messages(values)["value"].combine_chunks())
+    quality = sampled_layouts(samples_of(kafka_messages(values)["value"].combine_chunks()))
     fifth, whole = min(quality.counts.values()), sum(quality.counts.values())
     assert whole == 20_000
     assert fifth == pytest.approx(4_000, rel=0.2)
@@ -117,7 +137,7 @@ def test_of_many_messages_samples_are_looked_at() -> None:
 
 def test_a_producer_with_many_layouts_is_kept_small() -> None:
     values = [json.dumps({f"field {number % 50}": 1}).encode() for number in range(100)]
-    layouts = sampled_layouts(kafka_messages(values)["value"].combine_chunks()).of(Measure.LAYOUT)
+    layouts = sampled_layouts(samples_of(kafka_messages(values)["value"].combine_chunks())).of(Measure.LAYOUT)
     assert (len(layouts), layouts[OTHERS], sum(layouts.values())) == (21, 60, 100)
 
 

@@ -2,38 +2,29 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime
 
 from playground.generator.clock import BOSTON
+from spark_jobs.feeds.instants import irregular_instant
+from spark_jobs.feeds.weather_lcd import LCD
 
 Row = Mapping[str, str]
 
 MILLISECONDS_FROM = 1e11
 LATEST_S = 253_402_300_799.0
 """9999-12-31: beyond it Python has no time"""
-BOSTON_STANDARD_TIME = timezone(timedelta(hours=-5))
+_BOSTON = BOSTON.key
+_BOSTON_STANDARD_TIME = LCD.time_zone
 """NOAA's local files keep it all year"""
-_SPREADSHEET = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2})(?::(\d{2}))?")
 # A spreadsheet writes 1544952607890 as 1.54E+12: the time of day is lost.
 _ROUNDED = re.compile(r"(?P<digits>[\d.]+)[eE].*")
 _LEAST_DIGITS = 7
 
 
-def _written(text: str) -> datetime:
-    match = _SPREADSHEET.fullmatch(text)
-    if match is None:
-        return datetime.fromisoformat(text)
-    month, day, year, hour, minute, second = (int(part or 0) for part in match.groups())
-    return datetime(year, month, day, hour, minute, second)
-
-
-def instant_s(text: str, zone: tzinfo) -> float | None:
-    """Parse a time; `zone` applies where it has no offset. None: unreadable."""
-    try:
-        written = _written(text.strip())
-        return (written if written.tzinfo else written.replace(tzinfo=zone)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+def instant_s(text: str, time_zone: str) -> float | None:
+    """Parse a time as ingestion does; the zone applies where it has no offset. None: unreadable."""
+    instant = irregular_instant(text, time_zone)
+    return None if instant is None else instant.timestamp()
 
 
 def epoch_s(text: str) -> float | None:
@@ -50,7 +41,7 @@ def epoch_s(text: str) -> float | None:
 
 
 def bike_start_s(row: Row) -> float | None:
-    return instant_s(row.get("starttime") or row.get("started_at", ""), BOSTON)
+    return instant_s(row.get("starttime") or row.get("started_at", ""), _BOSTON)
 
 
 def cab_ride_s(row: Row) -> float | None:
@@ -59,15 +50,15 @@ def cab_ride_s(row: Row) -> float | None:
 
 def rideshare_s(row: Row) -> float | None:
     at_s = epoch_s(row.get("timestamp", ""))
-    return instant_s(row.get("datetime", ""), UTC) if at_s is None else at_s
+    return instant_s(row.get("datetime", ""), "UTC") if at_s is None else at_s
 
 
 def report_s(row: Row) -> float | None:
-    return instant_s(row.get("DATE", ""), UTC)
+    return instant_s(row.get("DATE", ""), "UTC")
 
 
 def local_report_s(row: Row) -> float | None:
-    return instant_s(row.get("DATE", ""), BOSTON_STANDARD_TIME)
+    return instant_s(row.get("DATE", ""), _BOSTON_STANDARD_TIME)
 
 
 def ghcnh_report_s(row: Row) -> float | None:
@@ -82,4 +73,4 @@ def ghcnh_report_s(row: Row) -> float | None:
 
 def dispatch_s(row: Row) -> float | None:
     """Parse a time that is written with `+00` and is Boston's wall clock."""
-    return instant_s(re.sub(r"(Z|\+00(:?00)?)$", "", row.get("dispatch_ts", "").strip()), BOSTON)
+    return instant_s(re.sub(r"(Z|\+00(:?00)?)$", "", row.get("dispatch_ts", "").strip()), _BOSTON)

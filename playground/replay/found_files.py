@@ -51,7 +51,11 @@ def file_paths(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UnusableFile(f"{path} does not exist. Give a folder with CSV files, or the files themselves.")
-        inside = sorted(file for file in path.rglob("*") if _is_wanted(file, SUFFIXES)) if path.is_dir() else [path]
+        inside = (
+            sorted(file for file in path.rglob("*") if _is_wanted(file, SUFFIXES) and file.is_file())
+            if path.is_dir()
+            else [path]
+        )
         found.update((file.resolve(), file) for file in inside)
     if not found:
         raise UnusableFile(f"No file in {', '.join(map(str, paths))} ends in {', '.join(SUFFIXES)}.")
@@ -64,12 +68,13 @@ def files_in(path: Path) -> list[FoundFile]:
         if not _begins_with(path, ZIP_MAGIC):
             return [FoundFile(path)]
         with zipfile.ZipFile(path) as archive:
-            members = [name for name in archive.namelist() if _is_wanted(PurePath(name), TABLES)]
+            files = [info.filename for info in archive.infolist() if not info.is_dir()]
     except DAMAGE as damage:
         raise UnusableFile(f"{path} cannot be read: {damage}.") from None
+    members = sorted(name for name in files if _is_wanted(PurePath(name), TABLES))
     if not members:
         raise UnusableFile(f"{path} has no {' or '.join(TABLES)} file in it.")
-    return [FoundFile(path, member) for member in sorted(members)]
+    return [FoundFile(path, member) for member in members]
 
 
 def _is_wanted(path: PurePath, suffixes: tuple[str, ...]) -> bool:

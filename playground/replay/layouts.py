@@ -16,6 +16,10 @@ from playground.replay.event_times import (
     rideshare_s,
 )
 from playground.replay.found_files import FoundFile, UnusableFile
+from spark_jobs.feeds.rules import names_in
+from spark_jobs.feeds.weather_data import WEATHER_DATA
+from spark_jobs.feeds.weather_ghcnh import GHCNH
+from spark_jobs.feeds.weather_lcd import LCD
 
 Record = Mapping[str, object]
 
@@ -35,13 +39,22 @@ _CITI_BIKE_2016 = {
     "Birth Year": "birth year",
     "Gender": "gender",
 }
-_GHCNH_ELEMENTS = (
-    "temperature", "dew_point_temperature", "wind_speed", "visibility", "sea_level_pressure", "precipitation",
-)  # fmt: skip
+_LOOKED_UP = frozenset(
+    name for rules in WEATHER_DATA for name in names_in(rules.texts, rules.numbers, rules.as_written)
+)
 
 
 def as_published(row: Row) -> Record:
     return row
+
+
+def as_looked_up(row: Row) -> Record:
+    """NOAA's tables have up to 227 columns, most of them empty: only those that ingestion looks up.
+
+    Elements stay where they are empty too: they tell the layout. So all rows of a file have the same few names, and
+    are read fast (docs/decisions/0004-parsing-in-the-tasks.md).
+    """
+    return {name: cell for name, cell in row.items() if name in _LOOKED_UP}
 
 
 @dataclass(frozen=True)
@@ -53,8 +66,8 @@ class FileLayout:
     columns: tuple[str, ...]
     """those that identify it; the file may have more, in any order"""
     event_time_s: Callable[[Row], float | None]
-    one_of: tuple[str, ...] = ()
-    """at least one of them belongs to it too"""
+    one_of: tuple[tuple[str, ...], ...] = ()
+    """of each of these at least one belongs to it too"""
     keys: Mapping[str, str] = field(default_factory=dict)
     """column -> key of the message, where they differ"""
     record: Callable[[Row], Record] = as_published
@@ -62,12 +75,10 @@ class FileLayout:
     def lacks(self, header: Sequence[str]) -> list[str]:
         """What the header would need to be of this layout."""
         lacking = [name for name in self.columns if name not in header]
-        if self.one_of and not set(self.one_of) & set(header):
-            lacking.append(f"one of {', '.join(self.one_of)}")
-        return lacking
+        return lacking + [f"one of {', '.join(names)}" for names in self.one_of if set(names).isdisjoint(header)]
 
     def share_lacking(self, header: Sequence[str]) -> float:
-        return len(self.lacks(header)) / (len(self.columns) + bool(self.one_of))
+        return len(self.lacks(header)) / (len(self.columns) + len(self.one_of))
 
 
 LAYOUTS = (
@@ -106,32 +117,25 @@ LAYOUTS = (
         WEATHER,
         ("STATION", "DATE"),
         local_report_s,
-        one_of=("HourlyDryBulbTemperature", "HourlyPrecipitation", "HourlyVisibility", "HourlyWindSpeed"),
-    ),
-    FileLayout(
-        "NOAA LCD before 2018",
-        WEATHER,
-        ("STATION", "DATE"),
-        local_report_s,
-        one_of=("HOURLYDRYBULBTEMPF", "HOURLYDRYBULBTEMPC", "HOURLYPrecip", "HOURLYVISIBILITY", "HOURLYWindSpeed"),
+        one_of=(tuple(names_in(LCD.elements)),),
+        record=as_looked_up,
     ),
     FileLayout(
         "NOAA global-hourly",
         WEATHER,
         ("STATION", "DATE"),
         report_s,
-        one_of=("WND", "CIG", "VIS", "TMP", "DEW", "SLP", "AA1"),
+        # Not SLP: the summaries of days (GSOD) have one too, and no time of day.
+        one_of=(("WND", "CIG", "VIS", "TMP", "DEW", "AA1"),),
+        record=as_looked_up,
     ),
-    FileLayout("NOAA GHCNh", WEATHER, ("STATION", "DATE"), ghcnh_report_s, one_of=_GHCNH_ELEMENTS),
     FileLayout(
-        "NOAA GHCNh of 2024",
+        "NOAA GHCNh",
         WEATHER,
-        ("Station_ID", "Year", "Month", "Day", "Hour", "Minute"),
+        (),
         ghcnh_report_s,
-        one_of=_GHCNH_ELEMENTS,
-        keys={
-            "Station_ID": "STATION", "Latitude": "LATITUDE", "Longitude": "LONGITUDE", "Elevation": "ELEVATION",
-        },
+        one_of=(("STATION", "Station_ID"), ("DATE", "Minute"), tuple(names_in(GHCNH.elements))),
+        record=as_looked_up,
     ),
     FileLayout("Vision Zero crashes", ACCIDENTS, ("dispatch_ts", "mode_type", "location_type"), dispatch_s),
 )  # fmt: skip

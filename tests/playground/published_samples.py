@@ -25,7 +25,7 @@ _TRIP_STATIONS = ",".join(
     f"{end} station {field}" for end in ("start", "end") for field in ("id", "name", "latitude", "longitude")
 )
 _CAB = "0.44,Lyft,{},North Station,Haymarket Square,5,1,{},lyft_line,Shared"
-_GHCNH_VALUES = "21.1|||FM15|12.8||5|FM15|4.1|||FM15|0.0|||FM15|the wind's \"|"
+_GHCNH_VALUES = "the wind's \"|21.1|||FM15|12.8||5|FM15|4.1|||FM15|0.0|||FM15|"
 
 SAMPLES: Mapping[str, Sample] = {
     "201501-hubway-tripdata.csv": Sample(
@@ -111,7 +111,7 @@ SAMPLES: Mapping[str, Sample] = {
         ('"72509014739","2018-12-01T07:00:00","FM-15","7","50","0.10","10"',),
     ),
     "lcd-2017.csv": Sample(
-        "NOAA LCD before 2018",
+        "NOAA LCD",
         WEATHER,
         "STATION,STATION_NAME,DATE,REPORTTPYE,HOURLYDRYBULBTEMPF,HOURLYDRYBULBTEMPC,HOURLYPrecip,HOURLYWindSpeed",
         ("WBAN:14739,BOSTON MA US,12/1/2018 7:00,FM-15,50,10.0,0.10,10",),
@@ -119,18 +119,42 @@ SAMPLES: Mapping[str, Sample] = {
     "GHCNh_USW00014739_2018.psv": Sample(
         "NOAA GHCNh",
         WEATHER,
-        "STATION|Station_name|DATE|LATITUDE|LONGITUDE|temperature|temperature_Measurement_Code|"
+        "STATION|Station_name|DATE|LATITUDE|LONGITUDE|remarks|temperature|temperature_Measurement_Code|"
         "temperature_Quality_Code|temperature_Report_Type|dew_point_temperature|dew_point_temperature_Measurement_Code|"
         "dew_point_temperature_Quality_Code|dew_point_temperature_Report_Type|wind_speed|wind_speed_Measurement_Code|"
         "wind_speed_Quality_Code|wind_speed_Report_Type|precipitation|precipitation_Measurement_Code|"
-        "precipitation_Quality_Code|precipitation_Report_Type|remarks|end",
+        "precipitation_Quality_Code|precipitation_Report_Type|end",
         (f"USW00014739|BOSTON, LOGAN|2018-12-01T12:00:00|42.3606|-71.0097|{_GHCNH_VALUES}",),
     ),
     "GHCNh_USW00014739_2018-first-edition.psv": Sample(
-        "NOAA GHCNh of 2024",
+        "NOAA GHCNh",
         WEATHER,
         "Station_ID|Station_name|Year|Month|Day|Hour|Minute|Latitude|Longitude|Elevation|temperature|wind_speed",
         ("USW00014739|BOSTON LOGAN INTL AP|2018|12|01|12|00|42.3606|-71.0097|3.7|21.1|4.1",),
+    ),
+    "GHCNh-by-year-first-edition.psv": Sample(
+        "NOAA GHCNh",
+        WEATHER,
+        "Station_ID|Station_name|DATE|Latitude|Longitude|Elevation|sea_level_pressure|wind_direction",
+        ("USW00014739|BOSTON LOGAN INTL AP|2018-12-01T12:00:00|42.3606|-71.0097|3.7|1012.1|200",),
+    ),
+    "GHCNh-by-station.psv": Sample(
+        "NOAA GHCNh",
+        WEATHER,
+        "STATION|Station_name|Year|Month|Day|Hour|Minute|LATITUDE|LONGITUDE|ELEVATION|wind_direction",
+        ("USW00014739|BOSTON LOGAN INTL AP|2018|12|01|12|00|42.3606|-71.0097|3.7|",),
+    ),
+    "lcd-pressure.csv": Sample(
+        "NOAA LCD",
+        WEATHER,
+        "STATION,DATE,REPORT_TYPE,HourlyDewPointTemperature,HourlySeaLevelPressure",
+        ("72509014739,2018-12-01T07:00:00,FM-15,50,29.92",),
+    ),
+    "lcd-2017-pressure.csv": Sample(
+        "NOAA LCD",
+        WEATHER,
+        "STATION,STATION_NAME,DATE,REPORTTPYE,HOURLYDewPointTempC,HOURLYSeaLevelPressure",
+        ("WBAN:14739,BOSTON MA US,12/1/2018 7:00,FM-15,10.0,29.92",),
     ),
     "crashes.csv": Sample(
         "Vision Zero crashes",

@@ -17,6 +17,7 @@ from playground.replay.ordered_rows import TimedRow, merged, sorted_in_chunks
 from playground.replay.published_files import published_file
 from playground.replay.row_messages import row_message
 from playground.replay.survey import Survey, survey
+from tests.feeds.kafka_messages import outcomes
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "boston-2018-12"
 
@@ -153,8 +154,11 @@ def test_a_truncated_gzip_file_is_reported(tmp_path: Path) -> None:
 
 
 CLOCKS = {
-    "a spreadsheet's date": (instant_s("7/1/2018 8:00", UTC), datetime(2018, 7, 1, 8, tzinfo=UTC)),
-    "an offset wins over the zone": (instant_s("2018-07-01 08:00:00-04:00", UTC), datetime(2018, 7, 1, 12, tzinfo=UTC)),
+    "a spreadsheet's date": (instant_s("7/1/2018 8:00", "UTC"), datetime(2018, 7, 1, 8, tzinfo=UTC)),
+    "an offset wins over the zone": (
+        instant_s("2018-07-01 08:00:00-04:00", "UTC"),
+        datetime(2018, 7, 1, 12, tzinfo=UTC),
+    ),
     "+00 of a dispatch means Boston's clock": (
         dispatch_s({"dispatch_ts": "2018-12-01 00:24:27+00"}),
         datetime(2018, 12, 1, 5, 24, 27, tzinfo=UTC),
@@ -168,8 +172,11 @@ def test_each_publishers_clock_is_read_in_its_own_zone(case: str) -> None:
     assert found_s == expected.timestamp()
 
 
-def test_an_unreadable_time_is_unknown() -> None:
-    assert instant_s("soon", UTC) is None
+@pytest.mark.parametrize("text", ["soon", "", "2015-01-01", "20150101T0017", "2015-W01-1", "2015-01-01T00:17:21,5"])
+def test_a_time_that_ingestion_would_refuse_is_unknown(text: str) -> None:
+    assert instant_s(text, "UTC") is None
+    (row,) = outcomes(ACCIDENTS, [json.dumps({"dispatch_ts": text or "x", "mode_type": "mv"}).encode()])
+    assert row["refusal"] == "the_event_time_is_unreadable"
 
 
 EPOCHS = {"1544952607.89": 1544952607.89, "1544952607890": 1544952607.89, "1.5449526E12": 1544952600.0} | dict.fromkeys(

@@ -1,5 +1,6 @@
 """What people have downloaded: every layout, packed or not, odd rows, and files of which nothing can be sent."""
 
+import csv
 import gzip
 import json
 import zipfile
@@ -8,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
-from playground.generator.message import BIKES, TAXIS, WEATHER
+from playground.generator.message import ACCIDENTS, BIKES, TAXIS, WEATHER
 from playground.replay.__main__ import app
 from playground.replay.found_files import FoundFile, UnusableFile, files_in
 from playground.replay.layouts import LAYOUTS
@@ -20,6 +22,13 @@ from playground.replay.published_files import Oddity, published_file
 from playground.replay.row_messages import row_message
 from playground.replay.survey import OddRows, Survey, surveys
 from spark_jobs.catalog import feed_named
+from spark_jobs.feeds.fast_path import wanted_by
+from spark_jobs.feeds.message_shapes import shape_of
+from spark_jobs.feeds.rules import names_in
+from spark_jobs.feeds.shape_cache import having
+from spark_jobs.feeds.weather_data import WEATHER_DATA
+from spark_jobs.feeds.weather_ghcnh import GHCNH
+from spark_jobs.feeds.weather_lcd import LCD
 from tests.feeds.kafka_messages import outcomes
 from tests.playground.published_samples import SAMPLES
 
@@ -97,12 +106,88 @@ def test_what_macos_leaves_beside_files_is_left_out(tmp_path: Path) -> None:
     assert len(surveyed(tmp_path)) == 2
 
 
+def test_a_folder_named_as_a_table_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "out.csv").mkdir()
+    packed(tmp_path / "out.csv", "crashes.csv", "plain")
+    zipped(tmp_path / "weather.zip", {"weather.csv/": "", "weather.csv/weather.csv": SAMPLES["weather.csv"].text})
+    zipped(tmp_path / "nothing.zip", {"weather.csv/": ""})
+    assert unusable(tmp_path) == [f"{tmp_path}/nothing.zip has no .csv or .psv file in it."]
+    assert counts(surveyed(tmp_path)) == {ACCIDENTS: 1, WEATHER: 2}
+
+
 def test_a_zip_with_files_of_several_feeds_and_folders_is_read_whole(tmp_path: Path) -> None:
     names = ("201812-bluebikes-tripdata.csv", "cab_rides.csv", "GHCNh_USW00014739_2018.psv")
     archive = zipped(
         tmp_path / "all.zip", {**{f"2018/{name}": SAMPLES[name].text for name in names}, "2018/README.txt": "read me"}
     )
     assert counts(surveyed(archive)) == {BIKES: 1, TAXIS: 3, WEATHER: 1}
+
+
+# -- wide tables of NOAA: a message for each row, of the columns that are looked up -------------------------------
+
+_LCD_OTHERS = (
+    *(f"Hourly{name}" for name in (
+        "AltimeterSetting", "PresentWeatherType", "PressureChange", "PressureTendency", "RelativeHumidity",
+        "SkyConditions", "StationPressure", "WetBulbTemperature", "WindGustSpeed",
+    )),
+    *(f"Daily{number}" for number in range(22)), *(f"Monthly{number}" for number in range(36)),
+    *(f"ShortDurationPrecipitationValue{minutes:03}" for minutes in range(0, 120, 5)), "REM",
+    *(f"Backup{number}" for number in range(9)),
+)  # fmt: skip
+_CODES = ("", "_Measurement_Code", "_Quality_Code", "_Report_Type", "_Source_Code", "_Source_Station_ID")
+_GHCNH_ELEMENTS = (
+    *names_in(GHCNH.elements), "station_level_pressure", "wind_gust", "relative_humidity", "wet_bulb_temperature",
+    "snow_depth", "altimeter", "pressure_3hr_change",
+    *(f"pres_wx_{kind}{n}" for kind in ("MW", "AU", "AW") for n in (1, 2, 3)),
+    *(f"sky_cover_{n}" for n in (1, 2, 3)), *(f"sky_cover_baseht_{n}" for n in (1, 2, 3)),
+    *(f"precipitation_{hours}_hour" for hours in range(3, 25, 3)),
+)  # fmt: skip
+WANTED = [wanted_by(rules) for rules in WEATHER_DATA]
+WIDE: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
+    "global-hourly": (
+        ("STATION", "DATE", "SOURCE", "NAME", "REPORT_TYPE", "WND", "CIG", "VIS", "TMP", "DEW", "SLP", "AA1",
+         *(f"{kind}{n}" for kind in ("AA", "AH", "AI", "AT", "AU", "AW", "GA", "GD", "KA", "KB", "MW", "OD", "RH", "AX")
+           for n in range(2, 9)), "REM", "EQD"),
+        {"STATION": "72509014739", "DATE": "2018-12-01T12:00:00", "TMP": "+0100,1"},
+    ),
+    "LCD": (
+        ("STATION", "DATE", "LATITUDE", "NAME", "REPORT_TYPE", "SOURCE",
+         *(name for name in names_in(LCD.elements) if name.startswith("Hourly")), *_LCD_OTHERS),
+        {"STATION": "72509014739", "DATE": "2018-12-01T07:00:00", "HourlyDryBulbTemperature": "50"},
+    ),
+    "GHCNh": (
+        ("STATION", "Station_name", "DATE", "LATITUDE", "LONGITUDE",
+         *(f"{element}{code}" for element in _GHCNH_ELEMENTS for code in _CODES)),
+        {"STATION": "USW00014739", "DATE": "2018-12-01T12:00:00", "temperature": "10.0"},
+    ),
+}  # fmt: skip
+"""layout -> the header of a whole file, and a row's cells that are not empty"""
+
+
+def wide_file(layout: str, tmp_path: Path) -> Path:
+    """Of three rows: one as declared, one with something in each column not looked up, one without any element."""
+    header, given = WIDE[layout]
+    assert len(header) > 100, "whole files are as wide"
+    looked_up = {path[0] for wanted in WANTED for path in wanted.as_text | wanted.as_number}
+    full = {**{name: 'a "remark"\\' for name in header if name not in looked_up}, **given}
+    bare = {name: given[name] for name in ("STATION", "DATE")}
+    file = tmp_path / "wide.csv"
+    with file.open("w", newline="") as text:
+        rows = csv.DictWriter(text, header, delimiter="|", quoting=csv.QUOTE_NONE, quotechar=None, restval="")
+        rows.writeheader()
+        rows.writerows((given, full, bare))
+    return file
+
+
+@pytest.mark.parametrize("layout", WIDE)
+def test_rows_of_whole_files_have_one_shape_and_are_read(layout: str, tmp_path: Path) -> None:
+    (found,) = surveyed(wide_file(layout, tmp_path))
+    sent = [row_message(row, datetime(2024, 1, 1, tzinfo=UTC)).value for row in merged([found])]
+    shape = shape_of(sent[0], WANTED)
+    assert shape is not None
+    assert having(shape, pa.array(sent, pa.binary())).to_pylist() == [True, True, True]
+    rows = outcomes(WEATHER, sent)
+    assert [(row["refusal"], row["temperature_celsius"]) for row in rows] == [(None, 10.0), (None, 10.0), (None, None)]
 
 
 # -- messages ---------------------------------------------------------------------------------------------------
@@ -168,7 +253,7 @@ def test_the_weather_of_the_cab_rides_is_sent_in_the_units_of_the_weather_feed(t
 
 def test_a_separator_and_a_quote_in_a_cell_do_not_move_the_others(tmp_path: Path) -> None:
     (record,) = records("GHCNh_USW00014739_2018.psv", tmp_path)
-    assert (record["Station_name"], record["remarks"]) == ("BOSTON, LOGAN", "the wind's \"")
+    assert (record["Station_name"], record["temperature"]) == ("BOSTON, LOGAN", "21.1")
     assert records("72509014739.csv", tmp_path)[0]["NAME"] == "BOSTON, MA US"
 
 
@@ -209,7 +294,11 @@ HEADERS = {
     ),
     "stamps without an element": (
         "STATION,DATE,REPORT_TYPE",
-        "The nearest known layout is NOAA LCD; the file lacks one of HourlyDryBulbTemperature, ",
+        "The nearest known layout is NOAA LCD; the file lacks one of HourlyWindSpeed, ",
+    ),
+    "summaries of days": (
+        '"STATION","DATE","NAME","TEMP","TEMP_ATTRIBUTES","DEWP","SLP","SLP_ATTRIBUTES","STP","VISIB","WDSP","PRCP","FRSHTT"',
+        "unknown header: STATION, DATE, NAME, TEMP",
     ),
     "not for a terminal": ("a\x1b[31m,\x00b\x9b,é", r"unknown header: a\x1b[31m, \x00b\x9b, \xe9."),
     "long": (f"{'x' * 500},{','.join('abcdefghijk')}", f"header: {'x' * 30}..., a, b, c, d, e, f, g and 4 more."),

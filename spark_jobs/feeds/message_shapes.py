@@ -2,8 +2,8 @@
 
 A producer writes a few shapes only. (Kafka Connect may write a schema around them, always the same: it is cut off.)
 Whether a message has a known one is a single match of a regular expression that
-leaves nothing open: strict JSON in plain ASCII, no escapes, no arrays, no key twice, and values that every reader takes
-for the same. What does not match is no worse, only slower to read (messages.py).
+leaves nothing open: strict JSON in plain ASCII, no arrays, no key twice, no escapes where a value is looked up, and values
+that every reader takes for the same. What does not match is no worse, only slower to read (messages.py).
 """
 
 import json
@@ -28,7 +28,9 @@ from spark_jobs.feeds.envelopes import (
 from spark_jobs.feeds.known_fields import KnownFields, layout_of
 from spark_jobs.feeds.refusals import Refusal
 
-_PART = re.compile(r'"[ !#-\[\]-~]*"|[{}:,]|true|false|null|-?[0-9][-+.0-9eE]*| +')
+# Of the escapes those that stand for one character each; a table in a change event has a list as text.
+_ANY_TEXT = r'"(?:[ !#-\[\]-~]|\\["\\/bfnrt])*"'
+_PART = re.compile(_ANY_TEXT + r"|[{}:,]|true|false|null|-?[0-9][-+.0-9eE]*| +")
 # What RE2 holds in memory, and so reads at full speed; a hundred values.
 _MOST_PARTS = 600
 _DIGITS = "[1-9][0-9]{0,14}"
@@ -137,6 +139,8 @@ class _Reading:
 
     def _are_odd(self, keys: list[Path]) -> bool:
         """A key twice, or twice but for its case, is not what a table can hold; an optional value has a type name."""
+        if any("\\" in path[-1] for path in keys):
+            return True
         if len({tuple(name.lower() for name in path) for path in keys}) < len(keys):
             return True
         optional = [path[:-1] for path in keys if path[-1] in TYPE_NAMES]
@@ -148,7 +152,7 @@ class _Reading:
             return re.escape(part)
         as_text, as_number = self._is_wanted_as(path)
         if not (as_text or as_number):
-            return rf"(?:null|true|false|{_TEXT}|{_ANY_NUMBER})"
+            return rf"(?:null|true|false|{_ANY_TEXT}|{_ANY_NUMBER})"
         if part in ("true", "false") or (part == "null" and as_text and as_number):
             return None
         if part.startswith('"') or (part == "null" and as_text):

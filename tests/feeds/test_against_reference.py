@@ -331,6 +331,7 @@ def changed(after: Any, op: Any = "c") -> dict[str, Any]:
         "connector": "postgresql",
         "table": "trips",
         "snapshot": "false",
+        "sequence": '["24023119","24023128"]',
         "lsn": None,
         "ts_ns": 1700000000000000000,
     }

@@ -25,7 +25,7 @@ _SPARK_OPTION = re.compile(r"spark\.[A-Za-z0-9_.-]+")
 _SAID_ELSEWHERE = re.compile(
     r"spark\.(master|submit\.|app\.name|jars|driver\.(memory|extra|host|bind)|executor\.cores|cores\.max|ui\.(port|enabled))"
 )
-_STATION = re.compile(r"[^\s,]+")
+_STATION = re.compile(r"[^\s,]+( [^\s,]+)*")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}")
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from playground.generator.places import NEIGHBOURHOODS
 from spark_jobs.catalog import ANALYTICS, FEEDS
 from spark_jobs.setting_values import in_words
 from spark_jobs.settings import SETTING_FIELDS, SettingsError, settings_from
@@ -31,7 +32,7 @@ REFUSED = {
     "WINDOW_DURATION_SHORT": "10 minutes",
     "WINDOW_DURATION_MEDIUM": "7 minutes",
     "ENABLE_PEARSON_CORRELATIONS": "maybe",
-    "WEATHER_STATIONS": "72509014739,,x y",
+    "WEATHER_STATIONS": "72509014739,,x",
 }
 
 
@@ -81,6 +82,13 @@ def test_a_line_break_at_the_end_is_no_part_of_a_value(end: str) -> None:
     }
     settings = settings_from({name: value + end for name, value in given.items()})
     assert {name: getattr(settings, name) for name in given} == given
+
+
+def test_stations_may_have_the_names_that_the_replay_gives_them() -> None:
+    """Those of the weather.csv beside cab_rides.csv."""
+    names = [name for name, _, _ in NEIGHBOURHOODS]
+    assert len(names) == 12
+    assert settings_from({"WEATHER_STATIONS": ", ".join(names)}).weather_stations == {*names}
 
 
 def test_stations_are_a_list() -> None:

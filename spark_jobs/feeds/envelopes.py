@@ -1,5 +1,6 @@
 """Object -> where in it the record is (feeds.md section 1), or why there is none."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from spark_jobs.feeds.refusals import Refusal
@@ -11,6 +12,12 @@ BARE: Path = ()
 ENVELOPED: Path = ("data",)
 CHANGED: Path = ("after",)
 """a change event, as Debezium writes it"""
+MARKS: Mapping[Path, frozenset[Path]] = {
+    BARE: frozenset(),
+    ENVELOPED: frozenset({("type",), ("metadata", "operation")}),
+    CHANGED: frozenset({("op",)}),
+}
+"""where the record is -> what around it may say that it is a deletion"""
 CONNECT: Path = ("payload",)
 """the JSON converter of Kafka Connect, where it is told to send the schema along"""
 
@@ -40,10 +47,19 @@ def _in_payload(payload: Any) -> Path | Refusal:
 
 def _path(message: Record) -> Path | Refusal:
     if "data" in message:
+        if _is_marked_as_deleted(message):
+            return Refusal.THE_RECORD_IS_A_DELETION
         return ENVELOPED if type(message["data"]) is dict else Refusal.THE_DATA_IS_NOT_AN_OBJECT
     if "op" in message and ("after" in message or "before" in message):
         return _after(message)
     return BARE
+
+
+def _is_marked_as_deleted(envelope: Record) -> bool:
+    """As Maxwell and AWS DMS mark the row that was deleted, which they send as `data`."""
+    metadata = envelope.get("metadata")
+    operation = metadata.get("operation") if type(metadata) is dict else None
+    return "delete" in (single_value(envelope.get("type")), single_value(operation))
 
 
 def _after(change: Record) -> Path | Refusal:

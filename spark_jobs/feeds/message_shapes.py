@@ -1,9 +1,9 @@
 """The shape of a message: everything of it but its values.
 
 A producer writes a few shapes only. (Kafka Connect may write a schema around them, always the same: it is cut off.)
-Whether a message has a known one is a single match of a regular expression that
-leaves nothing open: strict JSON in plain ASCII, no arrays, no key twice, no escapes where a value is looked up, and values
-that every reader takes for the same. What does not match is no worse, only slower to read (messages.py).
+Whether a message has a known one is a single match of a regular expression that leaves nothing open: strict JSON in
+plain ASCII, no arrays, no key twice, no escapes where a value is looked up, and values that every reader takes for the
+same. What does not match is no worse, only slower to read (messages.py).
 """
 
 import json
@@ -15,8 +15,8 @@ from enum import Enum, auto
 import orjson
 
 from spark_jobs.feeds.envelopes import (
-    CHANGED,
     ENVELOPED,
+    MARKS,
     TYPE_NAMES,
     Path,
     Record,
@@ -121,7 +121,7 @@ class _Reading:
         self._wanted = wanted
         self._path = path
         # They decide whether there is a record, so another value is another shape.
-        self._fixed = {(*path, "__deleted"), (*path, "__op"), *([("op",)] if path == CHANGED else [])}
+        self._fixed = {(*path, "__deleted"), (*path, "__op"), *MARKS[path]}
         self._kinds: dict[Path, Kind] = {}
 
     def shape(self, parts: list[str], layout: int) -> MessageShape | None:

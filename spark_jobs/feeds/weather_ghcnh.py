@@ -50,7 +50,8 @@ _MEASURES = {
     "datetime": _date_and_time(),
     "temperature_celsius": _number("temperature"),
     "dew_point_celsius": _number("dew_point"),
-    "visibility_m": f"{_number('visibility')} * 1000",
+    # 4.023 km are 4023 m: without the rounding 4022.9999999999995.
+    "visibility_m": f"round(({_number('visibility')}) * 1000, 3)",
     "sea_level_pressure_hpa": _number("sea_level_pressure"),
     "wind_speed_ms": _number("wind"),
     "wind_from": f"CASE WHEN {_code('wind_direction_code')} NOT IN ({_NO_DIRECTION}) "

@@ -29,8 +29,8 @@ def _number(element: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, '{_FLAGGED_NUMBER}') THEN try_cast(rtrim({text}, 'V*') AS DOUBLE) END"
 
 
-def _metric(element: str, per_american_unit: float, per_metric_unit: float = 1.0) -> str:
-    return f"{element}_value * CASE WHEN is_metric THEN {per_metric_unit!r}e0 ELSE {per_american_unit!r}e0 END"
+def _metric(element: str, per_american_unit: float) -> str:
+    return f"{element}_value * CASE WHEN is_metric THEN 1 ELSE {per_american_unit!r}e0 END"
 
 
 def _celsius(element: str) -> str:
@@ -48,7 +48,9 @@ _NUMBERS = {
 _MEASURES = {
     "temperature_celsius": _celsius("temperature"),
     "dew_point_celsius": _celsius("dew_point"),
-    "visibility_m": _metric("visibility", 1000 * _KM_PER_MILE, 1000.0),
+    # 4.023 km are 4023 m: without the rounding 4022.9999999999995.
+    "visibility_m": f"CASE WHEN is_metric THEN round(visibility_value * 1000, 3) "
+    f"ELSE visibility_value * {1000 * _KM_PER_MILE!r}e0 END",
     "sea_level_pressure_hpa": _metric("sea_level_pressure", _HPA_PER_INHG),
     "wind_speed_ms": _metric("wind", _MS_PER_MPH),
     "depth_mm": _metric("precipitation", _MM_PER_INCH),

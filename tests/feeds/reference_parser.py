@@ -66,6 +66,10 @@ def _opened(message: Any) -> tuple[dict[str, Any], Any, Any] | str:
         return "the_data_is_not_an_object"
     timestamp = source = None
     if "data" in message:
+        metadata = message.get("metadata")
+        operation = metadata.get("operation") if isinstance(metadata, dict) else None
+        if _is(message.get("type"), "delete") or _is(operation, "delete"):
+            return "the_record_is_a_deletion"
         message, timestamp, source = message["data"], message.get("timestamp"), message.get("source")
     elif "op" in message and {"before", "after"} & set(message):
         if _is(message["op"], "d") or message.get("after") is None:
@@ -434,14 +438,18 @@ def _lcd_value(text: str | None) -> float | None:
     return float(match[1]) if match and math.isfinite(float(match[1])) else None
 
 
+def _metres(kilometres: float | None) -> float | None:
+    return None if kilometres is None else round(kilometres * 1000, 3)
+
+
 def _lcd(record: dict[str, Any]) -> Reading:
     texts = {name: _found(record, *names) for name, names in LCD.items()}
     value = {name: _lcd_value(text) for name, text in texts.items()}
     is_metric = bool(re.fullmatch(r"[A-Z]{2}[A-Z0-9]{9}", _identifier(record, "station", "STATION") or ""))
 
-    def unit(name: str, american: float, metric: float = 1.0) -> float | None:
+    def unit(name: str, american: float) -> float | None:
         number = value[name]
-        return None if number is None else number * (metric if is_metric else american)
+        return None if number is None else number * (1.0 if is_metric else american)
 
     def celsius(name: str) -> float | None:
         number = value[name]
@@ -458,7 +466,7 @@ def _lcd(record: dict[str, Any]) -> Reading:
             **{name: texts[name] or texts[f"{name}_c"] for name in ("temperature", "dew_point")},
         },
         "celsius": celsius("temperature"),
-        "metres": unit("visibility", 1609.344, 1000),
+        "metres": _metres(value["visibility"]) if is_metric else unit("visibility", 1609.344),
         "wind_ms": unit("wind", 0.44704),
         "direction": value["direction"],
         "dew_point": celsius("dew_point"),
@@ -499,12 +507,11 @@ def _ghcnh(record: dict[str, Any]) -> Reading:
     rain_code = code("Measurement", "precipitation")
     is_trace = rain_code in ("T", "2") and code("Quality", "precipitation") in {"", *"01459"}
     depth = _between(value("precipitation"), 0, 999.8) if rain_code in {"", *"039EZgT2"} else None
-    kilometres = value("visibility")
     written = _found(record, "datetime", "DATE") or _date_in_parts(record)
     return {
         "texts": {name: texts.get(name) for name in ISD},
         "celsius": value("temperature"),
-        "metres": None if kilometres is None else kilometres * 1000,
+        "metres": _metres(value("visibility")),
         "wind_ms": value("wind"),
         "direction": None if code("Measurement", "direction", "wind") in ("V", "C") else value("direction"),
         "dew_point": value("dew_point"),

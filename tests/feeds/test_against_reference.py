@@ -315,7 +315,11 @@ def wrapped(feed: str, fields: dict[str, Any], chance: random.Random) -> Any:
             return {**fields, chance.choice(["__deleted", "__op"]): chance.choice([*ODD_VALUES, "false", "u"])}
         case 3:
             return {"\ufeff" + name if not place else name: value for place, (name, value) in enumerate(fields.items())}
-        case 4 | 5 | 6:
+        case 4:
+            marks = [{"type": done} for done in ("insert", "delete", {"string": "delete"}, None)]
+            marks += [{"metadata": {"operation": done}} for done in ("load", "delete")] + [{"metadata": "delete"}]
+            return {**chance.choice(marks), **enveloped(feed, fields)}
+        case 5 | 6:
             return fields
         case _:
             return enveloped(feed, fields)

@@ -243,6 +243,14 @@ def test_ghcnh(what: str) -> None:
     assert_has(row("weather_data", record), expected)
 
 
+@pytest.mark.parametrize(
+    "report",
+    [{**STATION, "VIS": "004023,5,N,5"}, {**LCD_2, "HourlyVisibility": "4.023"}, {**GHCNH, "visibility": "4.023"}],
+)
+def test_the_same_distance_is_the_same_number_in_every_layout(report: dict[str, Any]) -> None:
+    assert row("weather_data", report)["visibility_m"] == 4023.0
+
+
 def test_the_codes_of_global_hourly_win_over_other_layouts_names() -> None:
     both = {**STATION, "TMP": "+0056,1", "temperature": "99", "HourlyDryBulbTemperature": "99"}
     assert row("weather_data", both)["temperature_celsius"] == 5.6

@@ -63,6 +63,15 @@ REFUSED: dict[str, tuple[str, bytes | None, str]] = {
     "marked as deleted": ("bike_trips", JSON({**BIKE, "__deleted": "true", "__op": "d"}).encode(), DELETION),
     "marked by a boolean": ("accidents", JSON({"data": {**ACCIDENT, "__deleted": True}}).encode(), DELETION),
     "marked by its operation": ("taxi_trips", JSON({**TAXI, "__op": "d"}).encode(), DELETION),
+    "a row deleted, by Maxwell": ("bike_trips", JSON({"type": "delete", "data": BIKE, "ts": 1}).encode(), DELETION),
+    "a row deleted, by DMS": (
+        "taxi_trips",
+        JSON({"data": TAXI, "metadata": {"record-type": "data", "operation": "delete"}}).encode(),
+        DELETION,
+    ),
+    "a row deleted, by Maxwell through Connect": (
+        "accidents", JSON(CONNECT | {"payload": {"type": {"string": "delete"}, "data": ACCIDENT}}).encode(), DELETION),
+    "deleted, and no object": ("bike_trips", b'{"type": "delete", "data": null}', DELETION),
     "marked in a payload": ("taxi_trips", JSON(CONNECT | {"payload": {**TAXI, "__op": "d"}}).encode(), DELETION),
     "deleted comes before no object": ("bike_trips", b'{"op": "d", "after": "text"}', DELETION),
     "the state after a change is a text": ("bike_trips", b'{"op": "c", "after": "x"}', "the_data_is_not_an_object"),

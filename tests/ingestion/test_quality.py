@@ -87,7 +87,12 @@ def test_updates_and_snapshots_are_counted_apart() -> None:
 def change_event(op: object) -> Record:
     """As Debezium writes it: what was done comes behind everything else."""
     field = {"type": "string", "optional": True, "field": "a field of the source"}
-    source = {"version": "2.7.0.Final", "connector": "postgresql", "name": "city", "sequence": '["24023119","24023128"]'}
+    source = {
+        "version": "2.7.0.Final",
+        "connector": "postgresql",
+        "name": "city",
+        "sequence": '["24023119","24023128"]',
+    }
     source |= {f"a field of the source {number}": "and its value" for number in range(15)}
     assert len(json.dumps(source)) > 500, "as it is in real messages"
     schema = {"type": "struct", "fields": [field] * 20, "optional": False, "name": "city.public.trips.Envelope"}

@@ -37,9 +37,10 @@ WRITTEN = [
     *(b"NaN", b"nan", b"Infinity", b"-Infinity", b"inf", b"null", b"NULL", b"nul", b"true", b"false", b"True"),
     *(b"{}", b"[]", b'{"id": 1}', b"[1]", b"", b'"', b'""', b'" "', b'" x "', b'"x\t"', b'"\t"', b'"\\u0041"'),
     *(b'"\\ud800"', b'"\\u0000"', b'"\x00"', b'"\x7f"', b'"\xc3\xa9"', b'"\xff"', b'"\xed\xa0\x80"', b"'x'", b'"a\nb"'),
-    *(b'"\\""', b'"12"', b'" 12"', b'"1e5"', b'"1_000"', b'"nan"', b'"inf"', b'"0x1p3"', b'"1."', b'".5"', b'"+5"', b'"-"'),
+    *(b'"12"', b'" 12"', b'"1e5"', b'"1_000"', b'"nan"', b'"inf"', b'"0x1p3"', b'"1."', b'".5"', b'"+5"', b'"-"'),
     *(b'"007"', b'"-0"', b'"NA"', b'" NA "', b'"N/A"', b'"None"', b'"\\\\N"', b'"na"', b'"{}"', b'"true"', b'"x": 1'),
     *(b'1, "gender": 2', b'1, "Gender": 2', b'"x", "data": 5', b'1 /* x */', b"1,", b"1 ", b" 1", b'"a" "b"', b"1\n"),
+    b'"\\""',
 ]  # fmt: skip
 
 

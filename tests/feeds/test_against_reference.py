@@ -316,7 +316,7 @@ def wrapped(feed: str, fields: dict[str, Any], chance: random.Random) -> Any:
         case 3:
             return {"\ufeff" + name if not place else name: value for place, (name, value) in enumerate(fields.items())}
         case 4:
-            marks = [{"type": done} for done in ("insert", "delete", {"string": "delete"}, None)]
+            marks: list[dict[str, Any]] = [{"type": done} for done in ("insert", "delete", {"string": "delete"}, None)]
             marks += [{"metadata": {"operation": done}} for done in ("load", "delete")] + [{"metadata": "delete"}]
             return {**chance.choice(marks), **enveloped(feed, fields)}
         case 5 | 6:

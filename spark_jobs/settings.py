@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from spark_jobs.catalog import ANALYTICS, FEEDS, Analytic, Feed
 from spark_jobs.setting_values import (
+    JAVA_INT,
+    JAVA_LONG,
     Brokers,
     Duration,
     Flag,
@@ -20,11 +22,14 @@ from spark_jobs.setting_values import (
     JarFolder,
     Memory,
     SparkOptions,
+    SparkPort,
     Stations,
     TimeZone,
     Topic,
+    handed_on,
     in_text,
     in_words,
+    quoted,
 )
 
 TILE = timedelta(minutes=5)
@@ -46,7 +51,7 @@ class Settings(BaseModel):
     )
     BATCH_INTERVAL: Duration = Field(timedelta(seconds=10), description="how often a query looks for new messages")
     MAX_OFFSETS_PER_TRIGGER: int = Field(
-        200_000, ge=1, description="most messages one query takes in one batch, so that a backlog comes in steps"
+        200_000, ge=1, le=JAVA_LONG, description="most messages one query takes in one batch, so that a backlog comes in steps"
     )
     OUTPUT_BASE_PATH: FolderPath = Field("/data/processed_simple", description="root of the feeds' Parquet")
     CHECKPOINT_BASE_PATH: FolderPath = Field(
@@ -61,10 +66,10 @@ class Settings(BaseModel):
     )
     SPARK_DRIVER_MEMORY: Memory = Field("1g", description="heap of a driver's JVM")
     SPARK_CORES_MAX: int = Field(
-        1, ge=1, description="most cores of a standalone cluster that one job takes, so that both find room"
+        1, ge=1, le=JAVA_INT, description="most cores of a standalone cluster that one job takes, so that both find room"
     )
     SPARK_EXECUTOR_CORES: int = Field(
-        1, ge=1, description="cores of one executor on a cluster; SPARK_CORES_MAX is made of whole executors"
+        1, ge=1, le=JAVA_INT, description="cores of one executor on a cluster; SPARK_CORES_MAX is made of whole executors"
     )
     SPARK_EXTRA_CONF: SparkOptions = Field(
         "", description='more options of Spark, as JSON: {"spark.executor.memory": "2g"}'
@@ -72,11 +77,11 @@ class Settings(BaseModel):
     KAFKA_CONNECTOR_JARS: JarFolder = Field(
         "", description="folder with Spark's Kafka connector jars; empty: fetched by name from Maven Central"
     )
-    INGESTION_UI_PORT: int = Field(
-        4040, ge=0, le=65535, description="Spark UI of the ingestion job on 127.0.0.1 (next free; 0: any)"
+    INGESTION_UI_PORT: SparkPort = Field(
+        4040, description="Spark UI of the ingestion job on 127.0.0.1 (next free; 0: any)"
     )
-    ANALYTICS_UI_PORT: int = Field(
-        4041, ge=0, le=65535, description="Spark UI of the analytics job on 127.0.0.1 (next free; 0: any)"
+    ANALYTICS_UI_PORT: SparkPort = Field(
+        4041, description="Spark UI of the analytics job on 127.0.0.1 (next free; 0: any)"
     )
     HEARTBEAT_INTERVAL: Duration = Field(
         timedelta(seconds=2), description="how often a driver writes its status document"
@@ -134,6 +139,11 @@ class Settings(BaseModel):
     )
     ALERT_EMAIL: str = Field("", description="who gets alerts by e-mail, separated by commas; empty: nobody")
     ALERT_CONNECTION: str = Field("", description="Airflow Connection of a webhook that gets alerts; empty: none")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_handed_on(cls, value: object) -> object:
+        return handed_on(value) if isinstance(value, str) else value
 
     @field_validator("WINDOW_DURATION_SHORT")
     @classmethod
@@ -198,8 +208,16 @@ class SettingsError(ValueError):
 _WINDOWS = ("WINDOW_DURATION_MEDIUM", "SLIDE_DURATION")
 _TOPICS = tuple(feed.topic_setting for feed in FEEDS)
 _FOLDERS = ("OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH", "ANALYTICS_OUTPUT_PATH", "ANALYTICS_CHECKPOINT_PATH")
-CHECKED_TOGETHER = (_WINDOWS, _TOPICS, _FOLDERS)
-"""settings whose values are checked beside each other: they are accepted, or refused, together"""
+_HEARTBEAT = ("HEARTBEAT_INTERVAL", "HEARTBEAT_STALE_AFTER")
+_CORES = ("SPARK_EXECUTOR_CORES", "SPARK_CORES_MAX")
+_CHECKED_TOGETHER = (_WINDOWS, _TOPICS, _FOLDERS, _HEARTBEAT, _CORES)
+_HEARTBEATS_MISSED = 3
+"""before a driver counts as dead: one that comes late on a busy machine is no reason to end it"""
+
+
+def checked_together(name: str) -> tuple[str, ...]:
+    """Return the settings that are accepted, or refused, together with this one, itself among them."""
+    return next((group for group in _CHECKED_TOGETHER if name in group), (name,))
 
 
 def settings_from(env: Mapping[str, str], is_read: Callable[[str], bool] = lambda _: True) -> Settings:
@@ -223,6 +241,10 @@ def _contradictions(settings: Settings, is_read: Callable[[str], bool]) -> Itera
     """Find values that are allowed, but not beside each other: setting, what would be allowed."""
     if settings.WINDOW_DURATION_MEDIUM % settings.SLIDE_DURATION:
         yield "SLIDE_DURATION", f"a divisor of WINDOW_DURATION_MEDIUM ({in_words(settings.WINDOW_DURATION_MEDIUM)})"
+    if settings.HEARTBEAT_INTERVAL * _HEARTBEATS_MISSED > settings.HEARTBEAT_STALE_AFTER:
+        yield "HEARTBEAT_INTERVAL", f"a third of HEARTBEAT_STALE_AFTER ({in_words(settings.HEARTBEAT_STALE_AFTER)}) or less"
+    if settings.SPARK_EXECUTOR_CORES > settings.SPARK_CORES_MAX:
+        yield "SPARK_EXECUTOR_CORES", f"SPARK_CORES_MAX ({settings.SPARK_CORES_MAX}) or less"
     for group, what in ((_TOPICS, "a topic"), (_FOLDERS, "a folder")):
         for one, other in combinations(filter(is_read, group), 2):
             if getattr(settings, one) == getattr(settings, other):
@@ -230,12 +252,12 @@ def _contradictions(settings: Settings, is_read: Callable[[str], bool]) -> Itera
 
 
 def _line(name: str, given: Mapping[str, str], allowed: str) -> str:
-    return f"{name} is {given.get(name, DEFAULTS[name])!r}; allowed: {allowed}"
+    return f"{name} is {quoted(given.get(name, DEFAULTS[name]))}; allowed: {allowed}"
 
 
 def _fault(error: dict[str, Any]) -> str:
     allowed = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{error['loc'][0]} is {error['input']!r}; allowed: {allowed}"
+    return f"{error['loc'][0]} is {quoted(error['input'])}; allowed: {allowed}"
 
 
 DEFAULTS: Mapping[str, str] = {name: in_text(field.default) for name, field in SETTING_FIELDS.items()}

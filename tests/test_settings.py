@@ -1,6 +1,7 @@
 """Settings: defaults, and every fault told at once."""
 
-from datetime import timedelta
+import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -63,6 +64,72 @@ def test_a_flag_is_on_in_any_of_these_words(word: str) -> None:
 @pytest.mark.parametrize("word", ["false", "False", "0", "no", "OFF"])
 def test_a_flag_is_off_in_any_of_these_words(word: str) -> None:
     assert not settings_from({"ENABLE_BINNED_AGGREGATIONS": word}).enabled(ANALYTICS[5])
+
+
+CANNOT_WORK = {
+    "a port below those that Spark takes": ("INGESTION_UI_PORT", "404"),
+    "a heap that Spark refuses": ("SPARK_DRIVER_MEMORY", "1m"),
+    "a heap of no machine": ("SPARK_DRIVER_MEMORY", "9999999999g"),
+    "more messages than Java counts": ("MAX_OFFSETS_PER_TRIGGER", "9223372036854775808"),
+    "more cores than Java counts": ("SPARK_CORES_MAX", "2147483648"),
+    "a topic that Kafka refuses": ("KAFKA_TOPIC_BIKE", ".."),
+    "a port that is none": ("KAFKA_BOOTSTRAP_SERVERS", "localhost:65536"),
+    "what no environment holds": ("SPARK_APP_NAME", "a\0b"),
+    "what no environment has room for": ("WEATHER_STATIONS", "72509014739," * 20_000 + "1"),
+    "a duration that no date reaches": ("KEEP_LOG", "1000000 days"),
+    "a duration of too many digits": ("LAG_ALERT_AFTER", "300000000000000 seconds"),
+    "a heartbeat that is stale before the next": ("HEARTBEAT_INTERVAL", "30 seconds"),
+    "executors that are never whole": ("SPARK_EXECUTOR_CORES", "2"),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), CANNOT_WORK.values(), ids=CANNOT_WORK)
+def test_what_cannot_work_is_refused_with_a_sentence(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is .*; allowed: ") as refused:
+        settings_from({name: text})
+    assert len(str(refused.value)) < 300, "it goes into documents, mails and logs"
+
+
+WORKS = {
+    "INGESTION_UI_PORT": "1024",
+    "ANALYTICS_UI_PORT": "0",
+    "SPARK_DRIVER_MEMORY": "512M",
+    "MAX_OFFSETS_PER_TRIGGER": "9223372036854775807",
+    "SPARK_CORES_MAX": "2147483647",
+    "SPARK_EXECUTOR_CORES": "16",
+    "KAFKA_BOOTSTRAP_SERVERS": "[::1]:1,\nbroker:65535",
+    "SPARK_APP_NAME": "Données de Boston",
+    "SPARK_EXTRA_CONF": '{\n\t"spark.executor.memory": "2g"\n}',
+    "HEARTBEAT_INTERVAL": "2 minutes",
+    "HEARTBEAT_STALE_AFTER": "6 minutes",
+    "KEEP_LOG": "36500 days",
+}
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    settings = settings_from(WORKS)
+    assert datetime.now(UTC) - settings.KEEP_LOG, "every time can be reckoned with it"
+
+
+def hostile_texts() -> list[str]:
+    """Deep, long, huge, damaged, and some mixtures of what the readers of settings look for."""
+    pieces = ["9", "0", "-", ".", " ", "\0", "\n", "e9", "\u0663", "\u00bd", "second", "day", "g", "true", ":", ",", "/", "["]
+    pieces += ["]", '{"spark.x":', "}", '"', "NaN", "\ud800", "\U0010ffff", "4040", "UTC", "5 minutes", "host:", "9" * 40]
+    chance = random.Random(14)  # noqa: S311 - the same texts each time
+    mixed = ["".join(chance.choices(pieces, k=chance.randint(1, 6))) for _ in range(100)]
+    deep = ["[" * 100_000, '{"spark.x": ' * 100_000, '{"spark.x": ' + "[" * 900 + "]" * 900 + "}"]
+    return [*mixed, *deep, "9" * 5000, "9" * 5000 + " days", "1" * 5000 + "g", '{"spark.x": ' + "9" * 5000 + "}"]
+
+
+def test_no_text_does_more_than_to_be_refused() -> None:
+    for text in hostile_texts():
+        for given in ({name: text} for name in SETTING_FIELDS):
+            try:
+                settings = settings_from(given)
+            except SettingsError as refused:
+                assert refused.faults.keys() == given.keys() or refused.beside_others
+            else:
+                assert all(isinstance(value, str) for value in settings.extra_conf.values())
 
 
 def test_an_empty_value_means_the_default() -> None:

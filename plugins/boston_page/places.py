@@ -12,7 +12,7 @@ from boston_page.latest import Latest
 from spark_jobs.documents.accepted_settings import AcceptedSettings, read_settings_copy
 from spark_jobs.documents.desired_state import DesiredState, read_desired_state
 from spark_jobs.paths import Layout
-from spark_jobs.settings import Settings, SettingsError
+from spark_jobs.settings import Settings, SettingsError, checked_together
 from spark_jobs.stream_jobs import STREAM_JOBS, StreamJob
 
 
@@ -47,13 +47,19 @@ class Place:
 
 def place_of(job: StreamJob, said: Mapping[str, str]) -> Place:
     """Check what is said of the settings that the page needs, and read what the watch has told the job."""
-    try:
-        settings, refused = job.settings(said), set[str]()
-    except SettingsError as wrong:
-        refused = set(wrong.faults)
-        settings = job.settings({name: text for name, text in said.items() if name not in refused})
+    settings, refused = _allowed(job, said)
     layout = job.layout(settings)
     return Place(job, settings, refused, _published(layout), _accepted(layout))
+
+
+def _allowed(job: StreamJob, said: Mapping[str, str]) -> tuple[Settings, set[str]]:
+    """Return the settings without what is not allowed, and which those are."""
+    refused = set[str]()
+    while True:  # each by itself first, then beside those that it is checked together with
+        try:
+            return job.settings({name: text for name, text in said.items() if name not in refused}), refused
+        except SettingsError as wrong:
+            refused.update(one for name in wrong.faults for one in checked_together(name))
 
 
 def places() -> Mapping[str, Place]:
@@ -73,7 +79,8 @@ _latest = Latest(_read, at_most_every_s=2.0)
 
 def _said(job: StreamJob) -> dict[str, str]:
     """Read only what the page needs: flags, the output path, and when a heartbeat is stale."""
-    names = (job.flag, *job.stream_flags.values(), job.root_setting, "HEARTBEAT_STALE_AFTER")
+    heartbeat = checked_together("HEARTBEAT_STALE_AFTER")
+    names = (job.flag, *job.stream_flags.values(), job.root_setting, *heartbeat)
     environment = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
     return {**environment, **read_variables(names)}
 

@@ -11,7 +11,8 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.accepted_settings import AcceptedSettings
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import DesiredState
-from spark_jobs.settings import CHECKED_TOGETHER, Settings, SettingsError
+from spark_jobs.setting_values import quoted
+from spark_jobs.settings import Settings, SettingsError, checked_together
 from spark_jobs.stream_jobs import StreamJob
 
 REMOVED_AFTER = timedelta(minutes=15)
@@ -114,28 +115,25 @@ def _accepted(
         except SettingsError as wrong:
             if wrong.faults.keys() <= unsettled:
                 raise
-            for name, line in _lines(job, wrong, wanted).items():
+            lines = _lines(job, wrong, wanted)
+            # Of values that do not go together, those that nothing has replaced yet are at fault.
+            for name in [name for name in lines if name not in why] or list(lines):
                 if name in why or name not in before:
                     unsettled.add(name)
                 values[name] = job.defaults[name] if name in unsettled else before[name]
-                why.setdefault(name, f"{line}; it changes nothing")
+                why.setdefault(name, f"{lines[name]}; it changes nothing")
 
 
 def _lines(job: StreamJob, wrong: SettingsError, wanted: Mapping[str, str]) -> dict[str, str]:
     """Find what is refused: setting -> why. Values that do not go together are refused together."""
     others = {
-        one: f"{one} is {wanted[one]!r} and is checked together with others: {line}"
+        one: f"{one} is {quoted(wanted[one])} and is checked together with others: {line}"
         for name, line in wrong.faults.items()
-        for one in _together(job, name)
-        if wrong.beside_others
+        for one in checked_together(name)
+        if wrong.beside_others and job.reads(one)
     }
     return {**others, **wrong.faults}
 
 
-def _together(job: StreamJob, name: str) -> list[str]:
-    group = next((group for group in CHECKED_TOGETHER if name in group), (name,))
-    return [one for one in group if job.reads(one)]
-
-
 def _what_holds(name: str, value: str) -> str:
-    return f"the Variable {name} was set and is not found any more; its last value {value!r} holds"
+    return f"the Variable {name} was set and is not found any more; its last value {quoted(value)} holds"

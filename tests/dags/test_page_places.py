@@ -39,6 +39,15 @@ def test_a_switch_that_is_not_allowed_stays_as_it_was_published(tmp_path: Path) 
     assert place.wants("weather_safety_analysis")
 
 
+def test_values_that_do_not_go_together_are_no_reason_to_fail() -> None:
+    said = {"HEARTBEAT_INTERVAL": "soon", "HEARTBEAT_STALE_AFTER": "1 second", "ENABLE_PEARSON_CORRELATIONS": "off"}
+    place = place_of(ANALYTICS_JOB, said)
+    assert place.settings.HEARTBEAT_STALE_AFTER == timedelta(seconds=10)
+    assert not place.wants(PEARSON)
+    slow = {"HEARTBEAT_INTERVAL": "1 second", "HEARTBEAT_STALE_AFTER": "4 seconds"}
+    assert place_of(ANALYTICS_JOB, slow).settings.HEARTBEAT_STALE_AFTER == timedelta(seconds=4)
+
+
 def test_switches_that_cannot_be_read_are_no_reason_to_fail(tmp_path: Path) -> None:
     Layout(tmp_path).switches.mkdir(parents=True)
     assert place_of(ANALYTICS_JOB, {"ANALYTICS_OUTPUT_PATH": str(tmp_path)}).is_wanted

@@ -45,7 +45,8 @@ def root(tmp_path: Path, variables: VariableStore) -> Path:
     variables |= {
         "OUTPUT_BASE_PATH": str(tmp_path / "out"),
         "CHECKPOINT_BASE_PATH": str(tmp_path / "checkpoints"),
-        "HEARTBEAT_STALE_AFTER": "1 second",
+        "HEARTBEAT_INTERVAL": "1 second",
+        "HEARTBEAT_STALE_AFTER": "3 seconds",
     }
     return tmp_path / "out"
 

@@ -101,6 +101,18 @@ PAIRS = {
         {"OUTPUT_BASE_PATH": "/c", "CHECKPOINT_BASE_PATH": "/c/"},
         {"OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH"},
     ),
+    "a heartbeat that is stale before the next": (
+        INGESTION,
+        {"HEARTBEAT_INTERVAL": "4 seconds", "HEARTBEAT_STALE_AFTER": "12 seconds"},
+        {"HEARTBEAT_INTERVAL": "5 seconds", "HEARTBEAT_STALE_AFTER": "12 seconds"},
+        {"HEARTBEAT_INTERVAL"},
+    ),
+    "executors that are never whole": (
+        ANALYTICS_JOB,
+        {"SPARK_EXECUTOR_CORES": "2", "SPARK_CORES_MAX": "4"},
+        {"SPARK_EXECUTOR_CORES": "2", "SPARK_CORES_MAX": "1"},
+        {"SPARK_CORES_MAX"},
+    ),
     "one root for both jobs": (
         ANALYTICS_JOB,
         {"OUTPUT_BASE_PATH": "/a", "ANALYTICS_OUTPUT_PATH": "/b"},
@@ -118,6 +130,13 @@ def test_what_is_checked_together_is_accepted_or_refused_together(case: str) -> 
     second = effective_of(job, wrong, first.accepted)
     assert second.values == first.values
     assert set(second.desired_state.rejected) == refused
+
+
+def test_two_mistakes_in_what_is_checked_together_leave_what_was_accepted() -> None:
+    first = effective_of(INGESTION, {})
+    second = effective_of(INGESTION, {"HEARTBEAT_INTERVAL": "soon", "HEARTBEAT_STALE_AFTER": "1 second"}, first.accepted)
+    assert (second.values, second.refusal(INGESTION)) == (first.values, None)
+    assert set(second.desired_state.rejected) == {"HEARTBEAT_INTERVAL", "HEARTBEAT_STALE_AFTER"}
 
 
 def test_a_line_break_at_the_end_is_no_other_folder() -> None:

@@ -41,7 +41,7 @@ def _why_unknown(content: bytes) -> Heartbeat:
     try:
         document = json.loads(content)
         version = document.get("schema_version") if isinstance(document, dict) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         version = None
     if isinstance(version, int) and version != SCHEMA_VERSION:
         why = f"its status document has version {version}, and this page reads version {SCHEMA_VERSION}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spark_jobs.documents.codec import decode, encode, iso, read_document, write_document
+from spark_jobs.documents.codec import Instant, decode, encode, iso, read_document, write_document
 from spark_jobs.paths import Layout
 
 
@@ -13,7 +13,7 @@ class AcceptedSettings:
     """The last value of each setting that was allowed, wherever it came from."""
 
     values: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str | None] = field(default_factory=dict)
+    variables: Mapping[str, Instant | None] = field(default_factory=dict)
     """the Variables that were seen -> since when they are not found; None for one that is there"""
     roots: Mapping[str, str] = field(default_factory=dict)
     """each root that was used -> its identity"""

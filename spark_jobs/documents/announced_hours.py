@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from spark_jobs.documents.codec import read_document, write_document
+from spark_jobs.documents.codec import Instant, read_document, write_document
 from spark_jobs.paths import Layout
 
 
@@ -15,10 +15,10 @@ class AnnouncedHours:
     log: str
     lines: int = 0
     """so many lines of the history are announced wholly"""
-    hour: str | None = None
+    hour: Instant | None = None
     """of the next line the hours up to this one"""
-    again_since: str | None = None
-    again_before: str | None = None
+    again_since: Instant | None = None
+    again_before: Instant | None = None
     """hours of the older period are announced again, from `again_since` on"""
     history_bytes: int | None = None
     """how long the history was when all of it was announced; None where more was left"""

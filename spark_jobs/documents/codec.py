@@ -1,16 +1,17 @@
 """Read and write the JSON documents below `_control`: one codec for all, each document a dataclass.
 
-Times are UTC ISO 8601. A document that cannot be read counts as absent: it is damaged, or another version wrote it.
+Times are UTC ISO 8601. A document that cannot be read counts as absent: it is damaged, or another version wrote it. So
+does one with a time or a process id that nobody could reckon with: it is checked here, once, for all who read it.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from spark_jobs.publication import durable_files
 
@@ -19,6 +20,19 @@ SCHEMA_VERSION = 1
 D = TypeVar("D")
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _reckonable(text: str) -> str:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None or not MINYEAR < at.year < MAXYEAR:
+        raise ValueError("a time with its zone, and a year to spare before and after it")
+    return text
+
+
+Instant = Annotated[str, AfterValidator(_reckonable)]
+"""a time as the documents have it"""
+ProcessId = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=0)]
 
 
 def iso(instant: datetime) -> str:
@@ -33,12 +47,25 @@ def encode(document: Any, **more: Any) -> bytes:
 
 def decode(content: bytes, kind: type[D]) -> D | None:
     """Decode a document of this kind; None where it is none. Unknown fields are ignored."""
+    fields = fields_of(content)
+    return None if fields is None else made_of(fields, kind)
+
+
+def fields_of(content: bytes) -> dict[str, Any] | None:
+    """Decode one JSON object of our version; None where it is none."""
     try:
         fields = json.loads(content)
-        if not isinstance(fields, Mapping) or fields.get("schema_version") != SCHEMA_VERSION:
-            return None
+    except (ValueError, RecursionError):
+        return None
+    is_ours = isinstance(fields, dict) and fields.get("schema_version") == SCHEMA_VERSION
+    return fields if is_ours else None
+
+
+def made_of(fields: Mapping[str, Any], kind: type[D]) -> D | None:
+    """Make a document of this kind; None where a field is missing, or is not what it should be."""
+    try:
         return _adapter(kind).validate_python(fields)
-    except (ValueError, ValidationError, RecursionError):
+    except ValueError:
         return None
 
 

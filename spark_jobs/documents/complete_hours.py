@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from spark_jobs.completeness import TOLD_FOR
-from spark_jobs.documents.codec import decode, encode, read_document
+from spark_jobs.documents.codec import Instant, decode, encode, read_document
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
 
@@ -20,11 +20,11 @@ from spark_jobs.publication import durable_files
 class FeedHours:
     """One feed, as the last look found it."""
 
-    at: str
+    at: Instant
     log: str
-    complete_before: str | None
+    complete_before: Instant | None
     """hours that end by then are complete"""
-    newest_event: str | None
+    newest_event: Instant | None
 
     def is_told(self, now: datetime) -> bool:
         """Return whether the look was lately. A time ahead is from before the clock was set back."""
@@ -43,17 +43,17 @@ class HourEvent:
     """One line of the history: hours became complete (`before`), or complete ones got rows (`revised`)."""
 
     log: str
-    at: str
+    at: Instant
     seq: int
     """the entry of the feed's log that it rests on"""
-    since: str | None = None
-    before: str | None = None
+    since: Instant | None = None
+    before: Instant | None = None
     """hours from `since` on that end by then became complete"""
     next_offset: Mapping[str, int] = field(default_factory=dict)
     """with `before`: a row of those hours from here on came late"""
     refused: int | None = None
     """with `before`: messages refused since the line before that has one; None where nobody knows"""
-    revised: tuple[str, ...] = ()
+    revised: tuple[Instant, ...] = ()
 
 
 def read_complete_hours(layout: Layout) -> CompleteHours:

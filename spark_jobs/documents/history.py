@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spark_jobs.documents.codec import read_document, write_document
+from spark_jobs.documents.codec import Instant, read_document, write_document
 from spark_jobs.paths import Layout
 
 KEPT = timedelta(days=30)
@@ -18,7 +18,7 @@ INCIDENT, OVER, START = "incident", "over", "start"
 class Event:
     """One thing that happened. `key`: of the incident, as the watch names it."""
 
-    at: str
+    at: Instant
     kind: str
     sentence: str
     next_step: str = ""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spark_jobs.documents.codec import iso, read_document, write_document
+from spark_jobs.documents.codec import Instant, iso, read_document, write_document
 from spark_jobs.documents.status import StreamStatus
 from spark_jobs.paths import Layout
 
@@ -16,7 +16,7 @@ KEPT = timedelta(days=1)
 class LagPoint:
     """One look: stream -> seconds behind, None where that was not known."""
 
-    at: str
+    at: Instant
     lag_s: Mapping[str, float | None]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from spark_jobs.documents.codec import encode, iso, read_document
+from spark_jobs.documents.codec import Instant, encode, iso, read_document
 from spark_jobs.documents.status import Driver, Process
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
@@ -15,7 +15,7 @@ class Lease:
     """One token and who took it."""
 
     token: int
-    at: str
+    at: Instant
     instance: str
     host: str
     processes: tuple[Process, ...] = ()
@@ -37,9 +37,7 @@ def take_token_numbered(layout: Layout, driver: Driver, number: int, now: dateti
 
 def newest_token(layout: Layout) -> int:
     """The newest token's number, 0 before the first."""
-    if not layout.tokens.is_dir():
-        return 0
-    return max((int(path.stem) for path in layout.tokens.glob("[0-9]*.json")), default=0)
+    return max(durable_files.numbers(layout.tokens), default=0)
 
 
 def token_after_exists(layout: Layout, number: int) -> bool:

@@ -6,19 +6,20 @@ one at a time and removes each once its last answer stands, so one that a crash 
 
 import hashlib
 import json
+import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from spark_jobs.documents.codec import SCHEMA_VERSION, Count, encode, read_document
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
-
-SCHEMA_VERSION = 1
 
 # What can be asked for; which job knows which is the job's business.
 COMPACTION, CLEANUP, RESET, START_OVER, REBUILD = "compaction", "cleanup", "reset", "start_over", "rebuild"
@@ -28,6 +29,8 @@ ASKED, RUNNING, DONE, REFUSED, FAILED = "asked", "running", "done", "refused", "
 FINAL_STATES = (DONE, REFUSED, FAILED)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,150}")
+_LONGEST_NAME = 200
+"""bytes: an answer is written aside first, under a longer name, of which file systems take 255"""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ class Answer:
     done: int = 0
     of: int | None = None
     """progress: how many of how many steps; None where nobody knows"""
-    report: Sequence[Mapping[str, Any]] = ()
+    report: tuple[Mapping[str, Any], ...] = ()
     instance: str = ""
     """the driver that gave it"""
-    begun: int = 0
+    begun: Count = 0
     """how often a driver has begun this request: more than once only after a crash"""
 
     @property
@@ -96,8 +99,7 @@ def ask(layout: Layout, request: Request) -> None:
     if not _ID.fullmatch(request.id):
         raise ValueError(f"{request.id!r} cannot name a request: letters, digits, dots, hyphens and underscores only")
     if not _has_last_answer(layout, request.id):
-        document = {"schema_version": SCHEMA_VERSION, **asdict(request)}
-        durable_files.create_if_absent(_request_path(layout, request.id), json.dumps(document).encode())
+        durable_files.create_if_absent(_request_path(layout, request.id), encode(request))
 
 
 def withdraw(layout: Layout, request_id: str) -> None:
@@ -110,31 +112,33 @@ def is_withdrawn(layout: Layout, request_id: str) -> bool:
 
 
 def next_request(layout: Layout) -> Request | Unreadable | None:
-    """The oldest request without a last answer; one that a crash left behind answered is removed here."""
-    for path in sorted(layout.requests.glob("*.json")):
-        if not _has_last_answer(layout, path.stem):
-            return _request(path)
-        path.unlink(missing_ok=True)
+    """The oldest request without a last answer; one that a crash left behind answered is removed here.
+
+    What cannot be answered is passed over, so that it holds up no other: a folder, a pipe, a name too long.
+    """
+    for path in sorted(filter(_can_be_answered, layout.requests.glob("*.json"))):
+        if _has_last_answer(layout, path.stem):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        elif (found := _request(path)) is not None:
+            return found
     return None
 
 
 def answer_to(layout: Layout, request_id: str) -> Answer | None:
     """The newest answer; None before the first, or where it cannot be read."""
-    try:
-        document = json.loads(_answer_path(layout, request_id).read_bytes())
-        if document.pop("schema_version") != SCHEMA_VERSION:
-            return None
-        return Answer(**{**document, "report": tuple(document["report"])})
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    return read_document(_answer_path(layout, request_id), Answer)
 
 
 def give(layout: Layout, answer: Answer) -> None:
     """Write the answer; with a last one the request goes."""
-    document = {"schema_version": SCHEMA_VERSION, **asdict(answer), "report": list(answer.report)}
-    durable_files.replace(_answer_path(layout, answer.request), json.dumps(document).encode(), durable=answer.is_final)
+    durable_files.replace(_answer_path(layout, answer.request), encode(answer), durable=answer.is_final)
     if answer.is_final:
         _request_path(layout, answer.request).unlink(missing_ok=True)
+
+
+def _can_be_answered(path: Path) -> bool:
+    return len(os.fsencode(path.name)) <= _LONGEST_NAME and path.is_file()
 
 
 def _has_last_answer(layout: Layout, request_id: str) -> bool:
@@ -147,7 +151,7 @@ def _request(path: Path) -> Request | Unreadable | None:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None  # withdrawn just now
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         return Unreadable(path.stem, f"it is not JSON ({fault})")
     if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
         return Unreadable(path.stem, f"it is no document of schema_version {SCHEMA_VERSION}")

@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import TypeAdapter, ValidationError
-
-from spark_jobs.documents.codec import SCHEMA_VERSION
+from spark_jobs.documents.codec import SCHEMA_VERSION, Instant, ProcessId, fields_of, made_of
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
 
@@ -52,7 +50,7 @@ class Process:
     """One process of a driver; pid and start time together name it, since pids come round again."""
 
     role: str
-    pid: int
+    pid: ProcessId
     started_at: float
 
 
@@ -72,7 +70,7 @@ class StreamStatus:
     name: str
     state: StreamState = StreamState.STARTING
     batch: int | None = None
-    last_progress_at: str | None = None
+    last_progress_at: Instant | None = None
     last_batch_s: float | None = None
     rows_per_s: float | None = None
     """of the last minute"""
@@ -84,13 +82,13 @@ class StreamStatus:
     """for how long the oldest of them has been seen unread"""
     due_hours: int | None = None
     """analytics: output hours that are still to compute"""
-    unread_since: str | None = None
+    unread_since: Instant | None = None
     """the same as a time, as it was last known: the next driver counts on from there"""
-    caught_up_to: str | None = None
+    caught_up_to: Instant | None = None
     """the newest event hour that is complete in this output"""
     restarts: int = 0
     consecutive_failures: int = 0
-    next_retry_at: str | None = None
+    next_retry_at: Instant | None = None
     last_error: str | None = None
     next_step: str | None = None
     stuck_after_s: float | None = None
@@ -110,8 +108,8 @@ class Status:
     app: str
     driver: Driver
     token: int
-    at: str
-    started_at: str
+    at: Instant
+    started_at: Instant
     state: JobState
     settings_fingerprint: str
     spark_ui: str | None = None
@@ -163,9 +161,6 @@ def unread_for_s(status: Status | None) -> dict[str, float]:
     return {name: max(0.0, (at - began).total_seconds()) for name, began in since.items()}
 
 
-_STATUS = TypeAdapter(Status)
-
-
 def write_status(layout: Layout, status: Status) -> None:
     """Replace the document. It is written every 2 s and worthless after a power cut: not synced to disk."""
     fields = {"schema_version": SCHEMA_VERSION, **asdict(status)}
@@ -176,12 +171,10 @@ def write_status(layout: Layout, status: Status) -> None:
 def read_status(layout: Layout) -> Status | None:
     """Read the document; None where it is absent, damaged or of another version."""
     try:
-        fields = json.loads(layout.status.read_bytes())
-        if not isinstance(fields, dict) or fields.get("schema_version") != SCHEMA_VERSION:
-            return None
-        return _STATUS.validate_python({**fields, "driver": fields})
-    except (FileNotFoundError, ValueError, ValidationError):
+        fields = fields_of(layout.status.read_bytes())
+    except FileNotFoundError:
         return None
+    return None if fields is None else made_of({**fields, "driver": fields}, Status)
 
 
 def show_life(layout: Layout) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spark_jobs.documents.codec import encode, iso, read_document, write_document
+from spark_jobs.documents.codec import Count, Instant, encode, iso, read_document, write_document
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
 
@@ -13,8 +13,8 @@ from spark_jobs.publication import durable_files
 class Restarts:
     """How often a job that keeps ending was started again."""
 
-    in_a_row: int = 0
-    last_at: str | None = None
+    in_a_row: Count = 0
+    last_at: Instant | None = None
     has_given_up: bool = False
 
 
@@ -24,8 +24,8 @@ class Incident:
 
     sentence: str
     next_step: str
-    since: str
-    last_seen: str
+    since: Instant
+    last_seen: Instant
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Notification:
     is_over: bool
     message: str
     next_step: str
-    since: str
+    since: Instant
     ways: tuple[str, ...] | None = None
     """how it is still to be sent; None: in every way there is"""
-    tries: int = 0
-    next_try_at: str | None = None
+    tries: Count = 0
+    next_try_at: Instant | None = None
 
 
 @dataclass(frozen=True)

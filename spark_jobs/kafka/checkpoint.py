@@ -16,6 +16,6 @@ def planned_offsets(checkpoint: Path, batch_id: int) -> dict[str, dict[str, int]
         for line in lines:
             if line != "-":  # a source that has no offset yet
                 offsets.update(json.loads(line))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return offsets

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.catalog import DEAD_LETTERS
-from spark_jobs.documents.lease import token_driver
+from spark_jobs.documents.lease import token_driver, token_path
 from spark_jobs.maintenance.cleanup_plan import Checkpoint, Files, Found, Removal, Staging, Token, plan
 from spark_jobs.maintenance.start_over import trash_dirs
 from spark_jobs.paths import Layout
@@ -137,9 +137,9 @@ class CleanUp:
                 yield Staging(_folder(folder), is_own, dead)
 
     def _tokens(self, staged: set[str]) -> Iterator[Token]:
-        for path in self.layout.tokens.glob("[0-9]*.json"):
-            driver = token_driver(self.layout, int(path.stem))
-            yield Token(_file(path), int(path.stem), driver is not None and driver.instance in staged)
+        for number in durable_files.numbers(self.layout.tokens):
+            driver, path = token_driver(self.layout, number), token_path(self.layout, number)
+            yield Token(_file(path), number, driver is not None and driver.instance in staged)
 
     def _leftover_temp_files(self) -> Iterator[Path]:
         """What a kill between writing a document aside and putting it in its place has left."""

@@ -117,9 +117,10 @@ def _promised(promise: Path) -> list[str]:
     """Read which folders below the root are to go; one that cannot be read promises nothing."""
     try:
         names = json.loads(promise.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
-    return [name for name in names if isinstance(name, str) and name and ".." not in name and not name.startswith("/")]
+    named = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return [name for name in named if name and ".." not in name and not name.startswith("/")]
 
 
 def _rename_away(root: Path, folder: Path) -> list[Path]:

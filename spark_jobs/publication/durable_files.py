@@ -100,6 +100,12 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
+def numbers(folder: Path) -> Iterator[int]:
+    """The numbers that name its documents, in no order; what somebody laid beside them has none."""
+    if folder.is_dir():
+        yield from (int(path.stem) for path in folder.glob("[0-9]*.json") if path.stem.isdecimal())
+
+
 def everything_below(folder: Path) -> Iterator[Path]:
     """The folder, all folders and files below it; those that go while we look are left out without a word."""
     for place, _, names in os.walk(folder):

@@ -86,9 +86,7 @@ class LogReader:
 
     def seqs(self) -> Iterator[int]:
         """The numbers of the entries that are there, in no order. Lists the folder."""
-        folder = self.layout.log(self.dataset)
-        if folder.is_dir():
-            yield from (int(path.stem) for path in folder.glob("[0-9]*.json"))
+        return durable_files.numbers(self.layout.log(self.dataset))
 
     def entry(self, seq: int) -> Entry:
         """One entry. FileNotFoundError where it is not kept, LogDamaged where it is none."""
@@ -130,9 +128,7 @@ class LogReader:
 
     def folded_seqs(self) -> Iterator[int]:
         """The last numbers of the folded hours, in no order. Lists the folder."""
-        folder = self.folded_path(0).parent
-        if folder.is_dir():
-            yield from (int(path.stem) for path in folder.glob("[0-9]*.json"))
+        return durable_files.numbers(self.folded_path(0).parent)
 
     def applied_up_to(self) -> int:
         """The newest entry whose files are in place; -1 before the origin.
@@ -147,7 +143,7 @@ class LogReader:
         try:
             document = json.loads(self.applied_path.read_bytes())
             is_head = (document["log"], document["up_to"]) == (origin.id, head.seq)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             is_head = False
         return head.seq if is_head else head.seq - 1
 
@@ -169,5 +165,5 @@ class LogReader:
     def _decoded(self, path: Path, content: bytes) -> Entry:
         try:
             return decode_entry(content)
-        except (ValueError, KeyError, TypeError, AttributeError) as odd:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as odd:
             raise LogDamaged(f"{path} is no log entry ({odd}): it was changed by hand, or the disk lost it") from odd

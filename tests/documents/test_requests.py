@@ -1,6 +1,9 @@
 """Requests and answers: what is asked once is found until its last answer stands, and never after."""
 
 import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,6 +78,7 @@ def test_a_withdrawn_request_is_gone(tmp_path: Path) -> None:
     [
         (b"{", "not JSON"),
         (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
         (b"[]", "schema_version 1"),
         (b'{"schema_version": 2}', "schema_version 1"),
         (json.dumps({"schema_version": 1, "kind": 7, "at": ""}).encode(), "'kind'"),
@@ -89,10 +93,55 @@ def test_what_is_no_request_says_why(content: bytes, why: str, tmp_path: Path) -
     assert why in found.why
 
 
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.parent / "nothing")
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_long_name(path: Path) -> None:
+    path.with_name("a" * 250 + ".json").write_text("{}")
+
+
+@pytest.mark.parametrize("make", [a_folder, a_link_to_nothing, a_pipe, a_long_name])
+def test_what_cannot_be_answered_does_not_hold_up_the_others(make: Callable[[Path], None], tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.requests.mkdir(parents=True)
+    make(layout.requests / "a.json")
+    assert requests.next_request(layout) is None
+    requests.ask(layout, request())
+    assert requests.next_request(layout) == request()
+
+
+def test_an_answered_request_that_cannot_be_removed_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout(tmp_path)
+    for number in (1, 2):
+        requests.ask(layout, request(f"r-{number}"))
+
+    def denied(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", denied)
+    with pytest.raises(PermissionError):
+        requests.give(layout, answer(requests.DONE))
+    assert requests.next_request(layout) == request("r-2")
+
+
 def test_an_answer_of_another_version_counts_as_none(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.answers.mkdir(parents=True)
-    for content in (b"", b"[]", b'{"schema_version": 9}', b'{"schema_version": 1}'):
+    good = json.dumps({"schema_version": 1, **asdict(answer(requests.RUNNING))}).encode()
+    odd = good.replace(b'"begun": 1', b'"begun": "often"')
+    assert odd != good
+    for content in (b"", b"[]", b"[" * 100_000, b'{"schema_version": 9}', b'{"schema_version": 1}', odd):
         (layout.answers / "r-1.json").write_bytes(content)
         assert requests.answer_to(layout, "r-1") is None
 

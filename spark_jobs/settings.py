@@ -51,7 +51,10 @@ class Settings(BaseModel):
     )
     BATCH_INTERVAL: Duration = Field(timedelta(seconds=10), description="how often a query looks for new messages")
     MAX_OFFSETS_PER_TRIGGER: int = Field(
-        200_000, ge=1, le=JAVA_LONG, description="most messages one query takes in one batch, so that a backlog comes in steps"
+        200_000,
+        ge=1,
+        le=JAVA_LONG,
+        description="most messages one query takes in one batch, so that a backlog comes in steps",
     )
     OUTPUT_BASE_PATH: FolderPath = Field("/data/processed_simple", description="root of the feeds' Parquet")
     CHECKPOINT_BASE_PATH: FolderPath = Field(
@@ -66,10 +69,16 @@ class Settings(BaseModel):
     )
     SPARK_DRIVER_MEMORY: Memory = Field("1g", description="heap of a driver's JVM")
     SPARK_CORES_MAX: int = Field(
-        1, ge=1, le=JAVA_INT, description="most cores of a standalone cluster that one job takes, so that both find room"
+        1,
+        ge=1,
+        le=JAVA_INT,
+        description="most cores of a standalone cluster that one job takes, so that both find room",
     )
     SPARK_EXECUTOR_CORES: int = Field(
-        1, ge=1, le=JAVA_INT, description="cores of one executor on a cluster; SPARK_CORES_MAX is made of whole executors"
+        1,
+        ge=1,
+        le=JAVA_INT,
+        description="cores of one executor on a cluster; SPARK_CORES_MAX is made of whole executors",
     )
     SPARK_EXTRA_CONF: SparkOptions = Field(
         "", description='more options of Spark, as JSON: {"spark.executor.memory": "2g"}'
@@ -242,7 +251,10 @@ def _contradictions(settings: Settings, is_read: Callable[[str], bool]) -> Itera
     if settings.WINDOW_DURATION_MEDIUM % settings.SLIDE_DURATION:
         yield "SLIDE_DURATION", f"a divisor of WINDOW_DURATION_MEDIUM ({in_words(settings.WINDOW_DURATION_MEDIUM)})"
     if settings.HEARTBEAT_INTERVAL * _HEARTBEATS_MISSED > settings.HEARTBEAT_STALE_AFTER:
-        yield "HEARTBEAT_INTERVAL", f"a third of HEARTBEAT_STALE_AFTER ({in_words(settings.HEARTBEAT_STALE_AFTER)}) or less"
+        yield (
+            "HEARTBEAT_INTERVAL",
+            f"a third of HEARTBEAT_STALE_AFTER ({in_words(settings.HEARTBEAT_STALE_AFTER)}) or less",
+        )
     if settings.SPARK_EXECUTOR_CORES > settings.SPARK_CORES_MAX:
         yield "SPARK_EXECUTOR_CORES", f"SPARK_CORES_MAX ({settings.SPARK_CORES_MAX}) or less"
     for group, what in ((_TOPICS, "a topic"), (_FOLDERS, "a folder")):

@@ -113,8 +113,40 @@ def test_the_limits_themselves_are_allowed() -> None:
 
 def hostile_texts() -> list[str]:
     """Deep, long, huge, damaged, and some mixtures of what the readers of settings look for."""
-    pieces = ["9", "0", "-", ".", " ", "\0", "\n", "e9", "\u0663", "\u00bd", "second", "day", "g", "true", ":", ",", "/", "["]
-    pieces += ["]", '{"spark.x":', "}", '"', "NaN", "\ud800", "\U0010ffff", "4040", "UTC", "5 minutes", "host:", "9" * 40]
+    pieces = [
+        "9",
+        "0",
+        "-",
+        ".",
+        " ",
+        "\0",
+        "\n",
+        "e9",
+        "\u0663",
+        "\u00bd",
+        "second",
+        "day",
+        "g",
+        "true",
+        ":",
+        ",",
+        "/",
+        "[",
+    ]
+    pieces += [
+        "]",
+        '{"spark.x":',
+        "}",
+        '"',
+        "NaN",
+        "\ud800",
+        "\U0010ffff",
+        "4040",
+        "UTC",
+        "5 minutes",
+        "host:",
+        "9" * 40,
+    ]
     chance = random.Random(14)  # noqa: S311 - the same texts each time
     mixed = ["".join(chance.choices(pieces, k=chance.randint(1, 6))) for _ in range(100)]
     deep = ["[" * 100_000, '{"spark.x": ' * 100_000, '{"spark.x": ' + "[" * 900 + "]" * 900 + "}"]

@@ -134,7 +134,9 @@ def test_what_is_checked_together_is_accepted_or_refused_together(case: str) -> 
 
 def test_two_mistakes_in_what_is_checked_together_leave_what_was_accepted() -> None:
     first = effective_of(INGESTION, {})
-    second = effective_of(INGESTION, {"HEARTBEAT_INTERVAL": "soon", "HEARTBEAT_STALE_AFTER": "1 second"}, first.accepted)
+    second = effective_of(
+        INGESTION, {"HEARTBEAT_INTERVAL": "soon", "HEARTBEAT_STALE_AFTER": "1 second"}, first.accepted
+    )
     assert (second.values, second.refusal(INGESTION)) == (first.values, None)
     assert set(second.desired_state.rejected) == {"HEARTBEAT_INTERVAL", "HEARTBEAT_STALE_AFTER"}
 

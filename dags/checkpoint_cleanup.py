@@ -3,8 +3,9 @@
 
 Every day: asks both jobs to remove their own streams' checkpoints that were set aside, or whose streams have been off
 for `KEEP_CHECKPOINTS`; staging of dead drivers; dead letters older than `KEEP_DEAD_LETTERS`; answers older than
-`KEEP_FOLDED_LOG`; old tokens and half-written documents. Log entries are folded by the jobs as they go, and here. Never
-anything of a live stream. The publication logs say where each stream stands, so nothing is lost or doubled by it.
+`KEEP_FOLDED_LOG`, and than 30 days; old tokens and half-written documents. Log entries are folded by the jobs as they
+go, and here. Never anything of a live stream. The publication logs say where each stream stands, so nothing is lost or
+doubled by it.
 
 **Start** Runs by itself at 03:23 in Boston, summer and winter. Started by hand or by another DAG it only *says* what it
 would remove, as long as `dry_run` is on.

@@ -126,7 +126,8 @@ class Settings(BaseModel):
         timedelta(hours=3), description="how long log entries are kept one by one; older ones are folded by the hour"
     )
     KEEP_FOLDED_LOG: Duration = Field(
-        timedelta(days=30), description="how long folded log entries and answers to requests are kept"
+        timedelta(days=30),
+        description="how long folded log entries are kept, and answers to requests (those at least 30 days)",
     )
     KEEP_DEAD_LETTERS: Duration = Field(timedelta(days=30), description="how long refused messages are kept")
     KEEP_CHECKPOINTS: Duration = Field(

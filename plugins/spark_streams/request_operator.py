@@ -27,6 +27,8 @@ RequestFromParams = Callable[[StreamJob, Mapping[str, Any], bool], tuple[str, Ma
 _RETRY_AFTER = timedelta(minutes=1)
 _BACKSTOP = timedelta(minutes=5)
 """how much later Airflow's own timeout comes than ours, which withdraws the request"""
+_ASKED_AGAIN_WITHIN = timedelta(days=1)
+"""answers are kept for longer, so a run as young as this is known where it was carried out"""
 _JOB_STARTED = 3
 """exit code of run_requests: a job that started meanwhile does the rest"""
 
@@ -74,10 +76,20 @@ class RequestOperator(BaseOperator):
         # Of the run and the task: one that is cleared or tried again asks for the same thing, not once more.
         source = f"{run.dag_id} {run.run_id} {self.task_id}"
         request_id = requests.id_to_ask_under(self._layout, requests.id_of(kind, run.run_after, source))
+        if kind in requests.ONCE_ONLY and datetime.now(UTC) - run.run_after > _ASKED_AGAIN_WITHIN:
+            self._refuse_unknown(request_id, kind, run.run_after)
         request = Request(request_id, kind, iso(datetime.now(UTC)), arguments)
         requests.ask(self._layout, request)
         self.log.info("Requested %s %s of the %s job as %s", kind, dict(arguments), self.job.name, request.id)
         return self._wait(request.id, deadline)
+
+    def _refuse_unknown(self, request_id: str, kind: str, asked: datetime) -> None:
+        """Refuse what may have been carried out so long ago that its answer is gone."""
+        if requests.answer_to(self._layout, request_id) is None:
+            raise AirflowFailException(
+                f"this run is of {asked:%Y-%m-%d %H:%M} UTC, and nobody knows any more whether its {kind} was carried "
+                "out: nothing is done. Next step: trigger a new run where it is to be done now"
+            )
 
     def answered(self, context: Context, event: Mapping[str, Any], request_id: str, deadline: str) -> Any:
         """Go on after the trigger."""

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,11 @@ from spark_jobs.publication import durable_files
 # What can be asked for; which job knows which is the job's business.
 COMPACTION, CLEANUP, RESET, START_OVER, REBUILD = "compaction", "cleanup", "reset", "start_over", "rebuild"
 REDRIVE = "redrive"
+
+ONCE_ONLY = (RESET, START_OVER, REDRIVE)
+"""what would do harm, or send messages, if it were done a second time for one asking"""
+ANSWERS_KEPT_AT_LEAST = timedelta(days=30)
+"""an answer is how we know that its request was carried out"""
 
 ASKED, RUNNING, DONE, REFUSED, FAILED = "asked", "running", "done", "refused", "failed"
 FINAL_STATES = (DONE, REFUSED, FAILED)

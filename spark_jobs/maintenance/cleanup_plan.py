@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from spark_jobs.documents.requests import ANSWERS_KEPT_AT_LEAST
 from spark_jobs.setting_values import in_words
 from spark_jobs.settings import Settings
 
@@ -84,7 +85,7 @@ def plan(found: Found, settings: Settings, now: datetime) -> list[Removal]:
         *_dead_letters(found.dead_letters, settings.KEEP_DEAD_LETTERS, now),
         *(Removal("markers of v0.1", files, "nobody reads them any more") for files in found.markers),
         *_tokens(found.tokens),
-        *_older("answer", found.answers, settings.KEEP_FOLDED_LOG, now),
+        *_older("answer", found.answers, max(settings.KEEP_FOLDED_LOG, ANSWERS_KEPT_AT_LEAST), now),
         *_older("half-written document", found.written_aside, WRITTEN_ASIDE_AT_REST, now),
         *(Removal("rest of a removal", files, "a removal was cut short") for files in found.half_removed),
     ]

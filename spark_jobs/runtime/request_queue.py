@@ -31,8 +31,16 @@ class Refused(ValueError):
     """The request cannot be carried out as it is; the sentence says why and what to ask instead."""
 
 
-class Withdrawn(RuntimeError):
+class Interrupted(RuntimeError):
+    """The work is to stop between two steps, through no fault of its own."""
+
+
+class Withdrawn(Interrupted):
     """Nobody waits for this request any more."""
+
+
+class JobStops(Interrupted):
+    """The job was asked to stop: its next start goes on with the request."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Outcome:
 
 
 ReportProgress = Callable[..., None]
-"""tell(sentence, done, of): notes the progress; raises Withdrawn or LeaseLost where the work is to stop"""
+"""tell(sentence, done, of): notes the progress; raises Interrupted or LeaseLost where the work is to stop"""
 Work = Callable[[Mapping[str, Any], ReportProgress], Outcome]
 """carries one kind of request out, given its arguments; safe to repeat after a crash anywhere"""
 
@@ -57,9 +65,11 @@ class RequestQueue:
         self._work = work
         self._writer = writer
         self._now = now
+        self._stop = threading.Event()
 
     def serve(self, stop: threading.Event, lease_lost: Callable[[str], None]) -> None:
         """Carry requests out until asked to stop: a thread of its own in the job."""
+        self._stop = stop
         while not stop.is_set():
             try:
                 if self.serve_next():
@@ -94,21 +104,19 @@ class RequestQueue:
         self._give(answer)
         log.info("request %s (%s): begun", request.id, request.kind)
         last = self._carried_out(request, answer)
-        if last is not None:
-            (log.error if last.state == requests.FAILED else log.info)("request %s: %s", request.id, last.sentence)
-            self._give(last)
+        (log.error if last.state == requests.FAILED else log.info)("request %s: %s", request.id, last.sentence)
+        self._give(last)
 
-    def _carried_out(self, request: Request, answer: Answer) -> Answer | None:
-        """The last answer; None where nobody waits for it any more."""
+    def _carried_out(self, request: Request, answer: Answer) -> Answer:
+        """The last answer, or how far it is where it was interrupted."""
         try:
             work = self._work.get(request.kind)
             if work is None:
                 known = ", ".join(sorted(self._work))
                 raise Refused(f"this job knows no request {request.kind!r}; it knows {known}")
             outcome = work(request.arguments, self._teller(answer))
-        except Withdrawn:
-            log.info("request %s was withdrawn: stopped between two steps", request.id)
-            return None
+        except Interrupted as why:
+            return replace(answer, sentence=f"{why}: stopped between two steps", begun=answer.begun - 1)
         except LeaseLost:
             raise
         except Refused as why:
@@ -125,7 +133,9 @@ class RequestQueue:
             nonlocal told_at
             self._writer.check()
             if requests.is_withdrawn(self._layout, answer.request):
-                raise Withdrawn
+                raise Withdrawn("it was withdrawn")
+            if self._stop.is_set():
+                raise JobStops("the job is stopping, and its next start goes on with it")
             if time.monotonic() - told_at >= _TELL_EVERY_S:
                 told_at = time.monotonic()
                 self._give(replace(answer, sentence=sentence, done=done, of=of))

@@ -42,10 +42,10 @@ def test_a_switch_that_is_not_allowed_stays_as_it_was_published(tmp_path: Path) 
 def test_values_that_do_not_go_together_are_no_reason_to_fail() -> None:
     said = {"HEARTBEAT_INTERVAL": "soon", "HEARTBEAT_STALE_AFTER": "1 second", "ENABLE_PEARSON_CORRELATIONS": "off"}
     place = place_of(ANALYTICS_JOB, said)
-    assert place.settings.HEARTBEAT_STALE_AFTER == timedelta(seconds=10)
+    assert timedelta(seconds=10) == place.settings.HEARTBEAT_STALE_AFTER
     assert not place.wants(PEARSON)
     slow = {"HEARTBEAT_INTERVAL": "1 second", "HEARTBEAT_STALE_AFTER": "4 seconds"}
-    assert place_of(ANALYTICS_JOB, slow).settings.HEARTBEAT_STALE_AFTER == timedelta(seconds=4)
+    assert timedelta(seconds=4) == place_of(ANALYTICS_JOB, slow).settings.HEARTBEAT_STALE_AFTER
 
 
 def test_switches_that_cannot_be_read_are_no_reason_to_fail(tmp_path: Path) -> None:

@@ -260,6 +260,28 @@ def test_a_task_that_is_cleared_asks_for_nothing_twice(operator: RequestOperator
     assert asked(run("scheduled", "run-2")).id not in (first.id, second.id)
 
 
+def test_what_removes_or_sends_is_not_done_again_once_nobody_knows_whether_it_was(
+    spark_env: Path, tmp_path: Path, variables: VariableStore
+) -> None:
+    variables["OUTPUT_BASE_PATH"] = str(tmp_path / "out")
+    layout = layout_of(tmp_path)
+    layout.control.mkdir(parents=True)
+    a_job_runs(layout)
+    env = {"SPARK_ENV_PATH": str(spark_env)}
+    task = RequestOperator(task_id="t", job=INGESTION, from_params=upkeep, timeout=timedelta(hours=1), env=env)
+    asked = {**PARAMS, "start_over": "bike_trips", "confirm": "bike_trips", "dry_run": False}
+    lately = SimpleNamespace(**{**vars(MANUAL), "run_after": datetime.now(UTC) - timedelta(hours=23)})
+    with pytest.raises(TaskDeferred):
+        task.execute({"dag_run": lately, "params": asked})
+    request = requests.next_request(layout)
+    assert isinstance(request, Request)
+    requests.give(layout, Answer(request.id, request.kind, "done", "all done", ""))
+    with pytest.raises(AirflowFailException, match="trigger a new run"):
+        task.execute({"dag_run": MANUAL, "params": asked})
+    assert requests.next_request(layout) is None
+    assert task.execute({"dag_run": lately, "params": asked}) == {"sentence": "all done", "report": []}
+
+
 def test_nothing_to_ask_skips_the_task(spark_env: Path, tmp_path: Path) -> None:
     env = {"SPARK_ENV_PATH": str(spark_env)}
     task = RequestOperator(task_id="t", job=ANALYTICS_JOB, from_params=upkeep, timeout=timedelta(hours=1), env=env)

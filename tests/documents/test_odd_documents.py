@@ -53,7 +53,7 @@ def with_one_replaced(document: object, old: object, new: object) -> list[Any]:
     if isinstance(document, list):
         parts = list(enumerate(document))
         return [
-            document[:at] + [odd] + document[at + 1 :]
+            [*document[:at], odd, *document[at + 1 :]]
             for at, part in parts
             for odd in with_one_replaced(part, old, new)
         ]

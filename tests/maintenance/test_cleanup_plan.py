@@ -62,6 +62,12 @@ def test_dead_letters_go_once_all_of_their_day_is_old_enough() -> None:
     assert len(plan(Found(dead_letters=days), SETTINGS, NOW)) == 2
 
 
+def test_an_answer_is_kept_for_longer_than_anybody_may_ask_again_however_short_the_log_is() -> None:
+    found = Found(answers=[files(29), files(31), files(61)])
+    assert len(plan(found, settings_from({"KEEP_FOLDED_LOG": "1 day"}), NOW)) == 2
+    assert len(plan(found, settings_from({"KEEP_FOLDED_LOG": "60 days"}), NOW)) == 1
+
+
 def test_answers_and_half_written_documents_go_with_age() -> None:
     found = Found(answers=[files(29), files(31)], written_aside=[files(0.5), files(2)], half_removed=[files(0)])
     assert [removal.what for removal in plan(found, SETTINGS, NOW)] == [

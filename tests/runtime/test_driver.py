@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -35,6 +35,23 @@ class FakeStream:
 
     def switch(self, on: bool) -> None:
         self.is_on = on
+
+
+def test_a_graceful_stop_lets_a_request_finish_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, done = a_run(tmp_path), list[str]()
+
+    def ended(_code: int, _message: str) -> NoReturn:
+        raise SystemExit(*done)
+
+    def step() -> None:
+        run._asked_to_stop.wait(PATIENCE_S)
+        done.append("the step was finished")
+
+    monkeypatch.setattr(run, "_end", ended)
+    run._desk = run._threads.begin("requests", step)
+    run._asked_to_stop.set()
+    with pytest.raises(SystemExit, match="the step was finished"):
+        run._stop_gracefully()
 
 
 FLAGS = {"pearson_correlations": False, "weather_safety_analysis": True}

@@ -131,6 +131,31 @@ def test_a_withdrawn_request_stops_at_its_next_step(tmp_path: Path) -> None:
     assert not desk.serve_next()
 
 
+def test_what_is_interrupted_is_not_held_against_the_request(tmp_path: Path) -> None:
+    def withdrawn(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
+        requests.withdraw(Layout(tmp_path), "r-1")
+        tell("on it")
+        return Outcome("done")
+
+    for _ in range(BEGUN_AT_MOST + 1):
+        asked(tmp_path)
+        assert desk_of(tmp_path, withdrawn).serve_next()
+        assert (last_answer(tmp_path).state, last_answer(tmp_path).begun) == ("running", 0)
+    asked(tmp_path)
+    for _ in range(BEGUN_AT_MOST + 1):
+        stop = threading.Event()
+
+        def stopped(arguments: Mapping[str, Any], tell: ReportProgress, stop: threading.Event = stop) -> Outcome:
+            stop.set()
+            tell("on it")
+            return Outcome("done")
+
+        desk_of(tmp_path, stopped).serve(stop, pytest.fail)
+        assert "its next start goes on with it" in last_answer(tmp_path).sentence
+    assert desk_of(tmp_path, lambda _arguments, _tell: Outcome("done")).serve_next()
+    assert (last_answer(tmp_path).state, last_answer(tmp_path).begun) == ("done", 1)
+
+
 def test_who_lost_the_lease_stops_at_once_and_leaves_the_request_to_the_newer_driver(tmp_path: Path) -> None:
     def lease_lost() -> None:
         raise LeaseLost("a newer driver")

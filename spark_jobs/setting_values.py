@@ -157,7 +157,9 @@ def _stations(text: str) -> str:
 
 Duration = Annotated[timedelta, _read(duration, timedelta)]
 Flag = Annotated[bool, _read(flag, bool)]
-Topic = Annotated[str, _matching(_TOPIC, "1 to 249 letters, digits, dots, hyphens or underscores")]
+Topic = Annotated[
+    str, _matching(_TOPIC, "1 to 249 letters, digits, dots, hyphens or underscores, not only one or two dots")
+]
 Memory = Annotated[str, AfterValidator(_memory)]
 SparkPort = Annotated[int, AfterValidator(_port_of_spark)]
 FolderPath = Annotated[str, AfterValidator(_folder)]

@@ -149,7 +149,7 @@ def hostile_texts() -> list[str]:
     ]
     chance = random.Random(14)
     mixed = ["".join(chance.choices(pieces, k=chance.randint(1, 6))) for _ in range(100)]
-    deep = ["[" * 100_000, '{"spark.x": ' * 100_000, '{"spark.x": ' + "[" * 900 + "]" * 900 + "}"]
+    deep = ["[" * 100_000, "[" * 20_000, '{"spark.x": ' * 100_000, '{"spark.x": ' + "[" * 900 + "]" * 900 + "}"]
     return [*mixed, *deep, "9" * 5000, "9" * 5000 + " days", "1" * 5000 + "g", '{"spark.x": ' + "9" * 5000 + "}"]
 
 

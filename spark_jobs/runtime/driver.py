@@ -121,7 +121,7 @@ class JobRun:
         self._unread_before_s: Mapping[str, float] = {}
         self._threads = LastingThreads(self._asked_to_stop, self._lease_lost)
         self._writing = threading.Lock()
-        self._desk: threading.Thread | None = None
+        self._request_thread: threading.Thread | None = None
 
     def _take_the_lease(self) -> None:
         self._listen_for_signals()
@@ -198,7 +198,9 @@ class JobRun:
         self._threads.every(lag_history.EVERY.total_seconds(), "lag history", self._note_lags, _FIRST_NOTE_AFTER_S)
         self._threads.every(_HOUSEKEEPING_EVERY_S, "housekeeping", housekeep, _FIRST_HOUSEKEEPING_AFTER_S)
         queue = RequestQueue(self.layout, requests, start.writer, utc_now)
-        self._desk = self._threads.begin("requests", lambda: queue.serve(self._asked_to_stop, self._lease_lost))
+        self._request_thread = self._threads.begin(
+            "requests", lambda: queue.serve(self._asked_to_stop, self._lease_lost)
+        )
 
     def until_stopped(self) -> NoReturn:
         """Wait until the job is asked to stop, or nothing is left that it could do; never returns."""
@@ -306,8 +308,8 @@ class JobRun:
         for stream in self._streams:
             stream.supervisor.stop()
         left = [s.record.name for s in self._streams if not s.supervisor.join(max(0.1, deadline - time.monotonic()))]
-        if self._desk is not None:
-            self._desk.join(max(0.1, deadline - time.monotonic()))
+        if self._request_thread is not None:
+            self._request_thread.join(max(0.1, deadline - time.monotonic()))
         if left:
             log.warning("still in a batch after %.0f s, left to the next start: %s", _FINISH_BATCH_TIMEOUT_S, left)
         self._end(STOPPED, f"{self.job.name} stopped")

@@ -48,7 +48,7 @@ def test_a_graceful_stop_lets_a_request_finish_its_step(tmp_path: Path, monkeypa
         done.append("the step was finished")
 
     monkeypatch.setattr(run, "_end", ended)
-    run._desk = run._threads.begin("requests", step)
+    run._request_thread = run._threads.begin("requests", step)
     run._asked_to_stop.set()
     with pytest.raises(SystemExit, match="the step was finished"):
         run._stop_gracefully()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.paths import Layout
+from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import Entry, decode_entry, origin_id
 
 _NAME_DIGITS = 20

@@ -14,7 +14,7 @@ from spark_jobs.documents.status import JobState, StreamState
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.entry import ANEW
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
-from spark_jobs.rollup import increments
+from spark_jobs.rollup import increments, waiting_feeds
 from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.increments import rows_of
 from spark_jobs.rollup.tiles import events_in
@@ -31,7 +31,7 @@ READ_NEITHER = {"surge_weather_correlation", "transport_usage_summary"}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A feed that cannot be read is looked at in every go."""
-    monkeypatch.setattr(rolling, "TRY_AGAIN_S", 0.0)
+    monkeypatch.setattr(waiting_feeds, "TRY_AGAIN_S", 0.0)
 
 
 @pytest.fixture

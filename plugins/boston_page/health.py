@@ -65,4 +65,4 @@ def incidents_of(incidents: Mapping[str, Incident], stream: str) -> list[Judgeme
 
 def _kind_and_stream(key: str) -> tuple[str, str]:
     kind, _, stream = key.partition(":")
-    return kind, "" if kind == "setting" else stream
+    return kind, "" if kind in ("setting", "warning") else stream

@@ -77,8 +77,9 @@ def test_nobody_is_told_that_a_watch_acts_that_does_not_look() -> None:
     assert "trigger the DAG ingestion" in judge_job(INGESTION, True, stale, PAUSED).next_step
 
 
-def test_a_rejected_setting_is_the_jobs_incident_and_no_streams() -> None:
-    memory = WatchMemory(incidents={"setting:BATCH_INTERVAL": LAGS, "lag:bike_trips": LAGS})
+@pytest.mark.parametrize("key", ["setting:BATCH_INTERVAL", "warning:the thread for requests has ended", "unwritable"])
+def test_what_is_wrong_with_a_job_is_its_own_incident_and_no_streams(key: str) -> None:
+    memory = WatchMemory(incidents={key: LAGS, "lag:bike_trips": LAGS})
     judged = judge_job(INGESTION, True, heartbeat(status()), Supervision("", memory))
     assert (judged.verdict, judged.needs_person) == (HealthWord.INCIDENT, True)
     without = judge_job(INGESTION, True, heartbeat(status()), Supervision("", WatchMemory(incidents={"lag:x": LAGS})))

@@ -340,6 +340,18 @@ def test_a_feed_that_cannot_be_read_is_told_whatever_the_reason(place: Place, mo
     assert set(watch_memory.read_memory(place.layout).incidents) == {"unread:bike_trips"}, "a new watch keeps it open"
 
 
+def test_a_start_is_stuck_by_the_watchs_own_clock(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, watch = Monotonic(monkeypatch), place.watch()
+    for _ in range(2):
+        place.driver(JobState.STARTING, started_at="2018-01-01T00:00:00+00:00", streams=())
+        assert watch.look() is None, "the clock on the wall was set forward"
+        clock.now_s += 299
+    place.driver(JobState.STARTING, streams=())
+    found = watch.look()
+    assert found
+    assert found.action is RestartAction.RESTART
+
+
 def test_a_start_and_a_feed_that_is_read_are_no_alert(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Monotonic(monkeypatch)
     watch = place.watch()

@@ -50,7 +50,7 @@ def update_incidents(
         if known is None:
             alerts.append(Alert(problem.key, False, found))
     for key, incident in list(after.items()):
-        if now - datetime.fromisoformat(incident.last_seen) >= OVER_AFTER:
+        if abs(now - datetime.fromisoformat(incident.last_seen)) >= OVER_AFTER:  # ahead: the clock was set back
             del after[key]
             lasted = datetime.fromisoformat(incident.last_seen) - datetime.fromisoformat(incident.since)
             alerts.append(Alert(key, True, Diagnosis(f"over after {_minutes(lasted)}: {incident.sentence}")))

@@ -47,6 +47,10 @@ SERIES: dict[str, tuple[list[tuple[float, list[Problem]]], list[tuple[float, str
         [(0, [STUCK]), (3, []), (59, []), (60, [])],
         [(0, STUCK.key, False), (60, STUCK.key, True)],
     ),
+    "over although the clock was set back": (
+        [(3600, [STUCK]), (0, [])],
+        [(3600, STUCK.key, False), (0, STUCK.key, True)],
+    ),
     "coming and going is one incident": ([(0, [LAG]), (30, []), (50, [LAG]), (100, [])], [(0, LAG.key, False)]),
     "two are two": (
         [(0, [STUCK]), (3, [STUCK, LAG]), (90, [LAG])],

@@ -96,6 +96,13 @@ LOST_MESSAGES = Cause(
         "the stream looks again at what is kept and then says what to do",
     ),
 )
+UNREADABLE_TIMESTAMP = Cause(
+    r"MALFORMED_RECORD_TIMESTAMP",
+    Diagnosis(
+        "a message has a Kafka timestamp that Spark cannot read",
+        "see docs/troubleshoot.md, 'A Kafka timestamp that Spark cannot read'",
+    ),
+)
 NO_CONNECTOR = Cause(
     r"unresolved dependency|UNRESOLVED DEPENDENCIES|Failed to find data source: kafka",
     Diagnosis(
@@ -109,7 +116,16 @@ NO_JAVA = Cause(
 )
 
 # The first match counts.
-OF_A_STREAM = (JVM_GONE, DISK_FULL, OUT_OF_MEMORY, NO_TOPIC, NO_KAFKA, NOT_WRITABLE, LOST_MESSAGES)
+OF_A_STREAM = (
+    JVM_GONE,
+    DISK_FULL,
+    OUT_OF_MEMORY,
+    NO_TOPIC,
+    NO_KAFKA,
+    NOT_WRITABLE,
+    LOST_MESSAGES,
+    UNREADABLE_TIMESTAMP,
+)
 OF_A_CRASH = (OUT_OF_MEMORY, DISK_FULL)
 OF_A_FAILED_START = (OUT_OF_MEMORY, DISK_FULL, NO_JAVA, NO_CONNECTOR, NOT_WRITABLE)
 _GIST_LENGTH = 300

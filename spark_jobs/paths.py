@@ -81,6 +81,9 @@ class Layout:
     def redriven_day(self, feed: str, day: date | str) -> Path:
         return self.redriven(feed) / f"date={day}" / "data.parquet"
 
+    def sent_copies(self, feed: str) -> Path:
+        return self.redriven(feed) / "sent.jsonl"
+
     def log(self, dataset: str) -> Path:
         return self.root / "_log" / dataset
 

@@ -6,7 +6,7 @@ may send a message twice.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from spark_jobs.ingestion.redriven_days import RedrivenDays
 from spark_jobs.kafka.offsets import broker_client, refuse_other_topic_id, topic_id_on_broker
 from spark_jobs.kafka.resending import Resend, Resender, Sent, resender
 from spark_jobs.maintenance.dead_letters import Selection, dead_letters, selection
+from spark_jobs.maintenance.sent_copies import SentCopies
 from spark_jobs.redrives import Original
 from spark_jobs.refused_files import PLACE
 from spark_jobs.runtime.dataset import Dataset, find_stream
@@ -32,6 +33,7 @@ MOST_LINES = 200
 SOUND = "would be accepted"
 SENT = "sent again"
 NOT_SENT = "not taken by the broker"
+ON_ITS_WAY = "sent before, and not read yet"
 
 
 class JudgedMessage(NamedTuple):
@@ -110,7 +112,7 @@ class Redrive:
         self._refuse_recreated_topic()
         done = Done()
         for messages in self._judged_messages(done):
-            sent = iter(sender.send([one.message for one in messages if not one.refusal]))
+            sent = iter(self._sent(sender, [one.message for one in messages if not one.refusal]))
             for one in messages:
                 if one.refusal:
                     done.note(one.message.place, one.refusal)
@@ -118,12 +120,20 @@ class Redrive:
                     done.note_sent(one.message.place, next(sent))
         return done
 
+    def _sent(self, sender: Resender, messages: Sequence[Resend]) -> Sequence[Sent]:
+        sent = sender.send(messages)
+        pairs = ((message.original, one.copy) for message, one in zip(messages, sent, strict=True))
+        SentCopies(self.dataset.log).note((original, copy) for original, copy in pairs if copy)
+        return sent
+
     def _judged_messages(self, done: Done) -> Iterator[list[JudgedMessage]]:
         """What is to be said of each message, some at a time, until as many are sound as were asked for."""
-        left, known = self.chosen.at_most, self._known()
+        left = self.chosen.at_most
+        on_their_way = SentCopies(self.dataset.log).on_their_way()  # first: what is read meanwhile is in both
+        known = self._known()
         for letters in dead_letters(self.dataset.log, self.chosen):
             self.tell(f"looking at what {self.dataset.name} refused", sum(done.counts.values()))
-            messages = list(self._judged(letters, known))
+            messages = list(self._judged(letters, known, on_their_way))
             sound = [number for number, one in enumerate(messages) if not one.refusal]
             if len(sound) > left or not left:
                 done.more = True
@@ -132,7 +142,9 @@ class Redrive:
             left -= len(sound)
             yield messages
 
-    def _judged(self, letters: pa.Table, known: Originals) -> Iterator[JudgedMessage]:
+    def _judged(
+        self, letters: pa.Table, known: Originals, on_their_way: Collection[Original]
+    ) -> Iterator[JudgedMessage]:
         places = [Original(*place) for place in _columns(letters, *PLACE)]
         roots = [known.root(place) for place in places]
         known.refused |= {root for root, place in zip(roots, places, strict=True) if root == place}
@@ -142,7 +154,8 @@ class Redrive:
         rows = judged(messages, roots, known, feed, self.settings.ACCIDENT_TIME_ZONE, self.at)
         refusals, contents = rows["refusal"].to_pylist(), _columns(messages, "value", "kafka_timestamp")
         for place, root, refusal, content in zip(places, roots, refusals, contents, strict=True):
-            yield JudgedMessage(Resend(place, root, *content), refusal)
+            waits = ON_ITS_WAY if root in on_their_way else None
+            yield JudgedMessage(Resend(place, root, *content), refusal or waits)
 
     def _known(self) -> Originals:
         return originals_of(RedrivenDays(self.dataset.log.layout, feed_named(self.dataset.name)).all())

@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from boston_page.complete import kept_hours, routes
+from boston_page.complete import routes
 from boston_page.complete.hour_rows import RowCounts, late_rows
 from boston_page.complete.kept_hours import KeptHours
 from boston_page.complete.routes import router
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from spark_jobs.documents.codec import iso
+from spark_jobs.documents.codec import decode, iso
 from spark_jobs.documents.complete_hours import (
     CompleteHours,
     FeedHours,
@@ -180,8 +180,12 @@ def test_a_row_of_a_partition_that_nobody_knew_came_late(tmp_path: Path) -> None
 def test_of_a_history_only_what_was_added_is_read(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """It only grows, and the page asks every 10 seconds."""
     read: list[bytes] = []
-    decode = kept_hours.decode
-    monkeypatch.setattr(kept_hours, "decode", lambda line, kind: read.append(line) or decode(line, kind))
+
+    def look(line: bytes, kind: type[HourEvent]) -> HourEvent | None:
+        read.append(line)
+        return decode(line, kind)
+
+    monkeypatch.setattr("boston_page.complete.kept_hours.decode", look)
     kept, origin = KeptHours(), PublicationLog(layout, BIKES).origin()
     assert origin is not None
     assert kept.of(layout, BIKES, origin.id).revision_of(TEN) == 2

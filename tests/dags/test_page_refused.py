@@ -14,8 +14,9 @@ import pytest
 from airflow.api_fastapi.app import init_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.dag import DagModel
+from boston_page.findings.reading import read_file
 from boston_page.period import Period
-from boston_page.refused import letters, replays, rights, routes
+from boston_page.refused import letters, rights, routes
 from boston_page.refused.letters import SCHEMA, Question, newest_letters
 from boston_page.refused.replays import Replays
 from fastapi import FastAPI
@@ -264,13 +265,12 @@ def test_what_cannot_be_read_is_told(editor: TestClient, path: str, asked: dict[
 def test_only_days_with_replays_since_then_are_looked_into(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long ago a question begins: it is asked every 10 seconds."""
     looked: list[str] = []
-    read_file = replays.read_file
 
     def look(file: Path, columns: Sequence[str]) -> pa.Table:
         looked.append(file.parent.name)
         return read_file(file, columns)
 
-    monkeypatch.setattr(replays, "read_file", look)
+    monkeypatch.setattr("boston_page.refused.replays.read_file", look)
     Replays(layout, BIKES, datetime(1971, 1, 1, tzinfo=UTC))
     Replays(layout, BIKES, NOON + 2 * DAY)
     assert looked == [f"date={(NOON + DAY).date()}"]

@@ -1,5 +1,6 @@
 """Which refused messages a request sends again, and what it says of them: without a broker, so nothing is sent here."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import pytest
 
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.ingestion.redriven_days import Redriven, RedrivenDays
+from spark_jobs.kafka.resending import Resend, Sent
 from spark_jobs.maintenance.dead_letters import USUALLY_AT_MOST, Selection, selection
-from spark_jobs.maintenance.redrive import MOST_LINES, redrive
+from spark_jobs.maintenance.redrive import MOST_LINES, ON_ITS_WAY, Redrive, redrive
 from spark_jobs.publication.durable_files import move
 from spark_jobs.redrives import ACCEPTED, Original
 from spark_jobs.runtime.request_queue import Outcome, Refused
@@ -151,3 +153,50 @@ def test_what_says_nothing_is_refused(feed: LiveFeed, arguments: dict[str, Any],
 
 def test_by_default_all_that_is_kept_is_meant() -> None:
     assert selection({}, NOON) == Selection(datetime(2000, 1, 1, tzinfo=UTC), NOON, at_most=USUALLY_AT_MOST)
+
+
+class Broker:
+    """Takes what is sent, from offset 100 on, and says so; nobody reads it."""
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+
+    def send(self, messages: Sequence[Resend]) -> list[Sent]:
+        begin = 100 + len(self.sent)
+        self.sent += [message.place.offset for message in messages]
+        return [Sent(Original(TOPIC, 0, begin + number)) for number in range(len(messages))]
+
+
+def sent_by(live: LiveFeed, broker: Broker, monkeypatch: pytest.MonkeyPatch, at_most: int) -> list[int]:
+    """Offsets that one more run sends."""
+    monkeypatch.setattr(Redrive, "_refuse_recreated_topic", lambda _: None)  # it asks a real broker
+    before = len(broker.sent)
+    chosen = selection({"stream": BIKES.name, "at_most": at_most}, LATER + timedelta(hours=1))
+    Redrive(settings_from({}), live.dataset, chosen, LATER, tell).for_good(broker)  # type: ignore[arg-type]
+    return broker.sent[before:]
+
+
+def test_the_next_run_goes_on_with_the_rest_although_nobody_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, broker = LiveFeed(tmp_path), Broker()
+    live.refuse([SOUND] * 5, OLD, NOON)
+    assert sent_by(live, broker, monkeypatch, 2) == [0, 1]
+    assert sent_by(LiveFeed(tmp_path), broker, monkeypatch, 2) == [2, 3], "another driver knows it too"
+    assert said(dry(live))[name(3)] == ON_ITS_WAY
+    with live.layout.sent_copies(BIKES.name).open("ab") as file:
+        file.write(b'\n["half a li')
+    assert sent_by(live, broker, monkeypatch, 2) == [4]
+    assert sent_by(live, broker, monkeypatch, 2) == []
+
+
+def test_a_copy_that_was_lost_is_sent_again_once_the_feed_has_passed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, broker = LiveFeed(tmp_path), Broker()
+    live.refuse([SOUND], OLD, NOON)
+    assert sent_by(live, broker, monkeypatch, 9) == [0]
+    live.take([SOUND] * 99)
+    assert sent_by(live, broker, monkeypatch, 9) == []
+    live.take([SOUND])
+    assert sent_by(live, broker, monkeypatch, 9) == [0]

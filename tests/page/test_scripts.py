@@ -193,3 +193,22 @@ def test_counts_of_refused_messages_say_which_days_they_are_of(reasons: list[obj
         """
     )
     assert "the whole UTC days 2026-11-26 to 2026-11-27" in said
+
+
+def test_each_replay_follows_a_dry_run_of_its_own() -> None:
+    tried = answer_of(
+        """
+        const given = [null, { title: "", dag: "redrive", run: "r1", isDry: false, selection: "s" }, null, "s"];
+        const set = [];
+        React.useState = () => {
+          const place = set.push(undefined) - 1;
+          return [given[place], (value) => { set[place] = value; }];
+        };
+        const { Outcome } = await use("operations");
+        const { Replay } = await use("replay");
+        const [outcome] = all(Replay({ feed: "accidents", reason: "", picked: [], done: () => undefined }), Outcome);
+        outcome.props.done();
+        answer(set[3]);
+        """
+    )
+    assert tried is None

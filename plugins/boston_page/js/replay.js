@@ -21,8 +21,8 @@ export function Replay({ feed, reason, from, to, picked, disabled, done }) {
   const started = (isDry) => (run) => setAsked({ ...run, isDry, selection });
   const ended = () => {
     setAnswered(asked.run);
-    if (asked.isDry) setTried(asked.selection);
-    else done();
+    setTried(asked.isDry ? asked.selection : null); // what was sent is to be looked at anew before it is sent again
+    if (!asked.isDry) done();
   };
   return h(
     Fragment,

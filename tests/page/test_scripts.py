@@ -6,6 +6,20 @@ import pytest
 
 from tests.page.scripts import answer_of
 
+TABS = ("flow", "findings", "complete", "refused", "history")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_tab_that_has_read_nothing_yet_says_so(tab: str) -> None:
+    said = answer_of(
+        f"""
+        const {{ default: Tab }} = await use("{tab}");
+        answer(text(drawn(React.createElement(Tab, {{ params: new URLSearchParams() }}))));
+        """
+    )
+    assert "Reading …" in said
+
+
 LOOKS = """
 const { poll } = await use("poll");
 const begun = [];

@@ -48,7 +48,7 @@ def as_published(row: Row) -> Record:
     return row
 
 
-def as_looked_up(row: Row) -> Record:
+def with_wanted_columns(row: Row) -> Record:
     """NOAA's tables have up to 227 columns, most of them empty: only those that ingestion looks up.
 
     Elements stay where they are empty too: they tell the layout. So all rows of a file have the same few names, and
@@ -118,7 +118,7 @@ LAYOUTS = (
         ("STATION", "DATE"),
         local_report_s,
         one_of=(tuple(names_in(LCD.elements)),),
-        record=as_looked_up,
+        record=with_wanted_columns,
     ),
     FileLayout(
         "NOAA global-hourly",
@@ -127,7 +127,7 @@ LAYOUTS = (
         report_s,
         # Not SLP: the summaries of days (GSOD) have one too, and no time of day.
         one_of=(("WND", "CIG", "VIS", "TMP", "DEW", "AA1"),),
-        record=as_looked_up,
+        record=with_wanted_columns,
     ),
     FileLayout(
         "NOAA GHCNh",
@@ -135,7 +135,7 @@ LAYOUTS = (
         (),
         ghcnh_report_s,
         one_of=(("STATION", "Station_ID"), ("DATE", "Minute"), tuple(names_in(GHCNH.elements))),
-        record=as_looked_up,
+        record=with_wanted_columns,
     ),
     FileLayout("Vision Zero crashes", ACCIDENTS, ("dispatch_ts", "mode_type", "location_type"), dispatch_s),
 )  # fmt: skip

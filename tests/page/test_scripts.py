@@ -64,29 +64,29 @@ def test_who_does_not_see_the_page_asks_nothing() -> None:
 def test_an_answer_is_as_old_as_its_question() -> None:
     found = answer_of(
         """
-        let now = 1000, asked;
+        let now = 1000, looked;
         performance.now = () => now;
         globalThis.fetch = async () => { now = 9000; return { ok: true, json: async () => 7 }; };
         const setState = React.useState;
-        React.useState = (first) => [setState(first)[0], (value) => (asked ??= value)];
+        React.useState = (first) => [setState(first)[0], (value) => (looked ??= value)];
         const { usePolled } = await use("host");
         usePolled("flow", 2);
         effects[0]();
         await settled();
-        answer({ value: asked.value, askedAt: asked.askedAt });
+        answer({ value: looked.value, askedAt: looked.askedAt });
         """
     )
     assert found == {"value": 7, "askedAt": 1000}
 
 
 RESTART = """
-const asked = [];
+const sent = [];
 const ok = (body) => ({ ok: true, status: 200, json: async () => body });
 const away = { ok: false, status: 503, json: async () => ({ detail: "being read for the first time" }) };
 const answers = { "GET flow": [], "POST dagRuns": [ok({ dag_run_id: "r2" })] };
 globalThis.fetch = async (url, { method = "GET" } = {}) => {
   const what = `${method} ${new URL(url).pathname.split("/").at(-1)}`;
-  asked.push(what);
+  sent.push(what);
   if (what === "GET flow") return answers[what].shift() ?? away;
   return method === "GET" ? ok({ dag_runs: [{ dag_run_id: "r1" }] }) : (answers[what]?.shift() ?? ok({}));
 };
@@ -101,7 +101,7 @@ def test_a_restart_goes_on_where_the_page_could_not_look_for_a_moment() -> None:
         RESTART
         + """
         answers["GET flow"].push(away, ok({ jobs: [{ name: "ingestion", is_held: true, is_on: false }] }));
-        answer({ run: (await found).run, last: asked.at(-1) });
+        answer({ run: (await found).run, last: sent.at(-1) });
         """
     )
     assert found == {"run": "r2", "last": "POST dagRuns"}

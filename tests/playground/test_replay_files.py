@@ -168,8 +168,8 @@ def wide_file(layout: str, tmp_path: Path) -> Path:
     """Of three rows: one as declared, one with something in each column not looked up, one without any element."""
     header, given = WIDE[layout]
     assert len(header) > 100, "whole files are as wide"
-    looked_up = {path[0] for wanted in WANTED for path in wanted.as_text | wanted.as_number}
-    full = {**{name: 'a "remark"\\' for name in header if name not in looked_up}, **given}
+    wanted_names = {path[0] for wanted in WANTED for path in wanted.as_text | wanted.as_number}
+    full = {**{name: 'a "remark"\\' for name in header if name not in wanted_names}, **given}
     bare = {name: given[name] for name in ("STATION", "DATE")}
     file = tmp_path / "wide.csv"
     with file.open("w", newline="") as text:

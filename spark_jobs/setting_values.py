@@ -39,7 +39,8 @@ _SAID_ELSEWHERE = re.compile(
 _STATION = re.compile(r"[^\s,]+( [^\s,]+)*")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s,:]+):([0-9]{1,5})")
 _HIGHEST_PORT = 65535
-_PORTS_OF_SPARK = (0, *range(1024, _HIGHEST_PORT + 1))
+_UNPRIVILEGED_PORTS = range(1024, _HIGHEST_PORT + 1)
+"""those that everybody may listen on"""
 
 JAVA_INT, JAVA_LONG = 2**31 - 1, 2**63 - 1
 """the largest numbers that Spark can be told"""
@@ -129,7 +130,7 @@ def _memory(text: str) -> str:
 
 
 def _port_of_spark(port: int) -> int:
-    if port not in _PORTS_OF_SPARK:
+    if port != 0 and port not in _UNPRIVILEGED_PORTS:
         raise ValueError("0 for any port, or one of 1024 to 65535")
     return port
 

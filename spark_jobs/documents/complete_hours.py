@@ -4,11 +4,9 @@
 each, only appended: about 150 bytes for an hour. The rule itself is `spark_jobs.completeness`.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from spark_jobs.completeness import TOLD_FOR
 from spark_jobs.documents.codec import Instant, decode, encode, read_document
@@ -78,19 +76,4 @@ def read_history(layout: Layout, feed: str, log_id: str | None) -> list[HourEven
 
 def append_history(layout: Layout, feed: str, events: Iterable[HourEvent]) -> None:
     """Add lines, durably."""
-    lines = b"".join(encode(event) + b"\n" for event in events)
-    path = layout.hour_history(feed)
-    durable_files.make_folder(path.parent)
-    with path.open("ab") as file:
-        file.write(b"\n" + lines if _is_torn(path) else lines)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _is_torn(path: Path) -> bool:
-    """Whether a crash left half a line at the end."""
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+    durable_files.append_lines(layout.hour_history(feed), map(encode, events))

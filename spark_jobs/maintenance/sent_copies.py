@@ -4,7 +4,6 @@ Ingestion notes what it has read (`_redriven`). What was sent while it is off or
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 
 from spark_jobs.publication import durable_files
@@ -34,19 +33,14 @@ class SentCopies:
             if copy.offset >= int(head.position.get(copy.topic, {}).get("next_offset", {}).get(str(copy.partition), 0))
         ]
         if self._path.exists():
-            durable_files.replace(self._path, _lines(origin.id, ahead))
+            durable_files.replace(self._path, b"".join(line + b"\n" for line in _lines(origin.id, ahead)))
         return {original for original, _ in ahead}
 
     def note(self, sent: Iterable[Pair]) -> None:
         """Add what the broker has taken, durably."""
         origin = self._log.origin()
-        if origin is None:
-            return
-        durable_files.make_folder(self._path.parent)
-        with self._path.open("ab") as file:
-            file.write(_lines(origin.id, sent))
-            file.flush()
-            os.fsync(file.fileno())
+        if origin is not None:
+            durable_files.append_lines(self._path, _lines(origin.id, sent))
 
     def _pairs(self, log_id: str) -> Iterator[Pair]:
         content = self._path.read_bytes() if self._path.exists() else b""
@@ -59,6 +53,5 @@ class SentCopies:
                 yield Original(*original), Original(*copy)
 
 
-def _lines(log_id: str, pairs: Iterable[Pair]) -> bytes:
-    """Each begins on a line of its own, also behind half a line."""
-    return b"".join(b"\n" + json.dumps([log_id, original, copy]).encode() for original, copy in pairs)
+def _lines(log_id: str, pairs: Iterable[Pair]) -> Iterator[bytes]:
+    return (json.dumps([log_id, original, copy]).encode() for original, copy in pairs)

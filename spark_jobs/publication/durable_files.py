@@ -91,6 +91,23 @@ def sync_folder(folder: Path) -> None:
     sync_file(folder)
 
 
+def append_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Add lines, durably. They begin on a line of their own where a crash has left half of one."""
+    make_folder(path.parent)
+    with path.open("ab") as file:
+        file.write((b"\n" if _is_torn(path) else b"") + b"".join(line + b"\n" for line in lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _is_torn(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
 def sync_file(path: Path) -> None:
     """Have what was written to the file on disk before anything promises it."""
     handle = os.open(path, os.O_RDONLY)

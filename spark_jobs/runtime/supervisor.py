@@ -13,6 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
 from spark_jobs.publication.commit import CommitConflict
 from spark_jobs.runtime.stream_record import StreamRecord
+from spark_jobs.supervision import backoff
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,7 @@ _REQUEST = "a request that works on its files"
 
 def pause_after(failures: int) -> timedelta:
     """1 s, doubling to 5 minutes."""
-    doublings = min(failures - 1, 10)
-    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+    return backoff.pause_after(failures, FIRST_PAUSE, LONGEST_PAUSE)
 
 
 class BatchGate:

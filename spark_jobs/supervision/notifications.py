@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.watch_memory import Notification
+from spark_jobs.supervision.backoff import pause_after
 from spark_jobs.supervision.incidents import Alert
 
 _FIRST_PAUSE = timedelta(seconds=30)
@@ -51,4 +52,4 @@ def tried(
 
 
 def _pause_after(tries: int) -> timedelta:
-    return min(_FIRST_PAUSE * (1 << min(max(tries - 1, 0), 10)), _LONGEST_PAUSE)
+    return pause_after(tries, _FIRST_PAUSE, _LONGEST_PAUSE)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from spark_jobs.documents.watch_memory import Restarts
+from spark_jobs.supervision.backoff import pause_after
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
@@ -15,7 +16,7 @@ def pause_before(restarts: Restarts) -> timedelta:
     """Return how long to wait before the next restart: the first is at once; then 5 s, doubling to 5 minutes."""
     if not restarts.in_a_row:
         return timedelta(0)
-    return min(FIRST_PAUSE * (1 << min(restarts.in_a_row - 1, 10)), LONGEST_PAUSE)
+    return pause_after(restarts.in_a_row, FIRST_PAUSE, LONGEST_PAUSE)
 
 
 def is_due(restarts: Restarts, now: datetime) -> bool:

@@ -13,7 +13,7 @@ import typer
 
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.requests import Answer, Request
+from spark_jobs.documents.requests import UNATTENDED_AFTER_S, Answer, Request
 from spark_jobs.paths import Layout
 from spark_jobs.run_requests import JobName, run_requests
 from spark_jobs.runtime.clock import utc_now
@@ -21,8 +21,6 @@ from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS
 from spark_jobs.supervision.driver_observation import DriverObserver
 
-UNATTENDED_AFTER_S = 20.0
-"""a job may be just starting, or be replaced: only then is nobody there"""
 _LOOK_EVERY_S = 0.5
 
 

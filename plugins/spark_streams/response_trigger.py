@@ -11,13 +11,10 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from spark_jobs.documents import requests
-from spark_jobs.documents.requests import Answer
+from spark_jobs.documents.requests import UNATTENDED_AFTER_S, Answer
 from spark_jobs.paths import Layout
 from spark_jobs.supervision.driver_observation import DriverObserver
 from spark_streams.task_end import is_marked
-
-UNATTENDED_AFTER_S = 20.0
-"""a job may be just starting, or be replaced: only then is nobody there"""
 
 
 class Outcome(StrEnum):

@@ -30,6 +30,9 @@ ONCE_ONLY = (RESET, START_OVER, REDRIVE)
 ANSWERS_KEPT_AT_LEAST = timedelta(days=30)
 """an answer is how we know that its request was carried out"""
 
+UNATTENDED_AFTER_S = 20.0
+"""a job may be just starting, or be replaced: only then is nobody there"""
+
 ASKED, RUNNING, DONE, REFUSED, FAILED = "asked", "running", "done", "refused", "failed"
 FINAL_STATES = (DONE, REFUSED, FAILED)
 

@@ -39,21 +39,7 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What Airflow's processes import as well: they have no Spark, and a cluster's Python has no Airflow.
-SHARED = {
-    "catalog",
-    "completeness",
-    "redrives",
-    "refused_files",
-    "paths",
-    "setting_values",
-    "settings",
-    "driver_launch",
-    "publication",
-    "diagnosis",
-    "documents",
-    "stream_jobs",
-    "supervision",
-}
+SHARED = {room for room in FLOOR if FLOOR[room] <= FLOOR["supervision"]} - {"task_database", "bounded_tables"}
 ENGINES = {"pyspark", "airflow", "confluent_kafka"}
 
 

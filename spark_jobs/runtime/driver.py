@@ -106,6 +106,7 @@ class JobRun:
         self.settings = settings
         self.env = env
         self.layout = job.layout(settings)
+        self._flags = desired_state_of(job, settings).streams
         self._switches = DesiredStateReader(self.layout) if follows_switches else None
         self._started_at = utc_now()
         self._instance = driver_process.new_instance(self._started_at)
@@ -220,8 +221,7 @@ class JobRun:
         if desired is not None and not desired.job_enabled:
             log.info("%s is switched off", self.job.name)
             self._asked_to_stop.set()
-        flags = desired_state_of(self.job, self.settings).streams
-        switched = {**flags, **(desired.streams if desired is not None else {})}
+        switched = {**self._flags, **(desired.streams if desired is not None else {})}
         for stream in self._streams:
             stream.supervisor.switch(switched.get(stream.record.name, True))
 

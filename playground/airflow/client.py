@@ -12,7 +12,8 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from playground.airflow.home import USER, AirflowError, AirflowHome
 
-TIMEOUT_S = 15
+# An API server that shares two cores with everything that starts is slow, not gone.
+TIMEOUT_S = 60
 NOT_FOUND = 404
 SERVER_ERROR = 500
 

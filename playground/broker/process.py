@@ -124,7 +124,7 @@ class Broker:
     def create_topics(self, topics: tuple[str, ...] = DEFAULT_TOPICS, partitions: int = 2) -> None:
         """Create the topics that do not exist yet and wait for their leaders. Raises: BrokerError."""
         admin = self._admin()
-        missing = sorted(set(topics) - set(admin.list_topics(timeout=10).topics))
+        missing = sorted(set(topics) - set(admin.list_topics(timeout=30).topics))
         new = [NewTopic(topic, num_partitions=partitions, replication_factor=1) for topic in missing]
         for topic, created in (admin.create_topics(new) if new else {}).items():
             try:
@@ -307,7 +307,7 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def _has_leader(admin: AdminClient, topic: str) -> bool:
-    found = admin.list_topics(topic, timeout=10).topics[topic]
+    found = admin.list_topics(topic, timeout=30).topics[topic]
     return found.error is None and all(partition.leader >= 0 for partition in found.partitions.values())
 
 

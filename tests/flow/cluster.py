@@ -47,7 +47,7 @@ class Cluster:
     def state(self) -> Mapping[str, Any]:
         """Return the master's own JSON; empty before it answers."""
         try:
-            with urlopen(f"http://{HOST}:{self._ui_port}/json/", timeout=5) as answer:
+            with urlopen(f"http://{HOST}:{self._ui_port}/json/", timeout=30) as answer:
                 return dict(json.load(answer))
         except OSError:
             return {}

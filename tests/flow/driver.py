@@ -141,8 +141,8 @@ class Driver:
             self.process.kill()
         if what in ("jvm", "both"):
             jvm.kill()
-        self.process.wait(30)
-        psutil.wait_procs([jvm], timeout=30)
+        self.process.wait(60)
+        psutil.wait_procs([jvm], timeout=60)
         assert not jvm.is_running(), "the JVM outlived its driver"
 
     def pause_processes(self) -> None:
@@ -153,7 +153,7 @@ class Driver:
         for process in (psutil.Process(self.process.pid), self.jvm()):
             process.send_signal(signal.SIGCONT)
 
-    def stop(self, timeout_s: float = 60) -> int:
+    def stop(self, timeout_s: float = 180) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
 
@@ -165,7 +165,7 @@ class Driver:
                     process.kill()
         with suppress(ProcessLookupError):  # one half of a job may have outlived the other
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 def spark_submit(module: str) -> list[str]:

@@ -33,7 +33,7 @@ def produce(bootstrap_servers: str, values: Iterable[tuple[str, bytes | None]], 
             except BufferError:  # the broker is slower than we are
                 producer.poll(0.1)
         producer.poll(0)
-    assert producer.flush(60) == 0
+    assert producer.flush(120) == 0
     return kept
 
 
@@ -59,7 +59,7 @@ def settings_for(topics: Mapping[str, str]) -> dict[str, str]:
 def end_offsets(bootstrap_servers: str, topics: Iterable[str] = tuple(TOPICS.values())) -> dict[str, dict[str, int]]:
     """topic -> partition -> end offset, as the log writes positions."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    known = client.list_topics(timeout=10).topics
+    known = client.list_topics(timeout=60).topics
     answers = client.list_offsets(
         {
             TopicPartition(topic, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]

@@ -83,7 +83,7 @@ def send_twice_and_take_the_first_back(broker: Broker, topic: str, value: bytes)
     for end in (producer.abort_transaction, producer.commit_transaction):
         producer.begin_transaction()
         producer.produce(topic, value, partition=0)
-        assert producer.flush(30) == 0
+        assert producer.flush(120) == 0
         end(30)
 
 

@@ -50,7 +50,7 @@ class Faulty:
 
     def add_partition(self, topic: str) -> int:
         """The new partition's number."""
-        number = len(self.admin.list_topics(topic, timeout=10).topics[topic].partitions)
+        number = len(self.admin.list_topics(topic, timeout=60).topics[topic].partitions)
         self.admin.create_partitions([NewPartitions(topic, number + 1)])[topic].result(30)
         self.broker.create_topics()  # waits until every partition has its leader
         return number

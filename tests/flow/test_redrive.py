@@ -95,7 +95,7 @@ def now() -> datetime:
 def send(broker: Broker, headers: list[tuple[str, str | bytes | None]]) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
     producer.produce(TOPIC, VALUE, b"a-key", 0, timestamp=SENT_AT_MS, headers=headers)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
 
 
 def asked_by_hand(place: Place, *more: str, exit_code: int = 0) -> str:

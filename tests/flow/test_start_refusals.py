@@ -33,7 +33,7 @@ def ran(place: Place, *arguments: str, **settings: str) -> subprocess.CompletedP
         env=place.environment() | settings,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 
@@ -124,7 +124,7 @@ def test_data_without_a_log_or_with_a_damaged_one_are_left_alone_and_sigterm_let
     driver.wait_until(lambda: driver.status()["state"] == "stopping", "it is stopping")
     assert newest_entry(place, "weather_data") == 0, "the batch in hand is not published yet"
     driver.pause_file.unlink()
-    assert driver.process.wait(60) == 0, driver.said()
+    assert driver.process.wait(180) == 0, driver.said()
     assert newest_entry(place, "weather_data") == 1
     assert driver.status()["state"] == "stopped"
     assert not Layout(place.output).log("bike_trips").exists()
@@ -163,12 +163,12 @@ def test_with_spark_submit_too_neither_half_outlives_the_other(place: Place, dri
         driver.wait_until(driver.is_running, "it runs")
         processes = driver.processes()
         processes[victim].kill()
-        assert driver.process.wait(60) != 0
+        assert driver.process.wait(180) != 0
         assert_all_gone(processes)
 
 
 def assert_all_gone(processes: Mapping[str, psutil.Process]) -> None:
-    _, left = psutil.wait_procs(list(processes.values()), timeout=60)
+    _, left = psutil.wait_procs(list(processes.values()), timeout=180)
     assert not left
 
 

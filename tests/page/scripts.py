@@ -20,6 +20,6 @@ def answer_of(script: str) -> Any:
     )
     node, _ = compute_driver_executable()
     command = [node, "--no-warnings", "--input-type=module", "--eval", begin + script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -239,7 +239,7 @@ def test_the_real_jobs_move_and_follow_their_switches(office: Office) -> None:
     produce(office.broker.bootstrap_servers, generated(200, seed=1))
 
     for name in ("bike_trips", "rollup", pearson.name):
-        looking.sees(looking.stream(name), "healthy", "idle", "catching up", timeout_s=150)
+        looking.sees(looking.stream(name), "healthy", "idle", "catching up", timeout_s=240)
     today = looking.stream("bike_trips").locator("[data-label^=Today]")
     expect(today).not_to_contain_text("–")  # noqa: RUF001
     before = today.inner_text()
@@ -249,10 +249,10 @@ def test_the_real_jobs_move_and_follow_their_switches(office: Office) -> None:
     row = looking.stream(pearson.name)
     row.get_by_role("switch").click()
     expect(row).to_contain_text("switching")
-    looking.sees(row, "off", timeout_s=90)
+    looking.sees(row, "off")
     assert _state(office.analytics, pearson.name) == StreamState.OFF
     row.get_by_role("switch").click()
-    looking.sees(row, "healthy", "idle", "catching up", "starting", timeout_s=90)
+    looking.sees(row, "healthy", "idle", "catching up", "starting")
     wait_until(lambda: _state(office.analytics, pearson.name) != StreamState.OFF, "the job follows")
     assert person.variables()[pearson.flag] == "true"
 
@@ -286,11 +286,11 @@ def test_a_refused_message_is_followed_to_its_replay(office: Office) -> None:
     expect(replay).to_be_disabled()
     page.get_by_role("button", name="Dry run …").click()
     page.get_by_role("dialog").get_by_role("button", name="Dry run").click()
-    expect(page.get_by_text("dry run: 1 would be accepted")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("dry run: 1 would be accepted")).to_be_visible()
     replay.click()
     expect(page.get_by_role("dialog")).to_contain_text("Ingestion takes each original once")
     page.get_by_role("dialog").get_by_role("button", name="Replay").click()
-    expect(page.get_by_text("1 sent again")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("1 sent again")).to_be_visible()
     expect(letter).to_have_attribute("data-outcome", "accepted")
     sent_as = re.search(rf"{BIKE_TOPIC}/0/(\d+)", letter.locator("[data-label^=What]").inner_text())
     assert sent_as is not None
@@ -319,7 +319,7 @@ def test_a_job_that_is_switched_off_is_waited_for(office: Office) -> None:
     looking = office.visitor
     looking.opens()
     looking.job("ingestion").get_by_role("switch").click()
-    looking.sees(looking.job("ingestion"), "off", timeout_s=60)
+    looking.sees(looking.job("ingestion"), "off")
     looking.sees(looking.stream("bike_trips"), "off")
     looking.sees(looking.stream("rollup"), "waiting")
 

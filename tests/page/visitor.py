@@ -14,7 +14,7 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 # Root needs the first; a container's /dev/shm is often too small for the second.
 _OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]
-_PATIENCE_MS = 30_000
+_PATIENCE_MS = 120_000
 expect.set_options(timeout=_PATIENCE_MS)
 
 
@@ -62,7 +62,7 @@ class Visitor:
     def stream(self, name: str) -> Locator:
         return self.page.locator(f"[data-stream={name}]")
 
-    def sees(self, row: Locator, *verdicts: str, timeout_s: float = 30) -> None:
+    def sees(self, row: Locator, *verdicts: str, timeout_s: float = 120) -> None:
         """The row has one of these verdicts, and its badge says so."""
         among = "|".join(verdicts)
         expect(row).to_have_attribute("data-verdict", re.compile(f"^({among})$"), timeout=timeout_s * 1000)

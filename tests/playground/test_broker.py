@@ -21,7 +21,7 @@ def produce(broker: Broker, *messages: bytes) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 2})
     for message in messages:
         producer.produce("trips", message)
-    assert producer.flush(30) == 0
+    assert producer.flush(120) == 0
 
 
 def consume(broker: Broker, expected: int) -> set[bytes]:
@@ -35,7 +35,7 @@ def consume(broker: Broker, expected: int) -> set[bytes]:
         }
     )
     consumer.subscribe(["trips"])
-    messages = consumer.consume(expected, timeout=30)
+    messages = consumer.consume(expected, timeout=120)
     consumer.close()
     return {message.value() or b"" for message in messages}
 

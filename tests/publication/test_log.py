@@ -117,7 +117,7 @@ def test_the_head_is_seen_while_a_transaction_runs(tmp_path: Path) -> None:
     with log.transaction(may_write):
         look = threading.Thread(target=lambda: seen.append(log.head()), daemon=True)
         look.start()
-        look.join(timeout=10)
+        look.join(timeout=60)
     assert [head.seq for head in seen if head] == [0], "who looks waits for the batch"
 
 

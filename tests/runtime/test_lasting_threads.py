@@ -8,7 +8,7 @@ import pytest
 from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.runtime.lasting_threads import LastingThreads
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Again:

@@ -20,7 +20,7 @@ from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BREAKER_OPENS_AFTER, BatchGate, Failures, GateClosed, StreamSupervisor
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 CONFLICT = CommitConflict("another writer was faster")
 
 

@@ -23,7 +23,7 @@ from spark_jobs.stream_jobs import INGESTION
 from tests.ingestion.feed_by_hand import BIKES, TRIP, Broker, Query
 from tests.monotonic import Seconds
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -64,7 +64,7 @@ def test_a_job_without_executors_says_so(master: None) -> None:
         env=ready_to_run(os.environ),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
         check=False,
     )
     assert "first: None" in told.stdout, told.stderr

@@ -182,6 +182,10 @@ real-data: setup ## The publishers' own files through both jobs, compared with t
 chaos: setup ## Inject faults into a running playground, and count lost and doubled messages (needs root)
 	$(SPARK)/bin/python -m tests.chaos $(ARGS)
 
+.PHONY: kill-times
+kill-times: setup ## Measure how soon the watch has a killed job at work again: COUNT=20 (needs root)
+	$(SPARK)/bin/python -m tests.chaos.kill_times --count $(COUNT) $(ARGS)
+
 .PHONY: soak
 soak: setup ## Run an hour under load with a fault every 5 minutes, and report leaks (needs root)
 	$(SPARK)/bin/python -m tests.chaos.soak $(ARGS)

@@ -14,13 +14,13 @@ import typer
 
 from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.documents.lease import newest_token, take_token_numbered, token_after_exists, token_driver
+from spark_jobs.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests_at_rest
 from spark_jobs.maintenance.start_over import finish_removals
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_process
 from spark_jobs.runtime.clock import utc_now
-from spark_jobs.runtime.driver import LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError

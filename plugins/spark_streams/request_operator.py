@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Request
+from spark_jobs.exit_codes import LEASE_LOST, STOPPED
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.driver_observation import live_driver
@@ -29,8 +30,6 @@ _BACKSTOP = timedelta(minutes=5)
 """how much later Airflow's own timeout comes than ours, which withdraws the request"""
 _ASKED_AGAIN_WITHIN = timedelta(days=1)
 """answers are kept for longer, so a run as young as this is known where it was carried out"""
-_JOB_STARTED = 3
-"""exit code of run_requests: a job that started meanwhile does the rest"""
 
 
 class RequestOperator(BaseOperator):
@@ -160,7 +159,7 @@ class RequestOperator(BaseOperator):
             self.log.info(line.rstrip())
         code = self._process.wait()
         self._process = self._request_id = None
-        if code not in (0, _JOB_STARTED):
+        if code not in (STOPPED, LEASE_LOST):
             raise AirflowFailException(f"carrying it out ended with exit code {code}; the lines above say why")
 
     def _result(self, request_id: str) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """The life of a job, the same for both: settings, lease, Spark, streams, heartbeat, and a clean end.
 
-    run = JobRun.begin(INGESTION, env, follows_switches)     # settings are checked, the lease is ours
-    with run.starting():                                     # what fails here is told as a failed start
-        start = run.start_spark(banner)
-        run.serve(start, streams, requests, housekeep)
-    run.until_stopped()
-
-Exit codes: 0 asked to stop, 1 failed, 2 wrong settings or paths, 3 the lease was lost to a newer driver.
+run = JobRun.begin(INGESTION, env, follows_switches)     # settings are checked, the lease is ours
+with run.starting():                                     # what fails here is told as a failed start
+    start = run.start_spark(banner)
+    run.serve(start, streams, requests, housekeep)
+run.until_stopped()
 """
 
 import logging
@@ -40,6 +38,7 @@ from spark_jobs.documents.status import (
     unread_for_s,
     write_status,
 )
+from spark_jobs.exit_codes import FAILED, LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.runtime import driver_log, driver_process
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.desired_state_reader import DesiredStateReader
@@ -57,7 +56,6 @@ from spark_jobs.supervision.effective_settings import desired_state_of
 
 log = logging.getLogger(__name__)
 
-STOPPED, FAILED, WRONG_SETTINGS, LEASE_LOST = 0, 1, 2, 3
 _FINISH_BATCH_TIMEOUT_S = 60.0
 _SPARK_STOP_TIMEOUT_S = 15.0
 _LAG_EVERY_S = 5.0

@@ -5,8 +5,8 @@ from typing import Self
 
 from spark_jobs.diagnosis import OF_A_CRASH, OF_A_FAILED_START, Diagnosis, known_cause
 from spark_jobs.documents.status import JobState, Status
+from spark_jobs.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
 
-_STOPPED, _WRONG_SETTINGS, _LEASE_LOST = 0, 2, 3  # exit codes, see spark_jobs/runtime/driver.py
 _KILLED = (-9, 137)
 _LAST_LINES = 40
 """what a driver printed long before its end has nothing to do with it"""
@@ -56,15 +56,15 @@ class DriverExit:
     @classmethod
     def failed_start(cls, job: str, exit_code: int, printed: str) -> Self | None:
         """Explain the end before the first heartbeat; None where a newer driver was faster, which is no failure."""
-        if exit_code == _LEASE_LOST:
+        if exit_code == LEASE_LOST:
             return None
-        if exit_code == _STOPPED:
+        if exit_code == STOPPED:
             return cls(False, Diagnosis(f"{job} stopped while it started"))
         return cls(True, _why_no_start(job, exit_code, _last_lines(printed)))
 
 
 def _why_no_start(job: str, exit_code: int, printed: str) -> Diagnosis:
-    if exit_code == _WRONG_SETTINGS:
+    if exit_code == WRONG_SETTINGS:
         step = "do what it says; then start it again"
         return Diagnosis(f"{job} refuses to start: {_refusal(printed)}", step, retryable=False)
     if exit_code in _KILLED:

@@ -60,7 +60,7 @@ class DriverObserver:
         return DriverObservation(status, is_gone, timedelta(seconds=awake_s - self._seen_at_s))
 
 
-def live_at_first_look(status: Status | None, now: datetime, stale_after: timedelta) -> bool:
+def looks_alive(status: Status | None, now: datetime, stale_after: timedelta) -> bool:
     """Return, by one look only, whether the heartbeat is fresh and its processes are not known to be gone."""
     return (
         status is not None
@@ -79,7 +79,7 @@ def live_driver(layout: Layout, stale_after: timedelta) -> Status | None:
     seen = observer.look(time.monotonic())
     status = seen.status
     if status is None or driver_processes.is_on_this_host(status.driver):
-        return status if live_at_first_look(status, datetime.now(UTC), stale_after) else None
+        return status if looks_alive(status, datetime.now(UTC), stale_after) else None
     while seen.is_live(stale_after):
         time.sleep(_LOOK_EVERY_S)
         seen = observer.look(time.monotonic())

@@ -22,6 +22,7 @@ FLOORS = (
         "task_database",
         "bounded_tables",
         "driver_launch",
+        "exit_codes",
     ),
     ("publication",),
     ("diagnosis",),

@@ -15,7 +15,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Driver, JobState, Process, Status, read_status, show_life, write_status
 from spark_jobs.paths import Layout
 from spark_jobs.supervision import driver_processes
-from spark_jobs.supervision.driver_observation import DriverObserver, live_at_first_look, live_driver
+from spark_jobs.supervision.driver_observation import DriverObserver, live_driver, looks_alive
 from tests.supervision.far_driver import FarDriver
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ def test_a_killed_driver_is_seen_at_once(tmp_path: Path, process: subprocess.Pop
     process.wait()
     observation = observer.look(2)
     assert (observation.is_gone, observation.is_live(STALE)) == (True, False)
-    assert not live_at_first_look(read_status(layout), NOW, STALE)
+    assert not looks_alive(read_status(layout), NOW, STALE)
 
 
 def test_on_another_host_only_silence_tells(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:

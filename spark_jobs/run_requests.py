@@ -13,20 +13,17 @@ from typing import Annotated
 import typer
 
 from spark_jobs.diagnosis import LeaseLost
-from spark_jobs.documents.lease import newest_token, take_token_numbered, token_after_exists, token_driver
 from spark_jobs.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests_at_rest
 from spark_jobs.maintenance.start_over import finish_removals
-from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_process
 from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.lease import lease_where_job_is_off
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS
-from spark_jobs.supervision import driver_processes
-from spark_jobs.supervision.driver_observation import live_driver
 
 log = logging.getLogger(__name__)
 
@@ -50,39 +47,21 @@ class JobName(StrEnum):
 def run_requests(name: str, settings: Settings) -> int:
     """Take the lease and do all that is pending; the exit code."""
     layout = STREAM_JOBS[name].layout(settings)
-    writer = writer_where_job_is_off(layout, settings)
-    if writer is None:
+    me = driver_process.driver_identity(driver_process.new_instance(utc_now()), None)
+    lease = lease_where_job_is_off(layout, me, settings.HEARTBEAT_STALE_AFTER, utc_now)
+    if lease is None:
         log.info("the %s job runs, or is just starting: it does its requests itself", name)
         return STOPPED
+    writer = Writer(me, lease.token, lease.check)
     finish_removals(layout)
     queue = RequestQueue(layout, WORK[name](settings, writer), writer, utc_now)
     try:
         while queue.serve_next():
             pass
     except LeaseLost as lost:
-        log.info("%s; it does what is left", lost)
+        log.info("%s: what is left is done there", lost)
         return LEASE_LOST
     return STOPPED
-
-
-def writer_where_job_is_off(layout: Layout, settings: Settings) -> Writer | None:
-    """The right to write, taken like a driver's; None where a driver has it."""
-    newest = newest_token(layout)
-    holder = token_driver(layout, newest)
-    if live_driver(layout, settings.HEARTBEAT_STALE_AFTER) is not None:
-        return None
-    if holder is not None and driver_processes.running(holder):
-        return None  # a driver that has not written its first heartbeat yet
-    me = driver_process.driver_identity(driver_process.new_instance(utc_now()), None)
-    mine = newest + 1
-    if not take_token_numbered(layout, me, mine, utc_now()):
-        return None
-
-    def check() -> None:
-        if token_after_exists(layout, mine):
-            raise LeaseLost("the job was started")
-
-    return Writer(me, mine, check)
 
 
 def main(job: Annotated[JobName, typer.Argument(help="Whose requests.")]) -> None:

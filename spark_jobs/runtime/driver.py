@@ -1,10 +1,12 @@
 """The life of a job, the same for both: settings, lease, Spark, streams, heartbeat, and a clean end.
 
-run = JobRun.begin(INGESTION, env, follows_switches)     # settings are checked, the lease is ours
-with run.starting():                                     # what fails here is told as a failed start
-    start = run.start_spark(banner)
-    run.serve(start, streams, requests, housekeep)
-run.until_stopped()
+How it is used:
+
+    run = JobRun.begin(INGESTION, env, follows_switches)     # settings are checked, the lease is ours
+    with run.starting():                                     # what fails here is told as a failed start
+        start = run.start_spark(banner)
+        run.serve(start, streams, requests, housekeep)
+    run.until_stopped()
 """
 
 import logging
@@ -17,8 +19,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
 from typing import NoReturn
 
 import pyspark
@@ -26,25 +26,16 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
 from spark_jobs.documents import lag_history
-from spark_jobs.documents.codec import iso
-from spark_jobs.documents.lease import newest_token, token_after_exists, token_driver
-from spark_jobs.documents.status import (
-    ENDED_JOB_STATES,
-    JobState,
-    Status,
-    ended,
-    read_status,
-    show_life,
-    unread_for_s,
-    write_status,
-)
-from spark_jobs.exit_codes import FAILED, LEASE_LOST, STOPPED, WRONG_SETTINGS
-from spark_jobs.runtime import driver_log, driver_process
+from spark_jobs.documents.status import JobState, read_status, unread_for_s
+from spark_jobs.exit_codes import FAILED, STOPPED, WRONG_SETTINGS
+from spark_jobs.runtime import driver_process
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.desired_state_reader import DesiredStateReader
 from spark_jobs.runtime.driver_process import JvmTie
 from spark_jobs.runtime.executors import Executors
+from spark_jobs.runtime.heartbeat import Heartbeat
 from spark_jobs.runtime.lasting_threads import LastingThreads
+from spark_jobs.runtime.lease import HeldLease, acquire_lease, end_without_lease
 from spark_jobs.runtime.own_folders import own
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.spark_session import spark_session
@@ -93,12 +84,22 @@ class JobRun:
                 own(folder, job.name)
         except StreamFault as foreign:
             _refuse(str(foreign.diagnosis))
-        run = cls(job, settings, env, follows_switches)
-        run._take_the_lease()
+        asked_to_stop = threading.Event()
+        _listen_for_signals(asked_to_stop)
+        me = driver_process.driver_identity(driver_process.new_instance(utc_now()), None)
+        lease = acquire_lease(job.layout(settings), me, settings.HEARTBEAT_STALE_AFTER, utc_now)
+        run = cls(job, settings, env, follows_switches, lease, asked_to_stop)
+        run._threads.begin("heartbeat", run._beat)
         return run
 
     def __init__(
-        self, job: StreamJob, settings: Settings, env: MutableMapping[str, str], follows_switches: bool
+        self,
+        job: StreamJob,
+        settings: Settings,
+        env: MutableMapping[str, str],
+        follows_switches: bool,
+        lease: HeldLease,
+        asked_to_stop: threading.Event,
     ) -> None:
         self.job = job
         self.settings = settings
@@ -106,28 +107,15 @@ class JobRun:
         self.layout = job.layout(settings)
         self._flags = desired_state_of(job, settings).streams
         self._switches = DesiredStateReader(self.layout) if follows_switches else None
-        self._started_at = utc_now()
-        self._instance = driver_process.new_instance(self._started_at)
-        self._driver = driver_process.driver_identity(self._instance, None)
-        self._token = 0
-        self._state = JobState.STARTING
-        self._why_failed: Diagnosis | None = None
-        self._streams: Sequence[Stream] = ()
+        self._lease = lease
         self._spark: SparkSession | None = None
-        self._spark_ui: str | None = None
         self._jvm: JvmTie | None = None
-        self._asked_to_stop = threading.Event()
-        self._unread_before_s: Mapping[str, float] = {}
-        self._threads = LastingThreads(self._asked_to_stop, self._lease_lost)
-        self._writing = threading.Lock()
+        self._asked_to_stop = asked_to_stop
+        self._unread_before_s = unread_for_s(read_status(self.layout))  # the last driver's: ours is not written yet
+        self._threads = LastingThreads(asked_to_stop, end_without_lease)
         self._request_thread: threading.Thread | None = None
-
-    def _take_the_lease(self) -> None:
-        self._listen_for_signals()
-        stale_after = self.settings.HEARTBEAT_STALE_AFTER
-        self._token = driver_process.acquire_lease(self.layout, self._driver, stale_after, utc_now)
-        self._unread_before_s = unread_for_s(read_status(self.layout))
-        self._threads.begin("heartbeat", self._heartbeat)
+        fingerprint, log_file = job.fingerprint(settings), env.get("DRIVER_LOG")
+        self.heartbeat = Heartbeat(job.name, lease, fingerprint, self._threads, self._switches, log_file)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -148,17 +136,18 @@ class JobRun:
             self.env,
             kafka=self.job.reads("KAFKA_CONNECTOR_JARS"),
         )
-        self._listen_for_signals()  # again: Spark has put its own handler, which raises, in the place of SIGINT's
+        _listen_for_signals(self._asked_to_stop)  # again: Spark has put its own, which raises, in the place of SIGINT's
         self._jvm = JvmTie(self._spark.sparkContext)
-        self._driver = driver_process.driver_identity(self._instance, self._jvm.pid)
-        self._spark_ui = self._spark.sparkContext.uiWebUrl
+        driver = driver_process.driver_identity(self._lease.driver.instance, self._jvm.pid)
+        spark_ui = self._spark.sparkContext.uiWebUrl
+        self.heartbeat.driver, self.heartbeat.spark_ui = driver, spark_ui
         self._jvm.forward_signals(self._asked_to_stop.set)
-        writer = Writer(self._driver, self._token, self._check_lease)
+        writer = Writer(driver, self._lease.token, self._lease.check)
         java = self._spark.sparkContext._jvm.java.lang.System.getProperty("java.version")  # type: ignore[union-attr]
         lines = [
             f"{self.settings.SPARK_APP_NAME} - {self.job.name}",
             f"  Spark {pyspark.__version__}, Java {java}, Python {platform.python_version()}",
-            f"  driver {self._instance}, token {self._token}, Spark UI {self._spark_ui or 'off'}",
+            f"  driver {driver.instance}, token {self._lease.token}, Spark UI {spark_ui or 'off'}",
             *(f"  {line}" for line in banner),
         ]
         print("\n".join(lines), file=sys.stderr, flush=True)
@@ -170,7 +159,7 @@ class JobRun:
             writer,
             utc_now,
             self.env,
-            self._lease_lost,
+            end_without_lease,
             self._unread_before_s,
         )
 
@@ -181,14 +170,14 @@ class JobRun:
 
         `requests`: kind -> what does it. `housekeep` is called once an hour.
         """
-        self._streams = streams
+        self.heartbeat.streams = streams
         if self._switches is not None:
             self._switches.refuse_unreadable(self.job.name)
         self._follow_switches()
         for stream in streams:
             stream.supervisor.begin()
         self._threads.every(_SWITCHES_EVERY_S, "switches", self._follow_switches)
-        self._state = JobState.RUNNING
+        self.heartbeat.state = JobState.RUNNING
         for stream in streams:
             self._threads.every(_LAG_EVERY_S, f"lag of {stream.record.name}", look_at(stream), _FIRST_LAG_AFTER_S)
         executors = Executors(start.spark)
@@ -198,7 +187,7 @@ class JobRun:
         self._threads.every(_HOUSEKEEPING_EVERY_S, "housekeeping", housekeep, _FIRST_HOUSEKEEPING_AFTER_S)
         queue = RequestQueue(self.layout, requests, start.writer, utc_now)
         self._request_thread = self._threads.begin(
-            "requests", lambda: queue.serve(self._asked_to_stop, self._lease_lost)
+            "requests", lambda: queue.serve(self._asked_to_stop, end_without_lease)
         )
 
     def until_stopped(self) -> NoReturn:
@@ -208,11 +197,11 @@ class JobRun:
                 self._fail(self._nothing_left())
         self._stop_gracefully()
 
-    # -- threads ------------------------------------------------------------------------------------------------
+    @property
+    def _streams(self) -> Sequence[Stream]:
+        return self.heartbeat.streams
 
-    def _listen_for_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._asked_to_stop.set())
+    # -- threads ------------------------------------------------------------------------------------------------
 
     def _follow_switches(self) -> None:
         desired = self._switches.read() if self._switches is not None else None
@@ -232,75 +221,23 @@ class JobRun:
         now = utc_now()
         lag_history.note_lags(self.layout, [stream.record.status(now) for stream in self._streams], now)
 
-    def _heartbeat(self) -> None:
-        while self._state not in ENDED_JOB_STATES:
+    def _beat(self) -> None:
+        while not self.heartbeat.has_ended():
             try:
-                if token_after_exists(self.layout, self._token):
-                    self._lease_lost(self._lease_lost_message())
+                self._lease.check()
                 if self._jvm is not None and self._jvm.jvm_is_gone():
                     self._fail(_JVM_GONE)
-                self._write_status()
-                if written := self.env.get("DRIVER_LOG"):
-                    driver_log.keep_small(Path(written))
+                self.heartbeat.beat()
+            except LeaseLost as lost:
+                end_without_lease(str(lost))
             except Exception as failure:
                 log.error("the heartbeat failed and goes on: %s", diagnose(failure).message)
             time.sleep(self.settings.HEARTBEAT_INTERVAL.total_seconds())
 
-    def _write_status(self) -> None:
-        with self._writing:  # the last one is not to be replaced by one that was begun before it
-            try:
-                write_status(self.layout, self._status(utc_now()))
-            except OSError as failure:
-                log.error("the heartbeat could not be written: %s", diagnose(failure).message)
-                show_life(self.layout)
-
-    def _status(self, now: datetime) -> Status:
-        why = self._why_failed
-        streams = tuple(stream.record.status(now) for stream in self._streams)
-        return Status(
-            app=self.job.name,
-            driver=self._driver,
-            token=self._token,
-            at=iso(now),
-            started_at=iso(self._started_at),
-            state=self._state,
-            settings_fingerprint=self.job.fingerprint(self.settings),
-            spark_ui=self._spark_ui,
-            log=self.env.get("DRIVER_LOG"),
-            streams=tuple(map(ended, streams)) if self._state in ENDED_JOB_STATES else streams,
-            warnings=tuple(self._warnings()),
-            last_error=why.message if why else None,
-            next_step=why.next_step if why else None,
-            needs_person=why is not None and not why.retryable,
-        )
-
-    def _warnings(self) -> Iterator[str]:
-        if self._switches is not None and self._switches.fault is not None:
-            yield self._switches.fault
-        if self._state in (JobState.STARTING, JobState.RUNNING):
-            yield from (f"the thread for {name} has ended: start the job again" for name in self._threads.ended())
-
     # -- ends ---------------------------------------------------------------------------------------------------
 
-    def _check_lease(self) -> None:
-        if token_after_exists(self.layout, self._token):
-            raise LeaseLost(self._lease_lost_message())
-
-    def _lease_lost_message(self) -> str:
-        newest = newest_token(self.layout)
-        newer = token_driver(self.layout, newest)
-        return (
-            f"a newer driver ({newer.instance if newer else 'unknown'}, token {newest}) has taken over from this one "
-            f"({self._instance}, token {self._token}); this one ends without writing any more"
-        )
-
-    def _lease_lost(self, message: str) -> NoReturn:
-        # At once and without a last status: both belong to the newer driver now.
-        print(message, file=sys.stderr, flush=True)
-        os._exit(LEASE_LOST)
-
     def _stop_gracefully(self) -> NoReturn:
-        self._state = JobState.STOPPING
+        self.heartbeat.state = JobState.STOPPING
         log.info("stopping: each stream finishes its batch, and a request its step")
         deadline = time.monotonic() + _FINISH_BATCH_TIMEOUT_S
         for stream in self._streams:
@@ -321,17 +258,22 @@ class JobRun:
         )
 
     def _fail(self, why: Diagnosis) -> NoReturn:
-        self._why_failed = why
+        self.heartbeat.why_failed = why
         self._end(FAILED, str(why))
 
     def _end(self, code: int, message: str) -> NoReturn:
         (log.info if code == STOPPED else log.error)(message)
-        self._state = JobState.STOPPED if code == STOPPED else JobState.FAILED
+        self.heartbeat.state = JobState.STOPPED if code == STOPPED else JobState.FAILED
         if self._spark is not None and self._jvm is not None and not self._jvm.jvm_is_gone():
             _within(_SPARK_STOP_TIMEOUT_S, self._spark.stop)
-        self._write_status()
+        self.heartbeat.write()
         sys.stderr.flush()
         os._exit(code)  # threads waiting in Py4J must not hold the process
+
+
+def _listen_for_signals(asked_to_stop: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked_to_stop.set())
 
 
 def _refuse(message: str) -> NoReturn:

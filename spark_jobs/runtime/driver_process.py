@@ -1,24 +1,16 @@
-"""Who this driver is, and how it makes sure to be the only one: identity, takeover, the tie between Python and JVM."""
+"""Who this driver is: its identity, and the tie between Python and JVM."""
 
-import logging
 import os
 import secrets
-import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psutil
 from pyspark.java_gateway import ensure_callback_server_started
 
-from spark_jobs.documents.lease import take_token
-from spark_jobs.documents.status import Driver, Process, read_status
-from spark_jobs.paths import Layout
-from spark_jobs.supervision.driver_processes import end_now, is_certainly_dead, this_host
-
-log = logging.getLogger(__name__)
-
-_HANDOVER_TIMEOUT_S = 12.0
+from spark_jobs.documents.status import Driver, Process
+from spark_jobs.supervision.driver_processes import this_host
 
 
 def new_instance(now: datetime) -> str:
@@ -34,29 +26,6 @@ def driver_identity(instance: str, jvm_pid: int | None) -> Driver:
 
 def _process(role: str, pid: int) -> Process:
     return Process(role, pid, psutil.Process(pid).create_time())
-
-
-def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> int:
-    """Become the one writer below this root and return the token.
-
-    A dead or hanging older driver is ended first where it can be reached; a live one finds the new token at its next
-    heartbeat and stops. We wait for that, but not for ever: the publication log keeps the content right in any case.
-    """
-    older = read_status(layout)
-    if older is not None and not older.is_live(now(), stale_after):
-        end_now(older.driver)
-    token = take_token(layout, me, now())
-    deadline = time.monotonic() + _HANDOVER_TIMEOUT_S
-    while older is not None and older.is_live(now(), stale_after) and not is_certainly_dead(older.driver):
-        if time.monotonic() > deadline:
-            break
-        log.info("waiting for the driver %s to make way", older.driver.instance)
-        time.sleep(1)
-        newest = read_status(layout)
-        older = newest if newest is None or newest.driver.instance == older.driver.instance else older
-    if older is not None:
-        end_now(older.driver)
-    return token
 
 
 class JvmTie:

@@ -1,14 +1,18 @@
 """The life of a job, the parts that need no Spark: threads that go on, and what turns streams on and off."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import pytest
 
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
+from spark_jobs.paths import Layout
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
+from spark_jobs.runtime.driver_process import driver_identity
+from spark_jobs.runtime.lease import HeldLease
 from spark_jobs.runtime.stream import Stream
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB
@@ -18,7 +22,8 @@ PATIENCE_S = 60.0
 
 def a_run(root: Path, follows_switches: bool = True) -> JobRun:
     settings = settings_from({"ANALYTICS_OUTPUT_PATH": str(root), "ENABLE_PEARSON_CORRELATIONS": "false"})
-    return JobRun(ANALYTICS_JOB, settings, {}, follows_switches)
+    lease = HeldLease(Layout(root), driver_identity("job", None), 1)
+    return JobRun(ANALYTICS_JOB, settings, {}, follows_switches, lease, threading.Event())
 
 
 # -- switches ---------------------------------------------------------------------------------------------------
@@ -60,7 +65,7 @@ FLAGS = {"pearson_correlations": False, "weather_safety_analysis": True}
 def switched(run: JobRun) -> dict[str, bool | None]:
     """Which streams are on, by the flags in the environment; the rollup has none."""
     streams = [FakeStream(name) for name in ("rollup", *FLAGS)]
-    run._streams = cast("list[Stream]", streams)
+    run.heartbeat.streams = cast("list[Stream]", streams)
     run._follow_switches()
     return {stream.name: stream.is_on for stream in streams}
 

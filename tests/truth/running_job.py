@@ -13,9 +13,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from spark_jobs.documents.status import JobState, Status, StreamStatus, as_read, read_status
+from spark_jobs.paths import Layout
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver import JobRun
+from spark_jobs.runtime.driver_process import driver_identity
+from spark_jobs.runtime.lease import HeldLease
 from spark_jobs.runtime.stream import Stream, look_at
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 from spark_jobs.settings import settings_from
@@ -47,6 +50,13 @@ class HandQuery:
         """Nothing of it goes on."""
 
 
+def run_of_ingestion(root: Path, follows_switches: bool) -> JobRun:
+    """A run that has its lease; nothing has begun."""
+    lease = HeldLease(Layout(root), driver_identity("job", None), 1)
+    settings = settings_from({"OUTPUT_BASE_PATH": str(root)})
+    return JobRun(INGESTION, settings, {}, follows_switches, lease, threading.Event())
+
+
 class RunningJob:
     """The job and its one feed, `bike_trips`. Its intervals pass when a test says so."""
 
@@ -56,13 +66,13 @@ class RunningJob:
         self.feed = Query(root, broker, monotonic=self.clock, unread_before_s=unread_before_s)
         self.feed.now = utc_now()
         self.record = self.feed.record
-        self.run = JobRun(INGESTION, settings_from({"OUTPUT_BASE_PATH": str(root)}), {}, follows_switches=True)
-        self.run._state = JobState.RUNNING
+        self.run = run_of_ingestion(root, follows_switches=True)
+        self.run.heartbeat.state = JobState.RUNNING
         no_spark = cast(Any, SimpleNamespace(sparkContext=SimpleNamespace(setLocalProperty=lambda *_: None)))
         self.supervisor = StreamSupervisor(no_spark, self._start, self.record, utc_now, cast(Any, self._lease_lost))
         dataset = Dataset(BIKES.name, self.feed.log, root / "checkpoints", self.supervisor.held)
         stream = Stream(self.supervisor, self.feed.stream.look_at_lag, dataset)
-        self.run._streams = [stream]
+        self.run.heartbeat.streams = [stream]
         self.look = look_at(stream, count_after_s=0.0)
         self.starts = 0
 
@@ -91,7 +101,7 @@ class RunningJob:
         return self.document().streams[0]
 
     def document(self, at: datetime | None = None) -> Status:
-        self.run._write_status()
+        self.run.heartbeat.write()
         status = read_status(self.run.layout)
         assert status is not None
         return as_read(status, at or utc_now())

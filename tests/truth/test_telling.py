@@ -22,13 +22,11 @@ from spark_jobs.documents.watch_memory import WatchMemory, read_memory
 from spark_jobs.runtime import driver_log
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.desired_state_reader import DesiredStateReader
-from spark_jobs.runtime.driver import JobRun
-from spark_jobs.runtime.driver_process import JvmTie, acquire_lease, driver_identity
+from spark_jobs.runtime.driver_process import JvmTie, driver_identity
+from spark_jobs.runtime.lease import acquire_lease
 from spark_jobs.runtime.stream import look_at
-from spark_jobs.settings import settings_from
-from spark_jobs.stream_jobs import INGESTION
 from tests.ingestion.feed_by_hand import Broker, broker_by_hand
-from tests.truth.running_job import RunningJob, wait_until
+from tests.truth.running_job import RunningJob, run_of_ingestion, wait_until
 
 NULS = b"\0" * 300
 """what a power cut leaves of a document"""
@@ -117,7 +115,7 @@ def test_nobody_stumbles_over_documents_of_nul_bytes(job: RunningJob) -> None:
     assert token_driver(layout, newest_token(layout)) is None
     assert read_memory(layout) == WatchMemory()
     assert isinstance(requests.next_request(layout), requests.Unreadable)
-    assert acquire_lease(layout, me, timedelta(seconds=10), utc_now) == 2
+    assert acquire_lease(layout, me, timedelta(seconds=10), utc_now).token == 2
     assert job.document().state == JobState.RUNNING
 
 
@@ -129,10 +127,10 @@ def beating(job: RunningJob) -> Iterator[RunningJob]:
     """A job whose heartbeat runs, a hundred times as fast as usual."""
     fast = job.run.settings.model_copy(update={"HEARTBEAT_INTERVAL": timedelta(milliseconds=20)})
     job.run.settings = fast
-    job.run._token = take_token(job.run.layout, job.run._driver, utc_now())
-    heart = job.run._threads.begin("heartbeat", job.run._heartbeat)
+    take_token(job.run.layout, job.run.heartbeat.driver, utc_now())
+    heart = job.run._threads.begin("heartbeat", job.run._beat)
     yield job
-    job.run._state = JobState.STOPPED
+    job.run.heartbeat.state = JobState.STOPPED
     heart.join(10)
     assert not heart.is_alive()
 
@@ -154,7 +152,7 @@ def test_the_heartbeat_goes_on_where_the_log_cannot_be_emptied(
     with log.open("wb") as file:
         file.truncate(driver_log.MOST_BYTES + 1)
     monkeypatch.setattr(os, "truncate", fails)
-    beating.run.env["DRIVER_LOG"] = str(log)
+    beating.run.heartbeat.log_file = str(log)
     wait_until(lambda: "the heartbeat failed and goes on" in caplog.text)
     goes_on(beating)
 
@@ -207,7 +205,7 @@ def test_a_thread_that_has_ended_all_the_same_is_told(job: RunningJob) -> None:
 
 
 def test_a_look_that_hangs_keeps_no_other_stream_from_being_looked_at(tmp_path: Path) -> None:
-    run = JobRun(INGESTION, settings_from({"OUTPUT_BASE_PATH": str(tmp_path)}), {}, follows_switches=False)
+    run = run_of_ingestion(tmp_path, follows_switches=False)
     hung, looked = threading.Event(), threading.Event()
 
     def stream(name: str, look: Any) -> Any:

@@ -188,7 +188,7 @@ def test_a_clock_that_is_set_back_an_hour_hides_nothing_that_is_stuck(job: Runni
     with job.hung_batch():
         job.clock.go_on(61)
         an_hour_ago = utc_now() - timedelta(hours=1)
-        assert job.run._status(an_hour_ago).streams[0].state == "stuck"
+        assert job.run.heartbeat.status(an_hour_ago).streams[0].state == "stuck"
 
 
 # -- waiting --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ ACCEPTED = "accepted"
 _FORM = re.compile(r"([A-Za-z0-9._-]{1,249})/([0-9]{1,9})/([0-9]{1,18})")
 
 
-class Original(NamedTuple):
+class MessagePlace(NamedTuple):
     """Where a message lies in Kafka."""
 
     topic: str
@@ -22,7 +22,7 @@ class Original(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-def original_named(text: str | None) -> Original | None:
+def parse_place(text: str | None) -> MessagePlace | None:
     """Read `<topic>/<partition>/<offset>`; None where it is none."""
     found = _FORM.fullmatch(text or "")
-    return Original(found[1], int(found[2]), int(found[3])) if found else None
+    return MessagePlace(found[1], int(found[2]), int(found[3])) if found else None

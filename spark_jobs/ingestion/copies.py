@@ -19,7 +19,7 @@ from spark_jobs.ingestion.quality import Quality, total
 from spark_jobs.ingestion.redriven_days import Redriven, RedrivenDays
 from spark_jobs.ingestion.staging_writer import TaskReport, staged_dead_letters, staged_hours
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.redrives import ACCEPTED, Original, original_named
+from spark_jobs.redrives import ACCEPTED, MessagePlace, parse_place
 from spark_jobs.refused_files import PLACE
 
 _IN_ORDER = [("kafka_partition", "ascending"), ("kafka_offset", "ascending")]
@@ -48,7 +48,7 @@ def judged_copies(
         return JudgedCopies(TaskReport((), Quality()))
     days = RedrivenDays(log.layout, feed)
     known = originals_of(days.all())
-    named = [known.root(one) if one else None for one in map(original_named, messages["redrive_of"].to_pylist())]
+    named = [known.root(one) if one else None for one in map(parse_place, messages["redrive_of"].to_pylist())]
     wanted = {original for original in named if original}
     known.refused = _refused(wanted, reports, staging, log, topic)
     messages = messages.drop_columns(["redrive_of"])
@@ -64,8 +64,8 @@ def _put_aside(reports: Sequence[TaskReport], staging: Path) -> pa.Table | None:
 
 
 def _refused(
-    wanted: set[Original], reports: Sequence[TaskReport], staging: Path, log: PublicationLog, topic: str
-) -> set[Original]:
+    wanted: set[MessagePlace], reports: Sequence[TaskReport], staging: Path, log: PublicationLog, topic: str
+) -> set[MessagePlace]:
     """Those that this batch refuses itself, or that were refused before."""
     staged = [staging / file.name for report in reports for file in report.files if file.refused]
     found = refused_in(staged, wanted, topic)
@@ -73,13 +73,13 @@ def _refused(
 
 
 def _outcomes(
-    messages: pa.Table, named: Sequence[Original | None], refusals: Sequence[str | None], at: datetime
+    messages: pa.Table, named: Sequence[MessagePlace | None], refusals: Sequence[str | None], at: datetime
 ) -> Iterable[Redriven]:
     """A copy that names no place in Kafka is a message like any other that is refused."""
     places = zip(*(messages[name].to_pylist() for name in PLACE), strict=True)
     for original, place, refusal in zip(named, places, refusals, strict=True):
         if original:
-            yield Redriven(original, Original(*place), refusal or ACCEPTED, at)
+            yield Redriven(original, MessagePlace(*place), refusal or ACCEPTED, at)
 
 
 def _report(messages: pa.Table, rows: pa.Table, staging: Path, feed: Feed, read_at: datetime) -> TaskReport:

@@ -14,7 +14,7 @@ from spark_jobs.feeds.parsed_messages import parsed
 from spark_jobs.feeds.refusals import RedriveRefusal
 from spark_jobs.ingestion.redriven_days import Redriven
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.redrives import Original
+from spark_jobs.redrives import MessagePlace
 
 _PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())])
 
@@ -23,18 +23,18 @@ _PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64(
 class Originals:
     """What is known of the originals of some copies."""
 
-    refused: set[Original]
+    refused: set[MessagePlace]
     """those that are no rows for certain"""
-    taken: set[Original] = field(default_factory=set)
+    taken: set[MessagePlace] = field(default_factory=set)
     """those of which a copy is a row"""
-    roots: Mapping[Original, Original] = field(default_factory=dict)
+    roots: Mapping[MessagePlace, MessagePlace] = field(default_factory=dict)
     """a copy -> the message that it stood for, which was no copy itself"""
 
-    def root(self, message: Original) -> Original:
+    def root(self, message: MessagePlace) -> MessagePlace:
         """The message that a copy, or a copy of a copy, stands for."""
         return self.roots.get(message, message)
 
-    def take(self, original: Original | None, refusal: str | None) -> str | None:
+    def take(self, original: MessagePlace | None, refusal: str | None) -> str | None:
         """Note the next copy, which is sound or has this refusal; return what it is refused for, if it is."""
         if original is None or original not in self.refused:
             return RedriveRefusal.THE_ORIGINAL_WAS_NOT_REFUSED
@@ -53,7 +53,7 @@ def originals_of(redriven: Collection[Redriven]) -> Originals:
 
 def judged(
     messages: pa.Table,
-    named: Sequence[Original | None],
+    named: Sequence[MessagePlace | None],
     known: Originals,
     feed: Feed,
     accident_time_zone: str,
@@ -69,7 +69,7 @@ def judged(
     return rows
 
 
-def refused_before(wanted: Iterable[Original], log: PublicationLog, topic: str) -> set[Original]:
+def refused_before(wanted: Iterable[MessagePlace], log: PublicationLog, topic: str) -> set[MessagePlace]:
     """Which of them are among the feed's dead letters, or lie before the first message that its log knows of.
 
     The newest days first, and no more of them than needed.
@@ -83,17 +83,17 @@ def refused_before(wanted: Iterable[Original], log: PublicationLog, topic: str) 
     return found
 
 
-def refused_in(files: Sequence[Path], wanted: Iterable[Original], topic: str) -> set[Original]:
+def refused_in(files: Sequence[Path], wanted: Iterable[MessagePlace], topic: str) -> set[MessagePlace]:
     """Which of them are dead letters in these files."""
     places = pa.Table.from_pylist([dict(zip(_PLACES.names, one[1:], strict=True)) for one in wanted], _PLACES)
     if not files or not len(places):
         return set()
     letters = pa.concat_tables(pq.ParquetFile(file).read(columns=_PLACES.names, use_threads=False) for file in files)
     found = letters.cast(_PLACES).join(places, _PLACES.names, join_type="left semi", use_threads=False)
-    return {Original(topic, *place.values()) for place in found.to_pylist()}
+    return {MessagePlace(topic, *place.values()) for place in found.to_pylist()}
 
 
-def _is_before(original: Original, log: PublicationLog) -> bool:
+def _is_before(original: MessagePlace, log: PublicationLog) -> bool:
     """Where the log was started over and Kafka had lost the message by then: it cannot be a row, nor a dead letter."""
     origin = log.origin()
     began = {} if origin is None else origin.entry.position.get(original.topic, {}).get("next_offset", {})

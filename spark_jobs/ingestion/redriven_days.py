@@ -18,7 +18,7 @@ from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.paths import Layout
 from spark_jobs.publication.staged_parquet import staged_file
-from spark_jobs.redrives import ACCEPTED, Original
+from spark_jobs.redrives import ACCEPTED, MessagePlace
 
 SCHEMA = pa.schema(
     [
@@ -37,8 +37,8 @@ SCHEMA = pa.schema(
 class Redriven(NamedTuple):
     """One copy that was read, and what became of it."""
 
-    original: Original
-    copy: Original
+    original: MessagePlace
+    copy: MessagePlace
     outcome: str
     at: datetime
 
@@ -87,4 +87,4 @@ def _line(one: Redriven) -> dict[str, object]:
 
 def _redriven(line: Mapping[str, Any]) -> Redriven:
     places, (outcome, at) = list(line.values())[:6], list(line.values())[6:]
-    return Redriven(Original(*places[:3]), Original(*places[3:]), outcome, at)
+    return Redriven(MessagePlace(*places[:3]), MessagePlace(*places[3:]), outcome, at)

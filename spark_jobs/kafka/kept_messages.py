@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from spark_jobs.diagnosis import StreamFault
-from spark_jobs.redrives import Original
+from spark_jobs.redrives import MessagePlace
 
 _TIMEOUT_S = 20.0
 _READ_ON_FOR = 1_000
@@ -19,14 +19,14 @@ class KeptMessages:
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
-        self._next = Original("", 0, 0)
+        self._next = MessagePlace("", 0, 0)
 
-    def at(self, places: Collection[Original]) -> dict[Original, Message]:
+    def at(self, places: Collection[MessagePlace]) -> dict[MessagePlace, Message]:
         """Those that are there. StreamFault where nobody answers."""
         found = ((place, self._message(place)) for place in sorted(places))
         return {place: message for place, message in found if message is not None}
 
-    def _message(self, place: Original) -> Message | None:
+    def _message(self, place: MessagePlace) -> Message | None:
         is_near = self._next[:2] == place[:2] and 0 <= place.offset - self._next.offset <= _READ_ON_FOR
         if not is_near:
             self._consumer.assign([TopicPartition(place.topic, place.partition, place.offset)])
@@ -44,7 +44,7 @@ class KeptMessages:
         if message is None:
             raise StreamFault("Kafka does not answer", "check that the broker runs", external=True)
         if error := message.error():
-            self._next = Original("", 0, 0)
+            self._next = MessagePlace("", 0, 0)
             if error.code() in _NOT_KEPT:
                 return None
             raise KafkaException(error)

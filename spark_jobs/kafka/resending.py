@@ -13,7 +13,7 @@ from typing import cast
 from confluent_kafka import KafkaError, Message, Producer
 
 from spark_jobs.kafka.kept_messages import KeptMessages, kept_messages
-from spark_jobs.redrives import HEADER, Original
+from spark_jobs.redrives import HEADER, MessagePlace
 
 _TIMEOUT_S = 30.0
 _MOST_BYTES = 100_000_000
@@ -26,9 +26,9 @@ Headers = list[tuple[str, str | bytes | None]]
 class Resend:
     """A message to send again."""
 
-    place: Original
+    place: MessagePlace
     """where it lies"""
-    original: Original
+    original: MessagePlace
     """what it stands for: itself, unless it is a copy"""
     value: bytes | None
     at: datetime
@@ -38,7 +38,7 @@ class Resend:
 class Sent:
     """Where the broker has put the copy; or why it did not take it."""
 
-    copy: Original | None
+    copy: MessagePlace | None
     why_not: str = ""
 
 
@@ -96,5 +96,5 @@ def _milliseconds(at: datetime) -> int:
     return max(0, round((at - datetime.fromtimestamp(0, UTC)).total_seconds() * 1000))
 
 
-def _place_of(copy: Message) -> Original:
-    return Original(str(copy.topic()), int(copy.partition() or 0), int(copy.offset() or 0))
+def _place_of(copy: Message) -> MessagePlace:
+    return MessagePlace(str(copy.topic()), int(copy.partition() or 0), int(copy.offset() or 0))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.redrives import Original, original_named
+from spark_jobs.redrives import MessagePlace, parse_place
 from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 from spark_jobs.runtime.request_queue import Refused
 
@@ -29,7 +29,7 @@ class Selection:
     start: datetime
     end: datetime
     reason: str = ""
-    originals: frozenset[Original] = frozenset()
+    originals: frozenset[MessagePlace] = frozenset()
     at_most: int = USUALLY_AT_MOST
     """how many are sent"""
 
@@ -70,10 +70,10 @@ def _time(arguments: Mapping[str, Any], name: str, usually: datetime) -> datetim
     return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
 
 
-def _originals(arguments: Mapping[str, Any]) -> frozenset[Original]:
+def _originals(arguments: Mapping[str, Any]) -> frozenset[MessagePlace]:
     given = arguments.get("originals") or ()
     names = given.replace(",", " ").split() if isinstance(given, str) else [str(one) for one in given]
-    found = {name: original_named(name) for name in names}
+    found = {name: parse_place(name) for name in names}
     if odd := [name for name, original in found.items() if original is None]:
         raise Refused(f"'originals' has {odd[0]!r}; allowed: <topic>/<partition>/<offset>")
     return frozenset(original for original in found.values() if original)

@@ -21,7 +21,7 @@ from spark_jobs.kafka.offsets import broker_client, refuse_other_topic_id, topic
 from spark_jobs.kafka.resending import Resend, Resender, Sent, resender
 from spark_jobs.maintenance.dead_letters import Selection, dead_letters, selection
 from spark_jobs.maintenance.sent_copies import SentCopies
-from spark_jobs.redrives import Original
+from spark_jobs.redrives import MessagePlace
 from spark_jobs.refused_files import PLACE
 from spark_jobs.runtime.dataset import Dataset, find_stream
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
@@ -54,13 +54,13 @@ class Done:
     why_not: str = ""
     """what the broker said of a message that it did not take"""
 
-    def note(self, place: Original, what: str, detail: str = "") -> None:
+    def note(self, place: MessagePlace, what: str, detail: str = "") -> None:
         """Count a message, and name it among the first."""
         self.counts[what] += 1
         if len(self.lines) < MOST_LINES:
             self.lines.append({"message": str(place), "outcome": what + detail})
 
-    def note_sent(self, place: Original, sent: Sent) -> None:
+    def note_sent(self, place: MessagePlace, sent: Sent) -> None:
         """Note what the broker said."""
         if sent.copy:
             self.note(place, SENT, f" as {sent.copy}")
@@ -143,9 +143,9 @@ class Redrive:
             yield messages
 
     def _judged(
-        self, letters: pa.Table, known: Originals, on_their_way: Collection[Original]
+        self, letters: pa.Table, known: Originals, on_their_way: Collection[MessagePlace]
     ) -> Iterator[JudgedMessage]:
-        places = [Original(*place) for place in _columns(letters, *PLACE)]
+        places = [MessagePlace(*place) for place in _columns(letters, *PLACE)]
         roots = [known.root(place) for place in places]
         known.refused |= {root for root, place in zip(roots, places, strict=True) if root == place}
         known.refused |= refused_before(set(roots) - known.refused, self.dataset.log, places[0].topic)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.log import LogReader
-from spark_jobs.redrives import Original
+from spark_jobs.redrives import MessagePlace
 
-Pair = tuple[Original, Original]
+Pair = tuple[MessagePlace, MessagePlace]
 """an original, and where its copy lies"""
 
 
@@ -21,7 +21,7 @@ class SentCopies:
         self._log = log
         self._path = log.layout.sent_copies(log.dataset)
 
-    def on_their_way(self) -> set[Original]:
+    def on_their_way(self) -> set[MessagePlace]:
         """Return the originals of copies that lie at or beyond the feed's position; forget the other copies."""
         newest = self._log.newest()
         if newest is None:
@@ -50,7 +50,7 @@ class SentCopies:
             except ValueError:
                 continue  # a crash left half of it
             if log == log_id:
-                yield Original(*original), Original(*copy)
+                yield MessagePlace(*original), MessagePlace(*copy)
 
 
 def _lines(log_id: str, pairs: Iterable[Pair]) -> Iterator[bytes]:

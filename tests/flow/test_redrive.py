@@ -25,7 +25,7 @@ from spark_jobs.documents.requests import Request
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.kafka.kept_messages import kept_messages
 from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
-from spark_jobs.redrives import Original
+from spark_jobs.redrives import MessagePlace
 from tests.feeds.kafka_messages import KAFKA_TIME
 from tests.flow.driver import Driver, Place
 from tests.flow.produced import end_offsets
@@ -73,7 +73,7 @@ def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
     ((_, *first), *more) = outcomes(place)
     assert first == [0, 1, "accepted"]
     assert {tuple(one[1:]) for one in more} == {(0, offset, BEFORE) for offset in range(2, 2 + len(more))}
-    places = [Original(TOPIC, 0, offset) for offset in (0, 1, 50, 5_000)]
+    places = [MessagePlace(TOPIC, 0, offset) for offset in (0, 1, 50, 5_000)]
     with kept_messages(broker.bootstrap_servers) as kept:
         found = kept.at(places)
     assert list(found) == places[:2], "of what Kafka does not keep there is nothing"

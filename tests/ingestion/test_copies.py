@@ -17,7 +17,7 @@ from spark_jobs.ingestion.quality_days import QualityDays
 from spark_jobs.ingestion.redriven_days import RedrivenDays
 from spark_jobs.ingestion.staging_writer import TaskReport, staging_task
 from spark_jobs.maintenance.start_over import start_over
-from spark_jobs.redrives import Original, original_named
+from spark_jobs.redrives import MessagePlace, parse_place
 from spark_jobs.runtime.dataset import Dataset
 from tests.feeds.kafka_messages import kafka_messages, naming
 from tests.ingestion.feed_by_hand import BIKES, NOON, TOPIC, TRIP, Broker, Query, broker_by_hand
@@ -44,7 +44,7 @@ def query(broker: Broker, tmp_path: Path) -> Query:
 
 
 def name(offset: int, topic: str = TOPIC) -> str:
-    return str(Original(topic, 0, offset))
+    return str(MessagePlace(topic, 0, offset))
 
 
 def letters(query: Query) -> dict[int, tuple[str, bytes]]:
@@ -215,6 +215,6 @@ def lines_of(query: Query) -> list[dict[str, Any]]:
 
 
 def test_names_of_originals() -> None:
-    assert original_named("bike-trips/3/12") == Original("bike-trips", 3, 12)
-    assert str(Original("bike-trips", 3, 12)) == "bike-trips/3/12"
-    assert [original_named(text) for text in (None, "", "a/b/c", "a/1", "a/1/2\n", " a/1/2")] == [None] * 6
+    assert parse_place("bike-trips/3/12") == MessagePlace("bike-trips", 3, 12)
+    assert str(MessagePlace("bike-trips", 3, 12)) == "bike-trips/3/12"
+    assert [parse_place(text) for text in (None, "", "a/b/c", "a/1", "a/1/2\n", " a/1/2")] == [None] * 6

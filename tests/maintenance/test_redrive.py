@@ -13,7 +13,7 @@ from spark_jobs.kafka.resending import Resend, Sent
 from spark_jobs.maintenance.dead_letters import USUALLY_AT_MOST, Selection, selection
 from spark_jobs.maintenance.redrive import MOST_LINES, ON_ITS_WAY, Redrive, redrive
 from spark_jobs.publication.durable_files import move
-from spark_jobs.redrives import ACCEPTED, Original
+from spark_jobs.redrives import ACCEPTED, MessagePlace
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from spark_jobs.settings import settings_from
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, now, tell, trip
@@ -49,7 +49,7 @@ def name(offset: int) -> str:
 def taken(live: LiveFeed, original: int, copy: int, outcome: str = ACCEPTED) -> None:
     """A copy of it was read."""
     days = RedrivenDays(live.layout, BIKES)
-    one = Redriven(Original(TOPIC, 0, original), Original(TOPIC, 0, copy), outcome, LATER)
+    one = Redriven(MessagePlace(TOPIC, 0, original), MessagePlace(TOPIC, 0, copy), outcome, LATER)
     source, target = days.staged([one], LATER.date(), live.layout.root)
     assert move(live.layout.root / source, live.layout.root / target)
 
@@ -164,7 +164,7 @@ class Broker:
     def send(self, messages: Sequence[Resend]) -> list[Sent]:
         begin = 100 + len(self.sent)
         self.sent += [message.place.offset for message in messages]
-        return [Sent(Original(TOPIC, 0, begin + number)) for number in range(len(messages))]
+        return [Sent(MessagePlace(TOPIC, 0, begin + number)) for number in range(len(messages))]
 
 
 def sent_by(live: LiveFeed, broker: Broker, monkeypatch: pytest.MonkeyPatch, at_most: int) -> list[int]:

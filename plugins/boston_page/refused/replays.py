@@ -7,7 +7,7 @@ from typing import Any
 from boston_page.findings.reading import read_file
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
-from spark_jobs.redrives import ACCEPTED, Original
+from spark_jobs.redrives import ACCEPTED, MessagePlace
 
 _COLUMNS = (
     *("original_topic", "original_partition", "original_offset"),
@@ -21,15 +21,15 @@ class Replays:
     """The copies that were read from a day on."""
 
     def __init__(self, layout: Layout, feed: str, since: datetime) -> None:
-        self._of_original: dict[Original, dict[str, Any]] = {}
-        self._original_of: dict[Original, Original] = {}
+        self._of_original: dict[MessagePlace, dict[str, Any]] = {}
+        self._original_of: dict[MessagePlace, MessagePlace] = {}
         for original, copy, outcome, at in _lines(layout, feed, since):
             self._original_of[copy] = original
             known = self._of_original.get(original)
             if known is None or known["outcome"] != ACCEPTED:
                 self._of_original[original] = {"outcome": outcome, "sent_as": str(copy), "replayed_at": iso(at)}
 
-    def of(self, message: Original) -> dict[str, Any]:
+    def of(self, message: MessagePlace) -> dict[str, Any]:
         """Say what became of it: accepted, or the last reason; and which message it is a copy of."""
         original = self._original_of.get(message)
         known = self._of_original.get(original or message)
@@ -37,7 +37,7 @@ class Replays:
         return {"copy_of": None if original is None else str(original), **(known or nothing)}
 
 
-def _lines(layout: Layout, feed: str, since: datetime) -> Iterator[tuple[Original, Original, str, datetime]]:
+def _lines(layout: Layout, feed: str, since: datetime) -> Iterator[tuple[MessagePlace, MessagePlace, str, datetime]]:
     """A message is sent again after it was refused: the days that have any, from that one on."""
     days = (folder.name.removeprefix("date=") for folder in layout.redriven(feed).glob("date=*"))
     for day in sorted(day for day in days if day >= str(since.date())):
@@ -46,4 +46,4 @@ def _lines(layout: Layout, feed: str, since: datetime) -> Iterator[tuple[Origina
         except FileNotFoundError:
             continue
         for *places, outcome, at in zip(*(rows[name].to_pylist() for name in _COLUMNS), strict=True):
-            yield Original(*places[:3]), Original(*places[3:]), outcome, at.astimezone(UTC)
+            yield MessagePlace(*places[:3]), MessagePlace(*places[3:]), outcome, at.astimezone(UTC)

@@ -22,7 +22,7 @@ from boston_page.refused.rights import Right
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
-from spark_jobs.redrives import Original
+from spark_jobs.redrives import MessagePlace
 from spark_jobs.refused_files import PLACE
 from spark_jobs.stream_jobs import INGESTION
 
@@ -111,7 +111,7 @@ def _lines(rows: pa.Table, question: Question) -> Iterator[dict[str, Any]]:
 
 
 def _line(row: dict[str, Any], replays: Replays) -> dict[str, Any]:
-    place = Original(*(row[name] for name in PLACE))
+    place = MessagePlace(*(row[name] for name in PLACE))
     times = {name: iso(row[name]) for name in ("refused_at", "kafka_timestamp")}
     content = _content(row[MESSAGE]) if MESSAGE in row else {}
     return {"message": str(place), **times, "reason": row["reason"], **replays.of(place), **content}

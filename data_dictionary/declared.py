@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from spark_jobs.analytics.declaration import PARTITION_COLUMNS, Declaration
 from spark_jobs.catalog import ANALYTICS, FEEDS, Feed, feed_named
-from spark_jobs.feeds.parsed_messages import dataset_columns, parsed
+from spark_jobs.feeds.parsed_messages import Parser, dataset_columns
 from spark_jobs.ingestion import quality_days, redriven_days
 from spark_jobs.ingestion.staging_writer import staged_dead_letters
 from spark_jobs.rollup.combined_windows import Durations
@@ -106,7 +106,7 @@ def _written_columns_of_a_refusal(feed: Feed) -> Columns:
         }
     )
     with tempfile.TemporaryDirectory() as folder:
-        rows = parsed(message, feed, "UTC", read_at)
+        rows = Parser(feed, "UTC", read_at).parse(message)
         (file,) = staged_dead_letters(rows, Path(folder), "", read_at)
         schema = pq.read_schema(Path(folder) / file.name)
     return dict(zip(schema.names, schema.types, strict=True))

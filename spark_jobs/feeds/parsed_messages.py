@@ -7,6 +7,7 @@ DuckDB applies the rules (docs/decisions/0004-parsing-in-the-tasks.md). Nothing 
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -45,24 +46,30 @@ def dataset_columns(feed: Feed) -> dict[str, pa.DataType]:
     return {**layouts_of(feed, "UTC")[0].columns, **COMMON_TAIL}
 
 
-def parsed(
-    messages: pa.Table, feed: Feed, accident_time_zone: str, read_at: datetime, only: Collection[str] | None = None
-) -> pa.Table:
-    """One row per message, in order: the dataset's columns (or `only` those), then the verdict.
+@dataclass(frozen=True)
+class Parser:
+    """Turns messages of one feed into rows; `read_at` is when they are read."""
 
-    A message is its bytes (`value`), and where and when Kafka took it: `topic`, `kafka_timestamp`, and where they are
-    asked for `kafka_partition` and `kafka_offset`.
-    """
-    columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
-    rules = layouts_of(feed, accident_time_zone)
-    layouts = [Layout(one, _needed([*columns, feed.event_time], one)) for one in rules]
-    parts = extract(messages["value"], feed.name, layouts)
-    result = _in_order(
-        parts, [_ruled(part, messages, feed, layouts[part.layout], [*columns], read_at) for part in parts]
-    )
-    raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
-    schema = pa.schema({**columns, **OUTCOME_COLUMNS})
-    return result.append_column("raw", raw).select(schema.names).cast(schema)
+    feed: Feed
+    accident_time_zone: str
+    read_at: datetime
+
+    def parse(self, messages: pa.Table, only: Collection[str] | None = None) -> pa.Table:
+        """Return one row per message, in order: the dataset's columns (or `only` those), then the verdict.
+
+        A message is its bytes (`value`), and where and when Kafka took it: `topic`, `kafka_timestamp`, and where they
+        are asked for `kafka_partition` and `kafka_offset`.
+        """
+        feed = self.feed
+        columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
+        rules = layouts_of(feed, self.accident_time_zone)
+        layouts = [Layout(one, _needed([*columns, feed.event_time], one)) for one in rules]
+        parts = extract(messages["value"], feed.name, layouts)
+        ruled = [_ruled(part, messages, feed, layouts[part.layout], [*columns], self.read_at) for part in parts]
+        result = _in_order(parts, ruled)
+        raw = pc.if_else(pc.is_valid(result["refusal"]), messages["value"], None)
+        schema = pa.schema({**columns, **OUTCOME_COLUMNS})
+        return result.append_column("raw", raw).select(schema.names).cast(schema)
 
 
 def layouts_of(feed: Feed, accident_time_zone: str) -> Sequence[FeedRules]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_jobs.catalog import Feed
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.originals import judged, originals_of, refused_before, refused_in
 from spark_jobs.ingestion.quality import Quality, total
@@ -34,28 +34,22 @@ class JudgedCopies:
 
 
 def judged_copies(
-    reports: Sequence[TaskReport],
-    staging: Path,
-    log: PublicationLog,
-    feed: Feed,
-    topic: str,
-    accident_time_zone: str,
-    read_at: datetime,
+    reports: Sequence[TaskReport], staging: Path, log: PublicationLog, topic: str, parser: Parser
 ) -> JudgedCopies:
     """Stage the rows and dead letters that the copies of a batch become. Call it within the batch's transaction."""
     messages = _put_aside(reports, staging)
     if messages is None:
         return JudgedCopies(TaskReport((), Quality()))
-    days = RedrivenDays(log.layout, feed)
+    days = RedrivenDays(log.layout, parser.feed)
     known = originals_of(days.all())
     named = [known.root(one) if one else None for one in map(parse_place, messages["redrive_of"].to_pylist())]
     wanted = {original for original in named if original}
     known.refused = _refused(wanted, reports, staging, log, topic)
     messages = messages.drop_columns(["redrive_of"])
-    rows = judged(messages, named, known, feed, accident_time_zone, read_at)
-    batch = list(_outcomes(messages, named, rows["refusal"].to_pylist(), read_at))
-    moves = (days.staged(batch, read_at.date(), staging),) if batch else ()
-    return JudgedCopies(_report(messages, rows, staging, feed, read_at), moves)
+    rows = judged(messages, named, known, parser)
+    batch = list(_outcomes(messages, named, rows["refusal"].to_pylist(), parser.read_at))
+    moves = (days.staged(batch, parser.read_at.date(), staging),) if batch else ()
+    return JudgedCopies(_report(messages, rows, staging, parser), moves)
 
 
 def _put_aside(reports: Sequence[TaskReport], staging: Path) -> pa.Table | None:
@@ -82,10 +76,10 @@ def _outcomes(
             yield Redriven(original, MessagePlace(*place), refusal or ACCEPTED, at)
 
 
-def _report(messages: pa.Table, rows: pa.Table, staging: Path, feed: Feed, read_at: datetime) -> TaskReport:
+def _report(messages: pa.Table, rows: pa.Table, staging: Path, parser: Parser) -> TaskReport:
     files = (
-        *staged_hours(rows, staging, "copies", feed.event_time),
-        *staged_dead_letters(rows, staging, "copies", read_at),
+        *staged_hours(rows, staging, "copies", parser.feed.event_time),
+        *staged_dead_letters(rows, staging, "copies", parser.read_at),
     )
     layouts = message_quality(messages["value"].combine_chunks(), rows["refusal"])
-    return TaskReport(files, total([layouts, row_quality(rows, feed)]))
+    return TaskReport(files, total([layouts, row_quality(rows, parser.feed)]))

@@ -16,6 +16,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs.catalog import DEAD_LETTERS, Feed
 from spark_jobs.completeness import FeedProgress
 from spark_jobs.diagnosis import StreamFault
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.ingestion.copies import judged_copies
 from spark_jobs.ingestion.feed_start import position_to_read_from, recently_lost
@@ -148,10 +149,11 @@ class FeedStream:
         most_rows = sum(end.values()) - sum(known["next_offset"].values())
         staging = transaction.new_staging(self.start_of.writer.driver.instance)
         rows = batch.coalesce(1) if most_rows <= _ONE_TASK_UP_TO_ROWS else batch
-        task = staging_task(staging, self.feed, settings.ACCIDENT_TIME_ZONE, now)
+        parser = Parser(self.feed, settings.ACCIDENT_TIME_ZONE, now)
+        task = staging_task(staging, parser)
         reports = [TaskReport.decoded(row[0]) for row in rows.mapInArrow(task, REPORT_SCHEMA).collect()]
         self._refuse_recreated_topic(known["topic_id"])
-        copies = judged_copies(reports, staging, self.log, self.feed, self.topic, settings.ACCIDENT_TIME_ZONE, now)
+        copies = judged_copies(reports, staging, self.log, self.topic, parser)
         reports.append(copies.report)
         files = [file for report in reports for file in report.files]
         counted = [*(report.quality for report in reports), late_rows(files, self.hours.progress())]

@@ -2,15 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from spark_jobs.catalog import Feed
-from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.feeds.refusals import RedriveRefusal
 from spark_jobs.ingestion.redriven_days import Redriven
 from spark_jobs.publication.commit import PublicationLog
@@ -51,16 +49,9 @@ def originals_of(redriven: Collection[Redriven]) -> Originals:
     return Originals(set(), taken, {one.copy: one.original for one in redriven})
 
 
-def judged(
-    messages: pa.Table,
-    named: Sequence[MessagePlace | None],
-    known: Originals,
-    feed: Feed,
-    accident_time_zone: str,
-    read_at: datetime,
-) -> pa.Table:
-    """As `parsed`, of copies in their order and the originals they name; what is taken is noted in `known`."""
-    rows = parsed(messages, feed, accident_time_zone, read_at)
+def judged(messages: pa.Table, named: Sequence[MessagePlace | None], known: Originals, parser: Parser) -> pa.Table:
+    """Parse copies, in their order, and judge them by the originals they name; note what is taken in `known`."""
+    rows = parser.parse(messages)
     verdicts = zip(named, rows["refusal"].to_pylist(), strict=True)
     refusals = pa.array([known.take(original, refusal) for original, refusal in verdicts], pa.string())
     raw = pc.if_else(pc.is_valid(refusals), messages["value"], None)

@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 from pyspark import TaskContext
 
 from spark_jobs.bounded_tables import bounded_tables
-from spark_jobs.catalog import Feed
-from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, parsed
+from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.quality import Line, Quality, lines_of, quality_of, total
 from spark_jobs.paths import hour_folder
@@ -60,9 +59,7 @@ class TaskReport:
         return cls(files, quality_of(Line(*line) for line in document["quality"]), document["copies"])
 
 
-def staging_task(
-    staging: Path, feed: Feed, accident_time_zone: str, read_at: datetime
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def staging_task(staging: Path, parser: Parser) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """What each task of a batch runs: messages in, its report out."""
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -71,12 +68,12 @@ def staging_task(
         written: list[StagedFile] = []
         counted: list[Quality] = []
         copies: list[pa.RecordBatch] = []
-        rows_of = _parsed_batches(without_copies(batches, copies), feed, accident_time_zone, read_at, counted)
+        rows_of = _parsed_batches(without_copies(batches, copies), parser, counted)
         for number, rows in enumerate(bounded_tables(rows_of)):
             prefix = f"{name}-{number}"
-            counted.append(row_quality(rows, feed))
-            written += staged_hours(rows, staging, prefix, feed.event_time)
-            written += staged_dead_letters(rows, staging, prefix, read_at)
+            counted.append(row_quality(rows, parser.feed))
+            written += staged_hours(rows, staging, prefix, parser.feed.event_time)
+            written += staged_dead_letters(rows, staging, prefix, parser.read_at)
         yield TaskReport(tuple(written), total(counted), staged_copies(copies, staging, name)).encoded()
 
     return write
@@ -103,11 +100,11 @@ def staged_copies(copies: Sequence[pa.RecordBatch], staging: Path, prefix: str) 
 
 
 def _parsed_batches(
-    batches: Iterable[pa.RecordBatch], feed: Feed, accident_time_zone: str, read_at: datetime, counted: list[Quality]
+    batches: Iterable[pa.RecordBatch], parser: Parser, counted: list[Quality]
 ) -> Iterator[pa.RecordBatch]:
     """Batch by batch: all messages of a task next to their rows would take more memory than the rows."""
     for batch in batches:
-        rows = parsed(pa.Table.from_batches([batch]), feed, accident_time_zone, read_at)
+        rows = parser.parse(pa.Table.from_batches([batch]))
         counted.append(message_quality(batch["value"], rows["refusal"]))
         yield from rows.to_batches()
 

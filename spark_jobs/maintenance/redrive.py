@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from spark_jobs.catalog import feed_named
 from spark_jobs.diagnosis import StreamFault
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.originals import Originals, judged, originals_of, refused_before
 from spark_jobs.ingestion.redriven_days import RedrivenDays
 from spark_jobs.kafka.offsets import broker_client, refuse_other_topic_id, topic_id_on_broker
@@ -150,8 +151,8 @@ class Redrive:
         known.refused |= {root for root, place in zip(roots, places, strict=True) if root == place}
         known.refused |= refused_before(set(roots) - known.refused, self.dataset.log, places[0].topic)
         messages = letters.select(["raw", *_OF_KAFKA]).rename_columns({"raw": "value"})
-        feed = feed_named(self.dataset.name)
-        rows = judged(messages, roots, known, feed, self.settings.ACCIDENT_TIME_ZONE, self.at)
+        parser = Parser(feed_named(self.dataset.name), self.settings.ACCIDENT_TIME_ZONE, self.at)
+        rows = judged(messages, roots, known, parser)
         refusals, contents = rows["refusal"].to_pylist(), _columns(messages, "value", "kafka_timestamp")
         for place, root, refusal, content in zip(places, roots, refusals, contents, strict=True):
             waits = ON_ITS_WAY if root in on_their_way else None

@@ -14,7 +14,7 @@ from data_dictionary.declared import Output, outputs
 from data_dictionary.meanings import Table, entries, table
 from data_dictionary.pages import PAGES, pages, unit
 from spark_jobs.catalog import ANALYTICS, FEEDS, Feed
-from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.rollup.tiles import tiles_of
 from tests.analytics.tiles import NOON, TilesInMemory, accidents, bikes, report, ride
 from tests.analytics.tiles import outputs as computed
@@ -99,7 +99,7 @@ def assert_null_where_it_may_be(name: str, rows: Iterable[Row]) -> None:
 
 
 def parsed_with_little(feed: Feed) -> pa.Table:
-    return parsed(kafka_messages([json.dumps(NOT_MORE_THAN_NEEDED[feed.name]).encode()]), feed, "UTC", READ_AT)
+    return Parser(feed, "UTC", READ_AT).parse(kafka_messages([json.dumps(NOT_MORE_THAN_NEEDED[feed.name]).encode()]))
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.feeds.parsed_messages import Parser
 
 KAFKA_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 READ_AT = KAFKA_TIME + timedelta(minutes=1)
@@ -53,7 +53,7 @@ def outcomes(
     feed: str, values: Sequence[bytes | None], accident_time_zone: str = "America/New_York"
 ) -> list[dict[str, Any]]:
     """One dict per message, in order; instants as aware datetimes, null where Python has none for the year."""
-    result = parsed(kafka_messages(values), feed_named(feed), accident_time_zone, READ_AT)
+    result = Parser(feed_named(feed), accident_time_zone, READ_AT).parse(kafka_messages(values))
     for position, field in enumerate(result.schema):
         if pa.types.is_timestamp(field.type):
             result = result.set_column(position, field.name, result[field.name].cast(pa.int64()))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.feeds.parsed_messages import Parser
 from tests.feeds.kafka_messages import KAFKA_TIME, READ_AT, TRIP, kafka_messages, outcomes
 
 STATION = {"STATION": "72509014739", "DATE": "2018-03-07T07:07:00"}
@@ -319,6 +319,6 @@ def test_a_record_timestamp_that_is_none_says_nothing(sent_ms: int, ahead: int, 
     values = [json.dumps({**OLD_TRIP, "starttime": f"{started:%Y-%m-%dT%H:%M:%SZ}"}).encode()]
     sent = pa.array([sent_ms * 1000], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
     messages = kafka_messages(values).set_column(2, "kafka_timestamp", sent)
-    result = parsed(messages, feed_named("bike_trips"), "UTC", READ_AT)
+    result = Parser(feed_named("bike_trips"), "UTC", READ_AT).parse(messages)
     assert result["refusal"].to_pylist() == [refusal]
     assert result["kafka_timestamp"].cast(pa.int64()).to_pylist() == [sent_ms * 1000]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.catalog import FEEDS, feed_named
-from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, dataset_columns, parsed
+from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser, dataset_columns
 from spark_jobs.feeds.refusals import Refusal
 from tests.feeds.kafka_messages import READ_AT, kafka_messages, outcomes
 
@@ -208,7 +208,7 @@ def test_odd_messages_are_accepted(feed: str) -> None:
 def test_columns_come_in_the_order_of_the_dataset_whether_there_are_rows_or_not() -> None:
     for feed in FEEDS:
         for values in ([], [b"{}"]):
-            result = parsed(kafka_messages(values), feed, "UTC", READ_AT)
+            result = Parser(feed, "UTC", READ_AT).parse(kafka_messages(values))
             assert dict(zip(result.schema.names, result.schema.types, strict=True)) == {
                 **dataset_columns(feed),
                 **OUTCOME_COLUMNS,
@@ -217,6 +217,6 @@ def test_columns_come_in_the_order_of_the_dataset_whether_there_are_rows_or_not(
 
 def test_only_the_wanted_columns_are_made() -> None:
     wanted = ("duration_seconds", "start_time_ts")
-    result = parsed(kafka_messages([JSON(BIKE).encode()]), feed_named("bike_trips"), "UTC", READ_AT, only=wanted)
+    result = Parser(feed_named("bike_trips"), "UTC", READ_AT).parse(kafka_messages([JSON(BIKE).encode()]), only=wanted)
     assert result.column_names == [*wanted, *OUTCOME_COLUMNS]
     assert result["refusal"].to_pylist() == [None]

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.diagnosis import StreamFault
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.ingestion import originals as copies_of
 from spark_jobs.ingestion.copies import judged_copies
@@ -25,6 +26,7 @@ from tests.maintenance.live_feed import tell
 from tests.publication.small_feed import Killed, dies_at
 
 JUNK = b"{"
+PARSER = Parser(BIKES, "UTC", NOON)
 NOT_REFUSED = RedriveRefusal.THE_ORIGINAL_WAS_NOT_REFUSED
 BEFORE = RedriveRefusal.THE_ORIGINAL_WAS_REDRIVEN_BEFORE
 
@@ -117,7 +119,7 @@ def test_an_original_that_the_same_batch_refuses_is_known(query: Query) -> None:
 
 def test_two_tasks_with_a_copy_of_the_same_message(query: Query, tmp_path: Path) -> None:
     reports = [staged_by_a_task(tmp_path / str(number), 3 + number, {0: name(1)}) for number in range(2)]
-    judged = judged_copies(reports, tmp_path, query.log, BIKES, TOPIC, "UTC", NOON)
+    judged = judged_copies(reports, tmp_path, query.log, TOPIC, PARSER)
     assert sum(file.rows for file in judged.report.files if not file.refused) == 1
     (lines,) = [pq.ParquetFile(tmp_path / source).read() for source, _ in judged.moves]
     assert lines["outcome"].to_pylist() == ["accepted", BEFORE]
@@ -126,7 +128,7 @@ def test_two_tasks_with_a_copy_of_the_same_message(query: Query, tmp_path: Path)
 def staged_by_a_task(folder: Path, offset: int, originals: Mapping[int, str]) -> TaskReport:
     folder.mkdir()
     messages = naming(kafka_messages([TRIP], offset, TOPIC), originals)
-    (report,) = staging_task(folder, BIKES, "UTC", NOON)(messages.to_batches())
+    (report,) = staging_task(folder, PARSER)(messages.to_batches())
     read = TaskReport.decoded(report["report"][0].as_py())
     return TaskReport(read.files, read.quality, f"{folder.name}/{read.copies}")
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.message_layouts import OTHERS, layout_name, sampled_layouts, samples_of
 from spark_jobs.ingestion.quality import Key, Measure, Quality, lines_of, quality_of, total
@@ -33,7 +33,7 @@ def counted(feed: str, *messages: object) -> Quality:
     """What a task counts; a text is a message as it is."""
     values = [message.encode() if isinstance(message, str) else json.dumps(message).encode() for message in messages]
     table, known = kafka_messages(values), feed_named(feed)
-    rows = parsed(table, known, "UTC", KAFKA_TIME)
+    rows = Parser(known, "UTC", KAFKA_TIME).parse(table)
     return total([row_quality(rows, known), message_quality(table["value"].combine_chunks(), rows["refusal"])])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.parsed_messages import dataset_columns
+from spark_jobs.feeds.parsed_messages import Parser, dataset_columns
 from spark_jobs.ingestion.staging_writer import StagedFile, TaskReport, staging_task
 from tests.feeds.kafka_messages import kafka_messages, naming
 
@@ -20,7 +20,7 @@ def trip(start: str) -> bytes:
 
 
 def staged(folder: Path, values: list[bytes | None]) -> list[StagedFile]:
-    task = staging_task(folder, BIKES, "America/New_York", REFUSED_AT)
+    task = staging_task(folder, Parser(BIKES, "America/New_York", REFUSED_AT))
     (report,) = task(naming(kafka_messages(values), {}).to_batches(max_chunksize=2))
     return list(TaskReport.decoded(report["report"][0].as_py()).files)
 

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.parsed_messages import parsed
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.batch_quality import row_quality
 from spark_jobs.ingestion.feed_stream import moves_of
 from spark_jobs.ingestion.quality_days import QualityDays
@@ -68,7 +68,7 @@ class LiveFeed:
         with self.log.transaction(may_write) as transaction:
             messages = naming(kafka_messages(values, first_offset=self._next_offset(transaction.head)), {})
             staging = transaction.new_staging(self.writer.driver.instance)
-            task = staging_task(staging, BIKES, "UTC", refused_at or now())
+            task = staging_task(staging, Parser(BIKES, "UTC", refused_at or now()))
             (report,) = task(messages.to_batches())
             files = TaskReport.decoded(report["report"][0].as_py()).files
             self._commit(transaction, staging, files, len(values))
@@ -77,7 +77,7 @@ class LiveFeed:
         """One batch that an older version has refused, all of it."""
         with self.log.transaction(may_write) as transaction:
             messages = kafka_messages(values, self._next_offset(transaction.head), TOPIC)
-            rows = parsed(messages, BIKES, "UTC", now())
+            rows = Parser(BIKES, "UTC", now()).parse(messages)
             for name, column in {"refusal": pa.array([reason] * len(values)), "raw": messages["value"]}.items():
                 rows = rows.set_column(rows.schema.get_field_index(name), name, column)
             staging = transaction.new_staging(self.writer.driver.instance)
@@ -91,7 +91,7 @@ class LiveFeed:
         """One batch of valid messages by so many tasks: as many files in each hour that all of them have."""
         with self.log.transaction(may_write) as transaction:
             messages = kafka_messages(values, first_offset=self._next_offset(transaction.head))
-            rows, size = parsed(messages, BIKES, "UTC", now()), len(values) // pieces
+            rows, size = Parser(BIKES, "UTC", now()).parse(messages), len(values) // pieces
             staging = transaction.new_staging(self.writer.driver.instance)
             files = [
                 file

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from playground.generator.message import Message
 from spark_jobs.catalog import FEEDS, feed_named
-from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, parsed
+from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser
 from spark_jobs.rollup.tiles import MEASURED
 
 ZONE = "America/New_York"
@@ -31,7 +31,7 @@ def _parsed(name: str, sent: list[Message]) -> pa.Table:
     feed = feed_named(name)
     wanted = [feed.event_time, *MEASURED[name]]
     parts = [
-        parsed(_kafka_messages(name, sent[start : start + AT_ONCE]), feed, ZONE, READ_AT, only=wanted)
+        Parser(feed, ZONE, READ_AT).parse(_kafka_messages(name, sent[start : start + AT_ONCE]), only=wanted)
         for start in range(0, len(sent), AT_ONCE)
     ]
     rows = pa.concat_tables(parts)

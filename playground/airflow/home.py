@@ -121,7 +121,8 @@ class AirflowHome:
             "PYTHONPATH": str(CHECKOUT),
             "SPARK_ENV_PATH": str(ENVIRONMENTS / "spark"),
             "SPARK_LOCAL_IP": HOST,
-            "DRIVER_ENVIRONMENT": f"{MARK},SPT_NOENV",  # by the mark they are found again, and ended
+            # By the mark the drivers are found again, and ended.
+            "DRIVER_ENVIRONMENT": ",".join(filter(None, [env.get("DRIVER_ENVIRONMENT"), MARK, "SPT_NOENV"])),
         }
 
     def start_migration(self, env: Mapping[str, str]) -> Service | None:

@@ -19,6 +19,7 @@ from playground.setup.by_hand import HOME
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
+from tests.chaos.clock import ShiftedClock
 from tests.chaos.observer import JOBS, Observer
 from tests.flow.airflow_place import AirflowUser
 
@@ -32,7 +33,9 @@ class SystemUnderTest:
 
     def __init__(self, home: Path, speed: int = DEFAULT_SPEED) -> None:
         self.home = home
+        self.clock = ShiftedClock(home)
         self.env = merged_environment() | {
+            **self.clock.environment,
             "PLAYGROUND_HOME": str(home),
             "PLAYGROUND_KAFKA_PORT": str(free_port()),
             "AIRFLOW_PORT": str(free_port()),

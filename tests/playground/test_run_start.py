@@ -116,6 +116,12 @@ def test_settings_of_another_airflow_are_left_out(tmp_path: Path) -> None:
     assert env["PATH"] == "/bin"
 
 
+def test_what_a_user_hands_to_drivers_reaches_them_beside_the_playgrounds_mark(tmp_path: Path) -> None:
+    home = AirflowHome(tmp_path, port=8080, parallelism=2)
+    assert home.environment({"DRIVER_ENVIRONMENT": "AWS_REGION"})["DRIVER_ENVIRONMENT"].startswith("AWS_REGION,")
+    assert not home.environment({})["DRIVER_ENVIRONMENT"].startswith(",")
+
+
 JAVA_CASES = {
     'openjdk version "17.0.15" 2025-04-15': 17,
     'java version "1.8.0_402"': 8,

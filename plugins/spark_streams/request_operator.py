@@ -19,9 +19,10 @@ from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.driver_observation import live_driver
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_streams.driver_start import driver_environment
-from spark_streams.response_trigger import Outcome, ResponseTrigger
+from spark_streams.response_trigger import Outcome, ResponseTrigger, withdraw_with_task
 from spark_streams.settings_store import SettingsStore
 from spark_streams.submit import fallback_settings, spark_env_path, spark_environment
+from spark_streams.task_end import is_marked_in_time
 
 RequestFromParams = Callable[[StreamJob, Mapping[str, Any], bool], tuple[str, Mapping[str, Any]] | None]
 """(job, parameters of the run, whether the schedule started it) -> kind of request and its arguments"""
@@ -57,7 +58,8 @@ class RequestOperator(BaseOperator):
         self.fallbacks = fallback_settings(job, env)
         self._known: EffectiveSettings | None = None
         self._process: subprocess.Popen[str] | None = None
-        self._request_id: str | None = None
+        self._awaited: tuple[Any, str, str] | None = None
+        """the task instance, and the request that it waits for until when"""
 
     def execute(self, context: Context) -> Any:
         """Write the request and wait for the answer."""
@@ -80,7 +82,7 @@ class RequestOperator(BaseOperator):
         request = Request(request_id, kind, iso(datetime.now(UTC)), arguments)
         requests.ask(self._layout, request)
         self.log.info("Requested %s %s of the %s job as %s", kind, dict(arguments), self.job.name, request.id)
-        return self._wait(request.id, deadline)
+        return self._wait(context, request.id, deadline)
 
     def _refuse_unknown(self, request_id: str, kind: str, asked: datetime) -> None:
         """Refuse what may have been carried out so long ago that its answer is gone."""
@@ -102,14 +104,16 @@ class RequestOperator(BaseOperator):
             )
         if event["outcome"] == Outcome.GONE:
             return self._ask(context, deadline)
-        return self._wait(request_id, deadline)
+        return self._wait(context, request_id, deadline)
 
     def on_kill(self) -> None:
-        """Withdraw the request that is carried out here."""
+        """Withdraw the request as its trigger would; after its deadline in any case."""
         if self._process is not None:
             self._process.terminate()  # crash-safe: the next one to look carries on
-        if self._request_id is not None:
-            requests.withdraw(self._layout, self._request_id)
+        if self._awaited is not None:
+            task_instance, request_id, deadline = self._awaited
+            is_late = datetime.now(UTC) >= datetime.fromisoformat(deadline)
+            withdraw_with_task(self._layout, request_id, None if is_late else is_marked_in_time(task_instance))
 
     @property
     def _effective(self) -> EffectiveSettings:
@@ -129,9 +133,10 @@ class RequestOperator(BaseOperator):
     def _stale_after(self) -> timedelta:
         return self._effective.settings.HEARTBEAT_STALE_AFTER
 
-    def _wait(self, request_id: str, deadline: str) -> Any:
+    def _wait(self, context: Context, request_id: str, deadline: str) -> Any:
+        self._awaited = context.get("ti"), request_id, deadline
         if live_driver(self._layout, self._stale_after) is None:
-            self._run_requests(request_id)
+            self._run_requests()
         answer = requests.answer_to(self._layout, request_id)
         return self._result(request_id) if answer is not None and answer.is_final else self._defer(request_id, deadline)
 
@@ -143,9 +148,8 @@ class RequestOperator(BaseOperator):
             timeout=self.timeout + _BACKSTOP,
         )
 
-    def _run_requests(self, request_id: str) -> None:
+    def _run_requests(self) -> None:
         self.log.info("The %s job is off: carrying it out here, without Spark", self.job.name)
-        self._request_id = request_id
         environment = spark_environment(Path(self.spark_env), os.environ) | dict(self._effective.values)
         self._process = subprocess.Popen(
             [environment["PYSPARK_PYTHON"], "-m", "spark_jobs.run_requests", self.job.name],
@@ -158,7 +162,7 @@ class RequestOperator(BaseOperator):
         for line in self._process.stdout:
             self.log.info(line.rstrip())
         code = self._process.wait()
-        self._process = self._request_id = None
+        self._process = None
         if code not in (STOPPED, LEASE_LOST):
             raise AirflowFailException(f"carrying it out ended with exit code {code}; the lines above say why")
 

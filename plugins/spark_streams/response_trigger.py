@@ -1,6 +1,7 @@
 """Waits for the answer to a request, in the triggerer: a look every few seconds, no worker, no process."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from spark_jobs.paths import Layout
 from spark_jobs.supervision.driver_observation import DriverObserver
 from spark_streams.task_end import is_marked
 
+log = logging.getLogger(__name__)
+
 
 class Outcome(StrEnum):
     """Why the wait is over."""
@@ -26,6 +29,17 @@ class Outcome(StrEnum):
     LATE = "late"
     GONE = "gone"
     """the request was withdrawn, by a try that was cleared meanwhile"""
+
+
+def withdraw_with_task(layout: Layout, request_id: str, is_marked: bool | None) -> None:
+    """Withdraw the request of a task that ends: the job stops at its next step, or does not begin.
+
+    One whose task was cleared or moved stays, and the next try waits for it. `is_marked`: as in `task_end`.
+    """
+    if is_marked is False:
+        log.info("the task was cleared or moved: its request %s stays", request_id)
+    else:
+        requests.withdraw(layout, request_id)
 
 
 class ResponseTrigger(BaseTrigger):
@@ -62,11 +76,9 @@ class ResponseTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_s)
 
     async def on_kill(self) -> None:
-        """Withdraw the request where a person marked the task: the job stops at its next step, or does not begin."""
-        if await asyncio.to_thread(is_marked, self.task_instance) is False:
-            self.log.info("the task was cleared or moved: its request %s stays", self.request_id)
-            return
-        await asyncio.to_thread(requests.withdraw, self._layout, self.request_id)
+        """Withdraw the request where a person marked the task."""
+        by_a_person = await asyncio.to_thread(is_marked, self.task_instance)
+        await asyncio.to_thread(withdraw_with_task, self._layout, self.request_id, by_a_person)
 
     @property
     def _layout(self) -> Layout:

@@ -25,8 +25,8 @@ def is_marked(task_instance: Any) -> bool | None:
     return state in _ENDED_BY_A_PERSON
 
 
-def is_marked_for_sure(task_instance: Any) -> bool:
-    """Return whether a person is known to have marked the task. For a worker that was told to end.
+def is_marked_in_time(task_instance: Any) -> bool | None:
+    """Ask the same, for a second at most: for a worker that was told to end.
 
     In a thread of its own: the signal may have come while the task itself was asking Airflow, which it never ends then.
     """
@@ -34,4 +34,4 @@ def is_marked_for_sure(task_instance: Any) -> bool:
     thread = threading.Thread(target=lambda: answers.append(is_marked(task_instance)), daemon=True)
     thread.start()
     thread.join(_ANSWER_TIMEOUT_S)
-    return answers == [True]
+    return answers[0] if answers else None

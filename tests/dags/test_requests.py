@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 import stat
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,6 +71,14 @@ request = requests.next_request(layout)
 print("carried out:", *sys.argv[1:], not any(name.startswith("AIRFLOW") for name in os.environ))
 requests.give(layout, requests.Answer(request.id, request.kind, "done", "all done", "", report=({{"what": "x"}},)))
 """
+
+HAS_ITS_TASK_KILLED = f"""#!{sys.executable}
+import os
+import signal
+os.kill(os.getppid(), signal.SIGUSR1)
+signal.pause()
+"""
+TASK = cast(Any, SimpleNamespace(dag_id="d", task_id="t", run_id="r"))
 
 
 @pytest.mark.parametrize(("job", "params", "is_scheduled", "expected"), REQUESTED.values(), ids=REQUESTED)
@@ -197,13 +207,22 @@ def test_a_live_job_is_asked_and_waited_for_without_a_worker(operator: RequestOp
     assert result == {"sentence": "all done", "report": [{"what": "x"}]}
 
 
+def python_that(spark_env: Path, script: str) -> None:
+    python = spark_env / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(script)
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+
+
+def asked(tmp_path: Path) -> str:
+    requests.ask(layout_of(tmp_path), Request("r-1", "compaction", LATER))
+    return "r-1"
+
+
 def test_where_the_job_is_off_the_spark_environment_carries_it_out(
     operator: RequestOperator, spark_env: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    python = spark_env / "bin" / "python"
-    python.parent.mkdir()
-    python.write_text(ANSWERS_IT)
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    python_that(spark_env, ANSWERS_IT)
     assert operator.execute(context()) == {"sentence": "all done", "report": [{"what": "x"}]}
     assert "carried out: -m spark_jobs.run_requests ingestion True" in "".join(capfd.readouterr())
 
@@ -215,10 +234,37 @@ def test_a_no_fails_the_task_with_the_jobs_sentence(operator: RequestOperator, s
         operator.answered(context(), {"outcome": "answered"}, "r-1", LATER)
 
 
+KILLED = {
+    "marked": (lambda: "failed", LATER, False),
+    "cleared": (lambda: None, LATER, True),
+    "its worker stops": (lambda: "running", LATER, True),
+    "Airflow does not answer": (threading.Event().wait, LATER, False),
+    "after its deadline": (lambda: "running", "2026-01-01T00:00:00+00:00", False),
+}
+
+
+@pytest.mark.parametrize(("state", "deadline", "is_there"), KILLED.values(), ids=KILLED)
+def test_a_task_that_is_killed_while_it_has_a_request_carried_out(
+    state: Callable[[], Any],
+    deadline: str,
+    is_there: bool,
+    operator: RequestOperator,
+    spark_env: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_end, "task_state", lambda *_: state())
+    before = signal.signal(signal.SIGUSR1, lambda *_: operator.on_kill())
+    python_that(spark_env, HAS_ITS_TASK_KILLED)
+    with pytest.raises(AirflowFailException, match="exit code -15"):
+        operator.answered({**context(), "ti": TASK}, {"outcome": "unattended"}, asked(tmp_path), deadline)
+    signal.signal(signal.SIGUSR1, before)
+    assert (requests.next_request(layout_of(tmp_path)) is not None) is is_there
+
+
 def test_too_late_withdraws_the_request(operator: RequestOperator, tmp_path: Path) -> None:
-    requests.ask(layout_of(tmp_path), Request("r-1", "compaction", LATER))
     with pytest.raises(AirflowFailException, match="the request was withdrawn"):
-        operator.answered(context(), {"outcome": "late"}, "r-1", LATER)
+        operator.answered(context(), {"outcome": "late"}, asked(tmp_path), LATER)
     assert requests.next_request(layout_of(tmp_path)) is None
 
 
@@ -334,7 +380,7 @@ def test_only_a_person_who_marks_the_task_withdraws_the_request(
     monkeypatch.setattr(task_end, "task_state", lambda *_: state)
     requests.ask(Layout(tmp_path), Request("r-1", "compaction", LATER))
     trigger = ResponseTrigger(str(tmp_path), "r-1", 10.0, LATER)
-    trigger.task_instance = cast(Any, SimpleNamespace(dag_id="d", task_id="t", run_id="r"))
+    trigger.task_instance = TASK
     asyncio.run(trigger.on_kill())
     assert (requests.next_request(Layout(tmp_path)) is not None) is is_there
 

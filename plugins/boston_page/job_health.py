@@ -7,6 +7,7 @@ from boston_page.heartbeat import Heartbeat
 from spark_jobs.documents.status import JobState, Status
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.stream_jobs import StreamJob
+from spark_jobs.supervision.health import why_off
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,10 @@ class Supervision:
 
 def judge_job(job: StreamJob, wanted: bool, heartbeat: Heartbeat, supervision: Supervision) -> Judgement:
     """Judge a job. `wanted`: whether its Variable wants it to run."""
-    if not heartbeat.is_live and (off := _why_off(job, wanted, supervision)):
-        return off
+    if not heartbeat.is_live and (off := why_off(job, wanted, supervision.held_because)):
+        return Judgement(HealthWord.OFF, off.message, off.next_step)
     own = _own(heartbeat, _who_starts_it(job, supervision))
     return worst([own, *_watch(job, own, supervision), *incidents_of(supervision.memory.incidents, "")])
-
-
-def _why_off(job: StreamJob, wanted: bool, supervision: Supervision) -> Judgement | None:
-    if not wanted:
-        return Judgement(HealthWord.OFF, f"switched off by {job.flag}", f"set {job.flag} to true to start it")
-    if supervision.held_because is not None:
-        step = f"trigger the DAG {job.name} to start it"
-        return Judgement(HealthWord.OFF, f"stopped by hand ({supervision.held_because})", step)
-    return None
 
 
 def _who_starts_it(job: StreamJob, supervision: Supervision) -> str:

@@ -49,15 +49,12 @@ def judge(
     `held_because`: why a person stopped the job by hand, None where nobody did. `starting_for`: for how long the
     watcher has seen this driver start.
     """
-    off, status = _why_off(job, effective, held_because), observation.status
-    if status is None or not observation.is_live(effective.settings.HEARTBEAT_STALE_AFTER):
-        if off is not None:
-            return Health(HealthState.SWITCHED_OFF, off)
+    status, is_live = observation.status, observation.is_live(effective.settings.HEARTBEAT_STALE_AFTER)
+    if off := why_off(job, effective.desired_state.job_enabled, held_because):
+        ends = "; it finishes its batches and stops" if is_live else ""
+        return Health(HealthState.SWITCHED_OFF, replace(off, message=f"{job.name} is {off.message}{ends}"))
+    if status is None or not is_live:
         return Health(HealthState.DEAD, _why_dead(job.name, observation, effective.fingerprint))
-    if off is not None:
-        return Health(
-            HealthState.SWITCHED_OFF, replace(off, message=f"{off.message}; it finishes its batches and stops")
-        )
     if status.state == JobState.STOPPING:
         return Health(HealthState.STARTING, Diagnosis(f"{job.name} is stopping"))
     if effective.fingerprint is not None and status.settings_fingerprint != effective.fingerprint:
@@ -71,11 +68,12 @@ def judge(
     return _running(job.name, [stream for stream in status.streams if stream.state != StreamState.OFF])
 
 
-def _why_off(job: StreamJob, effective: EffectiveSettings, held_because: str | None) -> Diagnosis | None:
-    if not effective.desired_state.job_enabled:
-        return Diagnosis(f"{job.name} is switched off by {job.flag}", f"set the Variable {job.flag} to true")
+def why_off(job: StreamJob, is_enabled: bool, held_because: str | None) -> Diagnosis | None:
+    """Say what a job that is not to run is; None where it is to run."""
+    if not is_enabled:
+        return Diagnosis(f"switched off by {job.flag}", f"set the Variable {job.flag} to true")
     if held_because is not None:
-        return Diagnosis(f"{job.name} was stopped by hand ({held_because})", f"trigger the DAG {job.name} to start it")
+        return Diagnosis(f"stopped by hand ({held_because})", f"trigger the DAG {job.name} to start it")
     return None
 
 

@@ -168,7 +168,7 @@ def test_a_job_that_a_person_stopped_is_off_until_a_person_starts_it() -> None:
     held = judged(seen(status(HEALTHY)), held="its run was marked")
     assert held.state == HealthState.SWITCHED_OFF
     assert str(held.diagnosis) == (
-        "ingestion was stopped by hand (its run was marked); it finishes its batches and stops. "
+        "ingestion is stopped by hand (its run was marked); it finishes its batches and stops. "
         "Next step: trigger the DAG ingestion to start it."
     )
 

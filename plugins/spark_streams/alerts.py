@@ -97,11 +97,11 @@ def notifier(way: str, job: str, notification: Notification, recipients: Recipie
 
 def _mail(recipients: str, subject: str, text: str) -> BaseNotifier:
     try:
-        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+        from spark_streams.mail import MailNotifier
     except ImportError:
         raise NotSent("ALERT_EMAIL needs the package apache-airflow-providers-smtp in Airflow's environment") from None
     to = [part.strip() for part in recipients.split(",") if part.strip()]
-    return SmtpNotifier(to=to, subject=subject, html_content=f"<p>{escape(text)}</p>")
+    return MailNotifier(to, subject, f"<p>{escape(text)}</p>")
 
 
 def _slack(connection: str, text: str) -> BaseNotifier:

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.sdk import Connection
@@ -138,6 +138,27 @@ def test_a_server_that_does_not_answer_is_asked_once_in_a_round(
     kept = sent([BEGUN] * 9, connection="OPS")
     assert [(one.tries, one.ways) for one in kept] == [(1, ("connection",))] * 9
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(("given", "allowed"), [({}, 10), ({"timeout": 60}, 10), ({"timeout": 3}, 3)])
+def test_a_mail_server_that_hangs_up_is_asked_once_and_one_that_hangs_is_not_waited_for(
+    given: dict[str, int], allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    class HangsUp(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.client_address)
+
+    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), HangsUp)) as port:
+        extra = {"disable_ssl": True, "disable_tls": True, "from_email": "streams@example.org", **given}
+        server = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(server))
+        (kept,) = sent([BEGUN], email="a@example.org")
+    assert len(asked) == 1
+    hook = cast(Any, notifier("e-mail", "ingestion", kept, Recipients("a@example.org", ""))).hook
+    hook.smtp_connection = hook.get_connection("smtp_default")
+    assert hook.timeout == allowed
 
 
 def test_a_round_that_takes_long_is_gone_on_with_after_a_look(monkeypatch: pytest.MonkeyPatch) -> None:

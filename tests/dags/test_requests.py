@@ -257,7 +257,7 @@ def test_a_task_that_is_killed_while_it_has_a_request_carried_out(
     before = signal.signal(signal.SIGUSR1, lambda *_: operator.on_kill())
     python_that(spark_env, HAS_ITS_TASK_KILLED)
     with pytest.raises(AirflowFailException, match="exit code -15"):
-        operator.answered({**context(), "ti": TASK}, {"outcome": "unattended"}, asked(tmp_path), deadline)
+        operator.answered(context() | {"ti": TASK}, {"outcome": "unattended"}, asked(tmp_path), deadline)
     signal.signal(signal.SIGUSR1, before)
     assert (requests.next_request(layout_of(tmp_path)) is not None) is is_there
 

@@ -28,10 +28,11 @@ from spark_jobs.supervision.restart_policy import RestartAction
 from spark_jobs.supervision.restarts import another, given_up
 from spark_streams.airflow_internals import count_runs, trigger_dag
 from spark_streams.alerts import Recipients, deliver, log_alerts
+from spark_streams.lasting import Lasted
 from spark_streams.settings_store import SettingsStore
 from spark_streams.stopping import FINISH_BATCH_S, stop_driver
 from spark_streams.submit import fallback_settings
-from spark_streams.watch_trigger import NOTIFICATIONS, RootTrigger, WatchTrigger, as_arguments
+from spark_streams.watch_trigger import LASTED, NOTIFICATIONS, UNWRITTEN, RootTrigger, WatchTrigger
 from spark_streams.watching import Finding
 
 _STUCK_STOP_TIMEOUT_S = 20.0
@@ -80,16 +81,16 @@ class WatchSensor(BaseSensorOperator):
             found = self._with_last_word(found)
         found = replace(found, memory=self._told(layout, found, context))
         if not self._kept(layout, _with_restart(found)) and found.action is not RestartAction.MOVE:
-            self._watch(layout, found.memory)  # a driver that is started could not write either
+            self._watch(layout, found.lasted, found.memory)  # a driver that is started could not write either
         match found.action:
             case None:
-                self._watch(layout)
+                self._watch(layout, found.lasted)
             case RestartAction.MOVE:
                 self.log.info("The output path has changed: the next run watches the new one")
             case RestartAction.GIVE_UP:
                 raise AirflowFailException(str(found.alerts[-1].diagnosis))
             case RestartAction.ADOPT if self._runs("running") + self._runs("queued"):
-                self._watch(layout)
+                self._watch(layout, found.lasted)
             case RestartAction.ADOPT:
                 dag_id = self.job.name
                 trigger_dag(dag_id, f"the driver runs without a run of the DAG {dag_id} that follows it")
@@ -141,10 +142,11 @@ class WatchSensor(BaseSensorOperator):
         if state is not HealthState.DEAD:
             stop_driver(layout, FINISH_BATCH_S if state is HealthState.OUT_OF_DATE else _STUCK_STOP_TIMEOUT_S)
 
-    def _watch(self, layout: Layout, unwritten: WatchMemory | None = None) -> NoReturn:
+    def _watch(self, layout: Layout, lasted: Lasted | None = None, unwritten: WatchMemory | None = None) -> NoReturn:
         """Go on watching. What could not be written is handed on: nobody is told of it twice, and nothing forgotten."""
-        handed_on = None if unwritten is None else UnwrittenMemory(unwritten, watch_memory.read_memory(layout))
-        trigger = WatchTrigger(self.job.import_path, str(layout.root), self.fallbacks, as_arguments(handed_on))
+        memory = None if unwritten is None else UnwrittenMemory(unwritten, watch_memory.read_memory(layout))
+        handed_on = UNWRITTEN.dump_python(memory, mode="json"), LASTED.dump_python(lasted, mode="json")
+        trigger = WatchTrigger(self.job.import_path, str(layout.root), self.fallbacks, *handed_on)
         self.defer(trigger=trigger, method_name="act", kwargs={"root": str(layout.root)})
 
     def _is_taken_care_of(self, expected_runs: int) -> bool:

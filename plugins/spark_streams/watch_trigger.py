@@ -20,13 +20,15 @@ from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.notifications import is_due
 from spark_streams.airflow_internals import count_runs, read_variable, write_variable
+from spark_streams.lasting import Lasted
 from spark_streams.settings_store import SettingsStore
 from spark_streams.watching import Finding, Watch
 
 log = logging.getLogger(__name__)
 
 POLL_S = 3.0
-_UNWRITTEN = TypeAdapter(UnwrittenMemory | None)
+UNWRITTEN = TypeAdapter(UnwrittenMemory | None)
+LASTED = TypeAdapter(Lasted | None)
 NOTIFICATIONS = TypeAdapter(tuple[Notification, ...])
 # In looks.
 _FLAGS_EVERY = 3
@@ -40,27 +42,34 @@ class WatchTrigger(BaseTrigger):
     """Ends with one event, a Finding as a dictionary.
 
     `job_path`: where its StreamJob is imported from. `fallbacks`: the job's settings where no Variable says otherwise.
-    `unwritten`: see `as_arguments`.
+    `unwritten`, `lasted`: what the watch before this one knew, as Airflow keeps it for a trigger, in its database.
     """
 
     def __init__(
-        self, job_path: str, root: str, fallbacks: Mapping[str, str], unwritten: Mapping[str, Any] | None = None
+        self,
+        job_path: str,
+        root: str,
+        fallbacks: Mapping[str, str],
+        unwritten: Mapping[str, Any] | None = None,
+        lasted: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_path = job_path
         self.root = root
         self.fallbacks = dict(fallbacks)
         self.unwritten = unwritten
+        self.lasted = lasted
         self._failures = 0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("job_path", "root", "fallbacks", "unwritten")
+        names = ("job_path", "root", "fallbacks", "unwritten", "lasted")
         return "spark_streams.watch_trigger.WatchTrigger", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         job: StreamJob = resolve_name(self.job_path)
         reader, count_runs = SettingsReader(job, self.fallbacks), RunCounter(job.name)
-        watch = Watch(job, Layout(Path(self.root)), reader, count_runs, _UNWRITTEN.validate_python(self.unwritten))
+        unwritten, lasted = UNWRITTEN.validate_python(self.unwritten), LASTED.validate_python(self.lasted)
+        watch = Watch(job, Layout(Path(self.root)), reader, count_runs, unwritten, lasted)
         while (finding := await self._looked(watch)) is None:
             await asyncio.sleep(POLL_S)
         yield TriggerEvent(asdict(finding))  # type: ignore[no-untyped-call]
@@ -82,12 +91,6 @@ class WatchTrigger(BaseTrigger):
             return None
         self._failures = 0
         return found
-
-
-def as_arguments(unwritten: UnwrittenMemory | None) -> Mapping[str, Any] | None:
-    """Return what could not be written as Airflow keeps it for a trigger, in its database."""
-    arguments: Mapping[str, Any] | None = _UNWRITTEN.dump_python(unwritten, mode="json")
-    return arguments
 
 
 class SettingsReader(SettingsStore):

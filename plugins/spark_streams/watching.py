@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from spark_jobs.supervision.incidents import Alert, Problem
 from spark_jobs.supervision.notifications import is_due, with_alerts
 from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
 from spark_jobs.supervision.restarts import reset_if_recovered
+from spark_streams.lasting import Lasted, Lasting
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Finding:
     running_runs: int
     alert_email: str
     alert_connection: str
+    lasted: Lasted | None = None
 
 
 class SettingsLook(Protocol):
@@ -60,30 +61,11 @@ class SettingsLook(Protocol):
     def take(self, layout: Layout, now: datetime) -> None: ...
 
 
-class Since:
-    """For how long something has been the same, by a clock that stands still while the machine sleeps."""
-
-    def __init__(self) -> None:
-        self._value: object = self
-        self._at_s = 0.0
-
-    def __call__(self, value: object) -> timedelta:
-        now_s = time.monotonic()
-        if value != self._value:
-            self._value, self._at_s = value, now_s
-        return timedelta(seconds=now_s - self._at_s)
-
-    def true(self, is_so: object) -> timedelta:
-        """For how long it has been so; nothing where it is not."""
-        lasted = self(is_so)
-        return lasted if is_so else timedelta(0)
-
-
 class Watch:
     """Looks every few seconds.
 
     `count_runs`: how many runs of the job's DAG are in a state, at most so many s ago. `unwritten`: what the watch
-    before this one could not write down.
+    before this one could not write down; `lasted`: for how long it had seen what is still so.
     """
 
     def __init__(
@@ -93,6 +75,7 @@ class Watch:
         settings: "SettingsLook",
         count_runs: Callable[[str, float], int],
         unwritten: UnwrittenMemory | None = None,
+        lasted: Lasted | None = None,
     ) -> None:
         self.job = job
         self.layout = layout
@@ -105,9 +88,7 @@ class Watch:
         """why the last document could not be written"""
         self._seen_alive: str | None = None
         self._shown_at_s = -_SHOW_EVERY_S
-        self._same_state, self._settled, self._well, self._unattended = Since(), Since(), Since(), Since()
-        self._starting = Since()
-        self._unread: defaultdict[str, Since] = defaultdict(Since)
+        self._lasting = Lasting(lasted, datetime.now(UTC))
 
     def look(self) -> Finding | None:
         """Look once; None where there is nothing to do."""
@@ -161,6 +142,7 @@ class Watch:
             running_runs,
             settings.ALERT_EMAIL,
             settings.ALERT_CONNECTION,
+            self._lasting.lasted(datetime.now(UTC)),
         )
 
     def _publish(self, effective: EffectiveSettings, now: datetime) -> None:
@@ -174,8 +156,9 @@ class Watch:
 
     def _judge(self, observation: DriverObservation, effective: EffectiveSettings) -> Health:
         status = observation.status
-        starting = status and status.state == JobState.STARTING and status.driver.instance
-        health = judge(self.job, observation, effective, held_because(self.layout), self._starting.true(starting))
+        starting = status.driver.instance if status and status.state == JobState.STARTING else None
+        starting_for = self._lasting.true("starting", starting)
+        health = judge(self.job, observation, effective, held_because(self.layout), starting_for)
         if health.state is not HealthState.DEAD:
             return health
         if refusal := effective.refusal(self.job):
@@ -190,7 +173,7 @@ class Watch:
         is_running = health.state in _RUNNING
         if self._memory.settings not in (None, effective.fingerprint):
             return Restarts()  # what failed with the old settings says nothing of the new ones
-        well_for = self._well.true(is_running and driver)
+        well_for = self._lasting.true("well", driver if is_running else None)
         if health.state is HealthState.SWITCHED_OFF:
             return Restarts()  # switched on again, it is to run at once
         return reset_if_recovered(self._memory.restarts, well_for) if is_running else self._memory.restarts
@@ -203,12 +186,12 @@ class Watch:
         is_unattended = health.state in _ALIVE and not running + queued
         return RestartContext(
             now=now,
-            same_for=self._same_state(health.state),
+            same_for=self._lasting.same("state", health.state),
             running_runs=running,
             queued_runs=queued,
             has_died=has_died,
-            unattended_for=self._unattended.true(is_unattended),
-            settled_for=self._settled(effective.fingerprint),
+            unattended_for=self._lasting.true("unattended", is_unattended),
+            settled_for=self._lasting.same("settings", effective.fingerprint),
             fingerprint=effective.fingerprint,
             has_moved=self.job.layout(effective.settings) != self.layout,
             restart_limit=effective.settings.RESTART_LIMIT,
@@ -252,7 +235,8 @@ class Watch:
         """For how long, through restarts too, each stream has been unread; the time while the job is off is none."""
         streams = observation.status.streams if observation.status else ()
         is_on = health.state is not HealthState.SWITCHED_OFF
-        return {one.name: self._unread[one.name].true(is_on and incidents.is_unread(one)) for one in streams}
+        unread = {one.name: is_on and incidents.is_unread(one) for one in streams}
+        return {name: self._lasting.true(f"unread:{name}", is_unread) for name, is_unread in unread.items()}
 
     @contextmanager
     def _as_far_as_possible(self) -> Iterator[None]:

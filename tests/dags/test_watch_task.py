@@ -83,8 +83,11 @@ def test_a_job_that_does_not_last_fails_the_task_with_the_next_step(tmp_path: Pa
 
 def test_an_alert_alone_is_sent_and_the_watch_goes_on(tmp_path: Path) -> None:
     task, trigger = deferred(tmp_path, ENABLE_INGESTION="off", BATCH_INTERVAL="soon")
-    with pytest.raises(TaskDeferred):
-        task.act({}, found(trigger), str(tmp_path))
+    event = found(trigger)
+    with pytest.raises(TaskDeferred) as waiting:
+        task.act({}, event, str(tmp_path))
+    assert event["lasted"]["same_for_s"]["state"][0] == "switched off"
+    assert waiting.value.trigger.serialize()[1]["lasted"] == event["lasted"]
     assert set(watch_memory.read_memory(Layout(tmp_path)).incidents) == {"setting:BATCH_INTERVAL"}
     ((kind, sentence),) = happened(tmp_path)
     assert kind == INCIDENT

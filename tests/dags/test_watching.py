@@ -4,13 +4,14 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
-from spark_streams import watching
+from spark_streams import lasting, watching
+from spark_streams.lasting import Lasted
 from spark_streams.watch_trigger import SettingsReader
 from spark_streams.watching import Finding, Watch
 
@@ -41,9 +42,10 @@ def watch_of(
     variables: dict[str, str],
     count_runs: Callable[..., int],
     unwritten: UnwrittenMemory | None = None,
+    lasted: Lasted | None = None,
 ) -> Watch:
     reader = EagerReader(job, job.defaults, variables.get, lambda name, text, _: variables.update({name: text}))
-    return Watch(job, layout, reader, count_runs, unwritten)
+    return Watch(job, layout, reader, count_runs, unwritten, lasted)
 
 
 @dataclass
@@ -61,8 +63,8 @@ class Place:
     def layout(self) -> Layout:
         return Layout(self.root)
 
-    def watch(self, unwritten: UnwrittenMemory | None = None) -> Watch:
-        return watch_of(INGESTION, self.layout, self.variables, lambda state, _: self.runs[state], unwritten)
+    def watch(self, unwritten: UnwrittenMemory | None = None, lasted: Lasted | None = None) -> Watch:
+        return watch_of(INGESTION, self.layout, self.variables, lambda state, _: self.runs[state], unwritten, lasted)
 
     def driver(self, state: str = JobState.RUNNING, **more: object) -> Status:
         """A driver that is this very process."""
@@ -312,7 +314,8 @@ class Monotonic:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 1000.0
-        monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: self.now_s))
+        for module in (watching, lasting):
+            monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now_s))
 
 
 def test_a_feed_that_cannot_be_read_is_told_whatever_the_reason(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,6 +353,32 @@ def test_a_start_is_stuck_by_the_watchs_own_clock(place: Place, monkeypatch: pyt
     found = watch.look()
     assert found
     assert found.action is RestartAction.RESTART
+
+
+@pytest.mark.parametrize(
+    ("sent_before", "action"),
+    [(timedelta(seconds=1), RestartAction.RESTART), (timedelta(hours=1), None)],
+    ids=["just now", "by a trigger that Airflow starts again"],
+)
+def test_a_watch_that_has_sent_something_goes_on_counting(
+    sent_before: timedelta, action: RestartAction | None, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, watch = Monotonic(monkeypatch), place.watch()
+    place.driver(JobState.STARTING, streams=())
+    assert watch.look() is None
+    clock.now_s += 200
+    place.variables["BATCH_INTERVAL"] = "soon"
+    found = watch.look()
+    assert found
+    assert found.lasted
+    told(place, found)
+    clock.now_s += 10_000  # another host's
+    watch = place.watch(lasted=replace(found.lasted, at=iso(datetime.now(UTC) - sent_before)))
+    for _ in range(2):
+        place.driver(JobState.STARTING, streams=())
+        found = watch.look()
+        clock.now_s += 101
+    assert (found.action if found else None) == action
 
 
 def test_a_start_and_a_feed_that_is_read_are_no_alert(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ does one with a time or a process id that nobody could reckon with: it is checke
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
@@ -54,11 +55,23 @@ def decode(content: bytes, kind: type[D]) -> D | None:
 def fields_of(content: bytes) -> dict[str, Any] | None:
     """Decode one JSON object of our version; None where it is none."""
     try:
-        fields = json.loads(content)
+        fields = parse_json(content)
     except (ValueError, RecursionError):
         return None
     is_ours = isinstance(fields, dict) and fields.get("schema_version") == SCHEMA_VERSION
     return fields if is_ours else None
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse JSON. ValueError where it is none: NaN and numbers without end, which Python accepts, are none either."""
+    return json.loads(content, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number
 
 
 def made_of(fields: Mapping[str, Any], kind: type[D]) -> D | None:

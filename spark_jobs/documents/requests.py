@@ -5,7 +5,6 @@ one at a time and removes each once its last answer stands, so one that a crash 
 """
 
 import hashlib
-import json
 import os
 import re
 import secrets
@@ -17,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.documents.codec import SCHEMA_VERSION, Count, encode, read_document
+from spark_jobs.documents.codec import SCHEMA_VERSION, Count, encode, parse_json, read_document
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
 
@@ -156,7 +155,7 @@ def _has_last_answer(layout: Layout, request_id: str) -> bool:
 
 def _request(path: Path) -> Request | Unreadable | None:
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_json(path.read_bytes())
     except FileNotFoundError:
         return None  # withdrawn just now
     except (OSError, ValueError, RecursionError) as fault:

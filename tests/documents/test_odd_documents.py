@@ -88,6 +88,17 @@ def test_an_odd_status_is_none_for_whoever_reads_it(odd: dict[str, Any], tmp_pat
     assert DriverObserver(layout).look(0.0).status is None
 
 
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    ("document", "number"), [(DOCUMENTS[1], "2.5"), (LagHistory((LagPoint(AT, {"r": 1.5}),)), "1.5")]
+)
+def test_a_number_that_is_none_or_has_no_end_makes_no_document(document: Any, number: str, odd: str) -> None:
+    content = encode(document).decode()
+    assert content.count(number) == 1
+    assert decode(content.replace(number, odd).encode(), type(document)) is None
+    assert decode(content.replace(number, "-2.5e3").encode(), type(document)) is not None
+
+
 def test_a_document_too_deep_to_be_read_is_none(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.control.mkdir()

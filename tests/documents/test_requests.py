@@ -79,6 +79,7 @@ def test_a_withdrawn_request_is_gone(tmp_path: Path) -> None:
         (b"{", "not JSON"),
         (b"\xff", "not JSON"),
         (b"[" * 100_000, "not JSON"),
+        (b'{"schema_version": 1, "kind": "redrive", "at": "", "arguments": {"at_most": NaN}}', "not JSON"),
         (b"[]", "schema_version 1"),
         (b'{"schema_version": 2}', "schema_version 1"),
         (json.dumps({"schema_version": 1, "kind": 7, "at": ""}).encode(), "'kind'"),

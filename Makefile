@@ -198,6 +198,10 @@ compose-test: setup ## Run docker-compose.yaml on podman, and kill a container o
 bench-ingest: setup ## Our ingestion, Spark's file sink and DuckDB on 1, 3 and 6 million events, or ARGS="--events N N N"
 	$(SPARK)/bin/python -m bench.ingest $(ARGS)
 
+.PHONY: bench-layouts
+bench-layouts: setup ## What an event costs ingestion in each layout and envelope, or ARGS="--events N"
+	$(SPARK)/bin/python -m bench.layouts $(ARGS)
+
 .PHONY: bench-analytics
 bench-analytics: setup ## Our analytics against nine plain streaming queries, and both chains from Kafka
 	$(SPARK)/bin/python -m bench.analytics $(ARGS)

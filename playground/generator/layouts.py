@@ -50,8 +50,18 @@ def relaid(messages: Iterable[Message], layouts: Layouts, rng: Random) -> Iterat
 
 
 def in_connect(record: Record) -> Record:
-    fields = [{"field": name, "type": _CONNECT_TYPES[type(value)], "optional": True} for name, value in record.items()]
-    return {"schema": {"type": "struct", "fields": fields, "optional": False}, "payload": record}
+    return {"schema": connect_schema(record), "payload": record}
+
+
+def connect_schema(record: Record) -> Record:
+    return {**_connect_field(record), "optional": False}
+
+
+def _connect_field(value: Any) -> Record:
+    field: Record = {"type": _CONNECT_TYPES[type(value)], "optional": True}
+    if isinstance(value, dict):
+        field["fields"] = [{"field": name, **_connect_field(inside)} for name, inside in value.items()]
+    return field
 
 
 def trip_since_2023(trip: Record, rng: Random) -> Record:

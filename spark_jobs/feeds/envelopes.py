@@ -21,6 +21,9 @@ MARKS: Mapping[Path, frozenset[Path]] = {
 CONNECT: Path = ("payload",)
 """the JSON converter of Kafka Connect, where it is told to send the schema along"""
 
+UPDATE, SNAPSHOT = "update", "snapshot"
+_CHANGES = {"u": UPDATE, "r": SNAPSHOT}
+
 TYPE_NAMES = frozenset({"string", "int", "long", "float", "double", "boolean"})
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -73,6 +76,13 @@ def at(message: Record, path: Path) -> Record:
     for key in path:
         message = message[key]
     return message
+
+
+def change_of(message: Record, path: Path) -> str | None:
+    """Whether a change event updates a record or copies it: as Debezium tells it, also without its envelope."""
+    told = at(message, path[:-1])["op"] if path[-1:] == CHANGED else at(message, path).get("__op")
+    operation = single_value(told)
+    return _CHANGES.get(operation) if isinstance(operation, str) else None
 
 
 def is_deletion(record: Record) -> bool:

@@ -13,7 +13,7 @@ from spark_jobs.feeds.message_shapes import MessageShape
 from spark_jobs.feeds.messages import Records, records
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules
-from spark_jobs.feeds.shape_cache import ShapeCache
+from spark_jobs.feeds.shape_cache import ShapeCache, inside
 from spark_jobs.feeds.slow_path import GivenValues, trimmed
 
 # Planning a query costs as much as reading so many messages one by one.
@@ -50,13 +50,16 @@ def extract(messages: pa.ChunkedArray, feed: str, layouts: Sequence[Layout]) -> 
     shapes = _shape_caches.setdefault(feed, ShapeCache(wanted))
     parts: list[Extracted] = []
     for shape, at in _worthwhile(shapes.sorted_out(values)):
-        of_shape = values if len(at) == len(values) else values.take(at)
         if shape is None:
-            parts += irregular_values(of_shape, at, layouts)
+            parts += irregular_values(_taken(values, at), at, layouts)
         else:
-            layout = layouts[shape.layout]
-            parts.append(Extracted(shape.layout, at, fast_path(of_shape, shape, layout.rules, layout.needed)))
+            layout, texts = layouts[shape.layout], _taken(inside(shape, values), at)
+            parts.append(Extracted(shape.layout, at, fast_path(texts, shape, layout.rules, layout.needed)))
     return [_together(number, parts) for number in sorted({part.layout for part in parts})]
+
+
+def _taken(messages: pa.Array, at: pa.Array) -> pa.Array:
+    return messages if len(at) == len(messages) else messages.take(at)
 
 
 def _together(layout: int, parts: list[Extracted]) -> Extracted:
@@ -108,7 +111,7 @@ def _some(read: Records, places: list[int]) -> Records:
     def of(values: list[Any]) -> list[Any]:
         return [values[place] for place in places]
 
-    return Records(of(read.record), of(read.event_timestamp), of(read.source), of(read.refusal))
+    return Records(of(read.record), of(read.event_timestamp), of(read.source), of(read.change), of(read.refusal))
 
 
 def _values(read: Records, layout: Layout) -> pa.Table:
@@ -132,6 +135,7 @@ def _values(read: Records, layout: Layout) -> pa.Table:
             },
             **{name: values.text(names) for name, names in rules.as_written.items() if name in needed},
             **{name: trimmed(given_by_envelope.text((name,))) for name in ENVELOPE},
+            "change": pa.array(read.change, pa.string()),
             "shape_refusal": pa.array(read.refusal, pa.string()),
         }
     )

@@ -11,7 +11,6 @@ from spark_jobs.feeds.envelopes import ENVELOPED, Path
 from spark_jobs.feeds.known_fields import KnownFields, path_of, spellings
 from spark_jobs.feeds.message_shapes import Kind, MessageShape, WantedPaths
 from spark_jobs.feeds.rules import FeedRules, Lookups, names_in
-from spark_jobs.feeds.shape_cache import inside
 from spark_jobs.feeds.slow_path import EMPTY_VALUES
 from spark_jobs.task_database import result_over
 
@@ -28,8 +27,8 @@ def wanted_by(rules: FeedRules) -> WantedPaths:
     return WantedPaths(paths(rules.texts, rules.as_written), paths(rules.numbers), KnownFields(rules.known_by))
 
 
-def fast_path(messages: pa.Array, shape: MessageShape, rules: FeedRules, needed: Collection[str]) -> pa.Table:
-    """What `GivenValues` finds, of messages that all have this shape."""
+def fast_path(texts: pa.Array, shape: MessageShape, rules: FeedRules, needed: Collection[str]) -> pa.Table:
+    """What `GivenValues` finds, of what is inside of messages that all have this shape."""
     reading = _Reading(shape)
     lookups = {
         **{
@@ -40,11 +39,12 @@ def fast_path(messages: pa.Array, shape: MessageShape, rules: FeedRules, needed:
         **{name: reading.number(names) for name, names in rules.numbers.items() if name in needed},
         **{name: reading.as_written(names) for name, names in rules.as_written.items() if name in needed},
         **{name: reading.of_envelope(name) for name in ENVELOPE},
+        "change": f"'{shape.change}'" if shape.change else "NULL::VARCHAR",
         "shape_refusal": "NULL::VARCHAR",
     }
     columns = ", ".join(f"{rule} AS {name}" for name, rule in lookups.items())
-    texts = {"messages": pa.table({"message": inside(shape, messages).cast(pa.string())})}
-    return result_over(texts, f"SELECT {columns} FROM ({reading.values_of('messages')})")
+    messages = pa.table({"message": texts.cast(pa.string())})
+    return result_over({"messages": messages}, f"SELECT {columns} FROM ({reading.values_of('messages')})")
 
 
 class _Reading:

@@ -21,6 +21,7 @@ from spark_jobs.feeds.envelopes import (
     Path,
     Record,
     at,
+    change_of,
     is_connect,
     is_deletion,
     path_to_record,
@@ -74,6 +75,7 @@ class MessageShape:
     """where the record is"""
     kinds: Mapping[Path, Kind]
     """path of each single value from the top -> how it is written"""
+    change: str | None = None
     before: str = ""
     after: str = ""
 
@@ -111,7 +113,8 @@ def _shape(text: str, whole: Record, layouts: Sequence[WantedPaths]) -> MessageS
     if isinstance(path, Refusal) or is_deletion(at(whole, path)):
         return None
     layout = layout_of(at(whole, path), [wanted.known_by for wanted in layouts])
-    return None if layout is None else _Reading(layouts[layout], path).shape(parts, layout)
+    shape = None if layout is None else _Reading(layouts[layout], path).shape(parts, layout)
+    return shape and replace(shape, change=change_of(whole, path))
 
 
 class _Reading:

@@ -12,6 +12,7 @@ from spark_jobs.feeds.envelopes import (
     ENVELOPED,
     Record,
     at,
+    change_of,
     is_deletion,
     path_to_record,
     without_byte_order_mark,
@@ -31,6 +32,7 @@ class Records:
     """what is inside of the envelope, if there is one; empty where refused"""
     event_timestamp: list[Any] = field(default_factory=list)
     source: list[Any] = field(default_factory=list)
+    change: list[str | None] = field(default_factory=list)
     refusal: list[str | None] = field(default_factory=list)
 
 
@@ -47,7 +49,7 @@ def records(values: Sequence[bytes | None]) -> Records:
 
 
 def _add(read: Records, message: Any) -> None:
-    timestamp = source = refusal = None
+    timestamp = source = change = refusal = None
     record = _NO_RECORD
     path = path_to_record(message) if type(message) is dict else _no_object(message)
     if isinstance(path, Refusal):
@@ -55,13 +57,14 @@ def _add(read: Records, message: Any) -> None:
     elif is_deletion(inside := at(message, path)):
         refusal = Refusal.THE_RECORD_IS_A_DELETION
     else:
-        record = without_byte_order_mark(inside)
+        record, change = without_byte_order_mark(inside), change_of(message, path)
         if path[-1:] == ENVELOPED:
             envelope = at(message, path[:-1])
             timestamp, source = envelope.get("timestamp"), envelope.get("source")
     read.record.append(record)
     read.event_timestamp.append(timestamp)
     read.source.append(source)
+    read.change.append(change)
     read.refusal.append(refusal)
 
 

@@ -33,8 +33,13 @@ COMMON_TAIL: Mapping[str, pa.DataType] = {
 }
 """the columns every dataset ends with, before the partition columns that stand in the path only"""
 
-OUTCOME_COLUMNS: Mapping[str, pa.DataType] = {"refusal": pa.string(), "topic": pa.string(), "raw": pa.binary()}
-"""why a message is refused (null: it is not), and the message itself, only where it is"""
+OUTCOME_COLUMNS: Mapping[str, pa.DataType] = {
+    "refusal": pa.string(),
+    "change": pa.string(),
+    "topic": pa.string(),
+    "raw": pa.binary(),
+}
+"""why a message is refused (null: it is not), what a change event does, and the message itself where it is refused"""
 
 _OLDEST = "TIMESTAMP '2000-01-01'"
 _CLOCKS_MAY_DIFFER_BY = "INTERVAL 24 HOURS"
@@ -155,7 +160,7 @@ def _rules_sql(feed: Feed, layout: Layout, columns: Sequence[str], read_at: date
         part = {name: rule for name, rule in step.items() if name in layout.needed}
         query = f"(SELECT * {_with_step(part, known)} FROM {query})"
         known |= set(part)
-    return f"SELECT {', '.join(columns)}, topic, {_refusal(feed, rules, read_at)} AS refusal FROM {query}"
+    return f"SELECT {', '.join(columns)}, change, topic, {_refusal(feed, rules, read_at)} AS refusal FROM {query}"
 
 
 def _with_step(step: Step, known: Collection[str]) -> str:

@@ -13,16 +13,11 @@ _SAMPLES = 4
 
 def having(shape: MessageShape, messages: pa.Array) -> pa.Array:
     """Return for each message whether it has the shape; a null has none."""
-    if not shape.before:
-        return _match(shape, messages)
-    framed = pc.and_(pc.starts_with(messages, shape.before), pc.ends_with(messages, shape.after))
-    framed = pc.fill_null(framed, False)
-    return pc.replace_with_mask(framed, framed, _match(shape, inside(shape, messages.filter(framed))))
-
-
-def _match(shape: MessageShape, texts: pa.Array) -> pa.Array:
-    """Return for each text whether it has the shape, but for its `before` and `after`."""
-    return pc.fill_null(pc.match_substring_regex(texts, rf"\A(?:{shape.pattern})\z"), False)
+    has_shape = pc.match_substring_regex(inside(shape, messages), rf"\A(?:{shape.pattern})\z")
+    if shape.before:
+        framed = pc.and_(pc.starts_with(messages, shape.before), pc.ends_with(messages, shape.after))
+        has_shape = pc.and_(framed, has_shape)
+    return pc.fill_null(has_shape, False)
 
 
 def inside(shape: MessageShape, messages: pa.Array) -> pa.Array:

@@ -81,5 +81,5 @@ def _report(messages: pa.Table, rows: pa.Table, staging: Path, parser: Parser) -
         *staged_hours(rows, staging, "copies", parser.feed.event_time),
         *staged_dead_letters(rows, staging, "copies", parser.read_at),
     )
-    layouts = message_quality(messages["value"].combine_chunks(), rows["refusal"])
+    layouts = message_quality(messages["value"].combine_chunks())
     return TaskReport(files, total([layouts, row_quality(rows, parser.feed)]))

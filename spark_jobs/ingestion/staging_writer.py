@@ -105,7 +105,7 @@ def _parsed_batches(
     """Batch by batch: all messages of a task next to their rows would take more memory than the rows."""
     for batch in batches:
         rows = parser.parse(pa.Table.from_batches([batch]))
-        counted.append(message_quality(batch["value"], rows["refusal"]))
+        counted.append(message_quality(batch["value"]))
         yield from rows.to_batches()
 
 

@@ -34,7 +34,7 @@ def counted(feed: str, *messages: object) -> Quality:
     values = [message.encode() if isinstance(message, str) else json.dumps(message).encode() for message in messages]
     table, known = kafka_messages(values), feed_named(feed)
     rows = Parser(known, "UTC", KAFKA_TIME).parse(table)
-    return total([row_quality(rows, known), message_quality(table["value"].combine_chunks(), rows["refusal"])])
+    return total([row_quality(rows, known), message_quality(table["value"].combine_chunks())])
 
 
 def test_accepted_and_refused_are_counted_by_reason() -> None:

@@ -10,7 +10,7 @@ from spark_jobs.ingestion.quality import Key, Measure, Quality
 
 
 def message_quality(values: pa.Array) -> Quality:
-    """Layouts among messages."""
+    """Which layouts messages have, told by some of them."""
     return sampled_layouts(samples_of(values))
 
 

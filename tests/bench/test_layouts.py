@@ -8,7 +8,7 @@ import pytest
 from bench.layout_messages import LAYOUTS, Rewriting
 from bench.layouts import LayoutCost, layouts_text
 from playground.generator import Message, messages
-from playground.generator.message import WEATHER
+from playground.generator.message import BIKES, WEATHER
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.fast_path import wanted_by
 from spark_jobs.feeds.message_shapes import shape_of
@@ -16,6 +16,11 @@ from spark_jobs.feeds.parsed_messages import layouts_of
 from tests.feeds.kafka_messages import outcomes
 
 CASES = [(feed, layout) for feed, layouts in LAYOUTS.items() for layout in layouts]
+
+_TOLD = {
+    BIKES: ("duration_seconds", "user_type", "start_station_name", "end_station_latitude"),
+    WEATHER: ("temperature_celsius", "wind_speed_ms", "wind_direction_deg"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +61,7 @@ def told(feed: str, row: dict[str, Any]) -> tuple[object, ...]:
     """What all layouts of a feed have; milliseconds are all that the one since 2023 has."""
     assert row["refusal"] is None
     time = row[feed_named(feed).event_time]
-    names = ("temperature_celsius", "wind_speed_ms", "wind_direction_deg")
-    if feed != WEATHER:
-        names = ("duration_seconds", "user_type", "start_station_name", "end_station_latitude")
-    return time.replace(microsecond=time.microsecond // 1000 * 1000), *(row[name] for name in names)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000), *(row[name] for name in _TOLD[feed])
 
 
 def test_a_layout_is_compared_with_the_mean_of_both_runs_of_the_first() -> None:

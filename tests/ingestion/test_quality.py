@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.catalog import feed_named
+from spark_jobs.feeds.extract import MIN_BATCH_FOR_SQL
 from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.message_layouts import OTHERS, layout_name, sampled_layouts, samples_of
@@ -81,7 +82,7 @@ def test_updates_and_snapshots_are_counted_apart() -> None:
     said = {**TRIP, "start station name": 'the "op": "u" and "__op":"u" of a text'}
     quality = counted("bike_trips", *unwrapped, unwrapped[0], said, {"__op": "u"})
     assert quality.of(Measure.CHANGE) == {"update": 2, "snapshot": 1}
-    assert counted("bike_trips", said).of(Measure.CHANGE) == {}
+    assert counted("bike_trips", said, {"op": "u", **TRIP}).of(Measure.CHANGE) == {}, "a text, a field of the record"
 
 
 def change_event(op: object) -> Record:
@@ -98,6 +99,12 @@ def change_event(op: object) -> Record:
     schema = {"type": "struct", "fields": [field] * 20, "optional": False, "name": "city.public.trips.Envelope"}
     payload = {"before": None, "after": TRIP, "source": source, "transaction": None, "op": op, "ts_ms": 1700000000000}
     return {"schema": schema, "payload": payload}
+
+
+def test_changes_that_are_read_by_their_shape_are_counted_too() -> None:
+    events = [change_event(op) for op in ("u", "c", "r", "u") for _ in range(MIN_BATCH_FOR_SQL)]
+    quality = counted("bike_trips", *events, {**TRIP, "__op": "r"})
+    assert quality.of(Measure.CHANGE) == {"update": 2 * MIN_BATCH_FOR_SQL, "snapshot": MIN_BATCH_FOR_SQL + 1}
 
 
 @pytest.mark.parametrize("converter", ["JSON", "JSON with schemas"])

@@ -115,7 +115,8 @@ def send_in_nanoseconds(broker: Broker, topic: str, value: bytes) -> None:
         "message.timestamp.after.max.ms", str(2**63 - 1), incremental_operation=AlterConfigOpType.SET
     )
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[takes_all])
-    (answer,) = broker_client(broker.bootstrap_servers).incremental_alter_configs([resource]).values()
+    client = broker_client(broker.bootstrap_servers)
+    (answer,) = client.incremental_alter_configs([resource]).values()
     answer.result(30)
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
     producer.produce(topic, value, partition=0, timestamp=1_700_000_000_000_000_000)

@@ -52,6 +52,7 @@ class Process:
     role: str
     pid: ProcessId
     started_at: float
+    """seconds after the machine's boot"""
 
 
 @dataclass(frozen=True)

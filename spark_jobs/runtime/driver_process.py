@@ -10,7 +10,7 @@ import psutil
 from pyspark.java_gateway import ensure_callback_server_started
 
 from spark_jobs.documents.status import Driver, Process
-from spark_jobs.supervision.driver_processes import this_host
+from spark_jobs.supervision.driver_processes import started_at, this_host
 
 
 def new_instance(now: datetime) -> str:
@@ -25,7 +25,7 @@ def driver_identity(instance: str, jvm_pid: int | None) -> Driver:
 
 
 def _process(role: str, pid: int) -> Process:
-    return Process(role, pid, psutil.Process(pid).create_time())
+    return Process(role, pid, started_at(psutil.Process(pid)))
 
 
 class JvmTie:

@@ -44,6 +44,11 @@ def _process_space() -> str:
         return socket.gethostname()
 
 
+def started_at(process: psutil.Process) -> float:
+    """Return the seconds from the machine's boot to the process' start: its time of day moves when the clock is set."""
+    return float(process.create_time() - psutil.boot_time())
+
+
 def running(driver: Driver) -> list[psutil.Process]:
     """Return the driver's processes that still live on this host; a pid that came round again is not one of them."""
     return list(_running(driver).values())
@@ -56,7 +61,7 @@ def _running(driver: Driver) -> dict[str, psutil.Process]:
     for process in driver.processes:
         try:
             found = psutil.Process(process.pid)
-            same = abs(found.create_time() - process.started_at) < _START_TIME_TOLERANCE_S
+            same = abs(started_at(found) - process.started_at) < _START_TIME_TOLERANCE_S
             if same and found.status() != psutil.STATUS_ZOMBIE:
                 alive[process.role] = found
         except psutil.NoSuchProcess:

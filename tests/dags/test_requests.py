@@ -182,7 +182,7 @@ def context(of: SimpleNamespace = SCHEDULED, **params: Any) -> Any:
 
 def a_job_runs(layout: Layout) -> None:
     now = iso(datetime.now(UTC))
-    me = Process("python", os.getpid(), psutil.Process().create_time())
+    me = Process("python", os.getpid(), driver_processes.started_at(psutil.Process()))
     driver = Driver("a-1", driver_processes.this_host(), (me,))
     write_status(layout, Status("ingestion", driver, 1, now, now, JobState.RUNNING, "f"))
 

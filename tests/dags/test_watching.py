@@ -68,7 +68,7 @@ class Place:
 
     def driver(self, state: str = JobState.RUNNING, **more: object) -> Status:
         """A driver that is this very process."""
-        me = Process("python", os.getpid(), psutil.Process().create_time())
+        me = Process("python", os.getpid(), driver_processes.started_at(psutil.Process()))
         status = Status(
             "ingestion",
             Driver("a-1", driver_processes.this_host(), (me,)),

@@ -35,7 +35,7 @@ def process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]
 
 
 def status(pid: int, host: str | None = None) -> Status:
-    python = Process("python", pid, psutil.Process(pid).create_time())
+    python = Process("python", pid, driver_processes.started_at(psutil.Process(pid)))
     driver = Driver("a-1", host or driver_processes.this_host(), (python,))
     return Status("ingestion", driver, 1, iso(NOW), iso(NOW), JobState.RUNNING, "f")
 
@@ -76,6 +76,20 @@ def test_a_clock_that_is_wrong_hides_nobody_and_ends_nobody(
         write_status(layout, replace(status(process.pid), at=at))
         assert observer.look(second).is_live(STALE)
     assert observer.look(70).is_silent(STALE)
+
+
+@pytest.mark.parametrize("by_s", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_makes_no_living_process_another_one(
+    by_s: float, tmp_path: Path, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel keeps when a process started in time since the boot: its time of day moves with the clock."""
+    before = status(process.pid)
+    write_status(Layout(tmp_path), before)
+    booted_at = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted_at + by_s)
+    assert DriverObserver(Layout(tmp_path)).look(0).is_live(STALE)
+    driver_processes.end_now(before.driver)
+    assert process.poll() is not None, "and one that hangs can still be ended"
 
 
 def test_a_driver_is_asked_to_stop_and_then_made_to(process: subprocess.Popen[bytes]) -> None:

@@ -86,5 +86,6 @@ class Heartbeat:
     def _warnings(self) -> Iterator[str]:
         if self.switches is not None and self.switches.fault is not None:
             yield self.switches.fault
+        yield from (f"{name} failed and is tried again: {why}" for name, why in self.threads.failing().items())
         if self.state in (JobState.STARTING, JobState.RUNNING):
             yield from (f"the thread for {name} has ended: start the job again" for name in self.threads.ended())

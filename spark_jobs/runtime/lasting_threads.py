@@ -16,6 +16,7 @@ class LastingThreads:
         self._asked_to_stop = asked_to_stop
         self._lease_lost = lease_lost
         self._threads: list[threading.Thread] = []
+        self._failing: dict[str, str] = {}
 
     def every(self, seconds: float, name: str, action: Callable[[], None], first_s: float | None = None) -> None:
         """Call `action` again and again in a thread of its own; the first time after `first_s`."""
@@ -26,10 +27,12 @@ class LastingThreads:
                 pause = seconds
                 try:
                     action()
+                    self._failing.pop(name, None)
                 except LeaseLost as lost:
                     self._lease_lost(str(lost))
                 except Exception as failure:
-                    log.error("%s failed and is tried again: %s", name, diagnose(failure).message)
+                    self._failing[name] = diagnose(failure).message
+                    log.error("%s failed and is tried again: %s", name, self._failing[name])
 
         self.begin(name, go_on)
 
@@ -39,6 +42,10 @@ class LastingThreads:
         self._threads.append(thread)
         thread.start()
         return thread
+
+    def failing(self) -> dict[str, str]:
+        """Name the threads whose last try failed, and why: nobody reads a log in which all else is well."""
+        return dict(self._failing)
 
     def ended(self) -> list[str]:
         """Name the threads that are no more."""

@@ -26,6 +26,25 @@ def a_run(root: Path, follows_switches: bool = True) -> JobRun:
     return JobRun(ANALYTICS_JOB, settings, {}, follows_switches, lease, threading.Event())
 
 
+def test_what_fails_beside_the_streams_is_a_warning_until_it_succeeds(tmp_path: Path) -> None:
+    """A log that is never folded, say: nobody would know for months."""
+    run, warnings, done = a_run(tmp_path), list[tuple[str, ...]](), threading.Event()
+
+    def housekeep() -> None:
+        warnings.append(run.heartbeat.status(utc_now()).warnings)
+        if len(warnings) == 1:
+            raise ValueError("the log is unreadable")
+        if len(warnings) == 3:
+            run._asked_to_stop.set()
+            done.set()
+
+    run._threads.every(0.001, "housekeeping", housekeep)
+    assert done.wait(PATIENCE_S)
+    assert [len(found) for found in warnings] == [0, 1, 0]
+    assert "housekeeping failed and is tried again: " in warnings[1][0]
+    assert "the log is unreadable" in warnings[1][0]
+
+
 # -- switches ---------------------------------------------------------------------------------------------------
 
 

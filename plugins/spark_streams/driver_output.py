@@ -19,8 +19,12 @@ _NAME = re.compile(r"-\d{8}T\d{6}\.\d+\.log")
 def driver_log(said: str | None, job: str, folder: Path) -> Path | None:
     """Return the driver's log, where the path that was said can be one."""
     path = Path(said or "")
-    is_one = path.parent == folder and path.name.startswith(job) and _NAME.fullmatch(path.name.removeprefix(job))
-    return path if is_one else None
+    return path if path.parent == folder and is_log_of(job, path.name) else None
+
+
+def is_log_of(job: str, name: str) -> bool:
+    """Return whether a file has the name of one of this job's logs, as `new_log` makes them."""
+    return name.startswith(job) and _NAME.fullmatch(name.removeprefix(job)) is not None
 
 
 def last_lines(log: Path | None, lines: int = 40) -> str:

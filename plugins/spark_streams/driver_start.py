@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from spark_streams.driver_output import is_log_of
+
 _NEEDED = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "JAVA_HOME", "LOG_LEVEL"} | {
     name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())
 }
@@ -24,9 +26,9 @@ class StartedDriver:
 
 
 def new_log(job: str, folder: Path, now: datetime) -> Path:
-    """Name a log file for this start, and remove the job's oldest ones."""
+    """Name a log file for this start, and remove the job's oldest ones: the folder may have others' files in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    started = sorted(folder.glob(f"{job}-*.log"))
+    started = sorted(path for path in folder.glob(f"{job}-*.log") if is_log_of(job, path.name))
     for old in started[: -(_KEPT_LOGS - 1)]:
         for file in folder.glob(f"{old.name}*"):  # with what the driver moved aside
             file.unlink(missing_ok=True)

@@ -34,6 +34,15 @@ def test_the_oldest_logs_go_with_what_was_moved_aside(tmp_path: Path) -> None:
     assert names == {*kept[-10:], *(f"{name}.1" for name in kept[-10:]), other.name}
 
 
+def test_a_log_of_somebody_else_stays_where_it_is(tmp_path: Path) -> None:
+    """DRIVER_LOG_PATH may be a folder that others write to."""
+    others = [tmp_path / name for name in ("ingestion-2026-01-01.log", "ingestion-nightly.log")]
+    for number in range(12):
+        for log in (*others, new_log("ingestion", tmp_path, NOW + timedelta(seconds=number))):
+            log.touch()
+    assert all(log.exists() for log in others)
+
+
 def test_a_driver_gets_what_it_needs_and_no_secret() -> None:
     secrets = {
         "AIRFLOW__CORE__FERNET_KEY": "x",

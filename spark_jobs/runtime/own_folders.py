@@ -19,7 +19,7 @@ def _check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another container's driver may have the same process id
     except OSError as failure:
         raise StreamFault(
             f"{folder} cannot be written ({failure.strerror})",

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from spark_jobs.supervision.health import Health, HealthState, judge
 from spark_jobs.supervision.incidents import Alert, Problem
 from spark_jobs.supervision.notifications import is_due, with_alerts
 from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
-from spark_jobs.supervision.restarts import reset_if_recovered
+from spark_jobs.supervision.restarts import failing_for, reset_if_recovered
 from spark_streams.lasting import Lasted, Lasting
 
 log = logging.getLogger(__name__)
@@ -200,12 +200,15 @@ class Watch:
     def _incidents(
         self, observation: DriverObservation, health: Health, effective: EffectiveSettings, context: RestartContext
     ) -> tuple[dict[str, Incident], list[Alert]]:
-        before = self._memory.incidents
+        before = dict(self._memory.incidents)
         if health.state not in (*_RUNNING, HealthState.STUCK, HealthState.SWITCHED_OFF):
             before = incidents.still_open(before, context.now)
         elif observation.status is not None:
             unknown = incidents.of_unknown_lag(before, observation.status)
-            before = {**before, **incidents.still_open(unknown, context.now)}
+            before |= incidents.still_open(unknown, context.now)
+        if self._memory.restarts.in_a_row:  # it runs, and may end again
+            down = {key: incident for key, incident in before.items() if key == incidents.DOWN}
+            before |= incidents.still_open(down, context.now)
         problems = list(self._problems(observation, health, effective, context))
         return incidents.update_incidents(before, problems, context.now)
 
@@ -224,12 +227,13 @@ class Watch:
             yield from incidents.warnings_of(observation.status)
         if health.state is not HealthState.DEAD:
             return
-        found = health.diagnosis
+        found, down_for = health.diagnosis, max(context.same_for, failing_for(self._memory.restarts, context.now))
         if not found.retryable or self._memory.restarts.has_given_up:
             by_hand = f"then trigger the DAG {self.job.name}: the watch does not start it again by itself"
             yield Problem(incidents.DOWN, Diagnosis(found.message, f"{found.next_step}; {by_hand}"))
-        elif context.same_for > effective.settings.LAG_ALERT_AFTER:
-            yield Problem(incidents.DOWN, found)
+        elif down_for > effective.settings.LAG_ALERT_AFTER:
+            unpause = f"a run of the DAG {self.job.name} is queued: unpause that DAG, or see whether a worker is free"
+            yield Problem(incidents.DOWN, replace(found, next_step=unpause) if context.queued_runs else found)
 
     def _unread_for(self, observation: DriverObservation, health: Health) -> dict[str, timedelta]:
         """For how long, through restarts too, each stream has been unread; the time while the job is off is none."""

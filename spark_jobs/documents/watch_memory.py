@@ -16,6 +16,8 @@ class Restarts:
     in_a_row: Count = 0
     last_at: Instant | None = None
     has_given_up: bool = False
+    first_at: Instant | None = None
+    """of those in a row"""
 
 
 @dataclass(frozen=True)

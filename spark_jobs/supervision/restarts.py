@@ -31,7 +31,12 @@ def is_due(restarts: Restarts, now: datetime) -> bool:
 
 def another(restarts: Restarts, now: datetime) -> Restarts:
     """Count one more restart."""
-    return Restarts(restarts.in_a_row + 1, now.isoformat())
+    return Restarts(restarts.in_a_row + 1, now.isoformat(), first_at=restarts.first_at or now.isoformat())
+
+
+def failing_for(restarts: Restarts, now: datetime) -> timedelta:
+    """Return for how long the job has been started again and again, each time to end before it was well."""
+    return timedelta(0) if restarts.first_at is None else now - datetime.fromisoformat(restarts.first_at)
 
 
 def given_up(restarts: Restarts) -> Restarts:

@@ -26,6 +26,7 @@ from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
 from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.restart_policy import RestartAction
+from spark_jobs.supervision.restarts import another
 from tests.dags.conftest import Disk
 
 
@@ -201,6 +202,33 @@ def test_the_analytics_flags_are_published(tmp_path: Path) -> None:
     assert desired
     assert not desired.job_enabled
     assert [name for name, on in desired.streams.items() if not on] == ["pearson_correlations"]
+
+
+def test_a_job_that_keeps_ending_is_down_as_long_as_it_has_not_been_well(place: Place) -> None:
+    """Each of its starts is another run of the watch, so that none of these sees it dead for long."""
+    now = datetime.now(UTC)
+    twice = another(another(Restarts(), now - timedelta(minutes=6)), now)
+    watch_memory.write_memory(place.layout, WatchMemory(restarts=twice), now)
+    found = place.watch().look()
+    assert found
+    assert [(alert.key, alert.is_over) for alert in found.alerts] == [("down", False)]
+    quiet = replace(found.memory.incidents["down"], last_seen=iso(now - timedelta(minutes=2)))
+    memory = replace(found.memory, undelivered=(), incidents={"down": quiet})
+    watch_memory.write_memory(place.layout, memory, now)
+    place.driver()
+    assert place.watch().look() is None
+    assert "down" in watch_memory.read_memory(place.layout).incidents
+
+
+def test_a_run_that_waits_in_the_queue_is_said_to(place: Place) -> None:
+    place.runs["queued"] = 1
+    since = datetime.now(UTC) - timedelta(minutes=6)
+    watch_memory.write_memory(place.layout, WatchMemory(restarts=another(Restarts(), since)), datetime.now(UTC))
+    found = place.watch().look()
+    assert found
+    assert [alert.diagnosis.next_step for alert in found.alerts] == [
+        "a run of the DAG ingestion is queued: unpause that DAG, or see whether a worker is free"
+    ]
 
 
 def test_other_settings_are_reason_enough_to_try_again_what_was_given_up(place: Place) -> None:

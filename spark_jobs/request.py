@@ -66,9 +66,12 @@ def ask_and_wait(job: str, kind: str, arguments: dict[str, Any], settings: Setti
 def _wait(job: str, layout: Layout, request_id: str, settings: Settings) -> Answer:
     observer, told, attended_s = DriverObserver(layout), "", time.monotonic() - UNATTENDED_AFTER_S
     while True:
+        is_gone = requests.is_withdrawn(layout, request_id)  # asked first: it goes once its last answer stands
         answer = requests.answer_to(layout, request_id)
         if answer is not None and answer.is_final:
             return answer
+        if is_gone:
+            return Answer(request_id, "", requests.FAILED, "it was withdrawn: somebody removed the request", "")
         if answer is not None and answer.sentence != told:
             told = answer.sentence
             print(told, flush=True)

@@ -202,7 +202,7 @@ class Watch:
     ) -> tuple[dict[str, Incident], list[Alert]]:
         before = dict(self._memory.incidents)
         if health.state not in (*_RUNNING, HealthState.STUCK, HealthState.SWITCHED_OFF):
-            before = incidents.still_open(before, context.now)
+            before |= incidents.still_open(incidents.of_the_job(before), context.now)
         elif observation.status is not None:
             unknown = incidents.of_unknown_lag(before, observation.status)
             before |= incidents.still_open(unknown, context.now)

@@ -19,6 +19,7 @@ DOWN = "down"
 _ENOUGH_MESSAGES = 100
 """fewer say nothing of a share"""
 _LAG, _WAITING, _UNREAD = "lag", "waiting", "unread"
+_LOOKED_AT_ALWAYS = (_SETTING, _UNWRITABLE, _VARIABLES) = ("setting:", "unwritable", "variables")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ def update_incidents(
             lasted = datetime.fromisoformat(incident.last_seen) - datetime.fromisoformat(incident.since)
             alerts.append(Alert(key, True, Diagnosis(f"over after {_minutes(lasted)}: {incident.sentence}")))
     return after, alerts
+
+
+def of_the_job(before: Mapping[str, Incident]) -> dict[str, Incident]:
+    """Find what is open that only a job that runs can end: the rest is looked at whether it runs or not."""
+    return {key: incident for key, incident in before.items() if not key.startswith(_LOOKED_AT_ALWAYS)}
 
 
 def still_open(before: Mapping[str, Incident], now: datetime) -> dict[str, Incident]:
@@ -171,13 +177,13 @@ def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[P
 def setting_problems(rejected: Mapping[str, str]) -> Iterator[Problem]:
     """Find each setting whose value is not allowed. `rejected`: setting -> why."""
     for name, why in rejected.items():
-        yield Problem(f"setting:{name}", Diagnosis(why, f"correct the Variable {name} (Admin, Variables)"))
+        yield Problem(f"{_SETTING}{name}", Diagnosis(why, f"correct the Variable {name} (Admin, Variables)"))
 
 
 def unwritable(folder: str, why: str) -> Problem:
     """Return the problem that a watch can write nothing: people are told all the same, and nothing is started."""
     return Problem(
-        "unwritable",
+        _UNWRITABLE,
         Diagnosis(
             f"nothing can be written to {folder}: {why}",
             "free some space, or give Airflow's user access; until then the job is not started again",
@@ -193,7 +199,7 @@ def missing_variables(missing: Mapping[str, str]) -> Iterator[Problem]:
             "see whether Airflow's database and secrets backend answer. A Variable that was removed on purpose counts "
             "as removed after 15 minutes; all of them at once never do: set one to nothing instead"
         )
-        yield Problem("variables", Diagnosis("; ".join(missing.values()), step, external=True))
+        yield Problem(_VARIABLES, Diagnosis("; ".join(missing.values()), step, external=True))
 
 
 def _minutes(length: timedelta) -> str:

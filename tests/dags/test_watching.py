@@ -20,7 +20,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import held_because, hold, read_desired_state
 from spark_jobs.documents.failed_start import FailedStart, write_failed_start
 from spark_jobs.documents.status import Driver, JobState, Process, Status, StreamState, StreamStatus, write_status
-from spark_jobs.documents.watch_memory import Restarts, UnwrittenMemory, WatchMemory
+from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
@@ -218,6 +218,16 @@ def test_a_job_that_keeps_ending_is_down_as_long_as_it_has_not_been_well(place: 
     place.driver()
     assert place.watch().look() is None
     assert "down" in watch_memory.read_memory(place.layout).incidents
+
+
+def test_a_setting_that_was_corrected_is_over_also_while_the_job_is_down(place: Place) -> None:
+    now = datetime.now(UTC)
+    long_ago = iso(now - timedelta(minutes=2))
+    opened = {key: Incident("it is so", "do it", long_ago, long_ago) for key in ("setting:RESTART_LIMIT", "lag:bikes")}
+    watch_memory.write_memory(place.layout, WatchMemory(incidents=opened), now)
+    found = place.watch().look()
+    assert found
+    assert [(alert.key, alert.is_over) for alert in found.alerts] == [("setting:RESTART_LIMIT", True)]
 
 
 def test_a_run_that_waits_in_the_queue_is_said_to(place: Place) -> None:

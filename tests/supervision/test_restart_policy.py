@@ -122,7 +122,7 @@ def test_pauses_grow_from_none_to_five_minutes() -> None:
 
 def test_a_healthy_spell_makes_failures_forgotten_and_a_start_by_hand_ends_the_giving_up() -> None:
     tried = another(another(Restarts(), NOW), NOW)
-    assert tried == Restarts(2, NOW.isoformat())
+    assert tried == Restarts(2, NOW.isoformat(), first_at=NOW.isoformat())
     assert reset_if_recovered(tried, timedelta(seconds=119)) == tried
     assert reset_if_recovered(tried, timedelta(seconds=120)) == Restarts()
     assert not is_due(given_up(tried), NOW + LONG)

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
+from playground.setup.by_hand import quick_to_start
 from spark_jobs.catalog import feed_named
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays
@@ -59,7 +60,7 @@ def in_polars(folder: Path) -> Seen:
 def in_spark(folder: Path) -> Seen:
     done = subprocess.run(
         [sys.executable, "-c", IN_SPARK, str(folder)],
-        env={"PATH": "/usr/bin:/bin", "SPARK_LOCAL_IP": "127.0.0.1"},
+        env=quick_to_start({"PATH": "/usr/bin:/bin"}),
         capture_output=True,
         text=True,
         check=False,

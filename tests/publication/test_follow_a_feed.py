@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.setup.by_hand import quick_to_start
 from tests.maintenance.live_feed import LiveFeed, trip
 from tests.maintenance.test_compaction import compacted
 
@@ -22,7 +23,7 @@ def ran(program: str, root: Path) -> str:
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=root,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "SPARK_LOCAL_IP": "127.0.0.1"},
+        env=quick_to_start({"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}),
         capture_output=True,
         text=True,
         check=False,

@@ -27,10 +27,8 @@ from spark_jobs.documents.hour_history import HourHistory
 from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder, oldest_hour_folder
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.publication.entry import FOLDED, Entry, touched_folders
+from spark_jobs.publication.entry import Entry, brought_files
 from spark_jobs.publication.log import Origin
-
-_BRINGS_ROWS = ("batch", FOLDED)
 
 
 class AllFeeds:
@@ -141,8 +139,10 @@ class HoursOfFeed:
         return sum(entry.rows.get("refused", 0) for entry in entries)
 
     def _hours_of(self, entry: Entry) -> Iterator[datetime]:
-        if entry.kind in _BRINGS_ROWS:
-            yield from (hour_of_folder(folder) for folder in touched_folders(entry) if self._is_data(folder))
+        """The hours that got rows, without what a folded entry tells of those that were seen before."""
+        for folder, seq in brought_files(entry).items():
+            if seq > self._seen and self._is_data(folder):
+                yield hour_of_folder(folder)
 
     def _newest_event(self, new: Iterable[Entry]) -> datetime | None:
         """Only files that may hold a newer event are opened."""

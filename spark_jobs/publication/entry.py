@@ -13,6 +13,7 @@ FOLDED = "folded"
 """the kind of an entry that stands for all entries of an hour"""
 # Details that followers read, of any entry or of a folded one.
 ANEW = "anew"
+BROUGHT = "brought"
 CHANGED = "changed"
 FOLDERS = "folders"
 LOST = "lost"
@@ -71,3 +72,10 @@ def touched_folders(entry: Entry) -> set[str]:
     if entry.kind == FOLDED:
         return set(entry.details.get(FOLDERS, ()))
     return {str(PurePosixPath(path).parent) for path in (*(target for _, target in entry.moves), *entry.deletes)}
+
+
+def brought_files(entry: Entry) -> dict[str, int]:
+    """Folder -> the last entry that brought a file there and took none away: new rows, and no compaction."""
+    if entry.kind == FOLDED:
+        return dict(entry.details.get(BROUGHT, {}))
+    return {} if entry.deletes else dict.fromkeys(touched_folders(entry), entry.seq)

@@ -12,7 +12,18 @@ from typing import Any
 
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.publication.entry import ANEW, CHANGED, FOLDED, FOLDERS, LOST, Entry, encode_entry, touched_folders
+from spark_jobs.publication.entry import (
+    ANEW,
+    BROUGHT,
+    CHANGED,
+    FOLDED,
+    FOLDERS,
+    LOST,
+    Entry,
+    brought_files,
+    encode_entry,
+    touched_folders,
+)
 
 
 def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: datetime, dry_run: bool = False) -> int:
@@ -44,6 +55,7 @@ def folded_entry(entries: Sequence[Entry]) -> Entry:
     details: dict[str, Any] = {
         "first": entries[0].first_seq,
         FOLDERS: sorted({folder for entry in entries for folder in touched_folders(entry)}),
+        BROUGHT: {folder: seq for entry in entries for folder, seq in brought_files(entry).items()},
         CHANGED: _union(entry.details.get(CHANGED, {}) for entry in entries),
         ANEW: sorted({name for entry in entries for name in entry.details.get(ANEW, ())}),
         LOST: [lost for entry in entries for lost in entry.details.get(LOST, ())],

@@ -17,7 +17,9 @@ from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import Entry
-from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, may_write, trip
+from spark_jobs.publication.folding import fold
+from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, may_write, now, trip
+from tests.maintenance.test_compaction import compacted
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TWO_PM = datetime(2018, 1, 15, 14, tzinfo=UTC)
@@ -120,6 +122,34 @@ def test_a_restart_loses_nothing_that_came_meanwhile(job: Job, tmp_path: Path) -
     again.look()
     assert HourHistory(again.history).revision_of(TWO_PM) == 2
     assert [event.seq for event in again.history] == [1, 2]
+
+
+def test_what_was_folded_meanwhile_is_told_once(job: Job, tmp_path: Path) -> None:
+    job.feed.take([AT_NINE])
+    job.feed.take([AT_TEN_PAST_TEN])
+    job.looks()
+    job.feed.take([AT_TEN_PAST_TEN])
+    job.feed.take_in_pieces([trip("2018-01-15 08:30:00"), trip("2018-01-15 08:40:00")], 2)  # and the job is killed
+    compacted(job.feed)
+    job.feed.take([AT_TEN_PAST_TEN])
+    # All of them are one entry by the next start, of which the half was seen before.
+    fold(job.feed.log, timedelta(0), timedelta(days=30), now() + timedelta(days=1))
+    again = Job(tmp_path)
+    again.looks()
+    assert HourHistory(again.history).revision_of(TWO_PM) == 1
+    assert [event.revised for event in again.history if event.revised] == [((TWO_PM - HOUR).isoformat(),)]
+
+
+def test_a_compaction_that_was_folded_is_no_revision(job: Job, tmp_path: Path) -> None:
+    job.feed.take_in_pieces([AT_NINE, AT_NINE], 2)
+    job.feed.take([AT_TEN_PAST_TEN])
+    job.looks()
+    compacted(job.feed)
+    job.feed.take([AT_TEN_PAST_TEN])
+    fold(job.feed.log, timedelta(0), timedelta(days=30), now() + timedelta(days=1))
+    again = Job(tmp_path)
+    again.looks()
+    assert [event.revised for event in again.history] == [()]
 
 
 def test_a_line_that_a_crash_cut_short_is_no_line(job: Job, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def start_over(streams: Sequence[Dataset]) -> Work:
             for other in streams if stream.name == ROLLUP else [stream]:
                 tell(f"waiting for {other.name} to finish its batch")
                 at_rest.enter_context(other.paused())
+            at_rest.enter_context(stream.log.lock)  # the hourly housekeeping may be at its log
             tell(f"removing all of {stream.name}")
             remove(stream.log.layout.root, all_paths(stream), lambda: tell(f"removing all of {stream.name}"))
             stream.log.forget()

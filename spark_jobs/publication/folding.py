@@ -32,19 +32,21 @@ def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: date
     Returns how many entries were folded, or would be. Entry 0 stays, it names the log, and so does the head. A crash
     between writing a folded entry and removing those it stands for leaves both; they are removed the next time.
     """
-    head = log.head()
-    if head is None:
-        return 0
-    floor = log.folded_up_to()
-    hours = _whole_old_hours(log, floor, head.seq, now - kept)
-    if not dry_run:
-        _remove(log, sorted(seq for seq in log.seqs() if 0 < seq <= floor))
-        for entries in hours:
-            path = log.folded_path(entries[-1].seq)
-            durable_files.create_if_absent(path, encode_entry(folded_entry(entries)))
-            _remove(log, (entry.seq for entry in entries))
-        durable_files.unlink_all(_old_folded(log, now - folded_kept))
-    return sum(map(len, hours))
+    # Under the lock, as starting over is: a folded entry that comes after it would bar the numbers of the new log.
+    with log.lock:
+        head = log.head()
+        if head is None:
+            return 0
+        floor = log.folded_up_to()
+        hours = _whole_old_hours(log, floor, head.seq, now - kept)
+        if not dry_run:
+            _remove(log, sorted(seq for seq in log.seqs() if 0 < seq <= floor))
+            for entries in hours:
+                path = log.folded_path(entries[-1].seq)
+                durable_files.create_if_absent(path, encode_entry(folded_entry(entries)))
+                _remove(log, (entry.seq for entry in entries))
+            durable_files.unlink_all(_old_folded(log, now - folded_kept))
+        return sum(map(len, hours))
 
 
 def folded_entry(entries: Sequence[Entry]) -> Entry:

@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.start_over import REMOVED, all_paths, finish_removals, remove, reset, start_over
 from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.folding import fold
+from spark_jobs.publication.log import LogReader
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.dataset import Dataset, refuse_data_without_log
 from spark_jobs.runtime.request_queue import Outcome, Refused
@@ -61,6 +65,39 @@ def test_a_reset_removes_the_checkpoint_while_the_stream_rests(feed: LiveFeed) -
     with pytest.raises(Refused, match="there are bike_trips"):
         work({"stream": "bikes"}, tell)
     assert len(feed.rows()) == 1
+
+
+def is_held(log: PublicationLog) -> bool:
+    """Whether another thread would have to wait for the lock of the log."""
+
+    def is_refused() -> bool:
+        if log.lock.acquire(blocking=False):
+            log.lock.release()
+            return False
+        return True
+
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(is_refused).result()
+
+
+def test_nothing_is_folded_into_a_log_that_starts_over(feed: LiveFeed) -> None:
+    said: dict[str, bool] = {}
+    start_over([feed.dataset])(CONFIRMED, lambda what, *_: said.update({what: is_held(feed.log)}))
+    assert said["removing all of bike_trips"], "the hourly housekeeping waits"
+
+
+def test_a_log_does_not_start_over_while_it_is_folded(feed: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed.take([trip("2018-01-15 09:00:01")])
+    held: list[bool] = []
+
+    def folded_path(last: int) -> Path:
+        held.append(is_held(feed.log))
+        return LogReader(feed.layout, BIKES.name).folded_path(last)
+
+    monkeypatch.setattr(feed.log, "folded_path", folded_path)
+    assert fold(feed.log, timedelta(0), timedelta(days=30), now() + timedelta(days=1)) == 1
+    assert held, "an entry was written"
+    assert all(held)
 
 
 def test_start_over_needs_the_name_again_and_leaves_nothing(feed: LiveFeed, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.arrow_values import instants, texts
+
 PLACE = ("topic", "kafka_partition", "kafka_offset")
 """the columns that say where a message lies"""
 
@@ -17,9 +19,9 @@ def in_order(folder: Path) -> list[Path]:
 
 def of_time_and_reason(letters: pa.Table, start: datetime, end: datetime, reason: str | None) -> pa.ChunkedArray:
     """Which rows were refused in [start, end), for that reason or, without one, for any."""
-    at = letters["refused_at"]
-    meant = pc.and_(pc.greater_equal(at, pa.scalar(start, at.type)), pc.less(at, pa.scalar(end, at.type)))
-    return pc.and_(meant, pc.equal(letters["reason"], reason)) if reason else meant
+    at, (first, last) = letters["refused_at"], instants([start, end])
+    meant = pc.and_(pc.greater_equal(at, first), pc.less(at, last))
+    return pc.and_(meant, pc.equal(letters["reason"], texts([reason])[0])) if reason else meant
 
 
 def _number(file: Path) -> tuple[int, str]:

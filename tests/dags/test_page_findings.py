@@ -1,9 +1,13 @@
 """The routes of the tab "Findings": periods as people ask for them, downloads, and what is missing."""
 
+import os
 import random
 import string
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +18,15 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from boston_page.findings import routes
-from boston_page.findings.reading import KeptDays, Outputs
+from boston_page.findings.kept_days import KeptDays, Part
+from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
 from boston_page.period import Period, period
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from spark_jobs.paths import Layout, hour_folder
+from tests.dags.conftest import CHECKOUT
 
 BOSTON = ZoneInfo("America/New_York")
 NEWEST = datetime(2018, 11, 20, 13, tzinfo=UTC)
@@ -85,6 +91,34 @@ def test_the_files_hold_all_rows_that_the_table_shows_the_last_of(client: TestCl
         answer = client.get(f"/findings/usage/rows.{kind}", params={"days": "9"})
         assert answer.headers["content-disposition"] == f'attachment; filename="usage.{kind}"'
         assert reader(pa.BufferReader(answer.content))["bike_count"].to_pylist() == list(range(HOURS))
+
+
+ASKED = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from boston_page.findings import routes
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from spark_jobs.paths import Layout
+layout = Layout(Path(sys.argv[1]))
+routes.places = lambda: {"analytics": SimpleNamespace(layout=layout)}
+app = FastAPI()
+app.include_router(routes.router)
+with TestClient(app) as client:
+    for path in ("", "/usage", "/usage/rows.csv", "/usage/rows.parquet"):
+        print(client.get(f"/findings{path}").status_code, "pandas" in sys.modules)
+"""
+
+
+def test_neither_table_nor_download_brings_pandas_into_the_api_server(tmp_path: Path) -> None:
+    """What pyarrow imports it for, and the charts: tests/page/test_findings_numbers.py."""
+    assert find_spec("pandas"), "there is nothing to see where it is not installed"
+    write_hours(Layout(tmp_path))
+    path = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}"}
+    command = [sys.executable, "-c", ASKED, str(tmp_path)]
+    found = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-4:] == ["200 False"] * 4
 
 
 def test_where_there_is_nothing_the_page_says_up_to_when_there_is(client: TestClient) -> None:
@@ -205,7 +239,7 @@ def test_a_column_that_an_older_formula_did_not_have_is_null(tmp_path: Path) -> 
     layout = Layout(tmp_path)
     write_hours(layout)
     columns, last_hour = ("window_start", "bike_count", "another"), Period(NEWEST, NEWEST + timedelta(hours=1))
-    rows = Outputs(layout, KeptDays()).rows(USAGE, columns, last_hour)
+    rows = Outputs(layout, KeptDays()).rows(USAGE, Part(columns), last_hour)
     assert rows is not None
     assert rows.to_pylist() == [{"window_start": NEWEST, "bike_count": HOURS - 1, "another": None}]
 

@@ -12,6 +12,7 @@ from playground.run.settings import CHECKOUT
 # Lowest first. A room may import those of lower floors, and its own.
 FLOORS = (
     (
+        "arrow_values",
         "catalog",
         "completeness",
         "redrives",

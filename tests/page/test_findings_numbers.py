@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,9 @@ from tests.publication.small_feed import Killed, dies_at
 
 sys.path.insert(0, str(CHECKOUT / "plugins"))
 
-from boston_page.findings.reading import KeptDays, Outputs
+from boston_page.findings import kept_days
+from boston_page.findings.kept_days import KeptDays, Part, read_file
+from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
 from boston_page.period import ZONES, Period
 
@@ -159,15 +164,67 @@ def test_a_file_that_is_kept_in_memory_goes_with_its_identity(tmp_path: Path) ->
         other = path.with_suffix(".new")
         pq.write_table(pa.table({"x": [number]}), other)
         other.replace(path)
-        assert kept.read(path, ("x",)).to_pydict() == {"x": [number]}
+        assert read(kept, path) == [number]
     path.unlink()
-    with pytest.raises(FileNotFoundError):
-        kept.read(path, ("x",))
+    assert kept.read(tmp_path, [path.name], X) == (set(), None)
+
+
+def test_days_are_kept_from_one_question_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, days = KeptDays(), [tmp_path / f"2018-01-{number}.parquet" for number in range(10, 20)]
+    for number, day in enumerate(days):
+        pq.write_table(pa.table({"x": [number, number]}), day)
+    assert read(kept, *days[:8]) == sorted([*range(8)] * 2)
+    opened: list[str] = []
+    monkeypatch.setattr(kept_days, "read_file", lambda path, names: opened.append(path.name) or read_file(path, names))
+    assert read(kept, *days[2:4]) == [2, 2, 3, 3]
+    assert opened == []
+    assert read(kept, *days) == sorted([*range(10)] * 2)
+    assert sorted(opened) == [day.name for day in days[8:]]
 
 
 def test_no_more_is_kept_than_allowed(tmp_path: Path) -> None:
     kept = KeptDays(most_bytes=1000)
     for number in range(20):
         pq.write_table(pa.table({"x": [float(number)] * 50}), tmp_path / f"{number}.parquet")
-        assert kept.read(tmp_path / f"{number}.parquet", ("x",)).num_rows == 50
-    assert 0 < kept._bytes <= 1000
+        assert read(kept, tmp_path / f"{number}.parquet") == [number] * 50
+        other = Part(("x",), keep=lambda rows: rows.slice(10))
+        assert kept.read(tmp_path, [f"{number}.parquet"], other)[1].num_rows == 40
+    assert 0 < kept.bytes <= 1000
+
+
+WITHOUT_PANDAS = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from boston_page.findings.kept_days import KeptDays
+from boston_page.findings.reading import Outputs
+from boston_page.findings.registry import FINDINGS
+from boston_page.period import ZONES, Period
+from spark_jobs.paths import Layout
+outputs = Outputs(Layout(Path(sys.argv[1])), KeptDays())
+period = Period(*map(datetime.fromisoformat, sys.argv[2:]))
+for name, finding in FINDINGS.items():
+    finding.figure(finding.rows(outputs, period), ZONES["boston"], period)
+    print(name, "pandas" in sys.modules)
+"""
+
+
+def test_no_chart_brings_pandas_into_airflows_api_server(folded: Outputs) -> None:
+    """40 MiB there, which pyarrow imports at the first value of Python's that it is given."""
+    assert find_spec("pandas"), "there is nothing to see where it is not installed"
+    asked = [str(folded.layout.root), ALL_OF_IT.start.isoformat(), ALL_OF_IT.end.isoformat()]
+    path = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}"}
+    command = [sys.executable, "-c", WITHOUT_PANDAS, *asked]
+    found = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == [f"{name} False" for name in FINDINGS]
+
+
+X = Part(("x",))
+
+
+def read(kept: KeptDays, *days: Path) -> list[int]:
+    """Read the column x of days that are all there."""
+    names = {day.name for day in days}
+    found, rows = kept.read(days[0].parent, names, X)
+    assert (found, rows is not None) == (names, True)
+    return sorted(rows["x"].to_pylist())

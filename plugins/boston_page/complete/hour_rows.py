@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from spark_jobs.arrow_values import integers
 from spark_jobs.documents.complete_hours import HourEvent
 from spark_jobs.paths import Layout, hour_folder
 
@@ -62,8 +62,9 @@ def rows_in(path: Path) -> int:
 def late_rows(path: Path, next_offset: Mapping[str, int]) -> int:
     """Rows at or beyond these offsets; of a partition that is not named, all."""
     rows = pq.ParquetFile(path).read(columns=["kafka_partition", "kafka_offset"], use_threads=False)
-    early = pa.array([False] * rows.num_rows)
+    early = 0
     for partition, end in next_offset.items():
-        of_partition = pc.equal(rows["kafka_partition"], int(partition))
-        early = pc.or_(early, pc.and_(of_partition, pc.less(rows["kafka_offset"], end)))
-    return int(rows.num_rows - (pc.sum(early).as_py() or 0))
+        number, offset = integers([int(partition), end])
+        of_partition = pc.equal(rows["kafka_partition"], number)
+        early += pc.sum(pc.and_(of_partition, pc.less(rows["kafka_offset"], offset))).as_py() or 0
+    return int(rows.num_rows - early)

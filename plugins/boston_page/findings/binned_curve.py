@@ -1,5 +1,6 @@
 """Demand by temperature, wind and weather score: mean and spread per bin, as `weather_binned_metrics` has them."""
 
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 from boston_page.findings.finding import BIKES, TAXIS, Figure, Finding, axis, column, table_of, within, written_times
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
+from spark_jobs.arrow_values import texts
 
 OUTPUT = "weather_binned_metrics"
 THIN = 8
@@ -56,7 +58,7 @@ def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
     layout: dict[str, Any] = {"grid": {"rows": 1, "columns": len(_PANELS), "pattern": "independent"}}
     for number, (kind, title) in enumerate(_PANELS, start=1):
         suffix = "" if number == 1 else str(number)
-        of_kind = found.filter(pc.equal(found["aggregation_type"], kind))
+        of_kind = found.filter(pc.equal(found["aggregation_type"], texts([kind])[0]))
         layout[f"xaxis{suffix}"] = axis(title)
         layout[f"yaxis{suffix}"] = axis("per quarter hour, mean ± 1 SD" if number == 1 else "", rangemode="tozero")
         data += [_trace(of_kind, mode, suffix, shown=number == 1) for mode in _MODES if of_kind.num_rows]
@@ -88,8 +90,10 @@ def _trace(found: pa.Table, mode: tuple[str, str, str, str], suffix: str, shown:
 
 def _windows(found: pa.Table) -> int:
     """Each window is in one bin of each kind that is known: the kind with most says how many there are."""
-    by_kind = found.group_by("aggregation_type").aggregate([("sample_count", "sum")])
-    return int(pc.max(by_kind["sample_count_sum"]).as_py())
+    by_kind = Counter[str]()
+    for kind, count in zip(column(found, "aggregation_type"), column(found, "sample_count"), strict=True):
+        by_kind[kind] += count
+    return max(by_kind.values())
 
 
 BINNED_CURVE = Finding(

@@ -8,6 +8,7 @@ import pyarrow as pa
 from boston_page.findings.finding import BIKES, GREY, Figure, Finding, axis, table_of, within, written_times
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
+from spark_jobs.arrow_values import rows_of, texts
 
 OUTPUT = "pearson_correlations"
 _PAIRS = tuple(f"{y}_{x}" for y in ("bike", "taxi", "total") for x in ("temp", "wind", "weather_score", "precip"))
@@ -27,7 +28,7 @@ def rows(outputs: Outputs, period: Period) -> pa.Table | None:
 def _of_pair(found: pa.Table, pair: str) -> pa.Table:
     names = ["window_end", "lookback_hours", *(f"{pair}_{figure}" for figure in _FIGURES)]
     renamed = found.select(names).rename_columns(["window_end", "lookback_hours", *_FIGURES])
-    return renamed.add_column(2, "pair", pa.array([pair] * renamed.num_rows, pa.string()))
+    return renamed.add_column(2, "pair", texts([pair] * renamed.num_rows))
 
 
 def query(outputs: Outputs, period: Period) -> str:
@@ -45,8 +46,7 @@ def query(outputs: Outputs, period: Period) -> str:
 
 
 def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
-    of_week = [row for row in found.to_pylist() if row["lookback_hours"] == _WEEK]
-    of_day = [row for row in found.to_pylist() if row["lookback_hours"] == _DAY]
+    of_week, of_day = ([row for row in rows_of(found) if row["lookback_hours"] == hours] for hours in (_WEEK, _DAY))
     data = [
         _whiskers(of_week, "7 days, effective interval", "eff_ci"),
         {**_whiskers(of_week, "7 days, nominal interval", "ci"), "visible": "legendonly"},

@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
+from spark_jobs.arrow_values import durations, listed
 
 GREY = "#8a8a8a"
 BIKES, TAXIS, RAIN, MODEL = "#2563eb", "#d97706", "#60a5fa", "#2563eb"
 
 _PLACE = "%Y-%m-%dT%H:%M:%S"
-_HOUR, _HALF_AN_HOUR = (pa.scalar(timedelta(minutes=minutes)) for minutes in (60, 30))
+_HOUR, _HALF_AN_HOUR = durations(timedelta(minutes=minutes) for minutes in (60, 30))
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ def _local(times: pa.ChunkedArray, zone: ZoneInfo, form: str) -> list[str]:
 
 def column(rows: pa.Table, name: str) -> list[Any]:
     """A column as a list; null is None."""
-    found: list[Any] = rows[name].to_pylist()
-    return found
+    return listed(rows[name])
 
 
 def number(value: float | None, digits: int = 2) -> str:

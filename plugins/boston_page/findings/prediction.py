@@ -18,6 +18,7 @@ from boston_page.findings.finding import (
     within,
     written_times,
 )
+from boston_page.findings.kept_days import Part
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
 
@@ -35,11 +36,12 @@ _COLUMNS = (
 
 
 def rows(outputs: Outputs, period: Period) -> pa.Table | None:
-    found = outputs.rows(OUTPUT, _COLUMNS, period)
-    if found is None:
-        return None
-    predicted = found.filter(pc.is_valid(found[_PREDICTED]))
-    return predicted.sort_by("window_start") if predicted.num_rows else None
+    found = outputs.rows(OUTPUT, Part(_COLUMNS, _predicted), period)
+    return None if found is None else found.sort_by("window_start")
+
+
+def _predicted(found: pa.Table) -> pa.Table:
+    return found.filter(pc.is_valid(found[_PREDICTED]))
 
 
 def query(outputs: Outputs, period: Period) -> str:

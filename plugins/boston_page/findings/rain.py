@@ -19,8 +19,10 @@ from boston_page.findings.finding import (
     within,
     written_times,
 )
+from boston_page.findings.kept_days import Part
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
+from spark_jobs.arrow_values import integers
 
 OUTPUT = "precipitation_impact"
 FEW = 3
@@ -38,12 +40,13 @@ _MODES = (("bikes", "precip_bike_impact_score", BIKES), ("taxis (quotes)", "prec
 
 
 def rows(outputs: Outputs, period: Period) -> pa.Table | None:
+    found = outputs.rows(OUTPUT, Part(("window_start", *_COLUMNS), _hourly), period)
+    return None if found is None else found.sort_by("window_end")
+
+
+def _hourly(found: pa.Table) -> pa.Table:
     """The last window of each hour: the 7 days that four neighbours tell of are nearly the same."""
-    found = outputs.rows(OUTPUT, _COLUMNS, period)
-    if found is None:
-        return None
-    hourly = found.filter(pc.equal(pc.minute(found["window_end"]), 0))
-    return hourly.sort_by("window_end") if hourly.num_rows else None
+    return found.filter(pc.equal(pc.minute(found["window_end"]), integers([0])[0])).select(list(_COLUMNS))
 
 
 def query(outputs: Outputs, period: Period) -> str:

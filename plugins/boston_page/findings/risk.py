@@ -1,5 +1,6 @@
 """Accidents by local hour and mode, summed from `weather_safety_analysis`; docs/spec/analytics.md, section 14.1."""
 
+from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -7,8 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from boston_page.findings.finding import BIKES, GREY, TAXIS, Figure, Finding, axis, column, table_of, within
+from boston_page.findings.kept_days import Part
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
+from spark_jobs.arrow_values import floats, integers, texts
 
 OUTPUT = "weather_safety_analysis"
 Z = 1.959963984540054
@@ -17,19 +20,27 @@ _MODES = (("bike", "cyclists", BIKES), ("ped", "pedestrians", TAXIS), ("mv", "mo
 
 
 def rows(outputs: Outputs, period: Period) -> pa.Table | None:
-    found = outputs.rows(OUTPUT, ("window_start", "mode_type", "accident_count"), period)
+    found = outputs.rows(OUTPUT, Part(("window_start", "mode_type", "accident_count")), period)
     if found is None:
         return None
-    local = found["window_start"].cast(pa.timestamp("us", _BOSTON))
-    by_hour = found.set_column(0, "hour_of_day", pc.hour(local)).group_by(["hour_of_day", "mode_type"])
-    sums = by_hour.aggregate([("accident_count", "count"), ("accident_count", "sum")])
-    counted = sums.select(["hour_of_day", "mode_type", "accident_count_count", "accident_count_sum"]).rename_columns(
-        ["hour_of_day", "mode_type", "hours", "accident_count"]
+    hours, accidents = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
+    local = pc.hour(found["window_start"].cast(pa.timestamp("us", _BOSTON)))
+    keys = zip(local.to_pylist(), column(found, "mode_type"), strict=True)
+    for key, count in zip(keys, column(found, "accident_count"), strict=True):
+        hours[key] += 1
+        accidents[key] += count
+    groups = sorted(hours)
+    bounds = [poisson_interval(accidents[key]) for key in groups]
+    return pa.table(
+        {
+            "hour_of_day": integers(hour for hour, _ in groups),
+            "mode_type": texts(mode for _, mode in groups),
+            "hours": integers(hours[key] for key in groups),
+            "accident_count": integers(accidents[key] for key in groups),
+            "count_ci_low": floats(low for low, _ in bounds),
+            "count_ci_high": floats(high for _, high in bounds),
+        }
     )
-    bounds = [poisson_interval(count) for count in column(counted, "accident_count")]
-    for name, number in (("count_ci_low", 0), ("count_ci_high", 1)):
-        counted = counted.append_column(name, pa.array([bound[number] for bound in bounds], pa.float64()))
-    return counted.sort_by([("hour_of_day", "ascending"), ("mode_type", "ascending")])
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
@@ -57,7 +68,10 @@ def query(outputs: Outputs, period: Period) -> str:
 
 
 def figure(found: pa.Table, _zone: ZoneInfo, _period: Period) -> Figure:
-    data = [_dots(found.filter(pc.equal(found["mode_type"], mode)), name, colour) for mode, name, colour in _MODES]
+    data = [
+        _dots(found.filter(pc.equal(found["mode_type"], texts([mode])[0])), name, colour)
+        for mode, name, colour in _MODES
+    ]
     layout = {
         "xaxis": axis("hour of the day in Boston", dtick=3, range=[-0.5, 23.9]),
         "yaxis": axis("accidents in the period, 95 % interval", rangemode="tozero"),

@@ -13,7 +13,8 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from boston_page.findings.finding import Finding, written_times
-from boston_page.findings.reading import KeptDays, Outputs
+from boston_page.findings.kept_days import KeptDays
+from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
 from boston_page.period import USUAL_DAYS, Period, period
 from boston_page.places import places

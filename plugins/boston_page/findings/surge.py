@@ -19,8 +19,10 @@ from boston_page.findings.finding import (
     within,
     written_times,
 )
+from boston_page.findings.kept_days import Part
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
+from spark_jobs.arrow_values import integers, texts
 
 OUTPUT = "surge_weather_correlation"
 CAB = "Lyft"
@@ -39,13 +41,14 @@ _COLUMNS = (
 
 
 def rows(outputs: Outputs, period: Period) -> pa.Table | None:
+    found = outputs.rows(OUTPUT, Part(("cab_type", *_COLUMNS), _of_cab), period)
+    return None if found is None else found.sort_by("window_start")
+
+
+def _of_cab(found: pa.Table) -> pa.Table:
     """Every third window: they begin every 5 minutes and last 15, so each quote is in three."""
-    found = outputs.rows(OUTPUT, ("cab_type", *_COLUMNS), period)
-    if found is None:
-        return None
-    apart = pc.is_in(pc.minute(found["window_start"]), pa.array(range(0, 60, _QUARTER_MIN)))
-    kept = found.filter(pc.and_(pc.equal(found["cab_type"], CAB), apart)).select(list(_COLUMNS))
-    return kept.sort_by("window_start") if kept.num_rows else None
+    apart = pc.is_in(pc.minute(found["window_start"]), value_set=integers(range(0, 60, _QUARTER_MIN)))
+    return found.filter(pc.and_(pc.equal(found["cab_type"], texts([CAB])[0]), apart)).select(list(_COLUMNS))
 
 
 def query(outputs: Outputs, period: Period) -> str:
@@ -66,8 +69,12 @@ def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
 
 
 def _dots(found: pa.Table, zone: ZoneInfo, name: str, is_raining: int | None, colour: str) -> dict[str, Any]:
-    known = pc.is_null(found["is_raining"]) if is_raining is None else pc.equal(found["is_raining"], is_raining)
-    of_kind = found.filter(pc.fill_null(known, False))
+    known = (
+        pc.is_null(found["is_raining"])
+        if is_raining is None
+        else pc.equal(found["is_raining"], integers([is_raining])[0])
+    )
+    of_kind = found.filter(known)
     counts, times = column(of_kind, "ride_count"), written_times(of_kind["window_start"], zone)
     return {
         "type": "scattergl",

@@ -21,36 +21,33 @@ from boston_page.findings.finding import (
     within,
     written_times,
 )
+from boston_page.findings.kept_days import Part
 from boston_page.findings.reading import Outputs
 from boston_page.period import Period
+from spark_jobs.arrow_values import INSTANT, instants, rows_with
 from spark_jobs.completeness import HOUR, hour_of
 
 OUTPUT, WEATHER = "transport_usage_summary", "precipitation_impact"
 _COLUMNS = ("window_start", "bike_count", "taxi_count", "total_transport_count")
+_RAIN = ("precipitation_binary", "precipitation_mm_per_h")
+_OF_RAIN = pa.schema([("window_start", INSTANT), (_RAIN[0], pa.int32()), (_RAIN[1], pa.float64())])
 _HOUR_MS = 3_600_000
 
 
 def rows(outputs: Outputs, period: Period) -> pa.Table | None:
-    usage = outputs.rows(OUTPUT, _COLUMNS, period)
+    usage = outputs.rows(OUTPUT, Part(_COLUMNS), period)
     if usage is None:
         return None
-    joined = usage.join(_rain(outputs, period), "window_start", join_type="left outer")
-    return joined.select([*_COLUMNS, "wet", "precipitation_mm_per_h"]).sort_by("window_start")
+    wet, rate = (_greatest_of_hours(outputs, name, period, usage["window_start"]) for name in _RAIN)
+    return usage.append_column("wet", wet).append_column("precipitation_mm_per_h", rate).sort_by("window_start")
 
 
-def _rain(outputs: Outputs, period: Period) -> pa.Table:
-    """By hour: whether any quarter hour was wet, and the greatest rate."""
-    columns = ("window_start", "precipitation_binary", "precipitation_mm_per_h")
-    found = outputs.rows(WEATHER, columns, period)
-    if found is None:
-        types = (pa.timestamp("us", "UTC"), pa.int32(), pa.float64())
-        found = pa.table({name: pa.array([], kind) for name, kind in zip(columns, types, strict=True)})
+def _greatest_of_hours(outputs: Outputs, name: str, period: Period, hours: pa.ChunkedArray) -> pa.ChunkedArray:
+    """By hour: the greatest value of its quarter hours."""
+    found = outputs.rows(WEATHER, Part(tuple(_OF_RAIN.names)), period) or pa.Table.from_batches([], _OF_RAIN)
     hour = pc.floor_temporal(found["window_start"], unit="hour")
-    by_hour = found.set_column(0, "window_start", hour).group_by("window_start")
-    rain = by_hour.aggregate([("precipitation_binary", "max"), ("precipitation_mm_per_h", "max")])
-    return rain.select(["window_start", "precipitation_binary_max", "precipitation_mm_per_h_max"]).rename_columns(
-        ["window_start", "wet", "precipitation_mm_per_h"]
-    )
+    falling = found.set_column(0, "hour", hour).sort_by([("hour", "ascending"), (name, "descending")])
+    return rows_with(hours, falling, "hour")[name]
 
 
 def query(outputs: Outputs, period: Period) -> str:
@@ -96,11 +93,10 @@ def _sentence(found: pa.Table, gaps: int, wet: int) -> str:
 
 def _with_gaps(found: pa.Table, period: Period, now: datetime) -> pa.Table:
     """Every hour of the period that is over, and those that have a row: one that the output does not have is null."""
-    kind, first = found["window_start"].type, hour_of(period.start + HOUR - timedelta(microseconds=1))
-    last = max(min(period.end - timedelta(microseconds=1), now - HOUR), pc.max(found["window_start"]).as_py())
-    hours = [first + number * HOUR for number in range(int((last - first) / HOUR) + 1)]
-    whole = pa.table({"window_start": pa.array(hours, kind)})
-    return whole.join(found, "window_start", join_type="left outer").sort_by("window_start")
+    first = hour_of(period.start + HOUR - timedelta(microseconds=1))
+    last = max(min(period.end - timedelta(microseconds=1), now - HOUR), max(column(found, "window_start")))
+    hours = instants(first + number * HOUR for number in range(int((last - first) / HOUR) + 1))
+    return rows_with(hours, found, "window_start").set_column(0, "window_start", hours)
 
 
 def _known(counts: list[int | None]) -> list[int | None]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from boston_page.findings.reading import read_file
+from boston_page.findings.kept_days import read_file
 from spark_jobs.paths import Layout
 
 _COLUMNS = ("measure", "name", "rows")

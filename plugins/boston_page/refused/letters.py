@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from boston_page.period import Period
+from spark_jobs.arrow_values import integers
 from spark_jobs.paths import Layout
 from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 
@@ -90,7 +91,7 @@ def _with_content(letters: pq.ParquetFile, group: int, rows: pa.Table, meant: li
     size = start = 0
     for batch in letters.iter_batches(_AT_ONCE, row_groups=[group], columns=[MESSAGE], use_threads=False):
         here = meant[bisect_left(meant, start) : bisect_left(meant, start + batch.num_rows)]
-        contents.append(batch[MESSAGE].take(pa.array([number - start for number in here], pa.int64())))
+        contents.append(batch[MESSAGE].take(integers(number - start for number in here)))
         start, size = start + batch.num_rows, size + contents[-1].nbytes
         while size - contents[0].nbytes >= MOST_BYTES:
             size -= contents.popleft().nbytes
@@ -105,7 +106,7 @@ def _newest(found: list[pa.Table], most: int, question: Question) -> pa.Table:
 
 
 def _nothing(question: Question) -> pa.Table:
-    return SCHEMA.empty_table().select(list(question.columns))
+    return pa.Table.from_batches([], SCHEMA).select(list(question.columns))
 
 
 SCHEMA = pa.schema(

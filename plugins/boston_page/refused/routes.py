@@ -19,6 +19,7 @@ from boston_page.refused.counts import refused_of
 from boston_page.refused.letters import MESSAGE, Question, newest_letters
 from boston_page.refused.replays import Replays
 from boston_page.refused.rights import Right
+from spark_jobs.arrow_values import rows_of
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
@@ -107,7 +108,7 @@ def _of(span: Period, right: bool) -> dict[str, Any]:
 def _lines(rows: pa.Table, question: Question) -> Iterator[dict[str, Any]]:
     replays = Replays(_layout(), question.feed, question.period.start)
     batches = rows.to_batches(max_chunksize=_AT_ONCE)
-    return (_line(row, replays) for batch in batches for row in batch.to_pylist())
+    return (_line(row, replays) for batch in batches for row in rows_of(batch))
 
 
 def _line(row: dict[str, Any], replays: Replays) -> dict[str, Any]:

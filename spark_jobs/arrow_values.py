@@ -1,7 +1,7 @@
 """Python's values as Arrow's and back, without pandas; and rows looked up by a key.
 
-Where pandas is installed, pyarrow imports it at the first `pa.array`, `pa.scalar`, Python value beside a column, time of a
-zone made Python's, `group_by`, `join` or `empty_table`. Airflow's API server would hold 40 MiB of it that nobody uses.
+Where pandas is installed, pyarrow imports it at the first `pa.array`, `pa.scalar`, Python value beside a column, time
+of a zone made Python's, `group_by`, `join` or `empty_table`: 40 MiB of Airflow's API server for what nobody uses there.
 """
 
 from array import array

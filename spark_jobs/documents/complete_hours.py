@@ -4,7 +4,7 @@
 each, only appended: about 150 bytes for an hour. The rule itself is `spark_jobs.completeness`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,13 +65,18 @@ def write_complete_hours(layout: Layout, hours: CompleteHours) -> None:
 
 
 def read_history(layout: Layout, feed: str, log_id: str | None) -> list[HourEvent]:
-    """What happened to the hours of a feed, oldest first. Lines of a log that was started over are left out."""
+    """What happened to the hours of a feed, oldest first."""
     try:
         content = layout.hour_history(feed).read_bytes()
     except FileNotFoundError:
         return []
-    events = (decode(line, HourEvent) for line in content.splitlines())  # the last may be half written: no event yet
-    return [event for event in events if event is not None and event.log == log_id]
+    return list(events_of(content, log_id))
+
+
+def events_of(lines: bytes, log_id: str | None) -> Iterator[HourEvent]:
+    """Decode lines of a history. What is half written, or of a log that was started over, is no event."""
+    events = (decode(line, HourEvent) for line in lines.splitlines())
+    return (event for event in events if event is not None and event.log == log_id)
 
 
 def append_history(layout: Layout, feed: str, events: Iterable[HourEvent]) -> None:

@@ -185,7 +185,7 @@ def test_of_a_history_only_what_was_added_is_read(layout: Layout, monkeypatch: p
         read.append(line)
         return decode(line, kind)
 
-    monkeypatch.setattr("boston_page.complete.kept_hours.decode", look)
+    monkeypatch.setattr("spark_jobs.documents.complete_hours.decode", look)
     kept, origin = KeptHours(), PublicationLog(layout, BIKES).origin()
     assert origin is not None
     assert kept.of(layout, BIKES, origin.id).revision_of(TEN) == 2

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import BinaryIO
 
-from spark_jobs.documents.codec import decode
-from spark_jobs.documents.complete_hours import HourEvent
+from spark_jobs.documents.complete_hours import events_of
 from spark_jobs.documents.hour_history import CompletedHours
 from spark_jobs.paths import Layout
 
@@ -26,13 +25,11 @@ class _Kept:
 
     def read_on(self, file: BinaryIO) -> None:
         file.seek(self.read)
-        for line in file:
-            if not line.endswith(b"\n"):
-                return  # half written: no event yet
-            self.read += len(line)
-            event = decode(line, HourEvent)
-            if event is not None and event.log == self.log:
-                self.hours.add(event)
+        added = file.read()
+        whole = added[: added.rfind(b"\n") + 1]  # what is half written is read once it is whole
+        for event in events_of(whole, self.log):
+            self.hours.add(event)
+        self.read += len(whole)
 
 
 class KeptHours:

@@ -38,15 +38,16 @@ def rows(outputs: Outputs, period: Period) -> pa.Table | None:
     usage = outputs.rows(OUTPUT, Part(_COLUMNS), period)
     if usage is None:
         return None
-    wet, rate = (_greatest_of_hours(outputs, name, period, usage["window_start"]) for name in _RAIN)
+    rain = outputs.rows(WEATHER, Part(tuple(_OF_RAIN.names)), period)
+    quarters = pa.Table.from_batches([], _OF_RAIN) if rain is None else rain
+    hour = pc.floor_temporal(quarters["window_start"], unit="hour")
+    wet, rate = (_greatest(quarters.set_column(0, "hour", hour), name, usage["window_start"]) for name in _RAIN)
     return usage.append_column("wet", wet).append_column("precipitation_mm_per_h", rate).sort_by("window_start")
 
 
-def _greatest_of_hours(outputs: Outputs, name: str, period: Period, hours: pa.ChunkedArray) -> pa.ChunkedArray:
-    """By hour: the greatest value of its quarter hours."""
-    found = outputs.rows(WEATHER, Part(tuple(_OF_RAIN.names)), period) or pa.Table.from_batches([], _OF_RAIN)
-    hour = pc.floor_temporal(found["window_start"], unit="hour")
-    falling = found.set_column(0, "hour", hour).sort_by([("hour", "ascending"), (name, "descending")])
+def _greatest(quarters: pa.Table, name: str, hours: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The greatest value of each hour; null where none is known."""
+    falling = quarters.sort_by([("hour", "ascending"), (name, "descending")])  # null comes last
     return rows_with(hours, falling, "hour")[name]
 
 

@@ -22,6 +22,7 @@ from boston_page.findings.kept_days import KeptDays, Part
 from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
 from boston_page.period import Period, period
+from boston_page.refused.letters import SCHEMA
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -97,28 +98,39 @@ ASKED = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from boston_page.findings import routes
+from boston_page.findings import routes as findings
+from boston_page.refused import routes as refused
+from boston_page.refused.rights import has_right
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from spark_jobs.paths import Layout
-layout = Layout(Path(sys.argv[1]))
-routes.places = lambda: {"analytics": SimpleNamespace(layout=layout)}
+place = SimpleNamespace(layout=Layout(Path(sys.argv[1])))
+findings.places = refused.places = lambda: {"analytics": place, "ingestion": place}
 app = FastAPI()
-app.include_router(routes.router)
+app.dependency_overrides[has_right] = lambda: True
+for routes in (findings, refused):
+    app.include_router(routes.router)
 with TestClient(app) as client:
-    for path in ("", "/usage", "/usage/rows.csv", "/usage/rows.parquet"):
-        print(client.get(f"/findings{path}").status_code, "pandas" in sys.modules)
+    for path in sys.argv[2:]:
+        answer = client.get(path, params={"from": "2018-11-15", "to": "2018-11-21"})
+        print(path, answer.status_code, "pandas" in sys.modules)
 """
+PATHS = [f"/findings/usage{file}" for file in ("", "/rows.csv", "/rows.parquet")]
+PATHS += [f"/refused/bike_trips{file}" for file in ("", "/rows.ndjson", "/rows.parquet")]
 
 
-def test_neither_table_nor_download_brings_pandas_into_the_api_server(tmp_path: Path) -> None:
-    """What pyarrow imports it for, and the charts: tests/page/test_findings_numbers.py."""
+def test_neither_tables_nor_downloads_bring_pandas_into_the_api_server(tmp_path: Path) -> None:
+    """As for the charts: tests/page/test_findings_numbers.py."""
     assert find_spec("pandas"), "there is nothing to see where it is not installed"
     write_hours(Layout(tmp_path))
+    folder = Layout(tmp_path).dead_letters("bike_trips") / f"date={NEWEST:%Y-%m-%d}"
+    folder.mkdir(parents=True)
+    letter = {"topic": "t", "kafka_partition": 0, "kafka_offset": 0, "reason": "r", "raw": b"{", "refused_at": NEWEST}
+    pq.write_table(pa.Table.from_pylist([{**letter, "kafka_timestamp": NEWEST}], SCHEMA), folder / "1-0.parquet")
     path = {"PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}"}
-    command = [sys.executable, "-c", ASKED, str(tmp_path)]
+    command = [sys.executable, "-c", ASKED, str(tmp_path), *PATHS]
     found = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
-    assert found.stdout.splitlines()[-4:] == ["200 False"] * 4
+    assert found.stdout.splitlines()[-len(PATHS) :] == [f"{path} 200 False" for path in PATHS]
 
 
 def test_where_there_is_nothing_the_page_says_up_to_when_there_is(client: TestClient) -> None:

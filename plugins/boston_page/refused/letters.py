@@ -82,7 +82,7 @@ def _parts(file: Path, question: Question, most: int) -> Iterator[pa.Table]:
             rows = letters.read_row_group(group, columns=list(COLUMNS), use_threads=False)
             meant = question.meant(rows)[-most - 1 :]  # one more says that there are more
             if meant:
-                yield _with_content(letters, group, rows, meant) if question.has_right else rows.take(meant)
+                yield _with_content(letters, group, rows, meant) if question.has_right else rows.take(integers(meant))
 
 
 def _with_content(letters: pq.ParquetFile, group: int, rows: pa.Table, meant: list[int]) -> pa.Table:
@@ -96,7 +96,7 @@ def _with_content(letters: pq.ParquetFile, group: int, rows: pa.Table, meant: li
         while size - contents[0].nbytes >= MOST_BYTES:
             size -= contents.popleft().nbytes
     content = pa.chunked_array(contents, pa.binary())
-    return rows.take(meant[len(meant) - len(content) :]).append_column(MESSAGE, content)
+    return rows.take(integers(meant[len(meant) - len(content) :])).append_column(MESSAGE, content)
 
 
 def _newest(found: list[pa.Table], most: int, question: Question) -> pa.Table:

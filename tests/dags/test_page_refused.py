@@ -14,7 +14,7 @@ import pytest
 from airflow.api_fastapi.app import init_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.dag import DagModel
-from boston_page.findings.reading import read_file
+from boston_page.findings.kept_days import read_file
 from boston_page.period import Period
 from boston_page.refused import letters, rights, routes
 from boston_page.refused.letters import SCHEMA, Question, newest_letters

@@ -5,7 +5,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -175,7 +175,12 @@ def test_days_are_kept_from_one_question_to_the_next(tmp_path: Path, monkeypatch
         pq.write_table(pa.table({"x": [number, number]}), day)
     assert read(kept, *days[:8]) == sorted([*range(8)] * 2)
     opened: list[str] = []
-    monkeypatch.setattr(kept_days, "read_file", lambda path, names: opened.append(path.name) or read_file(path, names))
+
+    def opens(path: Path, columns: Sequence[str]) -> pa.Table:
+        opened.append(path.name)
+        return read_file(path, columns)
+
+    monkeypatch.setattr(kept_days, "read_file", opens)
     assert read(kept, *days[2:4]) == [2, 2, 3, 3]
     assert opened == []
     assert read(kept, *days) == sorted([*range(10)] * 2)
@@ -188,7 +193,9 @@ def test_no_more_is_kept_than_allowed(tmp_path: Path) -> None:
         pq.write_table(pa.table({"x": [float(number)] * 50}), tmp_path / f"{number}.parquet")
         assert read(kept, tmp_path / f"{number}.parquet") == [number] * 50
         other = Part(("x",), keep=lambda rows: rows.slice(10))
-        assert kept.read(tmp_path, [f"{number}.parquet"], other)[1].num_rows == 40
+        _, rows = kept.read(tmp_path, [f"{number}.parquet"], other)
+        assert rows is not None
+        assert rows.num_rows == 40
     assert 0 < kept.bytes <= 1000
 
 
@@ -226,5 +233,6 @@ def read(kept: KeptDays, *days: Path) -> list[int]:
     """Read the column x of days that are all there."""
     names = {day.name for day in days}
     found, rows = kept.read(days[0].parent, names, X)
-    assert (found, rows is not None) == (names, True)
+    assert found == names
+    assert rows is not None
     return sorted(rows["x"].to_pylist())

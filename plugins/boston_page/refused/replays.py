@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from boston_page.findings.reading import read_file
+from boston_page.findings.kept_days import read_file
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
 from spark_jobs.redrives import ACCEPTED, MessagePlace

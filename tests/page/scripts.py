@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from playwright._impl._driver import compute_driver_executable
+from playwright._impl._driver import compute_driver_executable  # no public name says where its Node.js is
 
 _STAGE = Path(__file__).with_name("stage.mjs").as_uri()
 _MODULES = (Path(__file__).parents[2] / "plugins" / "boston_page" / "js").as_uri()

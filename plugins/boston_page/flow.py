@@ -58,8 +58,8 @@ def look(now: datetime, found: Mapping[str, Place], supervision: Mapping[str, Su
 
 
 def _look() -> dict[str, Any]:
-    found = places()
-    return look(datetime.now(UTC), found, supervision_of(found))
+    found, now = places(), datetime.now(UTC)
+    return look(now, found, supervision_of(found, now))
 
 
 _latest = Latest(_look, at_most_every_s=1.0)

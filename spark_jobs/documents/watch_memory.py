@@ -72,8 +72,9 @@ class UnwrittenMemory:
 
 @dataclass(frozen=True)
 class WatchSign:
-    """`_control/watch_alive.json`: that the watch looks, for a monitor outside of Airflow."""
+    """`_control/watch_alive.json`: that the watch looks, for the page and for a monitor outside of Airflow."""
 
+    at: Instant
     health: str
     sentence: str
     incidents: tuple[str, ...]
@@ -98,5 +99,10 @@ def newest_memory(layout: Layout, unwritten: UnwrittenMemory | None) -> WatchMem
 
 def show_watch(layout: Layout, memory: WatchMemory, now: datetime) -> None:
     """Say that the watch has just looked. Not synced to disk: it is worthless after a power cut."""
-    sign = WatchSign(memory.health, memory.sentence, tuple(memory.incidents), len(memory.undelivered))
-    durable_files.replace(layout.watch_alive, encode(sign, at=iso(now)), durable=False)
+    sign = WatchSign(iso(now), memory.health, memory.sentence, tuple(memory.incidents), len(memory.undelivered))
+    durable_files.replace(layout.watch_alive, encode(sign), durable=False)
+
+
+def read_watch_sign(layout: Layout) -> WatchSign | None:
+    """Read the document; None where no watch has looked here."""
+    return read_document(layout.watch_alive, WatchSign)

@@ -59,6 +59,11 @@ def within(period: Period) -> str:
     return f"date BETWEEN '{days[0]}' AND '{days[-1]}'\n  AND window_start >= {start} AND window_start < {end}"
 
 
+def in_utc(instant: str) -> str:
+    """SQL: its clock time in UTC. DuckDB takes hours and minutes of an instant by the clock of whoever asks."""
+    return f"{instant} AT TIME ZONE 'UTC'"
+
+
 def written_times(times: pa.ChunkedArray, zone: ZoneInfo) -> list[str]:
     """Return instants as people read them: clock times with the offset, as an hour may come twice."""
     return _local(times, zone, "%Y-%m-%dT%H:%M:%S%z")

@@ -14,6 +14,7 @@ from boston_page.findings.finding import (
     axis,
     column,
     drawn_times,
+    in_utc,
     number,
     table_of,
     within,
@@ -52,7 +53,7 @@ def _hourly(found: pa.Table) -> pa.Table:
 def query(outputs: Outputs, period: Period) -> str:
     return (
         f"SELECT {', '.join(_COLUMNS)}\nFROM {table_of(outputs, OUTPUT)}\nWHERE {within(period)}\n"
-        "  AND minute(window_end) = 0\nORDER BY window_end"
+        f"  AND minute({in_utc('window_end')}) = 0\nORDER BY window_end"
     )
 
 

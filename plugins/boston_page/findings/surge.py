@@ -14,6 +14,7 @@ from boston_page.findings.finding import (
     Finding,
     axis,
     column,
+    in_utc,
     number,
     table_of,
     within,
@@ -54,7 +55,7 @@ def _of_cab(found: pa.Table) -> pa.Table:
 def query(outputs: Outputs, period: Period) -> str:
     return (
         f"SELECT {', '.join(_COLUMNS)}\nFROM {table_of(outputs, OUTPUT)}\nWHERE {within(period)}\n"
-        f"  AND cab_type = '{CAB}' AND minute(window_start) % {_QUARTER_MIN} = 0\nORDER BY window_start"
+        f"  AND cab_type = '{CAB}' AND minute({in_utc('window_start')}) % {_QUARTER_MIN} = 0\nORDER BY window_start"
     )
 
 

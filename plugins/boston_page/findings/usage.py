@@ -17,6 +17,7 @@ from boston_page.findings.finding import (
     axis,
     column,
     drawn_times,
+    in_utc,
     table_of,
     within,
     written_times,
@@ -53,8 +54,8 @@ def _greatest(quarters: pa.Table, name: str, hours: pa.ChunkedArray) -> pa.Chunk
 
 def query(outputs: Outputs, period: Period) -> str:
     return (
-        "WITH rain AS (\n  SELECT date_trunc('hour', window_start) AS window_start, max(precipitation_binary) AS wet,\n"
-        "    max(precipitation_mm_per_h) AS precipitation_mm_per_h\n"
+        f"WITH rain AS (\n  SELECT date_trunc('hour', {in_utc('window_start')}) AT TIME ZONE 'UTC' AS window_start,\n"
+        "    max(precipitation_binary) AS wet, max(precipitation_mm_per_h) AS precipitation_mm_per_h\n"
         f"  FROM {table_of(outputs, WEATHER)}\n  WHERE {within(period)}\n  GROUP BY ALL\n)\n"
         f"SELECT {', '.join(_COLUMNS)}, wet, precipitation_mm_per_h\n"
         f"FROM {table_of(outputs, OUTPUT)} LEFT JOIN rain USING (window_start)\n"

@@ -27,7 +27,9 @@ def why_unwatched(place: Place) -> str:
     return supervision_of({INGESTION.name: place}, NOW)[INGESTION.name].why_unwatched
 
 
-@pytest.mark.parametrize(("age_s", "is_watched"), [(0, True), (150, True), (181, False), (86_400, False), (-181, False)])
+@pytest.mark.parametrize(
+    ("age_s", "is_watched"), [(0, True), (150, True), (181, False), (86_400, False), (-181, False)]
+)
 def test_a_watch_that_gives_no_sign_does_not_look_whatever_airflow_says(
     place: Place, age_s: int, is_watched: bool
 ) -> None:

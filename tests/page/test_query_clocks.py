@@ -1,8 +1,8 @@
 """The queries that the page shows mean the same to whoever runs them: DuckDB's clock is that of the asker's machine."""
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -47,7 +47,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     return outputs
 
 
-def write(outputs: Outputs, output: str, hour: datetime, columns: dict[str, object]) -> None:
+def write(outputs: Outputs, output: str, hour: datetime, columns: Mapping[str, object]) -> None:
     folder = outputs.layout.dataset(output) / hour_folder(hour)
     folder.mkdir(parents=True)
     pq.write_table(pa.table(columns), folder / "data.parquet")

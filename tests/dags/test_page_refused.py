@@ -133,6 +133,7 @@ def test_messages_come_newest_first_each_with_what_became_of_it(editor: TestClie
         "sent_as": "bike-trips/0/8",
         "replayed_at": iso(NOON + DAY),
         "value": "{",
+        "is_cut": False,
     }
     assert (copy["copy_of"], copy["outcome"]) == ("bike-trips/0/0", "accepted")
     assert (other["outcome"], other["sent_as"], other["value"]) == (None, None, HTML.decode())
@@ -151,6 +152,15 @@ def test_what_is_no_text_is_shown_as_base64(editor: TestClient) -> None:
     found = ask(editor, f"/refused/{BIKES}", reason=NOT_JSON)
     assert found["messages"][0]["value_base64"] == "/wA="
     assert "value" not in found["messages"][0]
+
+
+def test_of_a_long_message_the_page_says_that_it_shows_the_beginning(
+    editor: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "SHOWN_CHARACTERS", len("the_event_time_is_unreadable"))
+    shown = {message["message"]: message for message in ask(editor, f"/refused/{BIKES}", **PERIOD)["messages"]}
+    assert (shown["bike-trips/0/1"]["value"], shown["bike-trips/0/1"]["is_cut"]) == (HTML.decode()[:28], True)
+    assert (shown["bike-trips/0/0"]["value"], shown["bike-trips/0/0"]["is_cut"]) == (BAD.decode(), False)
 
 
 def content_of(answer: Any, path: str) -> str:

@@ -45,13 +45,14 @@ function Chart({ chart, asked, canDraw }) {
     value !== null && h("p", { role: "status" }, value.sentence),
     value !== null && canDraw && value.data.length > 0 && h(Drawing, { value, label: `${chart.title}. ${value.sentence}` }),
     h("p", { className: "muted" }, chart.caveat),
-    value !== null && h(Behind, { value, asked }),
+    value !== null && h(Behind, { value }),
   );
 }
 
-/** The rows behind a chart: a table, the query, and files. */
-function Behind({ value, asked }) {
-  const file = (kind) => route(`findings/${value.name}/rows.${kind}?${asked}`);
+/** The rows behind a chart: a table, the query, and files of the same period, however long ago it was drawn. */
+function Behind({ value }) {
+  const drawn = new URLSearchParams({ from: value.from, to: value.to });
+  const file = (kind) => route(`findings/${value.name}/rows.${kind}?${drawn}`);
   const { table } = value;
   return h(
     Fragment,

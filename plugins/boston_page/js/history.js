@@ -1,5 +1,6 @@
 // The tab "History": incidents, starts and requests from the jobs, and what people did from Airflow's audit log.
 import { Fragment, ask, h, useEffect, usePolled, useState } from "./host.js";
+import { poll } from "./poll.js";
 import { when } from "./words.js";
 
 const EVERY_S = 30;
@@ -71,10 +72,14 @@ function useDeeds() {
   const [deeds, setDeeds] = useState({ found: [], refusal: null });
   useEffect(() => {
     const events = Object.keys(DEEDS).map((name) => `included_events=${name}`).join("&");
-    ask("GET", `eventLogs?limit=100&order_by=-when&${events}`).then(
-      (answer) => setDeeds({ found: answer.event_logs.map(deed), refusal: null }),
-      (failure) => setDeeds({ found: [], refusal: failure.message }),
-    );
+    const look = async (signal) => {
+      const deeds = await ask("GET", `eventLogs?limit=100&order_by=-when&${events}`).then(
+        (answer) => ({ found: answer.event_logs.map(deed), refusal: null }),
+        (failure) => ({ found: [], refusal: failure.message }),
+      );
+      if (!signal.aborted) setDeeds(deeds);
+    };
+    return poll(look, EVERY_S * 1000);
   }, []);
   return deeds;
 }

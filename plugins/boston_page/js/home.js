@@ -4,8 +4,10 @@ const { React, ReactRouterDOM } = globalThis;
 if (React && ReactRouterDOM) {
   const { default: style } = await import("./style.js");
   const { Link, h, usePolled } = await import("./host.js");
-  const { plural } = await import("./words.js");
+  const { plural, toneOf } = await import("./words.js");
   const STALE_AFTER_S = 30;
+
+  const isWell = ({ jobs, streams }) => [...jobs, ...streams].every(({ verdict }) => !["bad", "warn"].includes(toneOf(verdict)));
 
   globalThis["Streams at a glance"] = function StreamsAtAGlance() {
     const { value, error, ageS } = usePolled("flow", 10);
@@ -15,7 +17,8 @@ if (React && ReactRouterDOM) {
     const [tone, said] =
       people === null ? ["warn", "not known at the moment"]
       : people ? ["bad", `${plural(people, "needs", "need")} a person`]
-      : ["good", "nothing needs a person"];
+      : isWell(value) ? ["good", "nothing needs a person"]
+      : ["warn", "not all is well; nothing needs a person yet"];
     return h(
       "div",
       { className: "streams", style: { height: "auto", padding: 0 } },

@@ -98,14 +98,15 @@ export function Confirmation({ operation, close, done }) {
     setState({ isAsking: true, refusal: null });
     try {
       done({ title, ...(await run(values)) });
-      close();
+      dialog.current?.close();
     } catch (failure) {
       setState({ isAsking: false, refusal: failure.message });
     }
   };
   return h(
     "dialog",
-    // While it is asking it stays: what comes of it, a refusal too, is said here.
+    // While it is asking it stays: what comes of it, a refusal too, is said here. It is closed as a dialog, and so the
+    // browser gives the focus back to the button that opened it.
     { ref: dialog, onClose: close, onCancel: (event) => state.isAsking && event.preventDefault(), closedby: state.isAsking ? "none" : "closerequest", "aria-labelledby": "streams-dialog-title" },
     h(
       "form",
@@ -119,7 +120,7 @@ export function Confirmation({ operation, close, done }) {
       h(
         "menu",
         null,
-        h("button", { type: "button", disabled: state.isAsking, onClick: close }, "Cancel"),
+        h("button", { type: "button", disabled: state.isAsking, onClick: () => dialog.current.close() }, "Cancel"),
         h("button", { type: "submit", className: isDangerous ? "danger" : "main", disabled: !isReady || state.isAsking }, state.isAsking ? "Asking …" : title),
       ),
     ),

@@ -3,21 +3,17 @@ import { h } from "./host.js";
 
 const ZONES = [["boston", "Boston time"], ["utc", "UTC"]];
 
-/** What is asked, as a query string; `usual` has the days and the zone where the address says nothing. */
+/** What is asked, as a query string: either end may be left out; `usual` has the days and the zone where the address says nothing. */
 export function questionOf(params, usual) {
   const asked = new URLSearchParams({ zone: params.get("zone") ?? usual.zone });
-  if (params.get("from") && params.get("to")) {
-    asked.set("from", params.get("from"));
-    asked.set("to", params.get("to"));
-  } else {
-    asked.set("days", params.get("days") ?? String(usual.days));
-  }
+  for (const end of ["from", "to"]) if (params.get(end)) asked.set(end, params.get(end));
+  if (!params.get("from")) asked.set("days", params.get("days") ?? String(usual.days));
   return asked.toString();
 }
 
 /** `ranges`: [days, title] for each button. */
 export function Pickers({ params, setParams, ranges, usual }) {
-  const days = params.get("from") ? null : Number(params.get("days") ?? usual.days);
+  const days = params.get("from") || params.get("to") ? null : Number(params.get("days") ?? usual.days);
   const zone = params.get("zone") ?? usual.zone;
   const time = (name, title) =>
     h("label", { key: name }, `${title} `, h("input", { type: "datetime-local", name, defaultValue: params.get(name) ?? "" }));

@@ -148,5 +148,5 @@ function Fate({ letter }) {
 function Content({ letter }) {
   if (letter.value === null) return h("span", { className: "muted" }, "no value");
   const text = letter.value ?? `Base64: ${letter.value_base64}`;
-  return h("details", null, h("summary", null, h("code", null, text.slice(0, 80))), h("pre", { tabIndex: 0 }, text));
+  return h("details", null, h("summary", null, h("code", null, text.slice(0, 80))), h("pre", { tabIndex: 0 }, text), letter.is_cut && h("p", { className: "muted" }, "Only its beginning; the files have all of it."));
 }

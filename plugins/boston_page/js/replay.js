@@ -1,6 +1,7 @@
 // Sending refused messages again: first a dry run, then the same for good. The DAG redrive does both.
 import { Fragment, ask, h, useEffect, useState } from "./host.js";
 import { Confirmation, Outcome, runPath, trigger } from "./operations.js";
+import { hour } from "./words.js";
 
 const DAG = "redrive";
 
@@ -12,7 +13,7 @@ export function Replay({ feed, reason, from, to, picked, disabled, done }) {
   const [asked, setAsked] = useState(null);
   const [answered, setAnswered] = useState(null); // the run that has ended well
   const [tried, setTried] = useState(null); // the selection that a dry run has looked at
-  const which = picked.length ? `the ${picked.length} picked messages` : `all messages that ${feed} refused in this period${reason && ` because ${reason}`}`;
+  const which = picked.length ? `the ${picked.length} picked messages` : `all messages that ${feed} refused from ${hour(from)} to ${hour(to)}${reason && ` because ${reason}`}`;
   const begin = (isDry) => ({
     title: isDry ? "Dry run" : "Replay",
     what: isDry ? dryRun(which) : replay(which),

@@ -2,14 +2,19 @@
 import { Suspense, h, lazy, useSearchParams } from "./host.js";
 import style from "./style.js";
 
+const NotLoaded = () => h("p", { className: "notice bad", role: "alert" }, "This tab could not be loaded: you are not logged in any more, or the server is another one by now. Load this page again.");
+
+/** A component that is loaded when it is drawn first; where that fails the other tabs are still there. */
+export const lazily = (load) => lazy(() => load().catch(() => ({ default: NotLoaded })));
+
 // A tab is a module whose default export is a component; it is loaded when it is opened first. It gets
 // { params, setParams }: the query string, and what changes parts of it (null removes one).
 const TABS = [
-  { name: "flow", title: "Flow", view: lazy(() => import("./flow.js")) },
-  { name: "findings", title: "Findings", view: lazy(() => import("./findings.js")) },
-  { name: "complete", title: "Complete?", view: lazy(() => import("./complete.js")) },
-  { name: "refused", title: "Refused", view: lazy(() => import("./refused.js")) },
-  { name: "history", title: "History", view: lazy(() => import("./history.js")) },
+  { name: "flow", title: "Flow", view: lazily(() => import("./flow.js")) },
+  { name: "findings", title: "Findings", view: lazily(() => import("./findings.js")) },
+  { name: "complete", title: "Complete?", view: lazily(() => import("./complete.js")) },
+  { name: "refused", title: "Refused", view: lazily(() => import("./refused.js")) },
+  { name: "history", title: "History", view: lazily(() => import("./history.js")) },
 ];
 
 export default function Streams() {
@@ -38,7 +43,7 @@ export default function Streams() {
 function TabBar({ open, choose }) {
   const onKeyDown = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
+    if (!step || event.altKey || event.ctrlKey || event.metaKey) return; // with these the browser goes back or on
     const next = TABS[(TABS.indexOf(open) + step + TABS.length) % TABS.length];
     choose(next);
     document.getElementById(`streams-tab-${next.name}`)?.focus();

@@ -1,6 +1,8 @@
 // A switch: the Airflow Variable of a job or an analytic, and whether the job has done what it says.
 import { ask, h, useEffect, useState } from "./host.js";
 
+const READ_WITHIN_MS = 10_000; // by then the server has read the Variable again: what it says then holds, whoever changed it
+
 /** `row` has flag, wanted (what the Variable says) and is_on (what the job does). */
 export function Switch({ row, what, disabled, again }) {
   const [asked, setAsked] = useState(null); // what was clicked, until the server has read the Variable again
@@ -8,6 +10,11 @@ export function Switch({ row, what, disabled, again }) {
   useEffect(() => {
     if (asked === row.wanted) setAsked(null);
   }, [asked, row.wanted]);
+  useEffect(() => {
+    if (asked === null) return undefined;
+    const timer = setTimeout(() => setAsked(null), READ_WITHIN_MS);
+    return () => clearTimeout(timer);
+  }, [asked]);
   const wanted = asked ?? row.wanted;
   const flip = async () => {
     setAsked(!wanted);

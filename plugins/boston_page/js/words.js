@@ -9,19 +9,24 @@ const TONES = {
   off: "",
 };
 
-/** A verdict; a word that this page does not know yet never looks well. */
+/** How a verdict looks; a word that this page does not know yet never looks well. */
+export const toneOf = (verdict) => TONES[verdict] ?? "warn";
+
 export function Badge({ verdict }) {
-  return h("span", { className: `badge ${TONES[verdict] ?? "warn"}` }, verdict);
+  return h("span", { className: `badge ${toneOf(verdict)}` }, verdict);
 }
 
 const UNKNOWN = "–";
 const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+const small = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 2 }); // a row a minute is not 0 rows/s
 
-export const count = (number) => (number === null || number === undefined ? UNKNOWN : numbers.format(number));
+const written = (number) => (Math.abs(number) < 1 ? small : numbers).format(number);
+
+export const count = (number) => (number === null || number === undefined ? UNKNOWN : written(number));
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return UNKNOWN;
-  if (seconds < 10) return `${numbers.format(seconds)} s`;
+  if (seconds < 10) return `${written(seconds)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;

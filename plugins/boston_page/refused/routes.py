@@ -127,8 +127,9 @@ def _content(value: bytes | None) -> dict[str, str | None]:
 
 
 def _shortened(line: dict[str, Any]) -> dict[str, Any]:
-    """The page shows the beginning; the files have all of it."""
-    return {name: text[:SHOWN_CHARACTERS] if isinstance(text, str) else text for name, text in line.items()}
+    """The page shows the beginning, and says so; the files have all of it."""
+    shown = {name: text[:SHOWN_CHARACTERS] if isinstance(text, str) else text for name, text in line.items()}
+    return {**shown, "is_cut": shown != line}
 
 
 def _as_file(question: Question, rows: pa.Table, is_cut: bool, kind: str) -> dict[str, str]:

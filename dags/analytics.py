@@ -14,7 +14,7 @@ asked to stop, finishes its batches, and is killed if it takes longer than 20 se
 carries on from the publication log, and nothing is lost or doubled. A run that was marked is not started again by the
 watch; triggering this DAG ends that.
 
-**Switch an analytic** Set its Variable `ENABLE_...` (docs/configure.md): the running job follows within ten seconds,
+**Switch an analytic** Set its Variable `ENABLE_...` (docs/configure.md): the running job follows in about ten seconds,
 without a restart. Switched on again, it catches up.
 
 **Change a setting** Any other Variable: the watch notices within a minute and has the job started again, once; a

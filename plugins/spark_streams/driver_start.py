@@ -12,7 +12,7 @@ from spark_streams.driver_output import is_log_of
 _NEEDED = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "JAVA_HOME", "LOG_LEVEL"} | {
     name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())
 }
-_NEEDED_FAMILIES = ("LC_", "SPARK_", "PYSPARK_", "HADOOP_", "KAFKA_", "JAVA_TOOL_", "STREAMS_")
+_NEEDED_FAMILIES = ("LC_", "SPARK_", "PYSPARK_", "HADOOP_", "KAFKA_", "JAVA_TOOL_", "STREAMS_PAUSE_")
 _NEVER = re.compile("_*(AIRFLOW|VAULT)")
 _KEPT_LOGS = 10
 

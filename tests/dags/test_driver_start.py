@@ -52,6 +52,7 @@ def test_a_driver_gets_what_it_needs_and_no_secret() -> None:
         "VAULT_TOKEN": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "POSTGRES_PASSWORD": "x",
+        "STREAMS_METRICS_TOKEN": "x",
     }
     needed = {"PATH": "/bin", "JAVA_HOME": "/j", "LC_ALL": "C", "SPARK_LOCAL_DIRS": "/s", "HADOOP_CONF_DIR": "/h"}
     assert driver_environment({**secrets, **needed}) == needed

@@ -143,7 +143,7 @@ def _analytics() -> Iterator[Output]:
 
 
 def _window(declaration: Declaration) -> str:
-    window, slide = (Durations().named(name) for name in (declaration.window, declaration.slide))
+    window, slide = (Durations().length(name) for name in (declaration.window, declaration.slide))
     setting = f"`WINDOW_DURATION_{declaration.window.upper()}`"
     starts = "" if window == slide else f", one starts every {in_words(slide)} (`SLIDE_DURATION`)"
     return f"{in_words(window)} ({setting}){starts}"

@@ -49,23 +49,23 @@ def main(
     settings = run.settings
     with run.starting():
         finish_removals(run.layout)
-        start = run.start_spark(banner(settings))
+        context = run.start_spark(banner(settings))
         log = PublicationLog(run.layout, ROLLUP, step_listener(run.env, ROLLUP))
         ingested = Path(settings.OUTPUT_BASE_PATH)
-        rollup = Rollup(log, ingested, start.spark, start.writer, utc_now, settings.weather_stations)
+        rollup = Rollup(log, ingested, context.spark, context.writer, utc_now, settings.weather_stations)
         upstream = Upstream()
-        analytics = [analytic_stream(analytic, start, rollup, upstream) for analytic in ANALYTICS]
-        streams = [rollup_stream(start, rollup, upstream), *analytics]
+        analytics = [analytic_stream(analytic, context, rollup, upstream) for analytic in ANALYTICS]
+        streams = [rollup_stream(context, rollup, upstream), *analytics]
         datasets = [stream.dataset for stream in streams]
         checkpoints = ANALYTICS_JOB.checkpoints(settings)
-        clean_up = CleanUp(settings, run.layout, checkpoints, datasets, start.writer, utc_now)
-        days = FoldedDays([stream.dataset.log for stream in analytics], start.writer, utc_now)
+        clean_up = CleanUp(settings, run.layout, checkpoints, datasets, context.writer, utc_now)
+        days = FoldedDays([stream.dataset.log for stream in analytics], context.writer, utc_now)
 
         def housekeep() -> None:
             clean_up.housekeep()
             days.fold()
 
-        run.serve(start, streams, analytics_requests(rollup, clean_up), housekeep)
+        run.serve(context, streams, analytics_requests(rollup, clean_up), housekeep)
     run.until_stopped()
 
 

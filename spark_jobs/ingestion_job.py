@@ -38,13 +38,13 @@ def main(
     run = JobRun.begin(INGESTION, os.environ, follow_switches)
     with run.starting():
         finish_removals(run.layout)
-        start = run.start_spark(banner(run.settings))
+        context = run.start_spark(banner(run.settings))
         together = AllFeeds(run.layout)
-        streams = [feed_stream(feed, start, together) for feed in FEEDS]
+        streams = [feed_stream(feed, context, together) for feed in FEEDS]
         datasets = [stream.dataset for stream in streams]
         checkpoints = INGESTION.checkpoints(run.settings)
-        clean_up = CleanUp(run.settings, run.layout, checkpoints, datasets, start.writer, utc_now)
-        run.serve(start, streams, ingestion_requests(clean_up), clean_up.housekeep)
+        clean_up = CleanUp(run.settings, run.layout, checkpoints, datasets, context.writer, utc_now)
+        run.serve(context, streams, ingestion_requests(clean_up), clean_up.housekeep)
     run.until_stopped()
 
 

@@ -44,7 +44,7 @@ def _reached(
     feed: str, tile: datetime, declaration: Declaration, durations: Durations, last_tile: datetime
 ) -> tuple[datetime, datetime]:
     """The first hour and the last start of the output windows that a tile is part of; none where they cross."""
-    window, slide = durations.named(declaration.window), durations.named(declaration.slide)
+    window, slide = durations.length(declaration.window), durations.length(declaration.slide)
     sample, sample_slide = _sample(declaration, durations)
 
     # 1. The windows of the lookback that hold the tile end in [first_end, last_end].
@@ -63,8 +63,8 @@ def _reached(
 def _sample(declaration: Declaration, durations: Durations) -> tuple[timedelta, timedelta]:
     """Length and slide of the windows that a lookback is made of."""
     if declaration.sampled is None:
-        return durations.named(declaration.window), durations.named(declaration.slide)
-    length = durations.named(declaration.sampled)
+        return durations.length(declaration.window), durations.length(declaration.slide)
+    length = durations.length(declaration.sampled)
     return length, length
 
 
@@ -73,8 +73,8 @@ def _last_start(declaration: Declaration, durations: Durations, last_tile: datet
     if declaration.sampled is None:
         return last_tile
     # Made where a sample ends: the last one may end in an hour that no tile has reached yet.
-    length = durations.named(declaration.sampled)
-    return _floor(_floor(last_tile, length) + length - TILE, durations.named(declaration.slide))
+    length = durations.length(declaration.sampled)
+    return _floor(_floor(last_tile, length) + length - TILE, durations.length(declaration.slide))
 
 
 def _hours(first: datetime, last: datetime) -> Iterable[datetime]:

@@ -16,19 +16,19 @@ from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.query import clock_query
 from spark_jobs.runtime.step_pauses import step_listener
-from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
+from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
 
 
-def analytic_stream(analytic: Analytic, start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
+def analytic_stream(analytic: Analytic, context: StreamContext, rollup: Rollup, upstream: Upstream) -> Stream:
     """The query of one analytic, ready to begin."""
-    log = PublicationLog(start.layout, analytic.name, step_listener(start.env, analytic.name))
-    durations = Durations.of(start.settings)
-    updater = AnalyticUpdater(declaration_of(analytic.name), durations, rollup, log, start.writer, start.now)
-    record = new_record(start, analytic.name, start.settings.analytics_interval)
-    stream = AnalyticStream(updater, start, record, upstream)
-    return assembled(start, record, log, stream.start, stream.look_at_lag, updater.has_taken)
+    log = PublicationLog(context.layout, analytic.name, step_listener(context.env, analytic.name))
+    durations = Durations.of(context.settings)
+    updater = AnalyticUpdater(declaration_of(analytic.name), durations, rollup, log, context.writer, context.now)
+    record = new_record(context, analytic.name, context.settings.analytics_interval)
+    stream = AnalyticStream(updater, context, record, upstream)
+    return assembled(context, record, log, stream.start, stream.look_at_lag, updater.has_taken)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class AnalyticStream:
     """The query of one analytic."""
 
     updater: AnalyticUpdater
-    start_of: Start
+    context: StreamContext
     record: StreamRecord
     upstream: Upstream
 
@@ -44,7 +44,7 @@ class AnalyticStream:
         """Recover the output, take up what is not done yet, and tick from now on."""
         self.updater.resume()
         connection = analytics_connection()
-        interval = self.start_of.settings.analytics_interval
+        interval = self.context.settings.analytics_interval
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
@@ -54,7 +54,7 @@ class AnalyticStream:
                     gate.wait_for(self.updater.has_news, interval.total_seconds() / 2)
                 self.catch_up(connection, batch_id)
 
-        return clock_query(self.start_of, self.record.name, interval, tick)
+        return clock_query(self.context, self.record.name, interval, tick)
 
     def catch_up(self, connection: duckdb.DuckDBPyConnection, batch_id: int) -> None:
         """One go: publish the hours that are due, if any."""

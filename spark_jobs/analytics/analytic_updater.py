@@ -120,7 +120,7 @@ class AnalyticUpdater:
         return Entry(
             kind=kind,
             position={"rollup_seq": rollup_seq, "settled_seq": settled_seq},
-            writer=self.writer.named(),
+            writer=self.writer.as_document(),
             details=self._basis or {},
             **more,
         )
@@ -130,7 +130,7 @@ class AnalyticUpdater:
         origin, head = self.rollup.log.origin(), self.log.head()
         if origin is None or head is None:
             return
-        lengths = {name: in_words(self.durations.named(name)) for name in _DURATIONS}
+        lengths = {name: in_words(self.durations.length(name)) for name in _DURATIONS}
         definition = definition_of(self.declaration, self.durations)
         self._basis = {"durations": lengths, "rollup": origin.id, "definition": definition}
         self._seen = self._done = head.position["settled_seq"] if self._rests_on_basis(head) else _NOTHING_YET
@@ -156,7 +156,7 @@ class AnalyticUpdater:
         if last is None:
             return
         affected = output_hours(change, self.declaration, self.durations, last)
-        window = self.durations.named(self.declaration.window)
+        window = self.durations.length(self.declaration.window)
         self.backlog = self.backlog.with_more(affected, changed, window)
 
     def _every_hour(self) -> Iterable[datetime]:

@@ -52,7 +52,9 @@ class FoldedDays:
             moves = tuple(self._staged(transaction, days))
             head = transaction.head
             details = {name: known for name, known in head.details.items() if name != "origin"}
-            draft = Entry(KIND, head.position, moves, rows={"written": 0}, writer=self.writer.named(), details=details)
+            draft = Entry(
+                KIND, head.position, moves, rows={"written": 0}, writer=self.writer.as_document(), details=details
+            )
             if moves:
                 transaction.commit(draft, self.now())
 

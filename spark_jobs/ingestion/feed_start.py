@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pyarrow.parquet as pq
 
 from spark_jobs.catalog import Feed
-from spark_jobs.kafka.offsets import Lost, Position, TopicOnBroker, checked_position, origin
+from spark_jobs.kafka.offsets import FeedPosition, Lost, TopicOnBroker, checked_position, origin
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import LOST, Entry
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.dataset import open_log
-from spark_jobs.runtime.stream import Start
+from spark_jobs.runtime.stream import StreamContext
 
 log = logging.getLogger(__name__)
 
@@ -20,25 +20,25 @@ LOSS_IS_NEWS_FOR = timedelta(days=1)
 
 
 def position_to_read_from(
-    feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, start: Start
-) -> tuple[Position, Entry]:
+    feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, context: StreamContext
+) -> tuple[FeedPosition, Entry]:
     """Recover or begin the dataset, and skip in its log what the broker has lost; with the head that it has then."""
-    layout, writer = dataset_log.layout, start.writer
-    first = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.named())
+    layout, writer = dataset_log.layout, context.writer
+    first = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.as_document())
     end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
     output_dirs = (layout.dataset(feed.name), layout.dead_letters(feed.name))
-    open_log(dataset_log, output_dirs, first, writer, start.now(), end_offsets=end_offsets)
+    open_log(dataset_log, output_dirs, first, writer, context.now(), end_offsets=end_offsets)
     with dataset_log.transaction(writer.check) as transaction:
         head = transaction.head
-        position, lost = checked_position(head.position, topic, start.settings.ON_LOST_MESSAGES)
+        position, lost = checked_position(head.position, topic, context.settings.ON_LOST_MESSAGES)
         if lost:
             log.warning("%s goes on without %s", feed.name, "; ".join(map(str, lost)))
         if lost or "total" not in head.rows:
             # A log of v0.1 does not say how many rows it has: who follows it wants to know.
             total = head.rows["total"] if "total" in head.rows else rows_in(dataset_log)
             rows, details = {"written": 0, "refused": 0, "total": total}, {LOST: [asdict(one) for one in lost]}
-            draft = Entry("skip", position, rows=rows, writer=writer.named(), details=details)
-            head = transaction.commit(draft, start.now())
+            draft = Entry("skip", position, rows=rows, writer=writer.as_document(), details=details)
+            head = transaction.commit(draft, context.now())
     return position, head
 
 

@@ -26,7 +26,7 @@ from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskR
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.checkpoint import planned_offsets
 from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
-from spark_jobs.kafka.offsets import Position, TopicOnBroker
+from spark_jobs.kafka.offsets import FeedPosition, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.paths import hour_of_folder
 from spark_jobs.publication.commit import CommitConflict, PublicationLog, Transaction
@@ -35,7 +35,7 @@ from spark_jobs.runtime.checkpoints import fresh_checkpoint
 from spark_jobs.runtime.looks import unread
 from spark_jobs.runtime.query import start_query
 from spark_jobs.runtime.step_pauses import step_listener
-from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
+from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
 
@@ -43,22 +43,22 @@ from spark_jobs.runtime.supervisor import BatchGate, Failures
 _ONE_TASK_UP_TO_ROWS = 20_000
 
 
-def feed_stream(feed: Feed, start: Start, together: AllFeeds) -> Stream:
+def feed_stream(feed: Feed, context: StreamContext, together: AllFeeds) -> Stream:
     """The feed's query, ready to begin."""
-    record = new_record(start, feed.name, start.settings.BATCH_INTERVAL)
-    topic = start.settings.topic(feed)
-    log = PublicationLog(start.layout, feed.name, step_listener(start.env, feed.name))
+    record = new_record(context, feed.name, context.settings.BATCH_INTERVAL)
+    topic = context.settings.topic(feed)
+    log = PublicationLog(context.layout, feed.name, step_listener(context.env, feed.name))
     stream = FeedStream(
         feed=feed,
         topic=topic,
-        start_of=start,
+        context=context,
         log=log,
         hours=HoursOfFeed(feed, log, together),
         record=record,
-        broker=offsets.broker_client(start.settings.KAFKA_BOOTSTRAP_SERVERS),
+        broker=offsets.broker_client(context.settings.KAFKA_BOOTSTRAP_SERVERS),
         open_transactions=OpenTransactions(time.monotonic),
     )
-    return assembled(start, record, log, stream.start, stream.look_at_lag)
+    return assembled(context, record, log, stream.start, stream.look_at_lag)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class FeedStream:
 
     feed: Feed
     topic: str
-    start_of: Start
+    context: StreamContext
     log: PublicationLog
     hours: HoursOfFeed
     record: StreamRecord
@@ -81,16 +81,16 @@ class FeedStream:
 
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the dataset, agree with the broker where to read on, and start a query there."""
-        settings = self.start_of.settings
+        settings = self.context.settings
         start = self._position_to_read_from()[self.topic]["next_offset"]
-        checkpoint = fresh_checkpoint(self.start_of.checkpoints / self.feed.name, self.start_of.writer.driver.instance)
+        checkpoint = fresh_checkpoint(self.context.checkpoints / self.feed.name, self.context.writer.driver.instance)
 
         def publish(batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
                 self._publish(batch, batch_id, checkpoint, start)
 
         servers, most = settings.KAFKA_BOOTSTRAP_SERVERS, settings.MAX_OFFSETS_PER_TRIGGER
-        messages = kafka_messages(self.start_of.spark, servers, {self.topic: start}, most)
+        messages = kafka_messages(self.context.spark, servers, {self.topic: start}, most)
         return start_query(self.feed.name, messages, settings.BATCH_INTERVAL, checkpoint, publish)
 
     def look_at_lag(self) -> None:
@@ -98,22 +98,22 @@ class FeedStream:
         head = self.log.head()
         if head is None:
             return
-        passed = self.hours.passed(self.start_of.now())
+        passed = self.hours.passed(self.context.now())
         topic = self._on_broker()
         reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
-        is_much = unread(reached, end) > self.start_of.settings.MAX_OFFSETS_PER_TRIGGER
+        is_much = unread(reached, end) > self.context.settings.MAX_OFFSETS_PER_TRIGGER
         self.record.saw(reached, end, is_much=is_much)
         self.record.waits(self.open_transactions.look(topic, offsets.written_ends(self.broker, topic)))
-        self.hours.look(passed, topic, self.start_of.now())
+        self.hours.look(passed, topic, self.context.now())
         self.record.complete_to(self.hours.complete_before)
 
     def _on_broker(self) -> TopicOnBroker:
-        return offsets.topic_on_broker(self.broker, self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS, self.topic)
+        return offsets.topic_on_broker(self.broker, self.context.settings.KAFKA_BOOTSTRAP_SERVERS, self.topic)
 
-    def _position_to_read_from(self) -> Position:
-        position, head = position_to_read_from(self.feed, self.log, self._on_broker(), self.start_of)
-        self.record.lost(recently_lost(self.log, head.seq, self.start_of.now()))
-        self.record.new_layout(new_layout(self.quality.of(self.start_of.now().date())))
+    def _position_to_read_from(self) -> FeedPosition:
+        position, head = position_to_read_from(self.feed, self.log, self._on_broker(), self.context)
+        self.record.lost(recently_lost(self.log, head.seq, self.context.now()))
+        self.record.new_layout(new_layout(self.quality.of(self.context.now().date())))
         return position
 
     # -- a batch ------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ class FeedStream:
             )
         planned = planned_offsets(checkpoint, batch_id - 1)
         start = planned[self.topic] if planned else query_start
-        with self.log.transaction(self.start_of.writer.check) as transaction:
+        with self.log.transaction(self.context.writer.check) as transaction:
             known = transaction.head.position[self.topic]["next_offset"]
             if any(start.get(partition) != offset for partition, offset in known.items()):
                 raise CommitConflict(f"the log of {self.feed.name} is at {known}, this batch starts at {dict(start)}")
@@ -144,10 +144,10 @@ class FeedStream:
 
     def _commit(self, transaction: Transaction, batch: DataFrame, batch_id: int, end: Mapping[str, int]) -> Entry:
         """Stage the batch, which begins just where the head ends, and bring it in."""
-        settings, head, now = self.start_of.settings, transaction.head, self.start_of.now()
+        settings, head, now = self.context.settings, transaction.head, self.context.now()
         known = head.position[self.topic]
         most_rows = sum(end.values()) - sum(known["next_offset"].values())
-        staging = transaction.new_staging(self.start_of.writer.driver.instance)
+        staging = transaction.new_staging(self.context.writer.driver.instance)
         rows = batch.coalesce(1) if most_rows <= _ONE_TASK_UP_TO_ROWS else batch
         parser = Parser(self.feed, settings.ACCIDENT_TIME_ZONE, now)
         task = staging_task(staging, parser)
@@ -172,16 +172,16 @@ class FeedStream:
                 "refused": sum(file.rows for file in files if file.refused),
                 "total": head.rows["total"] + written,
             },
-            writer=self.start_of.writer.named(),
+            writer=self.context.writer.as_document(),
             details={"spark": {"batch_id": batch_id}},
         )
-        entry = transaction.commit(draft, self.start_of.now())
+        entry = transaction.commit(draft, self.context.now())
         self.record.new_layout(new_layout(quality))
         return entry
 
     def _refuse_recreated_topic(self, topic_id: str) -> None:
         """Ask once the rows are read: Spark knows topics by name only, and would go on in a new one's history."""
-        servers = self.start_of.settings.KAFKA_BOOTSTRAP_SERVERS
+        servers = self.context.settings.KAFKA_BOOTSTRAP_SERVERS
         found = offsets.topic_id_on_broker(self.broker, servers, self.topic)
         offsets.refuse_other_topic_id(self.topic, topic_id, found)
 

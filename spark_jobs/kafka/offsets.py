@@ -13,7 +13,7 @@ EARLIEST = -2
 """Spark's and Kafka's word for 'the first message that is kept'"""
 _REQUEST_TIMEOUT_S = 10.0
 
-Position = Mapping[str, Any]
+FeedPosition = Mapping[str, Any]
 """topic -> {"topic_id": ..., "next_offset": {partition as text: offset}}: the form the log keeps"""
 
 
@@ -108,19 +108,19 @@ class Lost:
         return f"{count} messages of {self.topic} {self.partition} (offsets {self.first} to {last})"
 
 
-def origin(topic: TopicOnBroker) -> Position:
+def origin(topic: TopicOnBroker) -> FeedPosition:
     """The position of a stream that has read nothing: the first message that each partition keeps."""
     return position_of(topic, {str(partition): first for partition, first in sorted(topic.first.items())})
 
 
-def position_of(topic: TopicOnBroker, next_offset: Mapping[str, int]) -> Position:
+def position_of(topic: TopicOnBroker, next_offset: Mapping[str, int]) -> FeedPosition:
     """A position in the form the log keeps."""
     return {topic.name: {"topic_id": topic.topic_id, "next_offset": dict(next_offset)}}
 
 
 def checked_position(
-    head: Position, topic: TopicOnBroker, on_lost_messages: Literal["stop", "skip"]
-) -> tuple[Position, list[Lost]]:
+    head: FeedPosition, topic: TopicOnBroker, on_lost_messages: Literal["stop", "skip"]
+) -> tuple[FeedPosition, list[Lost]]:
     """Where to read on, new partitions from their start, and what is skipped for it.
 
     Raises: StreamFault where Kafka cannot give it: another topic, a recreated one, or messages that are lost.

@@ -98,7 +98,7 @@ class CleanUp:
         with log.transaction(self.writer.check) as transaction:
             head = transaction.head
             rows = {name: total for name, total in head.rows.items() if name == "total"}
-            draft = Entry("cleanup", head.position, deletes=deletes, rows=rows, writer=self.writer.named())
+            draft = Entry("cleanup", head.position, deletes=deletes, rows=rows, writer=self.writer.as_document())
             transaction.commit(draft, self.now())
 
     def _stream(self, name: str) -> Dataset | None:
@@ -114,7 +114,7 @@ class CleanUp:
             staging=staging,
             tokens=list(self._tokens({driver_of_staging(one.found.path.name) for one in staging})),
             answers=[_file(path) for path in _there(self.layout.answers.glob("*.json"))],
-            written_aside=[_file(path) for path in _there(self._leftover_temp_files())],
+            temp_files=[_file(path) for path in _there(self._leftover_temp_files())],
             dead_letters=list(self._dead_letters(sound)),
             markers=[_folder(folder) for folder in _folders(self.layout.root / "_applied")],
             half_removed=[_folder(folder) for folder in trash_dirs(self.layout, self.checkpoints)],

@@ -14,7 +14,7 @@ from spark_jobs.setting_values import in_words
 from spark_jobs.settings import Settings
 
 NEWEST_TOKENS = 20
-WRITTEN_ASIDE_AT_REST = timedelta(days=1)
+KEEP_TEMP_FILES = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Found:
     staging: Sequence[Staging] = ()
     tokens: Sequence[Token] = ()
     answers: Sequence[Files] = ()
-    written_aside: Sequence[Files] = ()
+    temp_files: Sequence[Files] = ()
     dead_letters: Sequence[tuple[str, datetime, Files]] = ()
     """feed, day refused, the files of that day"""
     markers: Sequence[Files] = ()
@@ -86,7 +86,7 @@ def plan(found: Found, settings: Settings, now: datetime) -> list[Removal]:
         *(Removal("markers of v0.1", files, "nobody reads them any more") for files in found.markers),
         *_tokens(found.tokens),
         *_older("answer", found.answers, max(settings.KEEP_FOLDED_LOG, ANSWERS_KEPT_AT_LEAST), now),
-        *_older("half-written document", found.written_aside, WRITTEN_ASIDE_AT_REST, now),
+        *_older("half-written document", found.temp_files, KEEP_TEMP_FILES, now),
         *(Removal("rest of a removal", files, "a removal was cut short") for files in found.half_removed),
     ]
 

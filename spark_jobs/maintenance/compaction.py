@@ -194,7 +194,7 @@ def _swap(transaction: Transaction, folder: ClosedFolder, staged: Path, rows: in
         moves=((str(staged.relative_to(root)), str(target)),),
         deletes=tuple(str(path.relative_to(root)) for path in folder.files),
         rows={name: total for name, total in head.rows.items() if name == "total"},
-        writer=writer.named(),
+        writer=writer.as_document(),
         details={"compacted": {"files": len(folder.files), "rows": rows}},
     )
 

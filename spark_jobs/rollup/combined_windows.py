@@ -44,7 +44,7 @@ class Durations:
     def of(cls, settings: Settings) -> "Durations":
         return cls(settings.WINDOW_DURATION_MEDIUM, settings.WINDOW_DURATION_LONG, settings.SLIDE_DURATION)
 
-    def named(self, name: DurationName) -> timedelta:
+    def length(self, name: DurationName) -> timedelta:
         length: timedelta = getattr(self, name)
         return length
 

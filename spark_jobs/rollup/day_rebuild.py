@@ -49,7 +49,7 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
             transaction.head.position,
             moves=tuple(staged_days(tables, staging, rollup.log.layout)),
             deletes=tuple(going),
-            writer=rollup.writer.named(),
+            writer=rollup.writer.as_document(),
             details={CHANGED: changed},
         )
         transaction.commit(draft, rollup.now())

@@ -64,7 +64,7 @@ class Rollup:
     def begin(self) -> None:
         """Recover, or declare the first entry; what was seen before and not published is looked at again."""
         self.waiting.look_again()
-        first = Entry("origin", {}, writer=self.writer.named())
+        first = Entry("origin", {}, writer=self.writer.as_document())
         open_log(self.log, [self.log.layout.dataset(ROLLUP)], first, self.writer, self.now())
 
     def has_news(self) -> bool:
@@ -206,7 +206,7 @@ class Rollup:
             moves=tuple(staged_days(tables, staging, layout)),
             deletes=tuple(going),
             rows={"written": sum(events_in(one.tiles, one.feed.name) for one in taken)},
-            writer=self.writer.named(),
+            writer=self.writer.as_document(),
             details=details,
         )
         return transaction.commit(draft, self.now())

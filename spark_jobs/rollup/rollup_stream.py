@@ -15,7 +15,7 @@ from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream, feed_missing, ingestion_missing
 from spark_jobs.runtime.query import clock_query
-from spark_jobs.runtime.stream import Start, Stream, assembled, new_record
+from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
 from spark_jobs.supervision.driver_observation import DriverObserver
@@ -24,30 +24,30 @@ SETTLE_S = 0.7
 """after the first feed's news: the others' triggers fire at the same moment, and one entry for all is cheaper"""
 
 
-def rollup_stream(start: Start, rollup: Rollup, upstream: Upstream) -> Stream:
+def rollup_stream(context: StreamContext, rollup: Rollup, upstream: Upstream) -> Stream:
     """The rollup's query, ready to begin."""
-    record = new_record(start, ROLLUP, start.settings.BATCH_INTERVAL)
+    record = new_record(context, ROLLUP, context.settings.BATCH_INTERVAL)
     rollup.moved = record.moved
-    stream = RollupStream(start, rollup, upstream, record)
-    return assembled(start, record, rollup.log, stream.start, stream.look_at_lag)
+    stream = RollupStream(context, rollup, upstream, record)
+    return assembled(context, record, rollup.log, stream.start, stream.look_at_lag)
 
 
 @dataclass
 class RollupStream:
     """The query of the rollup."""
 
-    start_of: Start
+    context: StreamContext
     rollup: Rollup
     upstream: Upstream
     record: StreamRecord
 
     def __post_init__(self) -> None:
-        self._ingestion = DriverObserver(Layout(Path(self.start_of.settings.OUTPUT_BASE_PATH)))
+        self._ingestion = DriverObserver(Layout(Path(self.context.settings.OUTPUT_BASE_PATH)))
 
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the rollup and tick from now on."""
         self.rollup.begin()
-        interval = self.start_of.settings.BATCH_INTERVAL
+        interval = self.context.settings.BATCH_INTERVAL
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
@@ -56,7 +56,7 @@ class RollupStream:
                     gate.wait_for(lambda: False, min(SETTLE_S, interval.total_seconds() / 10))
                 self.catch_up(batch_id)
 
-        return clock_query(self.start_of, ROLLUP, interval, tick)
+        return clock_query(self.context, ROLLUP, interval, tick)
 
     def catch_up(self, batch_id: int) -> None:
         """One go: bring in what the feeds have new, and look what ingestion owes."""
@@ -73,7 +73,7 @@ class RollupStream:
         head = self.rollup.log.head()
         if head is None:
             return
-        complete = _complete_hours(self.start_of.settings.OUTPUT_BASE_PATH)  # before what is ingested is looked at
+        complete = _complete_hours(self.context.settings.OUTPUT_BASE_PATH)  # before what is ingested is looked at
         reached: dict[str, int] = {}
         ends: dict[str, int] = {}
         for feed in (feed for feed in FEEDS if feed.name not in self.rollup.waiting.why):
@@ -88,7 +88,7 @@ class RollupStream:
 
     def _look_upstream(self) -> None:
         seen = self._ingestion.look(time.monotonic())
-        nothing = ingestion_missing(seen, self.start_of.settings.HEARTBEAT_STALE_AFTER)
+        nothing = ingestion_missing(seen, self.context.settings.HEARTBEAT_STALE_AFTER)
         missing = {}
         for feed in FEEDS:
             waits = self.rollup.waiting.why.get(feed.name)

@@ -16,7 +16,7 @@ BUCKET_START = "bucket_start"
 _TIME = pa.timestamp("us", tz="UTC")
 
 
-class Measure(Enum):
+class Merge(Enum):
     """How two partial values of one measure become one."""
 
     COUNT = "sum({0})::BIGINT"
@@ -33,21 +33,21 @@ _LATEST_PRECIPITATION = pa.struct([*_LATEST, ("trace", pa.bool_())])
 SURGE_MOMENTS = ("st", "sp", "sh", "sw")
 
 
-def _moments(prefix: str) -> dict[str, tuple[pa.DataType, Measure]]:
-    sums = {f"{prefix}_{name}": (pa.float64(), Measure.AMOUNT) for name in ("x", "y", "xx", "yy", "xy")}
-    return {f"{prefix}_n": (pa.int64(), Measure.COUNT), **sums}
+def _moments(prefix: str) -> dict[str, tuple[pa.DataType, Merge]]:
+    sums = {f"{prefix}_{name}": (pa.float64(), Merge.AMOUNT) for name in ("x", "y", "xx", "yy", "xy")}
+    return {f"{prefix}_n": (pa.int64(), Merge.COUNT), **sums}
 
 
-def _counts(*names: str) -> dict[str, tuple[pa.DataType, Measure]]:
-    return {name: (pa.int64(), Measure.COUNT) for name in names}
+def _counts(*names: str) -> dict[str, tuple[pa.DataType, Merge]]:
+    return {name: (pa.int64(), Merge.COUNT) for name in names}
 
 
-def _mean_of(*names: str) -> dict[str, tuple[pa.DataType, Measure]]:
+def _mean_of(*names: str) -> dict[str, tuple[pa.DataType, Merge]]:
     """Count and sum of the known values of each."""
-    both: dict[str, tuple[pa.DataType, Measure]] = {}
+    both: dict[str, tuple[pa.DataType, Merge]] = {}
     for name in names:
-        both[f"{name}_n"] = (pa.int64(), Measure.COUNT)
-        both[f"{name}_sum"] = (pa.float64(), Measure.AMOUNT)
+        both[f"{name}_n"] = (pa.int64(), Merge.COUNT)
+        both[f"{name}_sum"] = (pa.float64(), Merge.AMOUNT)
     return both
 
 
@@ -58,12 +58,12 @@ _KEYS: dict[str, dict[str, pa.DataType]] = {
     "accidents": {"mode_type": pa.string()},
 }
 
-_MEASURES: dict[str, dict[str, tuple[pa.DataType, Measure]]] = {
+_MEASURES: dict[str, dict[str, tuple[pa.DataType, Merge]]] = {
     "bike_trips": _counts("rental_count", "duration_n", "duration_sum", "subscriber_count", "customer_count"),
     "taxi_trips": {
         **_counts("ride_count"),
         **_mean_of("price", "surge"),
-        "surge_max": (pa.float64(), Measure.HIGHEST),
+        "surge_max": (pa.float64(), Merge.HIGHEST),
         **_counts("surge_ride_count"),
         **_mean_of("temp", "precip", "humidity", "wind"),
         **_moments("st"),
@@ -74,10 +74,10 @@ _MEASURES: dict[str, dict[str, tuple[pa.DataType, Measure]]] = {
     },
     "weather_data": {
         **_counts("observation_count"),
-        "temp_latest": (_LATEST, Measure.LATEST),
-        "wind_latest": (_LATEST, Measure.LATEST),
-        "visibility_latest": (_LATEST, Measure.LATEST),
-        "precip_latest": (_LATEST_PRECIPITATION, Measure.LATEST),
+        "temp_latest": (_LATEST, Merge.LATEST),
+        "wind_latest": (_LATEST, Merge.LATEST),
+        "visibility_latest": (_LATEST, Merge.LATEST),
+        "precip_latest": (_LATEST_PRECIPITATION, Merge.LATEST),
     },
     "accidents": _counts("accident_count", "intersection_accidents", "street_accidents"),
 }

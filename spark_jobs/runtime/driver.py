@@ -4,8 +4,8 @@ How it is used:
 
     run = JobRun.begin(INGESTION, env, follows_switches)     # settings are checked, the lease is ours
     with run.starting():                                     # what fails here is told as a failed start
-        start = run.start_spark(banner)
-        run.serve(start, streams, requests, housekeep)
+        context = run.start_spark(banner)
+        run.serve(context, streams, requests, housekeep)
     run.until_stopped()
 """
 
@@ -39,7 +39,7 @@ from spark_jobs.runtime.lease import HeldLease, acquire_lease, end_without_lease
 from spark_jobs.runtime.own_folders import own
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.spark_session import spark_session
-from spark_jobs.runtime.stream import Start, Stream, look_at
+from spark_jobs.runtime.stream import Stream, StreamContext, look_at
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import StreamJob
@@ -127,7 +127,7 @@ class JobRun:
             why = diagnose(failure)
             self._fail(replace(why, message=f"{self.job.name} did not start: {why.message}"))
 
-    def start_spark(self, banner: Sequence[str]) -> Start:
+    def start_spark(self, banner: Sequence[str]) -> StreamContext:
         """Start Spark, tie its JVM to this process, and tell what runs where."""
         self._spark = spark_session(
             self.settings,
@@ -151,7 +151,7 @@ class JobRun:
             *(f"  {line}" for line in banner),
         ]
         print("\n".join(lines), file=sys.stderr, flush=True)
-        return Start(
+        return StreamContext(
             self.settings,
             self._spark,
             self.layout,
@@ -164,7 +164,11 @@ class JobRun:
         )
 
     def serve(
-        self, start: Start, streams: Sequence[Stream], requests: Mapping[str, Work], housekeep: Callable[[], None]
+        self,
+        context: StreamContext,
+        streams: Sequence[Stream],
+        requests: Mapping[str, Work],
+        housekeep: Callable[[], None],
     ) -> None:
         """Begin the streams and the threads beside them.
 
@@ -180,12 +184,12 @@ class JobRun:
         self.heartbeat.state = JobState.RUNNING
         for stream in streams:
             self._threads.every(_LAG_EVERY_S, f"lag of {stream.record.name}", look_at(stream), _FIRST_LAG_AFTER_S)
-        executors = Executors(start.spark)
+        executors = Executors(context.spark)
         if executors.can_lack:
             self._threads.every(_EXECUTORS_EVERY_S, "executors", lambda: self._look_for(executors))
         self._threads.every(lag_history.EVERY.total_seconds(), "lag history", self._note_lags, _FIRST_NOTE_AFTER_S)
         self._threads.every(_HOUSEKEEPING_EVERY_S, "housekeeping", housekeep, _FIRST_HOUSEKEEPING_AFTER_S)
-        queue = RequestQueue(self.layout, requests, start.writer, utc_now)
+        queue = RequestQueue(self.layout, requests, context.writer, utc_now)
         self._request_thread = self._threads.begin(
             "requests", lambda: queue.serve(self._asked_to_stop, end_without_lease)
         )

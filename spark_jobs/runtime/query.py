@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
-from spark_jobs.runtime.stream import Start
+from spark_jobs.runtime.stream import StreamContext
 from spark_jobs.setting_values import in_words
 
 
@@ -31,8 +31,10 @@ def start_query(
     return query
 
 
-def clock_query(start: Start, name: str, interval: timedelta, tick: Callable[[DataFrame, int], None]) -> StreamingQuery:
+def clock_query(
+    context: StreamContext, name: str, interval: timedelta, tick: Callable[[DataFrame, int], None]
+) -> StreamingQuery:
     """Start a query that calls `tick` once every interval."""
-    checkpoint = fresh_checkpoint(start.checkpoints / name, start.writer.driver.instance)
-    rows = start.spark.readStream.format("rate").option("rowsPerSecond", 1).load()
+    checkpoint = fresh_checkpoint(context.checkpoints / name, context.writer.driver.instance)
+    rows = context.spark.readStream.format("rate").option("rowsPerSecond", 1).load()
     return start_query(name, rows, interval, checkpoint, tick)

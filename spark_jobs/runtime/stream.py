@@ -29,7 +29,7 @@ _COUNT_ROWS_AFTER_S = 15.0
 
 
 @dataclass(frozen=True)
-class Start:
+class StreamContext:
     """What a job's streams are made from."""
 
     settings: Settings
@@ -61,13 +61,13 @@ class Stream:
         return self.supervisor.record
 
 
-def new_record(start: Start, name: str, interval: timedelta) -> StreamRecord:
+def new_record(context: StreamContext, name: str, interval: timedelta) -> StreamRecord:
     """The record of a stream; what the driver before this one had seen unread is no news to it."""
-    return StreamRecord(name, interval, unread_before_s=start.unread_before_s.get(name, 0.0))
+    return StreamRecord(name, interval, unread_before_s=context.unread_before_s.get(name, 0.0))
 
 
 def assembled(
-    start: Start,
+    context: StreamContext,
     record: StreamRecord,
     log: PublicationLog,
     query: Callable[[BatchGate, Failures], StreamingQuery],
@@ -75,9 +75,9 @@ def assembled(
     catch_up_to: Callable[[int], bool] = lambda _seq: True,
 ) -> Stream:
     """The stream of this record and log. `query`: starts its query, at every try; `catch_up_to`: as in `Dataset`."""
-    supervisor = StreamSupervisor(start.spark, query, record, start.now, start.lease_lost)
-    checkpoints = start.checkpoints / record.name
-    dataset = Dataset(record.name, log, checkpoints, supervisor.held, lambda: supervisor.is_on, catch_up_to)
+    supervisor = StreamSupervisor(context.spark, query, record, context.now, context.lease_lost)
+    checkpoints = context.checkpoints / record.name
+    dataset = Dataset(record.name, log, checkpoints, supervisor.paused, lambda: supervisor.is_on, catch_up_to)
     return Stream(supervisor, look_at_lag, dataset)
 
 

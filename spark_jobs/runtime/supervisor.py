@@ -90,7 +90,7 @@ class StreamSupervisor:
         self._wake = threading.Event()
         self._stopping = False
         self._wanted = True
-        self._held = False
+        self._is_paused = False
         self._running = threading.Lock()
         """held by the thread while its query runs, and by whoever works on the stream's files instead"""
         self._failures = 0
@@ -111,19 +111,19 @@ class StreamSupervisor:
         return self._wanted
 
     @contextmanager
-    def held(self, at_most_s: float = 300.0) -> Iterator[None]:
+    def paused(self, timeout_s: float = 300.0) -> Iterator[None]:
         """Stop the query while somebody works on the stream's files; it then starts again from its log."""
-        self._held = True
+        self._is_paused = True
         self._wake.set()
         try:
-            if not self._running.acquire(timeout=at_most_s):
-                raise StreamFault(f"{self.name} is still in a batch after {at_most_s:.0f} s", "wait until it is done")
+            if not self._running.acquire(timeout=timeout_s):
+                raise StreamFault(f"{self.name} is still in a batch after {timeout_s:.0f} s", "wait until it is done")
             try:
                 yield
             finally:
                 self._running.release()
         finally:
-            self._held = False
+            self._is_paused = False
             self._wake.set()
 
     def stop(self) -> None:
@@ -142,12 +142,12 @@ class StreamSupervisor:
                 self.record.switched_off()
                 self._sleep(timedelta(days=1))
                 continue
-            if self._held:
+            if self._is_paused:
                 self.record.paused(_REQUEST)
                 self._sleep(timedelta(days=1))
                 continue
             with self._running:
-                pause = None if self._held else self._run_once()
+                pause = None if self._is_paused else self._run_once()
             if pause is not None:
                 self._sleep(pause)
 
@@ -168,7 +168,7 @@ class StreamSupervisor:
 
     def _watch(self, query: StreamingQuery, gate: BatchGate) -> None:
         began_s, clock_s = time.monotonic(), self._clock_ahead_s()
-        while not self._stopping and self._wanted and not self._held:
+        while not self._stopping and self._wanted and not self._is_paused:
             if query.awaitTermination(1):
                 raise RuntimeError(f"the query {self.name} ended although nobody asked it to")
             if self._failures and time.monotonic() - began_s > RESET_AFTER.total_seconds():

@@ -15,7 +15,7 @@ class Writer:
     check: Callable[[], None]
     """raises LeaseLost once a newer driver has started"""
 
-    def named(self) -> dict[str, object]:
+    def as_document(self) -> dict[str, object]:
         pids = {process.role: process.pid for process in self.driver.processes}
         return {
             "instance": self.driver.instance,

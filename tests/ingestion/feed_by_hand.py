@@ -21,7 +21,7 @@ from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
-from spark_jobs.runtime.stream import Start
+from spark_jobs.runtime.stream import StreamContext
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
@@ -90,7 +90,7 @@ class Query:
         self.checkpoint = root / "checkpoint"
         self.log = log or PublicationLog(Layout(root), BIKES.name)
         writer = Writer(Driver("driver-a", "host", (Process("python", 1, 1.0),)), 1, self.check)
-        start = Start(
+        context = StreamContext(
             settings_from({"OUTPUT_BASE_PATH": str(root), **settings}),
             cast(Any, None),
             Layout(root),
@@ -103,7 +103,7 @@ class Query:
         self.record = StreamRecord(BIKES.name, timedelta(seconds=10), self.monotonic, unread_before_s)
         hours = HoursOfFeed(BIKES, self.log, AllFeeds(self.log.layout))
         transactions = OpenTransactions(self.monotonic)
-        self.stream = FeedStream(BIKES, TOPIC, start, self.log, hours, self.record, cast(Any, broker), transactions)
+        self.stream = FeedStream(BIKES, TOPIC, context, self.log, hours, self.record, cast(Any, broker), transactions)
         self.batches = 0
         self.lost_its_lease = False
 

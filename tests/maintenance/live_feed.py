@@ -110,7 +110,7 @@ class LiveFeed:
             self._position(head.position[TOPIC]["topic_id"], self._next_offset(head) + count),
             (*moves_of(BIKES, files, staging.relative_to(self.layout.root), transaction), *more),
             rows={"written": written, "refused": refused, "total": head.rows["total"] + written},
-            writer=self.writer.named(),
+            writer=self.writer.as_document(),
         )
         transaction.commit(draft, now())
 

@@ -69,7 +69,7 @@ def test_an_answer_is_kept_for_longer_than_anybody_may_ask_again_however_short_t
 
 
 def test_answers_and_half_written_documents_go_with_age() -> None:
-    found = Found(answers=[files(29), files(31)], written_aside=[files(0.5), files(2)], half_removed=[files(0)])
+    found = Found(answers=[files(29), files(31)], temp_files=[files(0.5), files(2)], half_removed=[files(0)])
     assert [removal.what for removal in plan(found, SETTINGS, NOW)] == [
         "answer",
         "half-written document",

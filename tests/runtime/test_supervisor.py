@@ -164,7 +164,7 @@ def test_a_clock_that_is_set_back_stops_no_trigger_and_counts_as_no_failure() ->
 
 def test_a_held_stream_rests_and_then_starts_again() -> None:
     with Stream().running() as stream:
-        with stream.supervisor.held():
+        with stream.supervisor.paused():
             assert stream.queries[-1].is_stopped
             assert len(stream.queries) == 1
         wait_until(lambda: len(stream.queries) == 2)

@@ -70,7 +70,7 @@ class RunningJob:
         self.run.heartbeat.state = JobState.RUNNING
         no_spark = cast(Any, SimpleNamespace(sparkContext=SimpleNamespace(setLocalProperty=lambda *_: None)))
         self.supervisor = StreamSupervisor(no_spark, self._start, self.record, utc_now, cast(Any, self._lease_lost))
-        dataset = Dataset(BIKES.name, self.feed.log, root / "checkpoints", self.supervisor.held)
+        dataset = Dataset(BIKES.name, self.feed.log, root / "checkpoints", self.supervisor.paused)
         stream = Stream(self.supervisor, self.feed.stream.look_at_lag, dataset)
         self.run.heartbeat.streams = [stream]
         self.look = look_at(stream, count_after_s=0.0)

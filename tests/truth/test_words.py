@@ -224,7 +224,7 @@ def test_waiting_while_a_producer_leaves_a_transaction_open(job: RunningJob) -> 
 
 
 def test_waiting_while_a_request_works_on_the_files(job: RunningJob) -> None:
-    with job.supervisor.held():
+    with job.supervisor.paused():
         wait_until(lambda: job.word() == "waiting")
         job.produce(3)
         job.look()
@@ -254,7 +254,7 @@ def test_restarting_while_the_next_try_waits_and_broken_where_none_can_help(brok
     assert job.word() == "idle"
 
     broker.topic_id = "B"
-    with job.supervisor.held():
+    with job.supervisor.paused():
         wait_until(lambda: job.word() == "waiting")
     wait_until(lambda: job.word() == "broken")
     assert "was recreated" in str(job.says().last_error)

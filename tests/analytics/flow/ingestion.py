@@ -100,12 +100,12 @@ class Ingested:
 
     def begin(self, feed: str, ends: int = 0, first: int = 0) -> None:
         """The first entry of a log; the broker holds the messages from `first` to before `ends`."""
-        draft = Entry("origin", position({feed: first}), rows={"total": 0}, writer=self.writer.named())
+        draft = Entry("origin", position({feed: first}), rows={"total": 0}, writer=self.writer.as_document())
         self.logs[feed].begin(draft, self.clock(), end_offsets={"0": ends})
 
     def begin_as_v01(self, feed: str) -> None:
         """The first entry of a log that counts no rows, and has no id."""
-        first = Entry("origin", position({feed: 0}), seq=0, at=iso(self.clock()), writer=self.writer.named())
+        first = Entry("origin", position({feed: 0}), seq=0, at=iso(self.clock()), writer=self.writer.as_document())
         durable_files.create_if_absent(self.logs[feed].path(0), encode_entry(first))
         self.logs[feed].recover()
 
@@ -149,7 +149,7 @@ class Ingested:
                 position({feed.name: first + len(rows) + refused}),
                 moves=tuple(moves_of(feed, files, staging.relative_to(self.root), transaction)),
                 rows={"written": len(rows), "refused": refused, **total},
-                writer=self.writer.named(),
+                writer=self.writer.as_document(),
             )
             transaction.commit(draft, self.clock())
 
@@ -164,7 +164,9 @@ class Ingested:
         log, head = transaction.log, transaction.head
         total = head.rows["total"] if "total" in head.rows else rows_in(log)
         rows = {"written": 0, "refused": 0, "total": total}
-        return Entry("skip", position({log.dataset: reached}), rows=rows, writer=self.writer.named(), details=details)
+        return Entry(
+            "skip", position({log.dataset: reached}), rows=rows, writer=self.writer.as_document(), details=details
+        )
 
     # -- what else happens to a dataset -------------------------------------------------------------------------
 

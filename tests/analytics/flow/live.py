@@ -25,7 +25,7 @@ from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.rollup_stream import RollupStream
 from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
-from spark_jobs.runtime.stream import Start
+from spark_jobs.runtime.stream import StreamContext
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings, settings_from
@@ -75,9 +75,11 @@ class LiveJob:
         self.tiles = self.rollup.tiles
         self.upstream = Upstream()
         settings = settings_of(root)
-        self.start = Start(settings, cast(Any, None), self.layout, root, self.writer, clock, {}, cast(Any, None))
+        self.context = StreamContext(
+            settings, cast(Any, None), self.layout, root, self.writer, clock, {}, cast(Any, None)
+        )
         record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL)
-        self.rollup_stream = RollupStream(self.start, self.rollup, self.upstream, record)
+        self.rollup_stream = RollupStream(self.context, self.rollup, self.upstream, record)
         if begins:
             self.rollup.begin()
         self.analytics = {name: self.analytic(name) for name in names}
@@ -91,8 +93,8 @@ class LiveJob:
         return AnalyticUpdater(declaration_of(name), self.durations, self.rollup, log, self.writer, self.clock)
 
     def stream(self, updater: AnalyticUpdater) -> AnalyticStream:
-        record = StreamRecord(updater.log.dataset, self.start.settings.analytics_interval)
-        return AnalyticStream(updater, self.start, record, self.upstream)
+        record = StreamRecord(updater.log.dataset, self.context.settings.analytics_interval)
+        return AnalyticStream(updater, self.context, record, self.upstream)
 
     def take(self, feeds: Feeds) -> None:
         """These rows through ingestion into the rollup."""

@@ -215,9 +215,7 @@ def with_offsets(rows: pa.Table, first: int) -> pa.Table:
     more = {
         "kafka_partition": pa.array([0] * count, pa.int32()),
         "kafka_offset": pa.array(range(first, first + count), pa.int64()),
-        "refusal": pa.nulls(count, pa.string()),
-        "topic": pa.nulls(count, pa.string()),
-        "raw": pa.nulls(count, pa.binary()),
+        **{name: pa.nulls(count, kind) for name, kind in OUTCOME_COLUMNS.items()},
     }
     for name, column in more.items():
         rows = rows.append_column(name, column)

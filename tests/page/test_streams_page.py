@@ -3,6 +3,7 @@
 One Airflow for all. Its watches stand still until the real jobs come: nothing is green before.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from playwright.sync_api import expect
 from playground.broker.process import Broker, temporary_broker
 from playground.setup.by_hand import HOME
 from playground.setup.class_archive import with_archive
-from spark_jobs.catalog import ANALYTICS, FEEDS
+from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
+from spark_jobs.documents.requests import DONE, REBUILD, RESET
 from spark_jobs.documents.status import JobState, StreamState, read_status
 from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
 from spark_jobs.paths import Layout
@@ -187,6 +189,17 @@ def test_the_home_page_says_how_many_need_a_person(office: Office) -> None:
     expect(looking.page.locator(".streams h1")).to_have_text("Streams")
 
 
+def test_where_airflow_does_not_offer_react_there_is_a_plain_table(office: Office) -> None:
+    with office.visitor.without("React") as looking:
+        looking.opens()
+        notice = looking.page.get_by_text("This Airflow does not offer React to pages of plugins")
+        address = re.search(r"https?://\S+/plain", notice.inner_text())
+        assert address is not None
+        looking.page.goto(address[0])
+        expect(looking.page.get_by_role("cell", name="bike_trips")).to_be_visible()
+        assert looking.errors == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_keeps_anybody_from_reading_a_tab(office: Office, theme: str) -> None:
     looking = office.visitor
@@ -257,12 +270,28 @@ def test_the_real_jobs_move_and_follow_their_switches(office: Office) -> None:
     assert person.variables()[pearson.flag] == "true"
 
     looking.stream("bike_trips").get_by_role("button").click()
-    page.get_by_role("button", name="Compact bike_trips …").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("with the same rows")
-    dialog.get_by_role("button", name="Compact bike_trips").click()
+    looking.asks("Compact bike_trips", "with the same rows")
     expect(page.get_by_text(re.compile("^Compact bike_trips: (queued|running|success)"))).to_be_visible()
     wait_until(lambda: any(office.layout.answers.glob("*-compaction-*.json")), "the job answers")
+
+
+def test_what_a_person_asks_of_the_analytics_is_done(office: Office) -> None:
+    looking, name, rebuild = office.visitor, ANALYTICS[4].name, "Rebuild days of the analytics"
+    day = min(file.stem for file in (office.analytics.dataset(ROLLUP) / "bike_trips").glob("*.parquet"))
+    looking.opens(f"?stream={name}")
+    looking.asks(f"Reset {name}", "loses its checkpoint")
+    looking.asks(rebuild, "made again from the ingested Parquet", First_UTC_day=day, Last_UTC_day=day)
+    for asked, kind in ((f"Reset {name}", RESET), (rebuild, REBUILD)):
+        expect(looking.page.get_by_text(f"{asked}: success")).to_be_visible()
+        (answer,) = (json.loads(file.read_bytes()) for file in office.analytics.answers.glob(f"*-{kind}-*.json"))
+        assert answer["state"] == DONE, answer
+
+    before = _driver(office.analytics)
+    looking.asks("Restart analytics", "Each stream finishes its batch")
+    expect(looking.page.get_by_text(re.compile("^Restart analytics: (queued|running)"))).to_be_visible()
+    wait_until(lambda: _driver(office.analytics) not in (None, before), "another driver runs")
+    for stream_name in (ROLLUP, name):
+        looking.sees(looking.stream(stream_name), "healthy", "idle", "catching up")
 
 
 def test_a_refused_message_is_followed_to_its_replay(office: Office) -> None:
@@ -348,3 +377,8 @@ SETTINGS = (
 def _state(layout: Layout, name: str) -> StreamState | None:
     status = read_status(layout)
     return next((stream.state for stream in status.streams if stream.name == name), None) if status else None
+
+
+def _driver(layout: Layout) -> str | None:
+    status = read_status(layout)
+    return status.driver.instance if status else None

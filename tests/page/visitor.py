@@ -50,6 +50,25 @@ class Visitor:
         finally:
             context.close()
 
+    @contextmanager
+    def without(self, name: str) -> Iterator["Visitor"]:
+        """Another window of the same person, in which Airflow does not offer this global to the pages of plugins."""
+        page = self.page.context.new_page()
+        page.add_init_script(f"Object.defineProperty(globalThis, '{name}', {{ get() {{}}, set() {{}} }})")
+        try:
+            yield Visitor(page, self.url)
+        finally:
+            page.close()
+
+    def asks(self, operation: str, what_will_happen: str, **fields: str) -> None:
+        """Chooses an operation, reads what will happen, fills in the fields, and confirms."""
+        self.page.get_by_role("button", name=f"{operation} …").click()
+        dialog = self.page.get_by_role("dialog")
+        expect(dialog).to_contain_text(what_will_happen)
+        for label, value in fields.items():
+            dialog.get_by_label(label.replace("_", " ")).fill(value)
+        dialog.get_by_role("button", name=operation).click()
+
     def barriers(self) -> list[str]:
         """What axe finds on the page that keeps some people from reading or using it: rule, how bad, where."""
         found = Axe().run(self.page, context=".streams").response["violations"]

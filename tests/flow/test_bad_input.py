@@ -9,19 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
 from playground.broker.process import Broker
 from spark_jobs.catalog import FEEDS
 from spark_jobs.feeds.refusals import Refusal
+from spark_jobs.kafka.offsets import broker_client
 from spark_jobs.paths import Layout
 from tests.feeds.test_against_reference import SAMPLES, mutants
-from tests.flow.driver import Driver, Place
+from tests.flow.driver import Driver, Place, log_positions
 from tests.flow.outcome import assert_each_message_once
 from tests.flow.produced import TOPICS, end_offsets, produce, settings_for
 
 Start = Callable[..., Driver]
 BAD_TOPICS = {feed: f"bad-{topic}" for feed, topic in TOPICS.items()}
+ODD_TOPICS = {feed: f"odd-{topic}" for feed, topic in TOPICS.items()}
 HUGE = 500_000
 
 
@@ -56,25 +65,38 @@ def test_ten_thousand_bad_messages_fail_no_query_and_are_kept_byte_for_byte(
     assert counted(bad.output, "accepted").total() == len(produced) - len(letters)
 
 
-def test_what_a_producer_took_back_is_no_row_and_its_marks_are_no_lag(
-    place: Place, history: Broker, drivers: Start
-) -> None:
-    topics = {feed: f"committed-{topic}" for feed, topic in TOPICS.items()}
-    history.create_topics(tuple(topics.values()))
-    send_twice_and_take_the_first_back(history, topics["bike_trips"], json.dumps(SAMPLES["bike_trips"]).encode())
-    ends = end_offsets(history.bootstrap_servers, topics.values())
-    assert ends[topics["bike_trips"]]["0"] == 4, "two messages, and what became of each"
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory, history: Broker) -> Iterator[Driver]:
+    """A job for what is odd about a message in Kafka; each test has a topic of its own."""
+    history.create_topics(tuple(ODD_TOPICS.values()))
+    driver = Driver(Place(tmp_path_factory.mktemp("odd"), history.bootstrap_servers, settings_for(ODD_TOPICS)))
+    yield driver
+    driver.end()
 
-    driver = drivers(replace(place, settings=settings_for(topics)))
-    driver.wait_until_all_is_read(ends)
-    driver.wait_until(lambda: driver.stream("bike_trips").get("lag_records") == 0, "nothing is left to read")
-    assert driver.stop() == 0, driver.said()
+
+def test_what_a_producer_took_back_is_no_row_and_its_marks_are_no_lag(odd: Driver, history: Broker) -> None:
+    topic, output = ODD_TOPICS["bike_trips"], odd.place.output
+    send_twice_and_take_the_first_back(history, topic, json.dumps(SAMPLES["bike_trips"]).encode())
+    ends = end_offsets(history.bootstrap_servers, [topic])[topic]
+    assert ends["0"] == 4, "two messages, and what became of each"
+
+    odd.wait_until(lambda: log_positions(output).get(topic) == ends, "everything is read")
+    odd.wait_until(lambda: odd.stream("bike_trips").get("lag_records") == 0, "nothing is left to read")
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT kafka_partition, kafka_offset FROM read_parquet('{place.output}/bike_trips/**/*.parquet')"
+            f"SELECT kafka_partition, kafka_offset FROM read_parquet('{output}/bike_trips/**/*.parquet')"
         ).fetchall()
     assert rows == [(0, 2)]
-    assert dead_letters(place.output) == {}
+    assert dead_letters(output) == {}
+
+
+def test_the_status_names_a_kafka_timestamp_that_spark_cannot_read(odd: Driver, history: Broker) -> None:
+    send_in_nanoseconds(history, ODD_TOPICS["accidents"], json.dumps(SAMPLES["accidents"]).encode())
+    odd.wait_until(lambda: bool(odd.stream("accidents").get("last_error")), "the status says why")
+    stream = odd.stream("accidents")
+    assert stream["last_error"].startswith("a message has a Kafka timestamp that Spark cannot read")
+    assert stream["next_step"] == "see docs/troubleshoot.md, 'A Kafka timestamp that Spark cannot read'"
+    assert odd.stream("taxi_trips")["last_error"] is None
 
 
 def send_twice_and_take_the_first_back(broker: Broker, topic: str, value: bytes) -> None:
@@ -85,6 +107,20 @@ def send_twice_and_take_the_first_back(broker: Broker, topic: str, value: bytes)
         producer.produce(topic, value, partition=0)
         assert producer.flush(120) == 0
         end(30)
+
+
+def send_in_nanoseconds(broker: Broker, topic: str, value: bytes) -> None:
+    """As brokers before Kafka 4 take it, without being told to."""
+    takes_all = ConfigEntry(
+        "message.timestamp.after.max.ms", str(2**63 - 1), incremental_operation=AlterConfigOpType.SET
+    )
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[takes_all])
+    client = broker_client(broker.bootstrap_servers)
+    (answer,) = client.incremental_alter_configs([resource]).values()
+    answer.result(30)
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+    producer.produce(topic, value, partition=0, timestamp=1_700_000_000_000_000_000)
+    assert producer.flush(120) == 0
 
 
 def huge(feed: str) -> Iterator[bytes]:

@@ -97,7 +97,7 @@ LOST_MESSAGES = Cause(
     ),
 )
 UNREADABLE_TIMESTAMP = Cause(
-    r"MALFORMED_RECORD_TIMESTAMP",
+    r"MALFORMED_RECORD_TIMESTAMP|ArithmeticException: long overflow",
     Diagnosis(
         "a message has a Kafka timestamp that Spark cannot read",
         "see docs/troubleshoot.md, 'A Kafka timestamp that Spark cannot read'",

@@ -11,6 +11,10 @@ CASES = {
     "memory": (RuntimeError("java.lang.OutOfMemoryError: Java heap space"), "ran out of memory"),
     "Kafka away": (RuntimeError("org.apache.kafka.common.errors.TimeoutException: Timeout"), "Kafka cannot be reached"),
     "topic gone": (RuntimeError("UnknownTopicOrPartitionException: nope"), "does not exist"),
+    "nanoseconds for a Kafka timestamp, as a batch meets them": (
+        RuntimeError("Py4JJavaError: java.lang.ArithmeticException: long overflow"),
+        "Kafka timestamp that Spark cannot read",
+    ),
     "nanoseconds for a Kafka timestamp": (
         RuntimeError(
             "KafkaIllegalStateException: [KAFKA_MALFORMED_RECORD_TIMESTAMP] Record at topic bike-trips partition 0\n"

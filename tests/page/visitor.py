@@ -113,6 +113,6 @@ def visitor(url: str, viewport: ViewportSize = WIDE) -> Iterator[Visitor]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=_OPTIONS)
         try:
-            yield Visitor(browser.new_page(viewport=viewport), url)
+            yield Visitor(browser.new_context(viewport=viewport).new_page(), url)
         finally:
             browser.close()

@@ -14,7 +14,8 @@ from spark_jobs.paths import Layout, hour_folder
 
 sys.path.insert(0, str(CHECKOUT / "plugins"))
 
-from boston_page.findings.reading import KeptDays, Outputs
+from boston_page.findings.kept_days import KeptDays
+from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
 from boston_page.period import Period
 

@@ -16,6 +16,7 @@ SHARED = (
     "spark_jobs.diagnosis",
     "spark_jobs.documents",
     "spark_jobs.driver_launch",
+    "spark_jobs.exit_codes",
     "spark_jobs.paths",
     "spark_jobs.settings.Settings",
 )

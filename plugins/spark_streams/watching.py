@@ -271,4 +271,5 @@ class Watch:
 
 
 def _gist(memory: WatchMemory) -> tuple[object, ...]:
-    return memory.health, memory.restarts, sorted(memory.incidents), memory.settings
+    """Leave the sentence out, whose figures change at each look: the next step tells reasons apart."""
+    return memory.health, memory.next_step, memory.restarts, sorted(memory.incidents), memory.settings

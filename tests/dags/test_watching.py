@@ -140,6 +140,7 @@ def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> N
     place.variables["ENABLE_INGESTION"] = "false"
     assert watch.look() is None
     assert held_because(place.layout) is None, "it was switched off meanwhile: the hold is over"
+    assert "switched off by ENABLE_INGESTION" in watch_memory.read_memory(place.layout).sentence
     place.variables["ENABLE_INGESTION"] = "true"
     found = watch.look()
     assert found

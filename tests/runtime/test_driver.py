@@ -16,8 +16,7 @@ from spark_jobs.runtime.lease import HeldLease
 from spark_jobs.runtime.stream import Stream
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB
-
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 def a_run(root: Path, follows_switches: bool = True) -> JobRun:

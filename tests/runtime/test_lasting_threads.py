@@ -7,8 +7,7 @@ import pytest
 
 from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.runtime.lasting_threads import LastingThreads
-
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 class Again:

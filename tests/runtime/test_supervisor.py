@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -18,17 +18,10 @@ from spark_jobs.runtime import supervisor as supervisor_module
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BREAKER_OPENS_AFTER, BatchGate, Failures, GateClosed, StreamSupervisor
+from tests.patience import PATIENCE_S, wait_until
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
-PATIENCE_S = 60.0
 CONFLICT = CommitConflict("another writer was faster")
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
 
 
 class FakeQuery:

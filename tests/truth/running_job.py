@@ -5,7 +5,7 @@ What is left out: Spark's query, whose batches tests hand in, and the broker, wh
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -25,15 +25,7 @@ from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
 from tests.ingestion.feed_by_hand import BIKES, TRIP, Broker, Query
 from tests.monotonic import Seconds
-
-PATIENCE_S = 60.0
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
+from tests.patience import PATIENCE_S, wait_until
 
 
 class HandQuery:

@@ -26,7 +26,8 @@ from spark_jobs.runtime.driver_process import JvmTie, driver_identity
 from spark_jobs.runtime.lease import acquire_lease
 from spark_jobs.runtime.stream import look_at
 from tests.ingestion.feed_by_hand import Broker, broker_by_hand
-from tests.truth.running_job import RunningJob, run_of_ingestion, wait_until
+from tests.patience import wait_until
+from tests.truth.running_job import RunningJob, run_of_ingestion
 
 NULS = b"\0" * 300
 """what a power cut leaves of a document"""

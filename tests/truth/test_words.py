@@ -22,7 +22,8 @@ from spark_jobs.supervision.health import HealthState, judge
 from spark_jobs.supervision.incidents import stream_problems
 from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
 from tests.ingestion.feed_by_hand import BIKES, Broker, broker_by_hand
-from tests.truth.running_job import RunningJob, wait_until
+from tests.patience import wait_until
+from tests.truth.running_job import RunningJob
 
 SETTINGS = settings_from({})
 

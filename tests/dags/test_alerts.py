@@ -144,18 +144,18 @@ def test_a_server_that_does_not_answer_is_asked_once_in_a_round(
 def test_a_mail_server_that_hangs_up_is_asked_once_and_one_that_hangs_is_not_waited_for(
     given: dict[str, int], allowed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
+    callers: list[object] = []
 
     class HangsUp(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            asked.append(self.client_address)
+            callers.append(self.client_address)
 
     with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), HangsUp)) as port:
         extra = {"disable_ssl": True, "disable_tls": True, "from_email": "streams@example.org", **given}
         server = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(server))
         (kept,) = sent([BEGUN], email="a@example.org")
-    assert len(asked) == 1
+    assert len(callers) == 1
     hook = cast(Any, notifier("e-mail", "ingestion", kept, Recipients("a@example.org", ""))).hook
     hook.smtp_connection = hook.get_connection("smtp_default")
     assert hook.timeout == allowed

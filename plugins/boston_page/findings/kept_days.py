@@ -83,8 +83,8 @@ class KeptDays:
         self._keep(key, days)
         if len(days.files) == len(wanted):
             return set(wanted), days.rows
-        asked = dict(days.of_files(wanted))
-        return set(asked), concatenated(rows for _, rows in asked.values()) if asked else None
+        folded = dict(days.of_files(wanted))
+        return set(folded), concatenated(rows for _, rows in folded.values()) if folded else None
 
     def _keep(self, key: tuple[Path, Part], days: _Days) -> None:
         with self._lock:

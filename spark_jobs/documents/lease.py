@@ -40,11 +40,12 @@ def newest_token(layout: Layout) -> int:
     return max(durable_files.numbers(layout.tokens), default=0)
 
 
-def token_after_exists(layout: Layout, number: int) -> bool:
-    """Whether a newer driver has started. Two look-ups: tokens are taken without gaps, and only the newest are kept."""
-    if token_path(layout, number + 1).exists():
-        return True
-    return not token_path(layout, number).exists() and newest_token(layout) > number
+def holds_lease(layout: Layout, number: int) -> bool:
+    """Whether this token is the newest. Two look-ups: tokens are taken without gaps, and the newest are kept.
+
+    Where it is gone, somebody removed `_control`: the next driver counts from 1 again, so nobody may write any more.
+    """
+    return token_path(layout, number).exists() and not token_path(layout, number + 1).exists()
 
 
 def token_driver(layout: Layout, number: int) -> Driver | None:

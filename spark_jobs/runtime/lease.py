@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from spark_jobs.diagnosis import LeaseLost
-from spark_jobs.documents.lease import newest_token, take_token, take_token_numbered, token_after_exists, token_driver
+from spark_jobs.documents.lease import holds_lease, newest_token, take_token, take_token_numbered, token_driver
 from spark_jobs.documents.status import Driver, read_status
 from spark_jobs.exit_codes import LEASE_LOST
 from spark_jobs.paths import Layout
@@ -31,12 +31,17 @@ class HeldLease:
     token: int
 
     def check(self) -> None:
-        """Raise LeaseLost once a newer driver has started."""
-        if token_after_exists(self.layout, self.token):
+        """Raise LeaseLost once a newer driver has started, or the token was removed."""
+        if not holds_lease(self.layout, self.token):
             raise LeaseLost(self._lost_to())
 
     def _lost_to(self) -> str:
         newest = newest_token(self.layout)
+        if newest <= self.token:
+            return (
+                f"the token {self.token} of this driver is gone: {self.layout.tokens} was removed or is away; "
+                "this driver ends without writing any more, and the next one takes up what is published"
+            )
         newer = token_driver(self.layout, newest)
         return (
             f"a newer driver ({newer.instance if newer else 'unknown'}, token {newest}) has taken over from this one "

@@ -9,10 +9,10 @@ import pytest
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import DesiredState, read_desired_state, write_desired_state
 from spark_jobs.documents.lease import (
+    holds_lease,
     newest_token,
     take_token,
     take_token_numbered,
-    token_after_exists,
     token_driver,
     token_path,
 )
@@ -86,10 +86,10 @@ def test_unreadable_status_counts_as_absent(tmp_path: Path) -> None:
 def test_each_token_outranks_the_one_before(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     first = take_token(layout, DRIVER, NOW)
-    assert not token_after_exists(layout, first)
+    assert holds_lease(layout, first)
     second = take_token(layout, DRIVER, NOW)
     assert (first, second) == (1, 2)
-    assert token_after_exists(layout, first)
+    assert not holds_lease(layout, first)
     assert newest_token(layout) == 2
     assert token_driver(layout, 2) == DRIVER
 
@@ -126,6 +126,6 @@ def test_a_driver_whose_token_was_cleaned_up_loses_its_lease_to_the_newer_ones(t
         take_token(layout, DRIVER, NOW)
     for number in (1, 2):
         token_path(layout, number).unlink()
-    assert [number for number in (1, 2, 3, 4, 5) if token_after_exists(layout, number)] == [1, 2, 3]
+    assert [number for number in (1, 2, 3, 4, 5) if holds_lease(layout, number)] == [4]
     assert not take_token_numbered(layout, DRIVER, 4, NOW), "another driver has it"
     assert take_token_numbered(layout, DRIVER, 5, NOW)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -12,7 +13,7 @@ from spark_jobs.paths import Layout
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.driver_process import driver_identity
-from spark_jobs.runtime.lease import HeldLease
+from spark_jobs.runtime.lease import acquire_lease
 from spark_jobs.runtime.stream import Stream
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB
@@ -21,7 +22,7 @@ from tests.patience import PATIENCE_S
 
 def a_run(root: Path, follows_switches: bool = True) -> JobRun:
     settings = settings_from({"ANALYTICS_OUTPUT_PATH": str(root), "ENABLE_PEARSON_CORRELATIONS": "false"})
-    lease = HeldLease(Layout(root), driver_identity("job", None), 1)
+    lease = acquire_lease(Layout(root), driver_identity("job", None), timedelta(seconds=30), utc_now)
     return JobRun(ANALYTICS_JOB, settings, {}, follows_switches, lease, threading.Event())
 
 
@@ -109,7 +110,7 @@ def test_a_job_started_by_hand_does_not_look_at_switches(tmp_path: Path) -> None
 @pytest.mark.parametrize("more", [{}, {"streams": {}}], ids=["no streams", "streams that are empty"])
 def test_a_document_that_names_no_streams_turns_the_job_off_all_the_same(more: dict[str, Any], tmp_path: Path) -> None:
     run = a_run(tmp_path)
-    run.layout.control.mkdir(parents=True)
+    run.layout.control.mkdir(parents=True, exist_ok=True)
     run.layout.switches.write_text(json.dumps({"schema_version": 1, "job_enabled": False, **more}))
     assert switched(run) == {"rollup": True, **FLAGS}
     assert run._asked_to_stop.is_set()
@@ -117,7 +118,7 @@ def test_a_document_that_names_no_streams_turns_the_job_off_all_the_same(more: d
 
 def test_a_document_that_is_none_changes_nothing(tmp_path: Path) -> None:
     run = a_run(tmp_path)
-    run.layout.control.mkdir(parents=True)
+    run.layout.control.mkdir(parents=True, exist_ok=True)
     run.layout.switches.write_text('{"schema_version": 1, "job_ena')
     assert switched(run) == {"rollup": True, **FLAGS}
     assert not run._asked_to_stop.is_set()

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,7 +18,7 @@ from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.driver_process import driver_identity
-from spark_jobs.runtime.lease import HeldLease
+from spark_jobs.runtime.lease import acquire_lease
 from spark_jobs.runtime.stream import Stream, look_at
 from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
 from spark_jobs.settings import settings_from
@@ -44,7 +44,7 @@ class HandQuery:
 
 def run_of_ingestion(root: Path, follows_switches: bool) -> JobRun:
     """A run that has its lease; nothing has begun."""
-    lease = HeldLease(Layout(root), driver_identity("job", None), 1)
+    lease = acquire_lease(Layout(root), driver_identity("job", None), timedelta(seconds=30), utc_now)
     settings = settings_from({"OUTPUT_BASE_PATH": str(root)})
     return JobRun(INGESTION, settings, {}, follows_switches, lease, threading.Event())
 

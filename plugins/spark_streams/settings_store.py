@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from airflow.sdk.exceptions import AirflowException
 
@@ -62,7 +63,11 @@ class SettingsStore:
         Raises:
             StoreUnreadable: our own Variable cannot be read, and nothing is known from before.
         """
-        return self.effective({name: self._read(name) for name in self.fallbacks}, now)
+        try:
+            return self.effective({name: self._read(name) for name in self.fallbacks}, now)
+        except StoreUnreadable:
+            # At a first start another task of the job may just have written what this one did not find.
+            return self.effective({name: self._read(name) for name in self.fallbacks}, now)
 
     def effective(self, variables: Mapping[str, str | None], now: datetime) -> EffectiveSettings:
         """Find what holds, from Variables that were read just now, and remember it."""
@@ -70,6 +75,12 @@ class SettingsStore:
         effective = effective_settings(self.job, variables, self.fallbacks, known, now, is_readable)
         self._remember(effective.accepted, now)
         return effective
+
+    def roots(self) -> list[Layout]:
+        """List the roots that the job has had, as far as it is known."""
+        text = self._read(self.variable)
+        known = None if text is None else settings_from_text(text)
+        return [] if known is None else [Layout(Path(root)) for root in known.roots]
 
     def why_not_that_root(self, layout: Layout) -> Diagnosis | None:
         """Say why this cannot be the job's root; None where it can."""
@@ -146,5 +157,5 @@ class SettingsStore:
         if is_first and not self._found_ours and self._read(self.variable) is not None:
             return False
         self._write(self.variable, text, _DESCRIPTION.format(self.job.name))
-        # Only what can be read back tells a first start from a store that fails.
-        return not is_first or self._read(self.variable) == text
+        # Only what can be read back tells a first start from a store that fails. It may be another task's by now.
+        return not is_first or self._read(self.variable) is not None

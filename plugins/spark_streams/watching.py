@@ -12,12 +12,12 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import held_because, read_desired_state, release_hold, write_desired_state
 from spark_jobs.documents.failed_start import read_failed_start
-from spark_jobs.documents.status import JobState
+from spark_jobs.documents.status import STALE_AFTER, JobState
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision import incidents
-from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver
+from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver, live_driver
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.health import Health, HealthState, judge
 from spark_jobs.supervision.incidents import Alert, Problem
@@ -57,6 +57,8 @@ class SettingsLook(Protocol):
     def look(self, now: datetime) -> EffectiveSettings: ...
 
     def why_not_that_root(self, layout: Layout) -> Diagnosis | None: ...
+
+    def roots(self) -> list[Layout]: ...
 
     def take(self, layout: Layout, now: datetime) -> None: ...
 
@@ -190,12 +192,18 @@ class Watch:
             running_runs=running,
             queued_runs=queued,
             has_died=has_died,
+            runs_elsewhere=health.state is HealthState.DEAD and running > 0 and self._runs_elsewhere(),
             unattended_for=self._lasting.true("unattended", is_unattended),
             settled_for=self._lasting.same("settings", effective.fingerprint),
             fingerprint=effective.fingerprint,
             has_moved=self.job.layout(effective.settings) != self.layout,
             restart_limit=effective.settings.RESTART_LIMIT,
         )
+
+    def _runs_elsewhere(self) -> bool:
+        """Whether the output path was changed while nobody watched, and the old driver was left."""
+        others = [root for root in self._settings.roots() if root != self.layout]
+        return any(live_driver(root, STALE_AFTER) is not None for root in others)
 
     def _incidents(
         self, observation: DriverObservation, health: Health, effective: EffectiveSettings, context: RestartContext

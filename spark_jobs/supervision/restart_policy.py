@@ -40,6 +40,8 @@ class RestartContext:
     """of the job's DAG; what is queued starts by itself"""
     has_died: bool
     """this watch saw the driver alive: the run that is left is the old one, which ends by itself"""
+    runs_elsewhere: bool
+    """a driver below a root of before is alive: the run that is left follows that one, and would never end"""
     unattended_for: timedelta
     settled_for: timedelta
     """how long the effective settings have been the same"""
@@ -57,7 +59,8 @@ def decide(health: Health, memory: WatchMemory, at: RestartContext) -> RestartAc
         is_new = memory.restarted_for != at.fingerprint
         return RestartAction.RESTART if is_new and at.settled_for >= SETTLED_AFTER else None
     if state is HealthState.DEAD:
-        is_launching = at.running_runs and not at.has_died and at.same_for < LAUNCH_TIMEOUT
+        is_old = at.has_died or at.runs_elsewhere
+        is_launching = at.running_runs and not is_old and at.same_for < LAUNCH_TIMEOUT
         if not health.diagnosis.retryable or at.queued_runs or is_launching:
             return None
         return _limited(RestartAction.START, memory, at)

@@ -4,6 +4,7 @@ There is no broker: the job waits for it, which is all that is needed here. The 
 Airflow, is in tests/flow/test_watched_by_airflow.py.
 """
 
+import asyncio
 import json
 import threading
 import time
@@ -13,11 +14,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
-from spark_streams import operator, task_end
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    DagRunTriggerException,
+    TaskDeferred,
+)
+from spark_streams import operator, task_end, watch_sensor, watch_trigger
 from spark_streams.operator import StreamOperator
 from spark_streams.stopping import stop_driver
 from spark_streams.submit import submit_arguments
+from spark_streams.watch_sensor import WatchSensor
+from spark_streams.watch_trigger import WatchTrigger
 
 from spark_jobs.documents.desired_state import held_because
 from spark_jobs.documents.failed_start import read_failed_start
@@ -25,9 +34,11 @@ from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
+from spark_jobs.supervision import driver_processes
 from tests.dags.conftest import CHECKOUT, VariableStore
 
 Launch = Callable[..., StreamOperator]
+NEVER_RUN = "ingestion has never run with this output path"
 
 
 @pytest.fixture
@@ -96,6 +107,27 @@ def test_a_task_that_waits_itself_a_second_that_adopts_and_an_end_by_kill(
     assert Path(status.log).parent == layout.driver_logs
 
 
+def test_a_driver_that_was_left_when_the_path_changed_unseen_is_ended_where_it_is(
+    launch: Launch, tmp_path: Path, variables: VariableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run goes on following it, and would keep the driver in the new place waiting for ever."""
+    left, moved = Layout(tmp_path / "out"), Layout(tmp_path / "moved")
+    assert isinstance(executed(launch()), TaskDeferred)
+    runs = {"running": lambda: int(_is_running(left)), "queued": lambda: 0}
+    for module in (watch_trigger, watch_sensor):
+        monkeypatch.setattr(module, "count_runs", lambda _dag, state, *_: runs[state]())
+
+    variables["OUTPUT_BASE_PATH"] = str(moved.root)
+    watch = WatchSensor(task_id="watch", job=INGESTION, env={})
+    with pytest.raises(TaskDeferred) as waiting:
+        watch.execute({})
+    found = asyncio.run(_first_event(WatchTrigger(**waiting.value.trigger.serialize()[1])))
+    assert (found["action"], found["health"]["diagnosis"]["message"]) == ("start", NEVER_RUN)
+    with pytest.raises(DagRunTriggerException):
+        watch.act({}, found, str(moved.root))
+    assert not _is_running(left)
+
+
 @pytest.mark.parametrize(
     ("answer", "is_held"),
     [(lambda: "failed", True), (lambda: None, False), (lambda: "running", False), (threading.Event().wait, False)],
@@ -150,6 +182,16 @@ def test_an_end_is_told_in_words(launch: Launch) -> None:
     assert str(ended()) == "it broke. Next step: mend it."
     assert isinstance(ended(retryable=False), AirflowFailException)
     assert not isinstance(ended(), AirflowFailException)
+
+
+async def _first_event(trigger: WatchTrigger) -> dict[str, Any]:
+    event = await anext(trigger.run())
+    return dict(event.payload)
+
+
+def _is_running(layout: Layout) -> bool:
+    status = read_status(layout)
+    return status is not None and bool(driver_processes.running(status.driver))
 
 
 def _first_heartbeat(layout: Layout, thread: threading.Thread) -> Status:

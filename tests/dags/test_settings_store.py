@@ -14,6 +14,7 @@ from spark_jobs.stream_jobs import INGESTION
 from tests.dags.conftest import VariableStore
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC)
 OURS = "spark_streams_ingestion"
 
 
@@ -57,14 +58,36 @@ def test_a_store_that_answers_again_while_it_is_read_keeps_what_it_knows(variabl
 
     def read(name: str) -> str | None:
         reads.append(name)
-        return variables[name] if reads.count(OURS) > 1 else None
+        return variables.get(name) if reads.count(OURS) > 1 else None
 
     def write(name: str, text: str, _description: str) -> None:
         variables[name] = text
 
-    with pytest.raises(StoreUnreadable):
-        SettingsStore(INGESTION, fallback_settings(INGESTION, {}), read, write).read_all(NOW)
-    assert variables[OURS] == kept
+    store = SettingsStore(INGESTION, fallback_settings(INGESTION, {}), read, write)
+    assert store.read_all(NOW).values["OUTPUT_BASE_PATH"] == "/city/out"
+    assert settings_from_text(variables[OURS]) == settings_from_text(kept)
+
+
+@pytest.mark.parametrize("moment", ["before it writes", "before it reads back"])
+def test_two_tasks_that_start_for_the_first_time_do_not_disturb_each_other(
+    moment: str, variables: VariableStore
+) -> None:
+    def write(name: str, text: str, _description: str) -> None:
+        variables[name] = text
+
+    SettingsStore(INGESTION, fallback_settings(INGESTION, {}), variables.get, write).read_all(LATER)
+    others = variables.pop(OURS)
+    reads = list[str]()
+
+    def read(name: str) -> str | None:
+        reads.append(name)
+        if name == OURS and reads.count(OURS) == {"before it writes": 2, "before it reads back": 3}[moment]:
+            variables[OURS] = others
+        text: str | None = variables.get(name)
+        return text
+
+    SettingsStore(INGESTION, fallback_settings(INGESTION, {}), read, write).read_all(NOW)
+    assert variables[OURS] == others
 
 
 def test_a_watch_goes_on_with_what_it_knows_and_accepts_what_comes_after(variables: VariableStore) -> None:

@@ -19,6 +19,7 @@ CALM = RestartContext(
     running_runs=0,
     queued_runs=0,
     has_died=False,
+    runs_elsewhere=False,
     unattended_for=NO_TIME,
     settled_for=LONG,
     fingerprint="new",
@@ -50,6 +51,12 @@ CASES = {
     "healthy": (HealthState.HEALTHY, FRESH, CALM, None),
     "dead": (HealthState.DEAD, FRESH, CALM, RestartAction.START),
     "dead, its run is just launching it": (HealthState.DEAD, FRESH, replace(CALM, running_runs=1), None),
+    "dead, its run follows a driver below another root": (
+        HealthState.DEAD,
+        FRESH,
+        replace(CALM, running_runs=1, runs_elsewhere=True),
+        RestartAction.START,
+    ),
     "dead before our eyes, its run is about to end": (
         HealthState.DEAD,
         FRESH,

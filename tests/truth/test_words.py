@@ -58,6 +58,7 @@ def action_of_the_watch(status: Status) -> RestartAction | None:
         running_runs=1,
         queued_runs=0,
         has_died=False,
+        runs_elsewhere=False,
         unattended_for=timedelta(0),
         settled_for=timedelta(0),
         fingerprint=None,

@@ -113,10 +113,12 @@ def test_a_driver_that_was_left_when_the_path_changed_unseen_is_ended_where_it_i
     """Its run goes on following it, and would keep the driver in the new place waiting for ever."""
     left, moved = Layout(tmp_path / "out"), Layout(tmp_path / "moved")
     assert isinstance(executed(launch()), TaskDeferred)
-    runs = {"running": lambda: int(_is_running(left)), "queued": lambda: 0}
-    for module in (watch_trigger, watch_sensor):
-        monkeypatch.setattr(module, "count_runs", lambda _dag, state, *_: runs[state]())
 
+    def count_runs(_dag: str, state: str, *_: float) -> int:
+        return int(state == "running" and _is_running(left))
+
+    for module in (watch_trigger, watch_sensor):
+        monkeypatch.setattr(module, "count_runs", count_runs)
     variables["OUTPUT_BASE_PATH"] = str(moved.root)
     watch = WatchSensor(task_id="watch", job=INGESTION, env={})
     with pytest.raises(TaskDeferred) as waiting:

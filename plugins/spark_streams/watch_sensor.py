@@ -16,6 +16,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.history import note_events
+from spark_jobs.documents.status import read_status
 from spark_jobs.documents.watch_memory import Incident, Notification, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
@@ -41,6 +42,7 @@ _FINDING = TypeAdapter(Finding)
 _ROOT = "root"
 _URGENT = (RestartAction.START, RestartAction.RESTART, RestartAction.ADOPT)
 """a server that does not answer must not delay these: the next run sends what is due"""
+_OF_ONE_DRIVER = (RestartAction.START, RestartAction.RESTART, RestartAction.GIVE_UP)
 
 
 class WatchSensor(BaseSensorOperator):
@@ -77,6 +79,8 @@ class WatchSensor(BaseSensorOperator):
         if found.action is RestartAction.LEAVE:
             self.log.error("%s", found.health.diagnosis)
             return  # the next run tells people, and waits until it is there again
+        if found.action in _OF_ONE_DRIVER and _driver_of(layout) != found.driver:
+            found = replace(found, action=None)  # somebody was faster than this task: another driver is there
         if found.action is RestartAction.GIVE_UP:
             found = self._with_last_word(found)
         found = replace(found, memory=self._told(layout, found, context))
@@ -182,6 +186,11 @@ class WatchSensor(BaseSensorOperator):
         undelivered = with_alerts(memory.undelivered, [alert], now)
         memory = replace(memory, restarts=given_up(memory.restarts), incidents=opened, undelivered=undelivered)
         return replace(found, memory=memory, alerts=[*found.alerts, alert])
+
+
+def _driver_of(layout: Layout) -> str | None:
+    status = read_status(layout)
+    return None if status is None else status.driver.instance
 
 
 def _with_restart(found: Finding) -> WatchMemory:

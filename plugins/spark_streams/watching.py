@@ -42,6 +42,8 @@ class Finding:
 
     action: RestartAction | None
     health: Health
+    driver: str | None
+    """the instance that was looked at"""
     alerts: list[Alert]
     memory: WatchMemory
     fingerprint: str | None
@@ -97,7 +99,7 @@ class Watch:
         now = datetime.now(UTC)
         effective = self._settings.look(now)
         if why := self._settings.why_not_that_root(self.layout):
-            return self._finding(RestartAction.LEAVE, Health(HealthState.DEAD, why), effective, [], 0)
+            return self._finding(RestartAction.LEAVE, Health(HealthState.DEAD, why), None, effective, [], 0)
         with self._as_far_as_possible():
             self._publish(effective, now)
         observation = self._observer.look(time.monotonic())
@@ -124,12 +126,13 @@ class Watch:
         if action is None and not any(is_due(one, now) for one in self._memory.undelivered):
             self._note(now)
             return None
-        return self._finding(action, health, effective, alerts, context.running_runs)
+        return self._finding(action, health, driver, effective, alerts, context.running_runs)
 
     def _finding(
         self,
         action: RestartAction | None,
         health: Health,
+        driver: str | None,
         effective: EffectiveSettings,
         alerts: list[Alert],
         running_runs: int,
@@ -138,6 +141,7 @@ class Watch:
         return Finding(
             action,
             health,
+            driver,
             alerts,
             self._memory,
             effective.fingerprint,

@@ -14,8 +14,10 @@ from spark_streams.watch_sensor import WatchSensor
 from spark_streams.watch_trigger import RootTrigger, WatchTrigger
 
 from spark_jobs.documents import watch_memory
+from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import read_desired_state
 from spark_jobs.documents.history import INCIDENT, START, read_history
+from spark_jobs.documents.status import Driver, JobState, Status, write_status
 from spark_jobs.documents.watch_memory import Restarts, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
@@ -68,6 +70,19 @@ def test_a_dead_job_is_started_and_counted(tmp_path: Path) -> None:
     desired = read_desired_state(Layout(tmp_path))
     assert desired
     assert desired.job_enabled
+
+
+def test_a_driver_that_came_after_the_look_is_left_alone(tmp_path: Path) -> None:
+    """A worker may be free minutes later only; meanwhile somebody has started the job by hand."""
+    task, trigger = deferred(tmp_path)
+    event = found(trigger)
+    assert event["action"] == "start"
+    at = iso(datetime.now(UTC))
+    write_status(Layout(tmp_path), Status("ingestion", Driver("newer", "a host"), 1, at, at, JobState.STARTING, "-"))
+    with pytest.raises(TaskDeferred):
+        task.act({}, event, str(tmp_path))
+    assert watch_memory.read_memory(Layout(tmp_path)).restarts.in_a_row == 0
+    assert happened(tmp_path) == []
 
 
 def test_a_job_that_does_not_last_fails_the_task_with_the_next_step(tmp_path: Path) -> None:

@@ -14,14 +14,11 @@ from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream
-from spark_jobs.runtime.query import clock_query
+from spark_jobs.runtime.query import clock_query, longest_wait_s
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
-
-_IDLE_INTERVALS = 6
-"""how long one tick may wait for news: the next of the nine queries' empty batches come this much more rarely"""
 
 
 def analytic_stream(analytic: Analytic, context: StreamContext, rollup: Rollup, upstream: Upstream) -> Stream:
@@ -51,10 +48,8 @@ class AnalyticStream:
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
-                # News are taken up as soon as they come; an empty tick costs 40 ms of CPU. The end
-                # is half an interval before a trigger, which would be missed otherwise.
                 if not self.updater.backlog:
-                    gate.wait_for(self.updater.has_news, (_IDLE_INTERVALS - 0.5) * interval.total_seconds())
+                    gate.wait_for(self.updater.has_news, longest_wait_s(interval))
                 self.catch_up(connection, batch_id)
 
         return clock_query(self.context, self.record.name, interval, tick)

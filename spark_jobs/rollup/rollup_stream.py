@@ -14,7 +14,7 @@ from spark_jobs.paths import Layout
 from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream, feed_missing, ingestion_missing
-from spark_jobs.runtime.query import clock_query
+from spark_jobs.runtime.query import clock_query, longest_wait_s
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
@@ -51,8 +51,7 @@ class RollupStream:
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
-                # Half an interval at the most: a longer tick would miss the next trigger.
-                if gate.wait_for(self.rollup.has_news, interval.total_seconds() / 2):
+                if gate.wait_for(self._has_work, longest_wait_s(interval)):
                     gate.wait_for(lambda: False, min(SETTLE_S, interval.total_seconds() / 10))
                 self.catch_up(batch_id)
 
@@ -61,12 +60,15 @@ class RollupStream:
     def catch_up(self, batch_id: int) -> None:
         """One go: bring in what the feeds have new, and look what ingestion owes."""
         began = time.monotonic()
-        if self.rollup.has_news() or self.rollup.waiting.has_retries_due():
+        if self._has_work():
             with self.record.working():
                 entry = self.rollup.update()
                 written = entry.rows["written"] if entry else 0
                 self.record.batch_finished(batch_id, time.monotonic() - began, written)
         self._look_upstream()
+
+    def _has_work(self) -> bool:
+        return self.rollup.has_news() or self.rollup.waiting.has_retries_due()
 
     def look_at_lag(self) -> None:
         """Note how many ingested messages are not in the rollup. A feed that waits is no lag of ours."""

@@ -15,6 +15,8 @@ from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
 from spark_jobs.runtime.stream import StreamContext
 from spark_jobs.setting_values import in_words
 
+_IDLE_INTERVALS = 6
+
 
 def start_query(
     name: str, rows: DataFrame, interval: timedelta, checkpoint: Path, batch: Callable[[DataFrame, int], None]
@@ -38,3 +40,11 @@ def clock_query(
     checkpoint = fresh_checkpoint(context.checkpoints / name, context.writer.driver.instance)
     rows = context.spark.readStream.format("rate").option("rowsPerSecond", 1).load()
     return start_query(name, rows, interval, checkpoint, tick)
+
+
+def longest_wait_s(interval: timedelta) -> float:
+    """For how long a tick may wait for news: some intervals, as each empty batch costs 40 ms of CPU.
+
+    It ends half an interval before a trigger, which would be missed otherwise.
+    """
+    return (_IDLE_INTERVALS - 0.5) * interval.total_seconds()

@@ -21,6 +21,8 @@ STEPS = (
     "applied",
     "before Spark's commit",
 )
+TELLING_STEPS = ("before the first entry", "half moved", "applied", "before Spark's commit")
+"""nothing is declared, some files are moved, all are and Spark does not know, and Spark is about to"""
 VICTIMS = ("python", "jvm", "both")
 
 
@@ -38,10 +40,10 @@ class Killing:
         return f"{self.victim} killed, {moment}"
 
 
-def named_killings(first_victim: int = 0) -> Iterator[Killing]:
-    """Every named step, the victims in turn. The first step comes first: the origin is written once."""
+def named_killings(first_victim: int = 0, steps: Iterable[str] = STEPS) -> Iterator[Killing]:
+    """Each of these steps, the victims in turn. The first step comes first: the origin is written once."""
     victims = islice(cycle(VICTIMS), first_victim % len(VICTIMS), None)
-    yield from (Killing(next(victims), step) for step in STEPS)
+    yield from (Killing(next(victims), step) for step in steps)
 
 
 def random_killings(count: int, seed: int) -> Iterator[Killing]:

@@ -28,6 +28,9 @@ CLOCK_SET_BACK_S = 2.0
 """by so much or more: what is less costs a trigger less than the new start"""
 _COMMIT_TIMEOUT_S = 5.0
 _LOOK_EVERY_S = 0.2
+_SOON_S = 5.0
+"""triggers of all streams are the same moments: most of what is waited for comes soon after, or at the next one"""
+_LOOK_LATER_EVERY_S = 1.0
 _REQUEST = "a request that works on its files"
 
 
@@ -55,9 +58,9 @@ class BatchGate:
 
         It is no part of the batch's work, so whoever times that begins afterwards.
         """
-        deadline = time.monotonic() + timeout_s
-        while not (holds := condition()) and not self._closed and time.monotonic() < deadline:
-            time.sleep(_LOOK_EVERY_S)
+        began = time.monotonic()
+        while not (holds := condition()) and not self._closed and (waited_s := time.monotonic() - began) < timeout_s:
+            time.sleep(_LOOK_EVERY_S if waited_s < _SOON_S else _LOOK_LATER_EVERY_S)
         return holds
 
     def close(self) -> None:

@@ -60,7 +60,8 @@ class BatchGate:
         """
         began = time.monotonic()
         while not (holds := condition()) and not self._closed and (waited_s := time.monotonic() - began) < timeout_s:
-            time.sleep(_LOOK_EVERY_S if waited_s < _SOON_S else _LOOK_LATER_EVERY_S)
+            pause_s = _LOOK_EVERY_S if waited_s < _SOON_S else _LOOK_LATER_EVERY_S
+            time.sleep(min(pause_s, timeout_s - waited_s))
         return holds
 
     def close(self) -> None:

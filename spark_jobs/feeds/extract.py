@@ -23,7 +23,7 @@ _shape_caches: dict[str, ShapeCache] = {}
 
 
 @dataclass(frozen=True)
-class Layout:
+class FieldLayout:
     """One layout of a feed, and which of its columns are needed."""
 
     rules: FeedRules
@@ -40,7 +40,7 @@ class Extracted:
     values: pa.Table
 
 
-def extract(messages: pa.ChunkedArray, feed: str, layouts: Sequence[Layout]) -> list[Extracted]:
+def extract(messages: pa.ChunkedArray, feed: str, layouts: Sequence[FieldLayout]) -> list[Extracted]:
     """Each message in one of the parts, and one part for a layout at the most."""
     values = messages.combine_chunks()
     everywhere = pa.array(range(len(values)), pa.int64())
@@ -83,7 +83,7 @@ def _worthwhile(
         yield None, at.take(pc.sort_indices(at))
 
 
-def irregular_values(messages: pa.Array, at: pa.Array, layouts: Sequence[Layout]) -> Iterator[Extracted]:
+def irregular_values(messages: pa.Array, at: pa.Array, layouts: Sequence[FieldLayout]) -> Iterator[Extracted]:
     """Each message on its own, whatever it is."""
     read = records(messages.to_pylist())
     of_layout = _layouts_of(read, [KnownFields(layout.rules.known_by) for layout in layouts])
@@ -114,7 +114,7 @@ def _some(read: Records, places: list[int]) -> Records:
     return Records(of(read.record), of(read.event_timestamp), of(read.source), of(read.change), of(read.refusal))
 
 
-def _values(read: Records, layout: Layout) -> pa.Table:
+def _values(read: Records, layout: FieldLayout) -> pa.Table:
     rules, needed = layout.rules, layout.needed
     values = GivenValues(read.record)
     envelope: list[dict[str, Any]] = [

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from spark_jobs.catalog import Feed
 from spark_jobs.feeds.accidents import accidents
 from spark_jobs.feeds.bike_trips import BIKE_TRIPS
-from spark_jobs.feeds.extract import Extracted, Layout, extract
+from spark_jobs.feeds.extract import Extracted, FieldLayout, extract
 from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, irregular_instants
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules, Step
@@ -68,7 +68,7 @@ class Parser:
         feed = self.feed
         columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
         rules = layouts_of(feed, self.accident_time_zone)
-        layouts = [Layout(one, _needed([*columns, feed.event_time], one)) for one in rules]
+        layouts = [FieldLayout(one, _needed([*columns, feed.event_time], one)) for one in rules]
         parts = extract(messages["value"], feed.name, layouts)
         ruled = [_ruled(part, messages, feed, layouts[part.layout], [*columns], self.read_at) for part in parts]
         result = _in_order(parts, ruled)
@@ -99,7 +99,7 @@ def _in_order(parts: list[Extracted], results: list[pa.Table]) -> pa.Table:
 
 
 def _ruled(
-    part: Extracted, messages: pa.Table, feed: Feed, layout: Layout, columns: Sequence[str], read_at: datetime
+    part: Extracted, messages: pa.Table, feed: Feed, layout: FieldLayout, columns: Sequence[str], read_at: datetime
 ) -> pa.Table:
     """The columns and the verdict of the messages of one layout."""
     given = _given(part, messages, layout)
@@ -118,7 +118,7 @@ def _words(*rules: str) -> set[str]:
     return {word for rule in rules for word in re.findall(r"[a-z_]\w*", rule)}
 
 
-def _given(part: Extracted, messages: pa.Table, layout: Layout) -> pa.Table:
+def _given(part: Extracted, messages: pa.Table, layout: FieldLayout) -> pa.Table:
     """The looked-up values as columns, times read, next to what Kafka says of the message."""
     given = part.values
     of_kafka = messages.drop_columns(["value"])
@@ -152,7 +152,7 @@ def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[
     }
 
 
-def _rules_sql(feed: Feed, layout: Layout, columns: Sequence[str], read_at: datetime) -> str:
+def _rules_sql(feed: Feed, layout: FieldLayout, columns: Sequence[str], read_at: datetime) -> str:
     """The steps one after the other, then the wanted columns and the verdict."""
     rules = layout.rules
     query, known = "given", {*rules.texts, *rules.numbers, *rules.as_written, *rules.times}

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.extract import Layout, irregular_values
+from spark_jobs.feeds.extract import FieldLayout, irregular_values
 from spark_jobs.feeds.fast_path import fast_path, wanted_by
 from spark_jobs.feeds.message_shapes import shape_of
 from spark_jobs.feeds.parsed_messages import layouts_of
@@ -27,7 +27,8 @@ from tests.feeds.test_against_reference import (
 RULES = {feed: layouts_of(feed_named(feed), "UTC") for feed in FILES}
 WANTED = {feed: [wanted_by(rules) for rules in RULES[feed]] for feed in FILES}
 READ = {
-    feed: [Layout(rules, {*rules.texts, *rules.numbers, *rules.as_written}) for rules in RULES[feed]] for feed in FILES
+    feed: [FieldLayout(rules, {*rules.texts, *rules.numbers, *rules.as_written}) for rules in RULES[feed]]
+    for feed in FILES
 }
 # In the place of a value, as a producer may write it.
 WRITTEN = [

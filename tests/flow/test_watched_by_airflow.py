@@ -91,7 +91,7 @@ class Stream:
 def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
     folder = tmp_path_factory.mktemp("watched")
     with temporary_broker(folder) as broker:
-        place = Place(folder, broker.bootstrap_servers)
+        place = Place(folder, broker.bootstrap_servers, {"BATCH_INTERVAL": "3 seconds"})
         analytics = folder / "analytics"
         variables = {name: place.environment()[name] for name in SETTINGS}
         variables |= {"ENABLE_ANALYTICS": "false", "ANALYTICS_OUTPUT_PATH": str(analytics)}
@@ -149,7 +149,7 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     wait_until(lambda: "driver: " in person.task_log("ingestion"), "what the driver prints is in the task's log")
 
     # Another value of a setting that is read at the start: one graceful restart.
-    person.sets(BATCH_INTERVAL="2 seconds")
+    person.sets(BATCH_INTERVAL="4 seconds")
     took["changed setting: new driver"] = wait_until(lambda: stream.driver != second, "a driver with the new setting")
     wait_until(stream.is_deferred, "its task is deferred")
     stream.reads_what_comes(seed=3)

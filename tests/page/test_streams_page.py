@@ -66,7 +66,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     documents = Documents(folder / "documents")
     documents.all_is_well()
     with temporary_broker(folder) as broker:
-        place = Place(folder, broker.bootstrap_servers)
+        place = Place(folder, broker.bootstrap_servers, {"BATCH_INTERVAL": "3 seconds"})
         variables = {**documents.variables(), "ENABLE_INGESTION": "true"}
         with (
             airflow(folder / "airflow", with_archive(HOME, dict(os.environ)), variables, PATH) as person,

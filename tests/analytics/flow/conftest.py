@@ -11,11 +11,10 @@ import pytest
 from playground.generator.stream import Scenario, messages
 from tests.analytics.flow.feeds import Feeds, parsed_feeds
 
-FIRST_DAY = datetime(2018, 10, 28, tzinfo=UTC)
-DAYS = 14
+FIRST_DAY = datetime(2018, 10, 20, tzinfo=UTC)
+DAYS = 21
 """with the end of daylight saving time on 4 November"""
-NIGHT_BEGINS = datetime(2018, 10, 20, tzinfo=UTC)
-DUSK, DAWN = NIGHT_BEGINS + timedelta(hours=14), NIGHT_BEGINS + timedelta(hours=27)
+DUSK, DAWN = FIRST_DAY + timedelta(hours=14), FIRST_DAY + timedelta(hours=27)
 SILENT_DAYS = {
     "weather_data": date(2018, 10, 30),
     "bike_trips": date(2018, 11, 1),
@@ -48,7 +47,7 @@ def _with_gaps_and_doubles(feeds: Feeds) -> dict[str, pa.Table]:
 
 @pytest.fixture(scope="session")
 def history() -> Feeds:
-    """Two weeks with late, doubled and swapped messages, silences, and a day of every weather score."""
+    """Three weeks with late, doubled and swapped messages, silences, and a day of every weather score."""
     sent = messages(seed=3, start=FIRST_DAY, days=DAYS, volume=0.15, defects=0.02, scenario=Scenario.ALL_WEATHER_SCORES)
     return _with_gaps_and_doubles(parsed_feeds(sent))
 
@@ -56,7 +55,7 @@ def history() -> Feeds:
 @pytest.fixture(scope="session")
 def night() -> Feeds:
     """Thirteen hours around a midnight with many kinds of weather, small enough for many goes."""
-    sent = messages(seed=3, start=NIGHT_BEGINS, days=2, volume=0.3, defects=0.02, scenario=Scenario.ALL_WEATHER_SCORES)
+    sent = messages(seed=3, start=FIRST_DAY, days=2, volume=0.3, defects=0.02, scenario=Scenario.ALL_WEATHER_SCORES)
     begin, end = (pa.scalar(instant, pa.timestamp("us", "UTC")) for instant in (DUSK, DAWN))
     feeds = parsed_feeds(sent)
     at_night = {feed: pc.and_(pc.greater_equal(rows[0], begin), pc.less(rows[0], end)) for feed, rows in feeds.items()}

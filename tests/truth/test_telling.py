@@ -16,7 +16,7 @@ import pytest
 
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents import requests
-from spark_jobs.documents.lease import newest_token, take_token, token_driver, token_path
+from spark_jobs.documents.lease import newest_token, token_driver, token_path
 from spark_jobs.documents.status import JobState, life_shown_at, read_status
 from spark_jobs.documents.watch_memory import WatchMemory, read_memory
 from spark_jobs.runtime import driver_log
@@ -86,7 +86,7 @@ def test_switches_that_cannot_be_read_change_nothing_and_are_told_until_they_can
 
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
 def test_a_job_does_not_start_on_switches_that_nobody_can_read(content: bytes, job: RunningJob) -> None:
-    job.run.layout.control.mkdir(parents=True)
+    job.run.layout.control.mkdir(parents=True, exist_ok=True)
     job.run.layout.switches.write_bytes(content)
     with pytest.raises(StreamFault, match="nobody knows whether ingestion is to run") as refusal:
         DesiredStateReader(job.run.layout).refuse_unreadable("ingestion")
@@ -107,7 +107,6 @@ def test_switches_without_streams_are_followed_again_and_again(job: RunningJob) 
 
 def test_nobody_stumbles_over_documents_of_nul_bytes(job: RunningJob) -> None:
     layout, me = job.run.layout, driver_identity("me", None)
-    take_token(layout, me, utc_now())
     for path in (layout.status, layout.switches, layout.hold, layout.watch, layout.failed_start, token_path(layout, 1)):
         path.write_bytes(NULS)
     layout.requests.mkdir()
@@ -128,7 +127,6 @@ def beating(job: RunningJob) -> Iterator[RunningJob]:
     """A job whose heartbeat runs, a hundred times as fast as usual."""
     fast = job.run.settings.model_copy(update={"HEARTBEAT_INTERVAL": timedelta(milliseconds=20)})
     job.run.settings = fast
-    take_token(job.run.layout, job.run.heartbeat.driver, utc_now())
     heart = job.run._threads.begin("heartbeat", job.run._beat)
     yield job
     job.run.heartbeat.state = JobState.STOPPED

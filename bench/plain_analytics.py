@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from bench.contender import DEFAULT_JAVA_OPTIONS
+from spark_jobs.kafka.connection import connection_of
 from spark_jobs.kafka.offsets import EARLIEST
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
@@ -67,8 +68,8 @@ class Feeds:
 
     def _records(self, topic: str, record: str) -> DataFrame:
         start = {topic: {str(partition): EARLIEST for partition in range(_PARTITIONS)}}
-        servers, limit = self.settings.KAFKA_BOOTSTRAP_SERVERS, self.settings.MAX_OFFSETS_PER_TRIGGER
-        messages = kafka_messages(self.spark, servers, start, limit)
+        limit = self.settings.MAX_OFFSETS_PER_TRIGGER
+        messages = kafka_messages(self.spark, connection_of(self.settings), start, limit)
         return messages.select(F.from_json(F.col("value").cast("string"), f"data {record}").alias("m")).select(
             "m.data.*"
         )

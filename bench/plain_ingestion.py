@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.contender import DEFAULT_JAVA_OPTIONS
 from spark_jobs.catalog import FEEDS, Feed
+from spark_jobs.kafka.connection import connection_of
 from spark_jobs.kafka.offsets import EARLIEST
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
@@ -127,7 +128,7 @@ def main() -> None:
     for feed in FEEDS:
         topic = settings.topic(feed)
         start = {topic: {str(partition): EARLIEST for partition in range(_PARTITIONS)}}
-        messages = kafka_messages(spark, settings.KAFKA_BOOTSTRAP_SERVERS, start, settings.MAX_OFFSETS_PER_TRIGGER)
+        messages = kafka_messages(spark, connection_of(settings), start, settings.MAX_OFFSETS_PER_TRIGGER)
         shape = f"data struct<{_RECORDS[feed.name]}>, timestamp string, source string"
         (
             messages.selectExpr(f"from_json(CAST(value AS string), '{shape}') AS m", "*")

@@ -81,7 +81,52 @@ NO_KAFKA = Cause(
     r"All broker connections are down|No resolvable bootstrap",
     Diagnosis(
         "Kafka cannot be reached",
-        "check that the broker runs and that KAFKA_BOOTSTRAP_SERVERS names it; the stream tries again by itself",
+        "check that the broker runs, that KAFKA_BOOTSTRAP_SERVERS names it, and that KAFKA_SECURITY_PROTOCOL is what "
+        "it speaks there; the stream tries again by itself",
+        external=True,
+    ),
+)
+_SECURITY = "docs/operate.md, 'Kafka security (SASL, TLS)'"
+NO_CREDENTIALS = Cause(
+    r"Could not read properties from file",
+    Diagnosis(
+        "the file of KAFKA_CREDENTIALS_FILE cannot be read where the job runs",
+        f"put it on the driver and the executors ({_SECURITY}); the stream tries again by itself",
+        external=True,
+    ),
+)
+LOGIN_REFUSED = Cause(
+    r"SaslAuthenticationException|\b_AUTHENTICATION\b|SASL authentication error",
+    Diagnosis(
+        "Kafka refuses the login",
+        "correct username and password in the file of KAFKA_CREDENTIALS_FILE, or KAFKA_SASL_MECHANISM; the stream "
+        "tries again by itself",
+        external=True,
+    ),
+)
+NOT_TRUSTED = Cause(
+    r"PKIX path|certificate verify failed|No subject alternative|No name matching",
+    Diagnosis(
+        "the brokers' certificate is not trusted",
+        "name the authority that signed it in KAFKA_CA_FILE, and the brokers in KAFKA_BOOTSTRAP_SERVERS as their "
+        "certificates do; the stream tries again by itself",
+        external=True,
+    ),
+)
+NO_TLS = Cause(
+    r"SslAuthenticationException|SSLHandshakeException|\b_SSL\b|SSL alert|ssl\.\w+\.location failed",
+    Diagnosis(
+        "Kafka and this job do not come to terms about TLS",
+        "check KAFKA_SECURITY_PROTOCOL, and KAFKA_CLIENT_PEM_FILE where the brokers ask for a certificate; the stream "
+        "tries again by itself",
+        external=True,
+    ),
+)
+NO_PERMISSION = Cause(
+    r"(Topic|Group|Cluster|TransactionalId)AuthorizationException|AUTHORIZATION_FAILED|authorization failed",
+    Diagnosis(
+        "Kafka's ACLs do not permit it",
+        f"give the job's user the permissions of {_SECURITY}; the stream tries again by itself",
         external=True,
     ),
 )
@@ -116,10 +161,12 @@ NO_JAVA = Cause(
 )
 
 # The first match counts.
+OF_A_SECURED_KAFKA = (NO_CREDENTIALS, LOGIN_REFUSED, NOT_TRUSTED, NO_TLS, NO_PERMISSION)
 OF_A_STREAM = (
     JVM_GONE,
     DISK_FULL,
     OUT_OF_MEMORY,
+    *OF_A_SECURED_KAFKA,
     NO_TOPIC,
     NO_KAFKA,
     NOT_WRITABLE,

@@ -19,6 +19,7 @@ import typer
 from spark_jobs.catalog import FEEDS
 from spark_jobs.ingestion.complete_hours import AllFeeds
 from spark_jobs.ingestion.feed_stream import feed_stream
+from spark_jobs.kafka.connection import connection_of
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests
 from spark_jobs.maintenance.start_over import finish_removals
@@ -37,6 +38,7 @@ def main(
     """Run the ingestion job until it is asked to stop."""
     run = JobRun.begin(INGESTION, os.environ, follow_switches)
     with run.starting():
+        connection_of(run.settings).refuse_unusable_files()
         finish_removals(run.layout)
         context = run.start_spark(banner(run.settings))
         together = AllFeeds(run.layout)
@@ -51,8 +53,8 @@ def main(
 def banner(settings: Settings) -> Sequence[str]:
     """What the console and the log say first."""
     return [
-        f"Kafka {settings.KAFKA_BOOTSTRAP_SERVERS}, every {in_words(settings.BATCH_INTERVAL)}, "
-        f"at most {settings.MAX_OFFSETS_PER_TRIGGER} messages a batch",
+        f"Kafka {settings.KAFKA_BOOTSTRAP_SERVERS} ({settings.KAFKA_SECURITY_PROTOCOL})",
+        f"every {in_words(settings.BATCH_INTERVAL)}, at most {settings.MAX_OFFSETS_PER_TRIGGER} messages a batch",
         f"output {settings.OUTPUT_BASE_PATH}, checkpoints {settings.CHECKPOINT_BASE_PATH}",
         *(f"{settings.topic(feed)} -> {feed.name}" for feed in FEEDS),
     ]

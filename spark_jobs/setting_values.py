@@ -105,6 +105,13 @@ def _folder_of_jars(path: str) -> str:
     return _folder(path) if path else path
 
 
+def _file_of_kafka(path: str) -> str:
+    """Check the path of a file that Kafka's clients read: in their own options some characters end it."""
+    if path and (not path.startswith("/") or not path.isprintable() or set(path) & set(':{}"\\')):
+        raise ValueError("an absolute path of a file, without colons, braces, quotes and backslashes")
+    return path
+
+
 _time_zones = cache(available_timezones)  # it looks at every file of the time zone database
 
 
@@ -165,6 +172,7 @@ Memory = Annotated[str, AfterValidator(_memory)]
 SparkPort = Annotated[int, AfterValidator(_port_of_spark)]
 FolderPath = Annotated[str, AfterValidator(_folder)]
 JarFolder = Annotated[str, AfterValidator(_folder_of_jars)]
+KafkaFile = Annotated[str, AfterValidator(_file_of_kafka)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Brokers = Annotated[str, AfterValidator(_brokers)]
 Stations = Annotated[str, AfterValidator(_stations)]

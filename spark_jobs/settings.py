@@ -20,6 +20,7 @@ from spark_jobs.setting_values import (
     Flag,
     FolderPath,
     JarFolder,
+    KafkaFile,
     Memory,
     SparkOptions,
     SparkPort,
@@ -42,6 +43,21 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
     KAFKA_BOOTSTRAP_SERVERS: Brokers = Field("localhost:9092", description="the Kafka brokers to start from")
+    KAFKA_SECURITY_PROTOCOL: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to speak to the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    KAFKA_SASL_MECHANISM: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="how to log in where SASL is spoken: SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"
+    )
+    KAFKA_CREDENTIALS_FILE: KafkaFile = Field(
+        "", description="file with the lines username= and password=, on the driver and the executors; SASL needs one"
+    )
+    KAFKA_CA_FILE: KafkaFile = Field(
+        "", description="PEM file of the authority that signed the brokers' certificates; empty: the system's"
+    )
+    KAFKA_CLIENT_PEM_FILE: KafkaFile = Field(
+        "", description="PEM file with a private key and its certificates, for brokers that ask for one; empty: none"
+    )
     KAFKA_TOPIC_BIKE: Topic = Field("bike-trips", description="topic of the bike trips")
     KAFKA_TOPIC_TAXI: Topic = Field("taxi-trips", description="topic of the taxi trips")
     KAFKA_TOPIC_WEATHER: Topic = Field("weather-data", description="topic of the weather reports")
@@ -220,7 +236,8 @@ _TOPICS = tuple(feed.topic_setting for feed in FEEDS)
 _FOLDERS = ("OUTPUT_BASE_PATH", "CHECKPOINT_BASE_PATH", "ANALYTICS_OUTPUT_PATH", "ANALYTICS_CHECKPOINT_PATH")
 _HEARTBEAT = ("HEARTBEAT_INTERVAL", "HEARTBEAT_STALE_AFTER")
 _CORES = ("SPARK_EXECUTOR_CORES", "SPARK_CORES_MAX")
-_CHECKED_TOGETHER = (_WINDOWS, _TOPICS, _FOLDERS, _HEARTBEAT, _CORES)
+_KAFKA = ("KAFKA_SECURITY_PROTOCOL", "KAFKA_CREDENTIALS_FILE", "KAFKA_CA_FILE", "KAFKA_CLIENT_PEM_FILE")
+_CHECKED_TOGETHER = (_WINDOWS, _TOPICS, _FOLDERS, _HEARTBEAT, _CORES, _KAFKA)
 _HEARTBEATS_MISSED = 3
 """before a driver counts as dead: one that comes late on a busy machine is no reason to end it"""
 
@@ -258,10 +275,23 @@ def _contradictions(settings: Settings, is_read: Callable[[str], bool]) -> Itera
         )
     if settings.SPARK_EXECUTOR_CORES > settings.SPARK_CORES_MAX:
         yield "SPARK_EXECUTOR_CORES", f"SPARK_CORES_MAX ({settings.SPARK_CORES_MAX}) or less"
+    yield from _contradictions_of_kafka(settings)
     for group, what in ((_TOPICS, "a topic"), (_FOLDERS, "a folder")):
         for one, other in combinations(filter(is_read, group), 2):
             if getattr(settings, one) == getattr(settings, other):
                 yield other, f"{what} of its own; {one} has this one"
+
+
+def _contradictions_of_kafka(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Find files without which the protocol cannot be spoken, and those that it would silently leave unused."""
+    protocol, credentials = settings.KAFKA_SECURITY_PROTOCOL, settings.KAFKA_CREDENTIALS_FILE
+    if protocol.startswith("SASL_") and not credentials:
+        yield "KAFKA_CREDENTIALS_FILE", f"a file, as KAFKA_SECURITY_PROTOCOL is {protocol}"
+    if credentials and not protocol.startswith("SASL_"):
+        yield "KAFKA_CREDENTIALS_FILE", f"none, as KAFKA_SECURITY_PROTOCOL is {protocol}: it logs nobody in"
+    for name in ("KAFKA_CA_FILE", "KAFKA_CLIENT_PEM_FILE"):
+        if getattr(settings, name) and not protocol.endswith("SSL"):
+            yield name, f"none, as KAFKA_SECURITY_PROTOCOL is {protocol}: it encrypts nothing"
 
 
 def _line(name: str, given: Mapping[str, str], allowed: str) -> str:

@@ -15,7 +15,7 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,15 @@ class BrokerError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Listener:
+    """One more way into the broker, beside the plain one."""
+
+    protocol: str
+    """SSL, SASL_PLAINTEXT or SASL_SSL: the listener's name as well"""
+    port: int
+
+
+@dataclass(frozen=True)
 class BrokerConfig:
     folder: Path
     """Data, logs and configuration of this broker; kept over restarts."""
@@ -51,6 +60,9 @@ class BrokerConfig:
     heap: str = "512m"
     retention_ms: int = -1
     jars_home: Path = field(default_factory=lambda: playground_settings().PLAYGROUND_HOME)
+    listeners: Sequence[Listener] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """more of server.properties, such as what the listeners need"""
 
 
 class Broker:
@@ -154,7 +166,7 @@ class Broker:
         (self.config.folder / "log4j2.properties").write_text(LOG_SETTINGS)
         properties = self.config.folder / "server.properties"
         controller_port = self.config.controller_port or free_port(other_than=self.config.port)
-        settings = broker_properties(self.config.port, controller_port, self._data, self.config.retention_ms)
+        settings = {**broker_properties(self.config, controller_port, self._data), **self.config.properties}
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         return properties
 
@@ -228,19 +240,23 @@ def temporary_broker(
         broker.stop()
 
 
-def broker_properties(port: int, controller_port: int, data: Path, retention_ms: int) -> dict[str, str]:
+def broker_properties(config: BrokerConfig, controller_port: int, data: Path) -> dict[str, str]:
     """server.properties of a single node that is its own controller."""
+    ways_in = (Listener("PLAINTEXT", config.port), *config.listeners)
+    addresses = ",".join(f"{way.protocol}://{HOST}:{way.port}" for way in ways_in)
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         # A static quorum of one: the controller's port may differ at every start.
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"{addresses},CONTROLLER://{HOST}:{controller_port}",
+        "advertised.listeners": addresses,
+        "listener.security.protocol.map": ",".join(
+            ["CONTROLLER:PLAINTEXT", *(f"{way.protocol}:{way.protocol}" for way in ways_in)]
+        ),
         "log.dirs": str(data),
-        "log.retention.ms": str(retention_ms),
+        "log.retention.ms": str(config.retention_ms),
         "log.retention.bytes": "-1",
         # A mistyped topic name must fail, not become a topic.
         "auto.create.topics.enable": "false",

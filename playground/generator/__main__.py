@@ -17,6 +17,7 @@ from playground.generator.options import BootstrapServers, Rate, settings_for_br
 from playground.generator.pace import Pace, stop_on_signals
 from playground.generator.position import Position, PositionError, read_position, write_position
 from playground.generator.stream import Run, RunError, Scenario, quarters
+from spark_jobs.kafka.connection import connection_of
 from spark_jobs.settings import SettingsError
 
 SAVE_EVERY_S = 5.0
@@ -134,7 +135,7 @@ def generate(
         run = Run(seed, begins, days, volume, events, defects, scenario, layouts)
         topics = topics_of(settings)
         stop = stop_on_signals()
-        delivery = Delivery(settings.KAFKA_BOOTSTRAP_SERVERS, topics)
+        delivery = Delivery(connection_of(settings), topics)
         pace = Pace(factor, rate, stop, time.monotonic, delivery.poll)
         sender = Sender(run, delivery, pace, stop, state)
     except (RunError, SettingsError, DeliveryError, PositionError) as wrong:

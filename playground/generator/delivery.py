@@ -10,6 +10,7 @@ from confluent_kafka import Message as Delivered
 
 from playground.generator.message import Message
 from spark_jobs.catalog import FEEDS
+from spark_jobs.kafka.connection import Connection, client_options
 from spark_jobs.settings import Settings
 
 CONNECT_TIMEOUT_S = 8.0
@@ -24,10 +25,10 @@ def topics_of(settings: Settings) -> dict[str, str]:
     return {feed.name: settings.topic(feed) for feed in FEEDS}
 
 
-def _producer(bootstrap_servers: str) -> Producer:
+def _producer(connection: Connection) -> Producer:
     return Producer(
         {
-            "bootstrap.servers": bootstrap_servers,
+            **client_options(connection),
             "enable.idempotence": True,
             "acks": "all",
             # Call back into Python for failures only: a callback per message would cost as much as generating it.
@@ -43,12 +44,12 @@ def _producer(bootstrap_servers: str) -> Producer:
     )
 
 
-def _missing_topics(producer: Producer, bootstrap_servers: str, topics: Mapping[str, str]) -> list[str]:
+def _missing_topics(producer: Producer, connection: Connection, topics: Mapping[str, str]) -> list[str]:
     try:
         known = producer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
     except KafkaException as failure:
         raise DeliveryError(
-            f"No Kafka broker answers at {bootstrap_servers} ({failure.args[0].str()}). "
+            f"No Kafka broker answers at {connection} ({failure.args[0].str()}). "
             "Start one with `make broker`, or name another with --bootstrap-servers."
         ) from None
     return sorted(topic for topic in topics.values() if topic not in known)
@@ -57,13 +58,13 @@ def _missing_topics(producer: Producer, bootstrap_servers: str, topics: Mapping[
 class Delivery:
     """An idempotent producer for the four topics. Call `finish` last: it returns whether everything was delivered."""
 
-    def __init__(self, bootstrap_servers: str, topics: Mapping[str, str]) -> None:
+    def __init__(self, connection: Connection, topics: Mapping[str, str]) -> None:
         self.topics = topics
-        self._producer = _producer(bootstrap_servers)
-        missing = _missing_topics(self._producer, bootstrap_servers, topics)
+        self._producer = _producer(connection)
+        missing = _missing_topics(self._producer, connection, topics)
         if missing:
             raise DeliveryError(
-                f"The broker at {bootstrap_servers} has no topic {', '.join(missing)}. "
+                f"The broker at {connection} has no topic {', '.join(missing)}. "
                 "Create it there (kafka-topics.sh --create), or set KAFKA_TOPIC_... to the names it has."
             )
         self.sent: Counter[str] = Counter()

@@ -22,6 +22,7 @@ from playground.replay.ordered_rows import merged
 from playground.replay.progress import Advance, progress
 from playground.replay.row_messages import row_message, utc
 from playground.replay.survey import Survey, surveys
+from spark_jobs.kafka.connection import connection_of
 from spark_jobs.settings import SettingsError
 
 POLL_EVERY_ROWS = 256
@@ -124,7 +125,7 @@ def replay(
     try:
         settings = settings_for_brokers(bootstrap_servers)
         topics = topics_of(settings)
-        delivery = None if dry_run else Delivery(settings.KAFKA_BOOTSTRAP_SERVERS, topics)
+        delivery = None if dry_run else Delivery(connection_of(settings), topics)
         found, left_out = readable_files(data, strict)
     except (SettingsError, DeliveryError, UnusableFile) as wrong:
         print(wrong, file=sys.stderr)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -24,7 +23,9 @@ from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
 from spark_jobs.kafka import offsets
+from spark_jobs.kafka.broker_client import BrokerClient
 from spark_jobs.kafka.checkpoint import planned_offsets
+from spark_jobs.kafka.connection import connection_of
 from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
 from spark_jobs.kafka.offsets import FeedPosition, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
@@ -55,7 +56,7 @@ def feed_stream(feed: Feed, context: StreamContext, together: AllFeeds) -> Strea
         log=log,
         hours=HoursOfFeed(feed, log, together),
         record=record,
-        broker=offsets.broker_client(context.settings.KAFKA_BOOTSTRAP_SERVERS),
+        broker=BrokerClient(connection_of(context.settings)),
         open_transactions=OpenTransactions(time.monotonic),
     )
     return assembled(context, record, log, stream.start, stream.look_at_lag)
@@ -71,7 +72,7 @@ class FeedStream:
     log: PublicationLog
     hours: HoursOfFeed
     record: StreamRecord
-    broker: AdminClient
+    broker: BrokerClient
     open_transactions: OpenTransactions
 
     @property
@@ -89,8 +90,8 @@ class FeedStream:
             with failures.noted(), gate.batch():
                 self._publish(batch, batch_id, checkpoint, start)
 
-        servers, most = settings.KAFKA_BOOTSTRAP_SERVERS, settings.MAX_OFFSETS_PER_TRIGGER
-        messages = kafka_messages(self.context.spark, servers, {self.topic: start}, most)
+        most = settings.MAX_OFFSETS_PER_TRIGGER
+        messages = kafka_messages(self.context.spark, self.broker.connection, {self.topic: start}, most)
         return start_query(self.feed.name, messages, settings.BATCH_INTERVAL, checkpoint, publish)
 
     def look_at_lag(self) -> None:
@@ -108,7 +109,7 @@ class FeedStream:
         self.record.complete_to(self.hours.complete_before)
 
     def _on_broker(self) -> TopicOnBroker:
-        return offsets.topic_on_broker(self.broker, self.context.settings.KAFKA_BOOTSTRAP_SERVERS, self.topic)
+        return offsets.topic_on_broker(self.broker, self.topic)
 
     def _position_to_read_from(self) -> FeedPosition:
         position, head = position_to_read_from(self.feed, self.log, self._on_broker(), self.context)
@@ -181,8 +182,7 @@ class FeedStream:
 
     def _refuse_recreated_topic(self, topic_id: str) -> None:
         """Ask once the rows are read: Spark knows topics by name only, and would go on in a new one's history."""
-        servers = self.context.settings.KAFKA_BOOTSTRAP_SERVERS
-        found = offsets.topic_id_on_broker(self.broker, servers, self.topic)
+        found = offsets.topic_id_on_broker(self.broker, self.topic)
         offsets.refuse_other_topic_id(self.topic, topic_id, found)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from spark_jobs.diagnosis import StreamFault
+from spark_jobs.kafka.connection import Connection, client_options
 from spark_jobs.redrives import MessagePlace
 
 _TIMEOUT_S = 20.0
@@ -52,11 +53,11 @@ class KeptMessages:
 
 
 @contextmanager
-def kept_messages(bootstrap_servers: str) -> Iterator[KeptMessages]:
+def kept_messages(connection: Connection) -> Iterator[KeptMessages]:
     """Look messages up with a consumer that commits nothing."""
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap_servers,
+            **client_options(connection),
             "log_level": 0,
             "group.id": "redrive",  # the client wants one; no group is joined
             "enable.auto.commit": False,

@@ -1,13 +1,15 @@
 """Where a feed stands in Kafka, and where it starts: as the log says, if the broker still has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec, TopicDescription  # type: ignore[attr-defined]
+from confluent_kafka.admin import OffsetSpec, TopicDescription  # type: ignore[attr-defined]
 
-from spark_jobs.diagnosis import START_OVER, StreamFault
+from spark_jobs.diagnosis import NO_KAFKA, OF_A_SECURED_KAFKA, START_OVER, StreamFault, known_cause
+from spark_jobs.kafka.broker_client import BrokerClient, Session
+from spark_jobs.kafka.connection import Connection
 
 EARLIEST = -2
 """Spark's and Kafka's word for 'the first message that is kept'"""
@@ -27,69 +29,69 @@ class TopicOnBroker:
     end: Mapping[int, int]
 
 
-def broker_client(bootstrap_servers: str) -> AdminClient:
-    """A client for questions about topics. It connects when asked something, not before."""
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0, "socket.timeout.ms": 10_000})
-
-
-def topic_id_on_broker(client: AdminClient, bootstrap_servers: str, topic: str) -> str:
+def topic_id_on_broker(broker: BrokerClient, topic: str) -> str:
     """The id of the topic that has this name now. StreamFault where it is missing or nobody answers."""
     try:
-        return str(_described(client, topic).topic_id)
+        return str(_described(broker.session(), topic).topic_id)
     except KafkaException as failure:
-        raise _explained(failure, bootstrap_servers, topic) from failure
+        raise _explained(failure, broker.connection, topic) from failure
 
 
-def topic_on_broker(client: AdminClient, bootstrap_servers: str, topic: str) -> TopicOnBroker:
+def topic_on_broker(broker: BrokerClient, topic: str) -> TopicOnBroker:
     """The topic as the broker has it now. StreamFault where it is missing or nobody answers."""
     try:
-        described = _described(client, topic)
+        session = broker.session()
+        described = _described(session, topic)
         partitions = [TopicPartition(topic, partition.id) for partition in described.partitions]
         return TopicOnBroker(
             topic,
             str(described.topic_id),
-            _offsets(client, partitions, OffsetSpec.earliest()),  # type: ignore[no-untyped-call]
-            _offsets(client, partitions, OffsetSpec.latest()),  # type: ignore[no-untyped-call]
+            _offsets(session, partitions, OffsetSpec.earliest()),  # type: ignore[no-untyped-call]
+            _offsets(session, partitions, OffsetSpec.latest()),  # type: ignore[no-untyped-call]
         )
     except KafkaException as failure:
-        raise _explained(failure, bootstrap_servers, topic) from failure
+        raise _explained(failure, broker.connection, topic) from failure
 
 
-def written_ends(client: AdminClient, topic: TopicOnBroker) -> dict[int, int]:
+def written_ends(broker: BrokerClient, topic: TopicOnBroker) -> dict[int, int]:
     """Partition -> its end, with the messages of open transactions, which nobody can read yet."""
     partitions = [TopicPartition(topic.name, partition) for partition in topic.end]
-    return _offsets(client, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)  # type: ignore[no-untyped-call]
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    return _offsets(broker.session(), partitions, latest, IsolationLevel.READ_UNCOMMITTED)
 
 
-def _described(client: AdminClient, topic: str) -> TopicDescription:
-    answers = client.describe_topics(TopicCollection([topic]), request_timeout=_REQUEST_TIMEOUT_S)
-    described: TopicDescription = answers[topic].result()
+def _described(session: Session, topic: str) -> TopicDescription:
+    asked = session.client.describe_topics(TopicCollection([topic]), request_timeout=_REQUEST_TIMEOUT_S)
+    described: TopicDescription = session.answers(asked)[topic]
     return described
 
 
 def _offsets(
-    client: AdminClient,
+    session: Session,
     partitions: Sequence[TopicPartition],
     spec: OffsetSpec,
     isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> dict[int, int]:
-    answers = client.list_offsets(
+    asked = session.client.list_offsets(
         dict.fromkeys(partitions, spec), isolation_level=isolation, request_timeout=_REQUEST_TIMEOUT_S
     )
-    return {partition.partition: future.result().offset for partition, future in answers.items()}
+    return {partition.partition: found.offset for partition, found in session.answers(asked).items()}
 
 
-def _explained(failure: KafkaException, bootstrap_servers: str, topic: str) -> StreamFault:
+def _explained(failure: KafkaException, connection: Connection, topic: str) -> StreamFault:
     error: KafkaError = failure.args[0]
     if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return StreamFault(
-            f"the topic {topic} does not exist on {bootstrap_servers}",
+            f"the topic {topic} does not exist on {connection}",
             f"create {topic} or correct its KAFKA_TOPIC_ setting; the stream tries again by itself",
             external=True,
         )
+    if cause := known_cause(f"{error.name()} {error.str()}", OF_A_SECURED_KAFKA):
+        told = f"{cause.message}, asked at {connection} about {topic}: {error.str()}"
+        return StreamFault.of(replace(cause, message=told))
     return StreamFault(
-        f"Kafka at {bootstrap_servers} cannot be reached ({error.str()})",
-        "check that the broker runs and that KAFKA_BOOTSTRAP_SERVERS names it; the stream tries again by itself",
+        f"Kafka at {connection} cannot be reached ({error.str()})",
+        NO_KAFKA.diagnosis.next_step,
         external=True,
     )
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from spark_jobs.kafka.connection import Connection, spark_options
 from spark_jobs.redrives import HEADER
 
 
 def kafka_messages(
-    spark: SparkSession, bootstrap_servers: str, start: Mapping[str, Mapping[str, int]], most_per_trigger: int
+    spark: SparkSession, connection: Connection, start: Mapping[str, Mapping[str, int]], most_per_trigger: int
 ) -> DataFrame:
     """The stream of committed messages of the topics in `start`, with the columns that the parsing takes."""
     messages = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap_servers)
+        .options(**spark_options(connection))
         .option("kafka.isolation.level", "read_committed")
         .option("subscribe", ",".join(sorted(start)))
         .option("startingOffsets", json.dumps(start))

@@ -12,6 +12,7 @@ from typing import cast
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from spark_jobs.kafka.connection import Connection, client_options
 from spark_jobs.kafka.kept_messages import KeptMessages, kept_messages
 from spark_jobs.redrives import HEADER, MessagePlace
 
@@ -75,11 +76,11 @@ class Resender:
 
 
 @contextmanager
-def resender(bootstrap_servers: str) -> Iterator[Resender]:
+def resender(connection: Connection) -> Iterator[Resender]:
     """Send with a producer that doubles nothing by itself."""
     limits = {"message.timeout.ms": int(1000 * _TIMEOUT_S), "message.max.bytes": _MOST_BYTES}
-    producer = Producer({"bootstrap.servers": bootstrap_servers, "log_level": 0, "enable.idempotence": True, **limits})
-    with kept_messages(bootstrap_servers) as kept:
+    producer = Producer({**client_options(connection), "log_level": 0, "enable.idempotence": True, **limits})
+    with kept_messages(connection) as kept:
         yield Resender(producer, kept)
 
 

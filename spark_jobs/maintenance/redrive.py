@@ -18,7 +18,9 @@ from spark_jobs.diagnosis import StreamFault
 from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.originals import Originals, judged, originals_of, refused_before
 from spark_jobs.ingestion.redriven_days import RedrivenDays
-from spark_jobs.kafka.offsets import broker_client, refuse_other_topic_id, topic_id_on_broker
+from spark_jobs.kafka.broker_client import BrokerClient
+from spark_jobs.kafka.connection import connection_of
+from spark_jobs.kafka.offsets import refuse_other_topic_id, topic_id_on_broker
 from spark_jobs.kafka.resending import Resend, Resender, Sent, resender
 from spark_jobs.maintenance.dead_letters import Selection, dead_letters, selection
 from spark_jobs.maintenance.sent_copies import SentCopies
@@ -80,7 +82,7 @@ def redrive(settings: Settings, feeds: Sequence[Dataset], now: Callable[[], date
         if arguments.get("dry_run") is not False:
             done = run.dry()
             return Outcome(f"dry run: {_sentence(done, chosen)}", done.lines)
-        with resender(settings.KAFKA_BOOTSTRAP_SERVERS) as sender:
+        with resender(connection_of(settings)) as sender:
             done = run.for_good(sender)
         dataset.log.reached("sent again")
         if done.why_not:
@@ -163,9 +165,9 @@ class Redrive:
 
     def _refuse_recreated_topic(self) -> None:
         """Offsets of a topic that was recreated name other messages."""
-        head, servers = self.dataset.log.head(), self.settings.KAFKA_BOOTSTRAP_SERVERS
+        head, broker = self.dataset.log.head(), BrokerClient(connection_of(self.settings))
         for topic, known in head.position.items() if head else ():
-            refuse_other_topic_id(topic, known["topic_id"], topic_id_on_broker(broker_client(servers), servers, topic))
+            refuse_other_topic_id(topic, known["topic_id"], topic_id_on_broker(broker, topic))
 
 
 def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:

@@ -12,10 +12,9 @@ from playground.broker.process import Broker
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Answer, Request
-from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
 from spark_jobs.publication.commit import PublicationLog
 from tests.flow.driver import Driver, Place
-from tests.flow.produced import produce
+from tests.flow.produced import produce, topic_id
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 
 EVENTS_A_FILE = 10
@@ -35,8 +34,7 @@ class Readings:
 
 def hours_of_many_files(broker: Broker, place: Place, hours: int, files: int) -> LiveFeed:
     """Written as the job's tasks write them, from messages that Kafka has; the topic has one partition."""
-    topic_id = topic_id_on_broker(broker_client(broker.bootstrap_servers), broker.bootstrap_servers, TOPIC)
-    feed = LiveFeed(place.output, topic_id)
+    feed = LiveFeed(place.output, topic_id(broker.bootstrap_servers, TOPIC))
     for hour in range(hours):
         values = [_trip(hour, file) for file in range(files) for _ in range(EVENTS_A_FILE)]
         produce(broker.bootstrap_servers, ((TOPIC, value) for value in values), partition=0)

@@ -8,6 +8,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from playground.generator.stream import messages
 from spark_jobs.catalog import FEEDS
+from spark_jobs.kafka.broker_client import BrokerClient
+from spark_jobs.kafka.connection import Connection
+from spark_jobs.kafka.offsets import topic_id_on_broker
 from spark_jobs.settings import settings_from
 
 ANY = -1
@@ -49,6 +52,11 @@ def generated(count: int, seed: int = 1, defects: float = 0.05) -> Iterable[tupl
     """The first `count` messages of a generated history, some of them with defects."""
     history = messages(seed=seed, days=40, defects=defects)
     return ((TOPICS[message.feed], message.value) for message in islice(history, count))
+
+
+def topic_id(bootstrap_servers: str, topic: str) -> str:
+    """The id by which logs know the topic."""
+    return topic_id_on_broker(BrokerClient(Connection(bootstrap_servers)), topic)
 
 
 def settings_for(topics: Mapping[str, str]) -> dict[str, str]:

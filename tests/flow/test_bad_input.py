@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -21,7 +22,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from playground.broker.process import Broker
 from spark_jobs.catalog import FEEDS
 from spark_jobs.feeds.refusals import Refusal
-from spark_jobs.kafka.offsets import broker_client
 from spark_jobs.paths import Layout
 from tests.feeds.test_against_reference import SAMPLES, mutants
 from tests.flow.driver import Driver, Place, log_positions
@@ -115,7 +115,7 @@ def send_in_nanoseconds(broker: Broker, topic: str, value: bytes) -> None:
         "message.timestamp.after.max.ms", str(2**63 - 1), incremental_operation=AlterConfigOpType.SET
     )
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[takes_all])
-    client = broker_client(broker.bootstrap_servers)
+    client = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
     (answer,) = client.incremental_alter_configs([resource]).values()
     answer.result(30)
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -23,12 +24,12 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Request
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
+from spark_jobs.kafka.connection import Connection
 from spark_jobs.kafka.kept_messages import kept_messages
-from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
 from spark_jobs.redrives import MessagePlace
 from tests.feeds.kafka_messages import KAFKA_TIME
 from tests.flow.driver import Driver, Place
-from tests.flow.produced import end_offsets
+from tests.flow.produced import end_offsets, topic_id
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 
 Start = Callable[..., Driver]
@@ -48,8 +49,7 @@ def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
 ) -> None:
     place = Place(tmp_path, broker.bootstrap_servers)
     send(broker, headers=[("trace", b"a-1")])
-    topic_id = topic_id_on_broker(broker_client(broker.bootstrap_servers), broker.bootstrap_servers, TOPIC)
-    feed = LiveFeed(place.output, topic_id)
+    feed = LiveFeed(place.output, topic_id(broker.bootstrap_servers, TOPIC))
     feed.refuse([VALUE], OLD)
 
     # Job off: what would happen, then the real thing, by somebody who is killed before the answer.
@@ -74,7 +74,7 @@ def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
     assert first == [0, 1, "accepted"]
     assert {tuple(one[1:]) for one in more} == {(0, offset, BEFORE) for offset in range(2, 2 + len(more))}
     places = [MessagePlace(TOPIC, 0, offset) for offset in (0, 1, 50, 5_000)]
-    with kept_messages(broker.bootstrap_servers) as kept:
+    with kept_messages(Connection(broker.bootstrap_servers)) as kept:
         found = kept.at(places)
     assert list(found) == places[:2], "of what Kafka does not keep there is nothing"
     copy = found[places[1]]
@@ -108,7 +108,7 @@ def asked_by_hand(place: Place, *more: str, exit_code: int = 0) -> str:
 def broker_takes_no_message(broker: Broker) -> None:
     limit = ConfigEntry("max.message.bytes", "10", incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, TOPIC, incremental_configs=[limit])
-    client = broker_client(broker.bootstrap_servers)
+    client = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
     (answer,) = client.incremental_alter_configs([topic]).values()
     answer.result(30)
 

@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from playground.broker.process import Broker
-from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
+from tests.flow.produced import topic_id
 
 ARCHIVE = Path(__file__).parent / "data" / "v01.tar.gz"
 _LOGS = ("processed/_log/*/*.json", "analytics/_log/rollup/*.json")
@@ -36,10 +36,8 @@ def unpacked(folder: Path, broker: Broker) -> OldData:
     """A copy whose logs name this broker's topics."""
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
-    client, servers = broker_client(broker.bootstrap_servers), broker.bootstrap_servers
-    ids = {
-        old["topic_id"]: topic_id_on_broker(client, servers, old["topic"]) for old in meta(folder)["topics"].values()
-    }
+    topics = meta(folder)["topics"].values()
+    ids = {old["topic_id"]: topic_id(broker.bootstrap_servers, old["topic"]) for old in topics}
     for pattern in _LOGS:
         for path in (folder / "v01-fixture" / "ahead").glob(pattern):
             text = path.read_text()

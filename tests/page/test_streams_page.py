@@ -21,11 +21,10 @@ from playground.setup.class_archive import with_archive
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.documents.requests import DONE, REBUILD, RESET
 from spark_jobs.documents.status import JobState, StreamState, read_status
-from spark_jobs.kafka.offsets import broker_client, topic_id_on_broker
 from spark_jobs.paths import Layout
 from tests.flow.airflow_place import VIEWER, AirflowUser, airflow, wait_until
 from tests.flow.driver import Place
-from tests.flow.produced import generated, produce
+from tests.flow.produced import generated, produce, topic_id
 from tests.maintenance.live_feed import TOPIC as BIKE_TOPIC
 from tests.maintenance.live_feed import LiveFeed, trip
 from tests.page.documents import Documents, stream
@@ -357,8 +356,7 @@ def an_older_version_refused(office: Office, value: bytes) -> None:
     """The first message of a topic, which the rules of today take."""
     servers = office.broker.bootstrap_servers
     produce(servers, [(BIKE_TOPIC, value)], partition=0)
-    topic_id = topic_id_on_broker(broker_client(servers), servers, BIKE_TOPIC)
-    LiveFeed(office.layout.root, topic_id).refuse([value], OLD_REASON)
+    LiveFeed(office.layout.root, topic_id(servers, BIKE_TOPIC)).refuse([value], OLD_REASON)
 
 
 SETTINGS = (

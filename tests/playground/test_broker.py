@@ -70,4 +70,4 @@ def test_taken_port_is_refused_with_the_setting_to_change(tmp_path: Path) -> Non
 
 
 def test_a_retention_of_minus_one_keeps_messages_for_ever(tmp_path: Path) -> None:
-    assert broker_properties(9092, 9093, tmp_path, retention_ms=-1)["log.retention.ms"] == "-1"
+    assert broker_properties(BrokerConfig(tmp_path, 9092), 9093, tmp_path)["log.retention.ms"] == "-1"

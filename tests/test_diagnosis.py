@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.diagnosis import Diagnosis, StreamFault, diagnose
+from spark_jobs.diagnosis import OF_A_SECURED_KAFKA, Diagnosis, StreamFault, diagnose
 from spark_jobs.publication.log import LogDamaged
 
 CASES = {
@@ -21,6 +21,32 @@ CASES = {
             "Caused by: java.lang.ArithmeticException: long overflow"
         ),
         "Kafka timestamp that Spark cannot read",
+    ),
+    "a wrong password, as Spark's source meets it": (
+        RuntimeError(
+            "java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.SaslAuthenticationException: "
+            "Authentication failed during authentication due to invalid credentials with SASL mechanism SCRAM-SHA-512"
+        ),
+        "Kafka refuses the login",
+    ),
+    "an authority that is unknown": (
+        RuntimeError(
+            "org.apache.kafka.common.errors.SslAuthenticationException: SSL handshake failed\n"
+            "Caused by: sun.security.validator.ValidatorException: PKIX path building failed"
+        ),
+        "the brokers' certificate is not trusted",
+    ),
+    "a certificate that the broker misses": (
+        RuntimeError("errors.SslAuthenticationException: Failed to process post-handshake messages"),
+        "do not come to terms about TLS",
+    ),
+    "a missing ACL": (
+        RuntimeError("errors.TopicAuthorizationException: Not authorized to access topics: [bike-trips]"),
+        "Kafka's ACLs do not permit it",
+    ),
+    "credentials that an executor does not have": (
+        RuntimeError("common.config.ConfigException: Could not read properties from file /run/credentials.properties"),
+        "KAFKA_CREDENTIALS_FILE cannot be read where the job runs",
     ),
     "a path": (OSError(13, "Permission denied"), "cannot be written"),
 }
@@ -42,6 +68,7 @@ def test_what_only_a_person_can_mend_says_so() -> None:
 def test_what_we_wait_for_is_no_fault_of_ours() -> None:
     assert diagnose(OSError(28, "No space left on device")).external
     assert diagnose(StreamFault("away", "wait", external=True)).external
+    assert all(cause.diagnosis.external for cause in OF_A_SECURED_KAFKA)
     assert not diagnose(KeyError("x")).external
 
 

@@ -80,6 +80,13 @@ CANNOT_WORK = {
     "a duration of too many digits": ("LAG_ALERT_AFTER", "300000000000000 seconds"),
     "a heartbeat that is stale before the next": ("HEARTBEAT_INTERVAL", "30 seconds"),
     "executors that are never whole": ("SPARK_EXECUTOR_CORES", "2"),
+    "a protocol that Kafka does not have": ("KAFKA_SECURITY_PROTOCOL", "TLS"),
+    "a login that is not supported": ("KAFKA_SASL_MECHANISM", "GSSAPI"),
+    "a password in the place of its file": ("KAFKA_CREDENTIALS_FILE", "user:secret"),
+    "a path that Kafka's client cuts at the colon": ("KAFKA_CREDENTIALS_FILE", "/run/a:b"),
+    "credentials that nobody asks for": ("KAFKA_CREDENTIALS_FILE", "/run/credentials.properties"),
+    "an authority where nothing is encrypted": ("KAFKA_CA_FILE", "/run/ca.pem"),
+    "a certificate where nothing is encrypted": ("KAFKA_CLIENT_PEM_FILE", "/run/client.pem"),
 }
 
 
@@ -252,6 +259,24 @@ def test_code_is_loaded_from_one_folder_of_this_machine(jars: str) -> None:
 def test_what_two_would_fight_over_is_refused(one: str, other: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{other} is '{value}'; allowed: .* of its own; {one} has this one"):
         settings_from({one: value, other: value})
+
+
+@pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+def test_nobody_logs_in_without_credentials(protocol: str) -> None:
+    with pytest.raises(SettingsError, match=f"KAFKA_CREDENTIALS_FILE is ''; allowed: a file, as .* is {protocol}"):
+        settings_from({"KAFKA_SECURITY_PROTOCOL": protocol})
+
+
+def test_what_a_protocol_needs_is_set_together_with_it() -> None:
+    given = {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_CREDENTIALS_FILE": "/run/secrets/kafka credentials.properties",
+        "KAFKA_CA_FILE": "/etc/kafka/ca.pem",
+        "KAFKA_CLIENT_PEM_FILE": "/etc/kafka/client.pem",
+    }
+    settings = settings_from(given)
+    assert {name: getattr(settings, name) for name in given} == given
+    assert set(checked_together("KAFKA_CA_FILE")) == given.keys()
 
 
 def test_a_job_is_not_asked_about_what_it_does_not_read() -> None:

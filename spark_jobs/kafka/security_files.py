@@ -7,14 +7,15 @@ quotes into a line of its own. What the two would read differently is refused. N
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from spark_jobs.diagnosis import StreamFault
 
 CREDENTIALS, CA, CLIENT_PEM = "KAFKA_CREDENTIALS_FILE", "KAFKA_CA_FILE", "KAFKA_CLIENT_PEM_FILE"
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----"
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_COMMENT = re.compile(r"[ \t]*([#!].*)?")
-_ENTRY = re.compile(r"[ \t]*([A-Za-z0-9._-]+)[ \t]*=[ \t]*(.*)")
+_COMMENT = re.compile(r" *([#!].*)?")
+_ENTRY = re.compile(r" *([A-Za-z0-9._-]+) *= *(.*)")
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,8 @@ def _entries(path: str) -> Iterator[tuple[str, str]]:
         if not entry:
             raise _unusable(CREDENTIALS, path, f"line {number} is not name=value")
         if not line.isprintable() or line.endswith(" ") or set(line) & set('"\\'):
-            what = "a quote, a backslash, a control character or a blank at its end"
-            raise _unusable(
-                CREDENTIALS, path, f"line {number} has {what}, which Kafka's client for Java reads differently"
-            )
+            why = f"line {number} has a quote, a backslash, a control character or a blank at its end"
+            raise _unusable(CREDENTIALS, path, f"{why}, which Kafka's client for Java does not take as it is")
         yield entry[1], entry[2]
 
 
@@ -67,8 +66,7 @@ def refuse_unusable_client_pem(path: str) -> None:
 
 def _text(setting: str, path: str) -> str:
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read()
+        return Path(path).read_bytes().decode()
     except OSError as failure:
         raise _unusable(setting, path, f"it cannot be read ({failure.strerror})") from None
     except UnicodeDecodeError:

@@ -58,7 +58,7 @@ def secured_broker(folder: Path) -> Iterator[SecuredBroker]:
     folder.mkdir()
     for name in ("ca", "other-ca"):
         _openssl(folder, "req", "-x509", *_KEY, "-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}")
-    server, client, ca = (_signed(folder, "server"), _signed(folder, "client"), folder / "ca.pem")
+    ca, server, client = folder / "ca.pem", _signed(folder, "server"), _signed(folder, "client")
     port = free_port()
     config = BrokerConfig(
         folder / "broker",

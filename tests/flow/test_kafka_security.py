@@ -1,4 +1,4 @@
-"""A Kafka that wants TLS and a login, and has ACLs: what is told until all is right, and that the password is nowhere."""
+"""A Kafka that wants TLS and a login and has ACLs: what is told until all is right, and where the password is not."""
 
 import json
 import subprocess
@@ -117,7 +117,7 @@ def what_a_stranger_is_told(connection: Connection) -> None:
 
 def generate(place: Place, events: int) -> None:
     """`make generate`, with the job's settings."""
-    command = [sys.executable, "-m", "playground.generator", "--speed", "max", "--events", str(events)]
+    command = [sys.executable, "-m", "playground.generator", "--speed", "max", "--days", "2", "--events", str(events)]
     sent = subprocess.run(command, cwd=CHECKOUT, env=place.environment(), capture_output=True, text=True, check=False)
     assert sent.returncode == 0, sent.stdout + sent.stderr
 

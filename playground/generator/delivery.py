@@ -5,15 +5,17 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as Delivered
 
 from playground.generator.message import Message
 from spark_jobs.catalog import FEEDS
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.kafka.broker_client import BrokerClient
 from spark_jobs.kafka.connection import Connection, client_options
+from spark_jobs.kafka.offsets import topic_id_on_broker
 from spark_jobs.settings import Settings
 
-CONNECT_TIMEOUT_S = 8.0
 FLUSH_TIMEOUT_S = 60.0
 
 
@@ -44,15 +46,16 @@ def _producer(connection: Connection) -> Producer:
     )
 
 
-def _missing_topics(producer: Producer, connection: Connection, topics: Mapping[str, str]) -> list[str]:
+def _refuse_what_cannot_be_reached(connection: Connection, topics: Mapping[str, str]) -> None:
+    broker = BrokerClient(connection)
     try:
-        known = producer.list_topics(timeout=CONNECT_TIMEOUT_S).topics
-    except KafkaException as failure:
+        for topic in topics.values():
+            topic_id_on_broker(broker, topic)
+    except StreamFault as fault:
         raise DeliveryError(
-            f"No Kafka broker answers at {connection} ({failure.args[0].str()}). "
-            "Start one with `make broker`, or name another with --bootstrap-servers."
+            f"Nothing is sent: {fault}. Start a broker with `make broker`, name another with --bootstrap-servers, set "
+            "KAFKA_TOPIC_... to the topics it has, or see to docs/operate.md, 'Kafka security (SASL, TLS)'."
         ) from None
-    return sorted(topic for topic in topics.values() if topic not in known)
 
 
 class Delivery:
@@ -60,13 +63,8 @@ class Delivery:
 
     def __init__(self, connection: Connection, topics: Mapping[str, str]) -> None:
         self.topics = topics
+        _refuse_what_cannot_be_reached(connection, topics)
         self._producer = _producer(connection)
-        missing = _missing_topics(self._producer, connection, topics)
-        if missing:
-            raise DeliveryError(
-                f"The broker at {connection} has no topic {', '.join(missing)}. "
-                "Create it there (kafka-topics.sh --create), or set KAFKA_TOPIC_... to the names it has."
-            )
         self.sent: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         """reason -> messages that were not delivered"""

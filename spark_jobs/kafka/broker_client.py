@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -59,5 +59,10 @@ def _begun(connection: Connection) -> Session:
         if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL) or "SSL alert" in error.str():
             refusals.append(error)
 
-    options = {**client_options(connection), "log_level": 0, "socket.timeout.ms": 10_000, "error_cb": note}
+    options: dict[str, Any] = {
+        **client_options(connection),
+        "log_level": 0,
+        "socket.timeout.ms": 10_000,
+        "error_cb": note,
+    }
     return Session(AdminClient(options), refusals)

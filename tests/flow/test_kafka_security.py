@@ -57,6 +57,7 @@ def test_a_secured_kafka_is_told_until_it_lets_us_in_then_read_and_written_and_i
     write_credentials(secured.connection, PASSWORD)
     wait_until_told(driver, "Kafka's ACLs do not permit it", "docs/operate.md")
     what_a_stranger_is_told(secured.connection)
+    assert "Nothing is sent: Kafka's ACLs do not permit it" in generate(place, events=1, exit_code=2)
 
     secured.permit(AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
     generate(place, events=200)
@@ -115,11 +116,12 @@ def what_a_stranger_is_told(connection: Connection) -> None:
         assert refused.value.diagnosis.next_step
 
 
-def generate(place: Place, events: int) -> None:
-    """`make generate`, with the job's settings."""
+def generate(place: Place, events: int, exit_code: int = 0) -> str:
+    """`make generate`, with the job's settings; its complaints."""
     command = [sys.executable, "-m", "playground.generator", "--speed", "max", "--days", "2", "--events", str(events)]
     sent = subprocess.run(command, cwd=CHECKOUT, env=place.environment(), capture_output=True, text=True, check=False)
-    assert sent.returncode == 0, sent.stdout + sent.stderr
+    assert sent.returncode == exit_code, sent.stdout + sent.stderr
+    return sent.stderr
 
 
 def redrive(feed: LiveFeed) -> Request:

@@ -59,10 +59,6 @@ def _begun(connection: Connection) -> Session:
         if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL) or "SSL alert" in error.str():
             refusals.append(error)
 
-    options: dict[str, Any] = {
-        **client_options(connection),
-        "log_level": 0,
-        "socket.timeout.ms": 10_000,
-        "error_cb": note,
-    }
+    limits = {"log_level": 0, "socket.timeout.ms": 10_000}
+    options: dict[str, Any] = {**client_options(connection), **limits, "error_cb": note}
     return Session(AdminClient(options), refusals)

@@ -87,7 +87,8 @@ def place_of(folder: Path, connection: Connection) -> Place:
 
 
 def write_credentials(connection: Connection, password: str) -> None:
-    Path(connection.credentials_file).write_text(f"# of the job\nusername={USER}\npassword={password}\n")
+    text = f"# as one system writes it\r\n\r\n username = {USER}\npassword={password}"
+    Path(connection.credentials_file).write_text(text, newline="")
 
 
 def wait_until_told(driver: Driver, sentence: str, next_step: str) -> None:

@@ -42,6 +42,7 @@ from playground.run.settings import (
     PlaygroundSettingsError,
     job_environment,
     merged_environment,
+    of_a_plain_broker,
     playground_settings,
 )
 from playground.run.waiting import wait_until
@@ -301,7 +302,7 @@ def main() -> None:
     interrupt_on_signals()
     try:
         with ExitStack() as stack:
-            env = merged_environment()
+            env = of_a_plain_broker(merged_environment())
             settings = playground_settings(env)
             stack.enter_context(exclusive(settings.PLAYGROUND_HOME))
             end_leftovers(str(settings.PLAYGROUND_HOME))

@@ -8,6 +8,8 @@ from typing import Annotated
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from spark_jobs.settings import checked_together
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -59,6 +61,11 @@ def merged_environment(env: Mapping[str, str] | None = None, dotenv: Path = CHEC
     """Return the environment merged over the `.env` file; empty variables do not count."""
     in_file = {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
     return in_file | {name: value for name, value in (os.environ if env is None else env).items() if value.strip()}
+
+
+def of_a_plain_broker(env: Mapping[str, str]) -> dict[str, str]:
+    """Leave out how another Kafka is spoken to: the playground's own broker speaks without TLS and a login."""
+    return {name: value for name, value in env.items() if name not in checked_together("KAFKA_SECURITY_PROTOCOL")}
 
 
 def playground_settings(env: Mapping[str, str] | None = None) -> PlaygroundSettings:

@@ -12,7 +12,12 @@ from playground.airflow.home import AirflowHome
 from playground.run.__main__ import AlreadyRunning, exclusive, is_driver, with_free_ports
 from playground.run.memory import part_of
 from playground.run.ports import next_free_port
-from playground.run.settings import PlaygroundSettingsError, merged_environment, playground_settings
+from playground.run.settings import (
+    PlaygroundSettingsError,
+    merged_environment,
+    of_a_plain_broker,
+    playground_settings,
+)
 from playground.setup.java import major_version
 from spark_jobs.settings import settings_from
 
@@ -38,6 +43,11 @@ def test_default_variables_are_settings_the_job_accepts(tmp_path: Path) -> None:
     assert jobs.KAFKA_BOOTSTRAP_SERVERS == "127.0.0.1:9999", "make run's jobs read make run's broker"
     assert jobs.BATCH_INTERVAL.total_seconds() == 3
     assert Path(jobs.OUTPUT_BASE_PATH).is_relative_to(tmp_path)
+
+
+def test_its_own_broker_is_spoken_to_without_a_login() -> None:
+    secured = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_CREDENTIALS_FILE": "/f", "KAFKA_CA_FILE": "/ca"}
+    assert of_a_plain_broker({**secured, "BATCH_INTERVAL": "3 seconds"}) == {"BATCH_INTERVAL": "3 seconds"}
 
 
 def test_runs_of_a_killed_playground_are_closed(tmp_path: Path) -> None:

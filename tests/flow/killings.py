@@ -21,8 +21,8 @@ STEPS = (
     "applied",
     "before Spark's commit",
 )
-TELLING_STEPS = ("before the first entry", "half moved", "applied", "before Spark's commit")
-"""nothing is declared, some files are moved, all are and Spark does not know, and Spark is about to"""
+TELLING_STEPS = ("before the first entry", "half moved", "before Spark's commit")
+"""nothing is declared, some files are moved, all are and Spark does not know"""
 VICTIMS = ("python", "jvm", "both")
 
 

@@ -132,26 +132,22 @@ def test_data_without_a_log_or_with_a_damaged_one_are_left_alone_and_sigterm_let
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "is_submitted", "receiver"),
-    [
-        (signal.SIGTERM, False, "the whole process group"),
-        (signal.SIGINT, True, "the whole process group"),
-        (signal.SIGTERM, True, "the started process"),
-    ],
-    ids=["SIGTERM to the group", "SIGINT to spark-submit's group", "SIGTERM to spark-submit"],
+    ("signal_number", "is_sent_to_all"),
+    [(signal.SIGINT, True), (signal.SIGTERM, False)],
+    ids=["SIGINT to its group", "SIGTERM to itself"],
 )
-def test_a_signal_ends_the_job_gracefully(
-    place: Place, drivers: Start, signal_number: signal.Signals, is_submitted: bool, receiver: str
+def test_a_signal_to_spark_submit_ends_the_job_gracefully(
+    place: Place, drivers: Start, signal_number: signal.Signals, is_sent_to_all: bool
 ) -> None:
-    driver = drivers(place, is_submitted=is_submitted)
+    driver = drivers(place, is_submitted=True)
     driver.wait_until(driver.is_running, "it runs")
     processes = driver.processes()
-    assert processes["jvm" if is_submitted else "python"].pid == driver.process.pid
+    assert processes["jvm"].pid == driver.process.pid
     assert listens_beyond_this_machine(processes) == []
-    if receiver == "the started process":
-        driver.process.send_signal(signal_number)
-    else:
+    if is_sent_to_all:
         os.killpg(driver.process.pid, signal_number)
+    else:
+        driver.process.send_signal(signal_number)
     assert driver.process.wait(90) == 0, driver.said()
     assert driver.status()["state"] == "stopped", driver.said()
     assert_all_gone(processes)

@@ -6,7 +6,8 @@ import time
 
 import typer
 
-from playground.broker.process import Broker, BrokerConfig, BrokerError
+from playground.broker.configuration import BrokerConfig
+from playground.broker.process import Broker, BrokerError
 from playground.run.settings import PlaygroundSettings, PlaygroundSettingsError, merged_environment
 from playground.run.settings import playground_settings as read_settings
 from playground.setup.fetch import FetchFailed

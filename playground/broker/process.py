@@ -15,16 +15,16 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
+from playground.broker.configuration import LOG_SETTINGS, BrokerConfig, broker_properties
+from playground.broker.topics import DEFAULT_TOPICS, TopicsError, create_missing
 from playground.run.ports import HOST, free_port, is_taken, port_owner
-from playground.run.settings import playground_settings
 from playground.run.waiting import wait_until
 from playground.setup.fetch import BROKER_JARS, ensure_jars
 from playground.setup.java import usable_java
@@ -34,35 +34,10 @@ START_TIMEOUT_S = 180
 PROGRESS_EVERY_S = 5
 # After SIGTERM the broker flushes its logs; one that needs longer hangs.
 STOP_TIMEOUT_S = 30
-DEFAULT_TOPICS = ("bike-trips", "taxi-trips", "weather-data", "accidents")
 
 
 class BrokerError(RuntimeError):
     """The broker cannot be started or used: what, why, and the next step."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """One more way into the broker, beside the plain one."""
-
-    protocol: str
-    """SSL, SASL_PLAINTEXT or SASL_SSL: the listener's name as well"""
-    port: int
-
-
-@dataclass(frozen=True)
-class BrokerConfig:
-    folder: Path
-    """Data, logs and configuration of this broker; kept over restarts."""
-    port: int
-    controller_port: int = 0
-    """0: any free port. Only the broker itself connects to it."""
-    heap: str = "512m"
-    retention_ms: int = -1
-    jars_home: Path = field(default_factory=lambda: playground_settings().PLAYGROUND_HOME)
-    listeners: Sequence[Listener] = ()
-    properties: Mapping[str, str] = field(default_factory=dict)
-    """more of server.properties, such as what the listeners need"""
 
 
 class Broker:
@@ -135,19 +110,10 @@ class Broker:
 
     def create_topics(self, topics: tuple[str, ...] = DEFAULT_TOPICS, partitions: int = 2) -> None:
         """Create the topics that do not exist yet and wait for their leaders. Raises: BrokerError."""
-        admin = self._admin()
-        missing = sorted(set(topics) - set(admin.list_topics(timeout=30).topics))
-        new = [NewTopic(topic, num_partitions=partitions, replication_factor=1) for topic in missing]
-        for topic, created in (admin.create_topics(new) if new else {}).items():
-            try:
-                created.result()
-            except KafkaException as failed:
-                reason = failed.args[0].str()
-                raise BrokerError(f"topic {topic} could not be created: {reason}. See {self.log}.") from None
         try:
-            wait_until(lambda: all(_has_leader(admin, topic) for topic in topics), "leaders", START_TIMEOUT_S)
-        except TimeoutError:
-            raise BrokerError(f"topics {', '.join(topics)} did not become usable. See {self.log}.") from None
+            create_missing(self._admin(), topics, partitions, START_TIMEOUT_S)
+        except TopicsError as failed:
+            raise BrokerError(f"{failed} See {self.log}.") from None
 
     def _admin(self) -> AdminClient:
         # log_level 2: librdkafka would print every refused connection of a broker that is still starting.
@@ -240,61 +206,6 @@ def temporary_broker(
         broker.stop()
 
 
-def broker_properties(config: BrokerConfig, controller_port: int, data: Path) -> dict[str, str]:
-    """server.properties of a single node that is its own controller."""
-    ways_in = (Listener("PLAINTEXT", config.port), *config.listeners)
-    addresses = ",".join(f"{way.protocol}://{HOST}:{way.port}" for way in ways_in)
-    return {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        # A static quorum of one: the controller's port may differ at every start.
-        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "controller.listener.names": "CONTROLLER",
-        "listeners": f"{addresses},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": addresses,
-        "listener.security.protocol.map": ",".join(
-            ["CONTROLLER:PLAINTEXT", *(f"{way.protocol}:{way.protocol}" for way in ways_in)]
-        ),
-        "log.dirs": str(data),
-        "log.retention.ms": str(config.retention_ms),
-        "log.retention.bytes": "-1",
-        # A mistyped topic name must fail, not become a topic.
-        "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "1",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "1",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
-        "share.coordinator.state.topic.num.partitions": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        # One machine with few cores and a small heap: Kafka's own defaults are for a server.
-        "num.network.threads": "2",
-        "num.io.threads": "2",
-        "log.cleaner.dedupe.buffer.size": str(8 * 1024 * 1024),
-    }
-
-
-# INFO: Kafka's start and stop. The files rotate, so that a playground left running does not fill the disk.
-LOG_SETTINGS = """\
-status = error
-appender.file.type = RollingFile
-appender.file.name = file
-appender.file.fileName = ${sys:playground.logs}/broker.log
-appender.file.filePattern = ${sys:playground.logs}/broker-%i.log
-appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = %d{yyyy-MM-dd HH:mm:ss.SSS} %-5p %m (%c)%n
-appender.file.policies.type = Policies
-appender.file.policies.size.type = SizeBasedTriggeringPolicy
-appender.file.policies.size.size = 10MB
-appender.file.strategy.type = DefaultRolloverStrategy
-appender.file.strategy.max = 3
-rootLogger.level = info
-rootLogger.appenderRef.file.ref = file
-"""
-
-
 def _refuse_taken_port(port: int) -> None:
     if is_taken(port):
         raise BrokerError(
@@ -320,11 +231,6 @@ def _locked(path: Path) -> Iterator[int]:
                 "Use that one, stop it first, or choose another folder with PLAYGROUND_HOME."
             ) from None
         yield held.fileno()
-
-
-def _has_leader(admin: AdminClient, topic: str) -> bool:
-    found = admin.list_topics(topic, timeout=30).topics[topic]
-    return found.error is None and all(partition.leader >= 0 for partition in found.partitions.values())
 
 
 def _cluster_id() -> str:

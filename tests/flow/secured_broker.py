@@ -19,7 +19,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     UserScramCredentialUpsertion,
 )
 
-from playground.broker.process import Broker, BrokerConfig, Listener
+from playground.broker.configuration import BrokerConfig, Listener
+from playground.broker.process import Broker
 from playground.run.ports import HOST, free_port
 from spark_jobs.kafka.connection import Connection
 

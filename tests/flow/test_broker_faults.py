@@ -11,7 +11,8 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from playground.broker.process import Broker, BrokerConfig
+from playground.broker.configuration import BrokerConfig
+from playground.broker.process import Broker
 from playground.run.ports import free_port
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import START_OVER

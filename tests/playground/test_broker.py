@@ -8,7 +8,8 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from playground.broker.process import Broker, BrokerConfig, BrokerError, broker_properties, temporary_broker
+from playground.broker.configuration import BrokerConfig, broker_properties
+from playground.broker.process import Broker, BrokerError, temporary_broker
 
 
 @pytest.fixture(scope="module")

@@ -11,20 +11,24 @@ from playground.run.settings import CHECKOUT, playground_settings
 from tests.page.visitor import NARROW, WIDE, visitor
 
 IMAGES = CHECKOUT / "docs" / "images"
-TABS = ("flow",)
 SIZES = {"wide": WIDE, "narrow": NARROW}
+SHOTS = (
+    *product(("flow",), SIZES, ("light", "dark")),
+    *product(("findings", "complete", "refused", "history"), ("wide",), ("light",)),
+)
 
 
 def take(url: str, password: str, folder: Path) -> Iterator[Path]:
-    """Take each tab wide and narrow, light and dark; what is below the fold is left out."""
+    """Take the flow wide and narrow, light and dark, and each other tab once; what is below the fold is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     with visitor(url) as looking:
         looking.logs_in(password)
-        for tab, (width, size), theme in product(TABS, SIZES.items(), ("light", "dark")):
-            looking.page.set_viewport_size(size)
+        for tab, width, theme in SHOTS:
+            looking.page.set_viewport_size(SIZES[width])
             looking.opens(f"?tab={tab}")
             looking.uses_theme(theme)
-            expect(looking.page.locator("[role=tabpanel] table, [role=tabpanel] svg").first).to_be_visible()
+            expect(looking.page.locator("[role=tabpanel] :is(table, svg.main-svg, ol, li)").first).to_be_visible()
+            expect(looking.page.get_by_text("Loading")).to_have_count(0)
             file = folder / f"streams-{tab}-{width}-{theme}.png"
             looking.page.screenshot(path=file, animations="disabled")
             yield file

@@ -133,6 +133,7 @@ def generate(
         settings = settings_for_brokers(bootstrap_servers)
         layouts = Layouts(trips_since_2023, ghcnh, connect)
         run = Run(seed, begins, days, volume, events, defects, scenario, layouts)
+        run.counts(run.first_quarter)  # too few events are told before anything is asked of a broker
         topics = topics_of(settings)
         stop = stop_on_signals()
         delivery = Delivery(connection_of(settings), topics)
@@ -142,7 +143,10 @@ def generate(
         print(wrong, file=sys.stderr)
         raise typer.Exit(2) from None
     began_s, began_cpu_s = time.monotonic(), time.process_time()
-    sender.send_all()
+    try:
+        sender.send_all()
+    except DeliveryError as stopped:
+        print(stopped, file=sys.stderr)
     arrived = delivery.finish()
     if arrived:
         sender.save_position()

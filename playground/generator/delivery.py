@@ -2,10 +2,10 @@
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivered
 
 from playground.generator.message import Message
@@ -65,41 +65,71 @@ class Delivery:
         self.topics = topics
         _refuse_what_cannot_be_reached(connection, topics)
         self._producer = _producer(connection)
+        self._ended_by: str | None = None
+        """why the producer sends nothing more"""
         self.sent: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         """reason -> messages that were not delivered"""
 
     def send(self, message: Message) -> None:
+        """Hand the message to the producer. Raises: DeliveryError where that sends nothing more."""
         topic = self.topics[message.feed]
-        while True:
+        while self._ended_by is None:
             try:
-                self._producer.produce(topic, message.value, message.key, on_delivery=self._count_failure)
-                break
+                with self._noting_its_end():
+                    self._producer.produce(topic, message.value, message.key, on_delivery=self._count_failure)
+                    self.sent[message.feed] += 1
+                    return
             except BufferError:  # the queue is full: wait for the broker
-                self._producer.poll(0.05)
-        self.sent[message.feed] += 1
+                self._wait(0.05)
+        raise DeliveryError(f"Sending has stopped: {_told(self._ended_by)}")
+
+    @contextmanager
+    def _noting_its_end(self) -> Iterator[None]:
+        """Any call may say that the producer is no use any more."""
+        try:
+            yield
+        except KafkaException as failure:
+            self._ended_by = failure.args[0].str()
+        except SystemError:
+            # The client calls back while it raises, and then cannot raise; it says it again when asked.
+            self._wait(0)
 
     def _count_failure(self, error: KafkaError | None, _: Delivered) -> None:
         if error is not None:
             self.failures[error.str()] += 1
 
+    def _wait(self, timeout_s: float) -> None:
+        with self._noting_its_end():
+            self._producer.poll(timeout_s)
+
     def poll(self) -> None:
-        self._producer.poll(0)
+        self._wait(0)
 
     def flush(self) -> bool:
         """Wait for outstanding messages; return whether everything was delivered."""
-        outstanding: Any = self._producer.flush(FLUSH_TIMEOUT_S)
-        return outstanding == 0 and not self.failures
+        return not self._left() and self._ended_by is None and not self.failures
+
+    def _left(self) -> int:
+        """Wait for outstanding messages; return how many are left."""
+        with self._noting_its_end():
+            outstanding: int = self._producer.flush(FLUSH_TIMEOUT_S)
+            return outstanding
+        return len(self._producer)
 
     def finish(self) -> bool:
         """Flush, drop what the broker does not take, and print failures; return whether everything was delivered."""
-        outstanding: Any = self._producer.flush(FLUSH_TIMEOUT_S)
-        if outstanding:
+        if left := self._left():
             self._producer.purge()
-            self.failures[f"the broker did not answer for {FLUSH_TIMEOUT_S:.0f} s"] += outstanding
+            self.failures[self._ended_by or f"the broker did not answer for {FLUSH_TIMEOUT_S:.0f} s"] += left
         for reason, count in self.failures.items():
-            print(f"{count} messages were not delivered: {reason}.", file=sys.stderr)
-        return not self.failures
+            print(f"{count} messages were not delivered: {_told(reason)}", file=sys.stderr)
+        return self._ended_by is None and not self.failures
+
+
+def _told(reason: str) -> str:
+    needs = " Whoever sends needs Write on the topics: docs/operate.md, 'Kafka security (SASL, TLS)'."
+    return f"{reason}.{needs if 'authorization failed' in reason else ''}"
 
 
 def summary(sent: Mapping[str, int], topics: Mapping[str, str]) -> str:

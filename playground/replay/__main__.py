@@ -105,6 +105,8 @@ def sent_and_delivered(found: Sequence[Survey], delivery: Delivery, factor: floa
     except UnusableFile as changed:  # since it was read the first time
         print(changed, file=sys.stderr)
         readable = False
+    except DeliveryError as stopped:
+        print(stopped, file=sys.stderr)
     arrived = delivery.finish()
     print(summary(delivery.sent, delivery.topics))
     if delivery.sent.total() < total:

@@ -57,9 +57,11 @@ def test_a_secured_kafka_is_told_until_it_lets_us_in_then_read_and_written_and_i
     write_credentials(secured.connection, PASSWORD)
     wait_until_told(driver, "Kafka's ACLs do not permit it", "docs/operate.md")
     what_a_stranger_is_told(secured.connection)
-    assert "Nothing is sent: Kafka's ACLs do not permit it" in generate(place, events=1, exit_code=2)
+    assert "Nothing is sent: Kafka's ACLs do not permit it" in generate(place, events=200, exit_code=2)
 
-    secured.permit(AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
+    secured.permit(AclOperation.DESCRIBE, AclOperation.READ)
+    assert "needs Write on the topics" in generate(place, events=500, exit_code=1)
+    secured.permit(AclOperation.WRITE)
     generate(place, events=200)
     request = redrive(feed)
     driver.wait_until(lambda: is_done(feed, request), "the refused message is sent again")

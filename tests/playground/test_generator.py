@@ -10,8 +10,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import typer
 
 from playground.generator import Message, Run, Scenario, messages
+from playground.generator.__main__ import generate
 from playground.generator.message import ACCIDENTS, BIKES, TAXIS, WEATHER
 from playground.generator.position import Position, PositionError, read_position, write_position
 from playground.generator.stream import RunError, quarters
@@ -216,3 +218,10 @@ def test_the_rain_of_a_special_is_a_running_total_of_the_hour() -> None:
     assert early
     assert late
     assert sum(early) / len(early) < sum(late) / len(late) < 1
+
+
+def test_too_few_events_are_refused_before_a_broker_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as refused:
+        generate(bootstrap_servers="127.0.0.1:1", events=1, days=2)
+    assert refused.value.exit_code == 2
+    assert "1 events are too few" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from playground.generator.stream import Scenario, messages
 from tests.analytics.flow.feeds import Feeds, parsed_feeds
 
 FIRST_DAY = datetime(2018, 10, 20, tzinfo=UTC)
-DAYS = 21
+DAYS = 35
 """with the end of daylight saving time on 4 November"""
 DUSK, DAWN = FIRST_DAY + timedelta(hours=14), FIRST_DAY + timedelta(hours=27)
 SILENT_DAYS = {
@@ -47,7 +47,7 @@ def _with_gaps_and_doubles(feeds: Feeds) -> dict[str, pa.Table]:
 
 @pytest.fixture(scope="session")
 def history() -> Feeds:
-    """Three weeks with late, doubled and swapped messages, silences, and a day of every weather score."""
+    """35 days with late, doubled and swapped messages, silences, and a day of every weather score."""
     sent = messages(seed=3, start=FIRST_DAY, days=DAYS, volume=0.15, defects=0.02, scenario=Scenario.ALL_WEATHER_SCORES)
     return _with_gaps_and_doubles(parsed_feeds(sent))
 

@@ -1,4 +1,4 @@
-"""Three generated weeks, cell by cell like the reference, whatever order and lateness their events have."""
+"""35 generated days, cell by cell like the reference, whatever order and lateness their events have."""
 
 from datetime import timedelta
 from random import Random
@@ -40,7 +40,7 @@ def in_batches(feeds: Feeds, arrivals: dict[str, pa.Array]) -> list[Feeds]:
 
 @pytest.fixture(scope="module")
 def job(history: Feeds, tmp_path_factory: pytest.TempPathFactory) -> LiveJob:
-    """The three weeks taken in three batches, with a go of each analytic between."""
+    """The 35 days taken in three batches, with a go of each analytic between."""
     job = LiveJob(tmp_path_factory.mktemp("history"), by_hour=False)
     for batch in in_batches(history, delivered(history, Random(2018))):
         job.take(batch)

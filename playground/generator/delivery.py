@@ -92,7 +92,7 @@ class Delivery:
         except KafkaException as failure:
             self._ended_by = failure.args[0].str()
         except SystemError:
-            # The client calls back while it raises, and then cannot raise; it says it again when asked.
+            # The client calls back while it raises, and then cannot raise; what is left in its queue it drops.
             self._wait(0)
 
     def _count_failure(self, error: KafkaError | None, _: Delivered) -> None:
@@ -128,8 +128,12 @@ class Delivery:
 
 
 def _told(reason: str) -> str:
-    needs = " Whoever sends needs Write on the topics: docs/operate.md, 'Kafka security (SASL, TLS)'."
-    return f"{reason}.{needs if 'authorization failed' in reason else ''}"
+    """Add what helps. A producer without the right to write drops its queue, and does not always say why once more."""
+    needs = (
+        " Where Kafka has ACLs, whoever sends needs Write on the topics: docs/operate.md, 'Kafka security (SASL, TLS)'."
+    )
+    is_refused = "authorization failed" in reason or "Purged in queue" in reason
+    return f"{reason}.{needs if is_refused else ''}"
 
 
 def summary(sent: Mapping[str, int], topics: Mapping[str, str]) -> str:

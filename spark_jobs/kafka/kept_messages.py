@@ -42,6 +42,8 @@ class KeptMessages:
     def _read(self) -> Message | None:
         """The next message of the partition; None where there is none."""
         message = self._consumer.poll(_TIMEOUT_S)
+        while message is not None and _is_of_the_group(message):
+            message = self._consumer.poll(_TIMEOUT_S)
         if message is None:
             raise StreamFault("Kafka does not answer", "check that the broker runs", external=True)
         if error := message.error():
@@ -50,6 +52,12 @@ class KeptMessages:
                 return None
             raise KafkaException(error)
         return message
+
+
+def _is_of_the_group(message: Message) -> bool:
+    """Whether the client only tells that its group is not permitted: it looks for it, and no group is joined."""
+    error = message.error()
+    return error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
 @contextmanager

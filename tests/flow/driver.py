@@ -73,9 +73,8 @@ class Driver:
             env |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
         job = spark_submit(module) if is_submitted else [sys.executable, "-m", module]
         with self.output.open("wb") as output:
-            # The tests with an Airflow go first: it costs as long as it is there.
             self.process = subprocess.Popen(
-                ["nice", "-n5", *job, *arguments],
+                [*job, *arguments],
                 cwd=CHECKOUT,
                 env=env,
                 stdout=output,

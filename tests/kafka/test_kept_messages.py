@@ -43,7 +43,8 @@ def kept(*says: Said) -> KeptMessages:
 
 def test_a_group_without_permission_is_nobodys_concern() -> None:
     refused, message = Said(KafkaError.GROUP_AUTHORIZATION_FAILED), Said()
-    assert kept(refused, refused, message).at({PLACE}) == {PLACE: message}
+    found: dict[MessagePlace, Any] = dict(kept(refused, refused, message).at({PLACE}))
+    assert found == {PLACE: message}
 
 
 def test_a_topic_without_permission_is_told() -> None:

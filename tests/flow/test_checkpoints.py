@@ -25,7 +25,7 @@ def test_checkpoints_are_a_cache(place: Place, drivers: Start, undisturbed: Path
     assert log_positions(place.output) != history_ends, "every mishap came while there was something to read"
     shutil.rmtree(place.checkpoints)
 
-    driver = drivers(small_steps)
+    driver = drivers(replace(place, settings={"MAX_OFFSETS_PER_TRIGGER": "120"}))
     driver.wait_until_it_runs()
     before = _newest_entry(place)
     driver.wait_until(lambda: _newest_entry(place) > before + 1, "some batches")

@@ -86,12 +86,13 @@ NO_KAFKA = Cause(
         external=True,
     ),
 )
-_SECURITY = "docs/operate.md, 'Kafka security (SASL, TLS)'"
+KAFKA_SECURITY = "docs/operate.md, 'Kafka security (SASL, TLS)'"
+"""where to read on, in the sentences of all who speak to Kafka"""
 NO_CREDENTIALS = Cause(
     r"Could not read properties from file",
     Diagnosis(
         "the file of KAFKA_CREDENTIALS_FILE cannot be read where the job runs",
-        f"put it on the driver and the executors ({_SECURITY}); the stream tries again by itself",
+        f"put it on the driver and the executors ({KAFKA_SECURITY}); the stream tries again by itself",
         external=True,
     ),
 )
@@ -126,7 +127,7 @@ NO_PERMISSION = Cause(
     r"(Topic|Group|Cluster|TransactionalId)AuthorizationException|AUTHORIZATION_FAILED|authorization failed",
     Diagnosis(
         "Kafka's ACLs do not permit it",
-        f"give the job's user the permissions of {_SECURITY}; the stream tries again by itself",
+        f"give the job's user the permissions of {KAFKA_SECURITY}; the stream tries again by itself",
         external=True,
     ),
 )

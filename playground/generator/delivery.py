@@ -10,7 +10,7 @@ from confluent_kafka import Message as Delivered
 
 from playground.generator.message import Message
 from spark_jobs.catalog import FEEDS
-from spark_jobs.diagnosis import StreamFault
+from spark_jobs.diagnosis import KAFKA_SECURITY, StreamFault
 from spark_jobs.kafka.broker_client import BrokerClient
 from spark_jobs.kafka.connection import Connection, client_options
 from spark_jobs.kafka.offsets import topic_id_on_broker
@@ -54,7 +54,7 @@ def _refuse_what_cannot_be_reached(connection: Connection, topics: Mapping[str, 
     except StreamFault as fault:
         raise DeliveryError(
             f"Nothing is sent: {fault}. Start a broker with `make broker`, name another with --bootstrap-servers, set "
-            "KAFKA_TOPIC_... to the topics it has, or see to docs/operate.md, 'Kafka security (SASL, TLS)'."
+            f"KAFKA_TOPIC_... to the topics it has, or see to {KAFKA_SECURITY}."
         ) from None
 
 
@@ -128,11 +128,9 @@ class Delivery:
 
 def _told(reason: str) -> str:
     """Add what helps. A producer without the right to write drops its queue, and does not always say why once more."""
-    needs = (
-        " Where Kafka has ACLs, whoever sends needs Write on the topics: docs/operate.md, 'Kafka security (SASL, TLS)'."
-    )
-    is_refused = "authorization failed" in reason or "Purged in queue" in reason
-    return f"{reason}.{needs if is_refused else ''}"
+    if "authorization failed" not in reason and "Purged in queue" not in reason:
+        return f"{reason}."
+    return f"{reason}. Where Kafka has ACLs, whoever sends needs Write on the topics: {KAFKA_SECURITY}."
 
 
 def summary(sent: Mapping[str, int], topics: Mapping[str, str]) -> str:

@@ -64,10 +64,13 @@ class SettingsStore:
             StoreUnreadable: our own Variable cannot be read, and nothing is known from before.
         """
         try:
-            return self.effective({name: self._read(name) for name in self.fallbacks}, now)
+            return self._read_once(now)
         except StoreUnreadable:
             # At a first start another task of the job may just have written what this one did not find.
-            return self.effective({name: self._read(name) for name in self.fallbacks}, now)
+            return self._read_once(now)
+
+    def _read_once(self, now: datetime) -> EffectiveSettings:
+        return self.effective({name: self._read(name) for name in self.fallbacks}, now)
 
     def effective(self, variables: Mapping[str, str | None], now: datetime) -> EffectiveSettings:
         """Find what holds, from Variables that were read just now, and remember it."""
@@ -76,11 +79,11 @@ class SettingsStore:
         self._remember(effective.accepted, now)
         return effective
 
-    def roots(self) -> list[Layout]:
-        """List the roots that the job has had, as far as it is known."""
+    def other_roots(self, layout: Layout) -> list[Layout]:
+        """List the roots that the job has had, but for this one, as far as they are known."""
         text = self._read(self.variable)
         known = None if text is None else settings_from_text(text)
-        return [] if known is None else [Layout(Path(root)) for root in known.roots]
+        return [Layout(Path(root)) for root in (known.roots if known else ()) if root != str(layout.root)]
 
     def why_not_that_root(self, layout: Layout) -> Diagnosis | None:
         """Say why this cannot be the job's root; None where it can."""

@@ -147,9 +147,8 @@ class WatchSensor(BaseSensorOperator):
             stop_driver(layout, FINISH_BATCH_S if state is HealthState.OUT_OF_DATE else _STUCK_STOP_TIMEOUT_S)
         elif self._runs("running"):
             # A run that follows a driver elsewhere: the output path was changed while nobody watched.
-            for root in SettingsStore(self.job, self.fallbacks).roots():
-                if root != layout:
-                    stop_driver(root, FINISH_BATCH_S)
+            for root in SettingsStore(self.job, self.fallbacks).other_roots(layout):
+                stop_driver(root, FINISH_BATCH_S)
 
     def _watch(self, layout: Layout, lasted: Lasted | None = None, unwritten: WatchMemory | None = None) -> NoReturn:
         """Go on watching. What could not be written is handed on: nobody is told of it twice, and nothing forgotten."""

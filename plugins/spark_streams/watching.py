@@ -60,7 +60,7 @@ class SettingsLook(Protocol):
 
     def why_not_that_root(self, layout: Layout) -> Diagnosis | None: ...
 
-    def roots(self) -> list[Layout]: ...
+    def other_roots(self, layout: Layout) -> list[Layout]: ...
 
     def take(self, layout: Layout, now: datetime) -> None: ...
 
@@ -206,7 +206,7 @@ class Watch:
 
     def _runs_elsewhere(self) -> bool:
         """Whether the output path was changed while nobody watched, and the old driver was left."""
-        others = [root for root in self._settings.roots() if root != self.layout]
+        others = self._settings.other_roots(self.layout)
         return any(live_driver(root, STALE_AFTER) is not None for root in others)
 
     def _incidents(

@@ -26,12 +26,12 @@ class Session:
     client: AdminClient
     refusals: deque[KafkaError]
 
-    def answers(self, asked: Mapping[K, Future[V]]) -> dict[K, V]:
+    def answers(self, futures: Mapping[K, Future[V]]) -> dict[K, V]:
         """Wait for all of them. KafkaException where we are refused, or one of them is."""
-        while wait(asked.values(), _LOOK_EVERY_S).not_done:
+        while wait(futures.values(), _LOOK_EVERY_S).not_done:
             if self.was_refused():
                 raise KafkaException(self.refusals[0])
-        return {key: answer.result() for key, answer in asked.items()}
+        return {key: answer.result() for key, answer in futures.items()}
 
     def was_refused(self) -> bool:
         self.client.poll(0)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spark_jobs.diagnosis import StreamFault
+from spark_jobs.diagnosis import KAFKA_SECURITY, StreamFault
 
 CREDENTIALS, CA, CLIENT_PEM = "KAFKA_CREDENTIALS_FILE", "KAFKA_CA_FILE", "KAFKA_CLIENT_PEM_FILE"
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "-----BEGIN PRIVATE KEY-----"
@@ -76,6 +76,6 @@ def _text(setting: str, path: str) -> str:
 def _unusable(setting: str, path: str, why: str) -> StreamFault:
     return StreamFault(
         f"the file {path} ({setting}) cannot be used: {why}",
-        "correct the file or the setting (docs/operate.md, 'Kafka security (SASL, TLS)')",
+        f"correct the file or the setting ({KAFKA_SECURITY})",
         external=True,
     )

@@ -110,7 +110,6 @@ def test_a_job_started_by_hand_does_not_look_at_switches(tmp_path: Path) -> None
 @pytest.mark.parametrize("more", [{}, {"streams": {}}], ids=["no streams", "streams that are empty"])
 def test_a_document_that_names_no_streams_turns_the_job_off_all_the_same(more: dict[str, Any], tmp_path: Path) -> None:
     run = a_run(tmp_path)
-    run.layout.control.mkdir(parents=True, exist_ok=True)
     run.layout.switches.write_text(json.dumps({"schema_version": 1, "job_enabled": False, **more}))
     assert switched(run) == {"rollup": True, **FLAGS}
     assert run._asked_to_stop.is_set()
@@ -118,7 +117,6 @@ def test_a_document_that_names_no_streams_turns_the_job_off_all_the_same(more: d
 
 def test_a_document_that_is_none_changes_nothing(tmp_path: Path) -> None:
     run = a_run(tmp_path)
-    run.layout.control.mkdir(parents=True, exist_ok=True)
     run.layout.switches.write_text('{"schema_version": 1, "job_ena')
     assert switched(run) == {"rollup": True, **FLAGS}
     assert not run._asked_to_stop.is_set()

@@ -59,7 +59,6 @@ UNREADABLE = {
 
 
 def write_switches(job: RunningJob, content: bytes) -> None:
-    job.run.layout.control.mkdir(parents=True, exist_ok=True)
     job.run.layout.switches.write_bytes(content)
     job.run._follow_switches()
 
@@ -86,7 +85,6 @@ def test_switches_that_cannot_be_read_change_nothing_and_are_told_until_they_can
 
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
 def test_a_job_does_not_start_on_switches_that_nobody_can_read(content: bytes, job: RunningJob) -> None:
-    job.run.layout.control.mkdir(parents=True, exist_ok=True)
     job.run.layout.switches.write_bytes(content)
     with pytest.raises(StreamFault, match="nobody knows whether ingestion is to run") as refusal:
         DesiredStateReader(job.run.layout).refuse_unreadable("ingestion")

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -45,12 +45,11 @@ class Sender:
                 sent += 1
             skipped = 0
             self.position = Position(quarter + 1, 0)
-            if self.pace.is_unlimited:
-                self._save_and_print()
+            self._save_and_print()
 
     def _send(self, message: Message, quarter: int, sent: int) -> bool:
         """Wait for the message's time and send it; False where the run was stopped first."""
-        if not self.pace.is_unlimited:
+        if self.pace.is_limited(message.sent_at):
             self.pace.wait(message.sent_at)
             self.position = Position(quarter, sent)
             self._save_and_print()
@@ -94,6 +93,9 @@ def generate(
     start: Annotated[str, typer.Option(help="Simulated start, UTC: 2018-01-01 or 2018-01-01T06:00.")] = "2018-01-01",
     days: Annotated[int | None, typer.Option(min=1, help="Simulated days. Default: endless.")] = None,
     speed: Annotated[str, typer.Option(help="Simulated seconds per second (60: an hour a minute), or max.")] = "60",
+    history_days: Annotated[
+        int, typer.Option(min=0, help="Simulated days at the start that are sent at once, before --speed begins.")
+    ] = 0,
     rate: Rate = None,
     volume: Annotated[float, typer.Option(min=0.001, help="Factor on bike trips and taxi rides.")] = 1.0,
     events: Annotated[
@@ -137,7 +139,7 @@ def generate(
         topics = topics_of(settings)
         stop = stop_on_signals()
         delivery = Delivery(connection_of(settings), topics)
-        pace = Pace(factor, rate, stop, time.monotonic, delivery.poll)
+        pace = Pace(factor, rate, stop, time.monotonic, delivery.poll, since=begins + timedelta(days=history_days))
         sender = Sender(run, delivery, pace, stop, state)
     except (RunError, SettingsError, DeliveryError, PositionError) as wrong:
         print(wrong, file=sys.stderr)

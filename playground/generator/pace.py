@@ -30,24 +30,43 @@ def stop_on_signals() -> Event:
 
 
 class Pace:
-    """Delays each message until it is due."""
+    """Delays each message until it is due.
+
+    `speed`: simulated seconds per second, from the first message that is sent at `since` or later; what is older is due
+    at once. `rate`: the most messages per second, of all.
+    """
 
     def __init__(
-        self, speed: float | None, rate: float | None, stop: Event, clock: Callable[[], float], idle: Callable[[], None]
+        self,
+        speed: float | None,
+        rate: float | None,
+        stop: Event,
+        clock: Callable[[], float],
+        idle: Callable[[], None],
+        since: datetime | None = None,
     ) -> None:
         self._speed, self._rate, self._stop, self._clock, self._idle = speed, rate, stop, clock, idle
+        self._since = since
         self._began_s = clock()
-        self._first: datetime | None = None
+        self._first: tuple[datetime, float] | None = None
+        """the first message that is not older than `since`, and when it was due"""
         self._sent = 0
-        self.is_unlimited = speed is None and rate is None
+
+    def is_limited(self, sent_at: datetime) -> bool:
+        """Whether such a message may have to wait."""
+        return self._rate is not None or self._is_paced(sent_at)
+
+    def _is_paced(self, sent_at: datetime) -> bool:
+        return self._speed is not None and (self._since is None or sent_at >= self._since)
 
     def _due_s(self, sent_at: datetime) -> float:
+        by_rate = self._began_s + self._sent / self._rate if self._rate else self._began_s
+        if not self._speed or not self._is_paced(sent_at):
+            return by_rate
         if self._first is None:
-            self._first = sent_at
-        simulated_s = (sent_at - self._first).total_seconds()
-        by_speed = simulated_s / self._speed if self._speed else 0.0
-        by_rate = self._sent / self._rate if self._rate else 0.0
-        return self._began_s + max(by_speed, by_rate)
+            self._first = sent_at, self._clock()
+        first, first_s = self._first
+        return max(by_rate, first_s + (sent_at - first).total_seconds() / self._speed)
 
     def wait(self, sent_at: datetime) -> None:
         """Block until the message is due or the run is stopped."""

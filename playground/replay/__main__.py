@@ -89,7 +89,7 @@ def send_all(found: Sequence[Survey], delivery: Delivery, pace: Pace, stop: Even
         if stop.is_set():
             return
         delivery.send(message)
-        if sent % POLL_EVERY_ROWS == 0 or not pace.is_unlimited:
+        if sent % POLL_EVERY_ROWS == 0 or pace.is_limited(message.sent_at):
             delivery.poll()
             advance(sent + 1, message.event_time)
 

@@ -135,6 +135,7 @@ class Playground:
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "playground.generator", "--bootstrap-servers", self.broker.bootstrap_servers]
         command += ["--seed", str(self.settings.PLAYGROUND_SEED), "--speed", self.settings.PLAYGROUND_SPEED]
+        command += ["--history-days", str(self.settings.PLAYGROUND_HISTORY_DAYS)]
         command += ["--state", str(folder / "state.json")]
         return start_service("generator", command, self.env, folder / "generator.log")
 

@@ -48,6 +48,11 @@ class PlaygroundSettings(BaseModel):
     )
     PLAYGROUND_SEED: int = Field(1, ge=0, description="seed of the made-up feeds")
     PLAYGROUND_SPEED: str = Field("60", min_length=1, description="simulated seconds per second of the made-up feeds")
+    PLAYGROUND_HISTORY_DAYS: int = Field(
+        14,
+        ge=0,
+        description="simulated days that are sent at once when the made-up feeds begin, so that there is a past",
+    )
 
     def folder(self, name: str) -> Path:
         return self.PLAYGROUND_HOME / name

@@ -40,6 +40,7 @@ class SystemUnderTest:
             "PLAYGROUND_KAFKA_PORT": str(free_port()),
             "AIRFLOW_PORT": str(free_port()),
             "PLAYGROUND_SPEED": str(speed),
+            "PLAYGROUND_HISTORY_DAYS": "0",
             "INGESTION_UI_PORT": "0",
             "ANALYTICS_UI_PORT": "0",
         }

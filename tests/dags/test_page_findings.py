@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
-from boston_page.findings import routes
+from boston_page.findings import prediction, routes
 from boston_page.findings.kept_days import KeptDays, Part
 from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
@@ -141,6 +141,24 @@ def test_where_there_is_nothing_the_page_says_up_to_when_there_is(client: TestCl
     assert client.get("/findings/usage/rows.csv", params={"from": "2020-01-01", "to": "2020-01-02"}).status_code == 404
 
 
+def test_rows_that_a_chart_leaves_out_are_not_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "places", lambda: {"analytics": SimpleNamespace(layout=Layout(tmp_path))})
+    folder = Layout(tmp_path).dataset("multi_variable_summary") / hour_folder(NEWEST)
+    folder.mkdir(parents=True)
+    schema = {name: pa.float64() for name in prediction._COLUMNS} | {"window_start": pa.timestamp("us", "UTC")}
+    row = {**dict.fromkeys(schema), "window_start": NEWEST}
+    pq.write_table(pa.Table.from_pylist([row], schema=pa.schema(schema)), folder / "data.parquet")
+    app = FastAPI()
+    app.include_router(routes.router)
+    found = ask(TestClient(app), "/findings/prediction")
+    assert found["rows"] == 0
+    assert found["sentence"].startswith(
+        "None of the rows in this period can be shown yet. Shown are quarter hours with"
+    )
+
+
 def test_the_list_says_what_there_is(client: TestClient) -> None:
     charts = ask(client, "/findings")["charts"]
     assert [chart["name"] for chart in charts] == list(FINDINGS)
@@ -214,7 +232,7 @@ def test_an_hour_in_which_nothing_came_is_a_gap_and_no_zero(tmp_path: Path) -> N
     gone = NEWEST - timedelta(hours=3)
     (layout.dataset(USAGE) / hour_folder(gone) / "data.parquet").unlink()
     drawn = usage_of(layout, Period(NEWEST - timedelta(hours=6), NEWEST), ZoneInfo("UTC"))
-    assert drawn["nothing came"]["x"] == ["2018-11-20T10:00:00"]
+    assert drawn["no row"]["x"] == ["2018-11-20T10:00:00"]
     at = drawn["bikes"]["x"].index("2018-11-20T10:00:00")
     assert drawn["bikes"]["y"][at] is None
     assert drawn["bikes"]["connectgaps"] is False
@@ -227,7 +245,7 @@ def test_an_outage_at_the_ends_of_the_period_is_a_gap_too(tmp_path: Path) -> Non
     asked = Period(NEWEST - timedelta(days=20, minutes=30), NEWEST + timedelta(days=2, minutes=30))
     drawn = usage_of(layout, asked, ZoneInfo("UTC"))
     before, after = 20 * 24 + 1 - HOURS, 2 * 24
-    assert len(drawn["nothing came"]["x"]) == before + 1 + after, "the first hour with a row has a zero"
+    assert len(drawn["no row"]["x"]) == before + 1 + after, "the first hour with a row has a zero"
     assert (drawn["bikes"]["x"][0], drawn["bikes"]["x"][-1]) == ("2018-10-31T13:00:00", "2018-11-22T13:00:00")
 
 
@@ -236,7 +254,7 @@ def test_hours_that_are_not_over_are_no_outage(tmp_path: Path) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
     write_hours(layout, hour - timedelta(hours=1))
     drawn = usage_of(layout, Period(hour - timedelta(hours=5), hour + timedelta(days=3)), ZoneInfo("UTC"))
-    assert drawn["nothing came"]["x"] == []
+    assert drawn["no row"]["x"] == []
 
 
 def test_the_hour_that_comes_twice_is_drawn_and_named_apart(tmp_path: Path) -> None:

@@ -12,20 +12,22 @@ from tests.page.visitor import NARROW, WIDE, visitor
 
 IMAGES = CHECKOUT / "docs" / "images"
 SIZES = {"wide": WIDE, "narrow": NARROW}
+ADDRESSES = {"refused": "refused&feed=weather_data&reason=the_report_is_a_summary"}
+"""where a tab alone shows little"""
 SHOTS = (
     *product(("flow",), SIZES, ("light", "dark")),
-    *product(("findings", "complete", "history"), ("wide",), ("light",)),
+    *product(("findings", "complete", "refused", "history"), ("wide",), ("light",)),
 )
 
 
 def take(url: str, password: str, folder: Path) -> Iterator[Path]:
-    """Take the flow wide and narrow, light and dark, and most other tabs once; what is below the fold is left out."""
+    """Take the flow wide and narrow, light and dark, and each other tab once; what is below the fold is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     with visitor(url) as looking:
         looking.logs_in(password)
         for tab, width, theme in SHOTS:
             looking.page.set_viewport_size(SIZES[width])
-            looking.opens(f"?tab={tab}")
+            looking.opens(f"?tab={ADDRESSES.get(tab, tab)}")
             looking.uses_theme(theme)
             expect(looking.page.locator("[role=tabpanel] :is(table, svg.main-svg, ol, li)").first).to_be_visible()
             expect(looking.page.get_by_text("Loading")).to_have_count(0, timeout=30_000)

@@ -38,6 +38,26 @@ def test_a_message_waits_for_its_time_and_its_turn(speed: float | None, rate: fl
     assert waited_s(speed, rate, [0, 1800, 3600]) == expected_s
 
 
+def test_what_is_older_than_the_beginning_does_not_wait_and_the_speed_counts_from_there() -> None:
+    clock = ManualClock()
+    pace = Pace(60.0, None, clock, lambda: clock.now_s, lambda: None, since=BEGIN + timedelta(days=1))
+    waited = []
+    for hour in (0, 20, 24, 25):
+        sent_at = BEGIN + timedelta(hours=hour)
+        waited.append((pace.is_limited(sent_at), clock.now_s))
+        pace.wait(sent_at)
+    assert waited == [(False, 100.0), (False, 100.0), (True, 100.0), (True, 100.0)]
+    assert round(clock.now_s, 6) == 160.0
+
+
+def test_the_most_messages_per_second_hold_for_the_past_too() -> None:
+    clock = ManualClock()
+    pace = Pace(60.0, 2.0, clock, lambda: clock.now_s, lambda: None, since=BEGIN + timedelta(days=1))
+    for hour in range(3):
+        pace.wait(BEGIN + timedelta(hours=hour))
+    assert round(clock.now_s, 6) == 101.0
+
+
 def test_speeds_are_read_as_people_write_them() -> None:
     assert speed_factor("max") is None
     assert speed_factor("60") == 60.0

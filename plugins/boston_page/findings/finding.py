@@ -44,6 +44,8 @@ class Finding:
     rows: Callable[[Outputs, Period], pa.Table | None]
     query: Callable[[Outputs, Period], str]
     figure: Callable[[pa.Table, ZoneInfo, Period], Figure]
+    only: str = ""
+    """which of the output's rows it shows, where not all"""
 
 
 def table_of(outputs: Outputs, output: str) -> str:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from boston_page.findings.finding import Finding, written_times
-from boston_page.findings.kept_days import KeptDays
+from boston_page.findings.kept_days import KeptDays, Part
 from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
 from boston_page.period import USUAL_DAYS, Period, period
@@ -28,6 +28,7 @@ PLOTLY_MISSING = (
     "(it names plotly) and restart the API server. The tables and downloads work without it."
 )
 _NO_ROWS = "There are no rows in this period. The newest of this output are of {newest}."
+_NO_SUCH_ROWS = "None of the rows in this period can be shown yet. Shown are {only}."
 
 router = APIRouter()
 kept_days = KeptDays()
@@ -66,8 +67,7 @@ def _chart(one: Finding, outputs: Outputs, span: Period, clock: ZoneInfo) -> dic
         "rows": 0 if rows is None else rows.num_rows,
     }
     if rows is None:
-        newest = _newest(outputs, one) or "none yet: its analytic is off, or has not begun"
-        return {**answer, "sentence": _NO_ROWS.format(newest=newest), "data": [], "layout": {}, "table": None}
+        return {**answer, "sentence": _why_nothing(one, outputs, span), "data": [], "layout": {}, "table": None}
     drawn = one.figure(rows, clock, span)
     shown = {"sentence": drawn.sentence, "data": drawn.data, "layout": drawn.layout}
     return {**answer, **shown, "table": _table(rows.slice(max(0, rows.num_rows - TABLE_ROWS)), clock)}
@@ -113,6 +113,13 @@ def plotly_js() -> Path | None:
 
 def _outputs() -> Outputs:
     return Outputs(places()[ANALYTICS_JOB.name].layout, kept_days)
+
+
+def _why_nothing(one: Finding, outputs: Outputs, span: Period) -> str:
+    if one.only and outputs.rows(one.outputs[0], Part(("window_start",)), span) is not None:
+        return _NO_SUCH_ROWS.format(only=one.only)
+    newest = _newest(outputs, one) or "none yet: its analytic is off, or has not begun"
+    return _NO_ROWS.format(newest=newest)
 
 
 def _newest(outputs: Outputs, one: Finding) -> str | None:

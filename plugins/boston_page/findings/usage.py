@@ -71,7 +71,7 @@ def figure(found: pa.Table, zone: ZoneInfo, period: Period) -> Figure:
     gaps = [bike is None and taxi is None for bike, taxi in zip(bikes, taxis, strict=True)]
     data = [
         _band("rain", x, wet, {"color": RAIN}, 0.35),
-        _band("nothing came", x, gaps, {"color": GREY, "pattern": {"shape": "/"}}, 0.5),
+        _band("no row", x, gaps, {"color": GREY, "pattern": {"shape": "/"}}, 0.5),
         _line("bikes", x, bikes, hours, BIKES),
         _line("taxis (quotes)", x, taxis, hours, TAXIS),
     ]
@@ -88,8 +88,7 @@ def figure(found: pa.Table, zone: ZoneInfo, period: Period) -> Figure:
 def _sentence(found: pa.Table, gaps: int, wet: int) -> str:
     bikes, taxis = (pc.sum(found[name]).as_py() for name in ("bike_count", "taxi_count"))
     return (
-        f"{found.num_rows} hours with {bikes} rentals and {taxis} quotes; "
-        f"{wet} wet hours, {gaps} hours in which nothing came."
+        f"{found.num_rows} hours with {bikes} rentals and {taxis} quotes; {wet} wet hours, {gaps} hours without a row."
     )
 
 

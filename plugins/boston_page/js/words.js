@@ -26,7 +26,7 @@ export const count = (number) => (number === null || number === undefined ? UNKN
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return UNKNOWN;
-  if (seconds < 10) return `${written(seconds)} s`;
+  if (seconds < 10) return `${numbers.format(seconds)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.extract import FieldLayout, irregular_values
+from spark_jobs.feeds.extract import MIN_BATCH_FOR_SQL, FieldLayout, irregular_values
 from spark_jobs.feeds.fast_path import fast_path, wanted_by
 from spark_jobs.feeds.message_shapes import shape_of
 from spark_jobs.feeds.parsed_messages import layouts_of
 from spark_jobs.feeds.shape_cache import having, inside
+from tests.feeds.kafka_messages import outcomes
 from tests.feeds.test_against_reference import (
     FILES,
     LAYOUTS,
@@ -149,12 +150,19 @@ ODD = {
     "more values than a match is fast for": json.dumps(
         {"gender": 1} | {f"x{number}": number for number in range(200)}
     ).encode(),
+    "a name too long for a regular expression": json.dumps({"gender": 1, "x" * 900_000: 1}).encode(),
 }
 
 
 @pytest.mark.parametrize("what", ODD)
 def test_odd_messages_have_no_form(what: str) -> None:
     assert shape_of(ODD[what], WANTED["bike_trips"]) is None
+
+
+def test_a_message_too_large_for_a_regular_expression_is_a_row_like_its_neighbours() -> None:
+    large = {"starttime": "2018-01-01 00:16:33", "bikeid": 643, "x" * 900_000: 1}
+    values = [encoded(large), *[encoded(LAYOUTS["bike_trips"][0])] * MIN_BATCH_FOR_SQL]
+    assert {row["refusal"] for row in outcomes("bike_trips", values)} == {None}
 
 
 def test_values_do_not_make_a_form_but_names_their_order_and_kinds_do() -> None:

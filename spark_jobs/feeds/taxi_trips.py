@@ -34,6 +34,11 @@ _NUMBERS: Lookups = {
     "humidity": ("weather_snapshot.humidity", "humidity"),
     "wind_speed": ("weather_snapshot.wind_speed", "windSpeed", "wind_speed"),
 }
+# A weather report has a place, a temperature and a `datetime` too.
+_OF_A_QUOTE: Lookups = {
+    **{name: names for name, names in _TEXTS.items() if name not in {"epoch_text", "weather_summary"}},
+    **{name: _NUMBERS[name] for name in ("price", "distance", "surge_multiplier")},
+}
 
 TAXI_TRIPS = FeedRules(
     columns={
@@ -60,9 +65,7 @@ TAXI_TRIPS = FeedRules(
     texts=_TEXTS,
     numbers=_NUMBERS,
     as_written={"datetime": ("datetime",)},
-    known_by=tuple(
-        name for name in names_in(_TEXTS, _NUMBERS) if name not in {"id", "name", "source", "timestamp", "time_stamp"}
-    ),
+    known_by=tuple(name for name in names_in(_OF_A_QUOTE) if name not in {"id", "name", "source"}),
     identifiers=frozenset({"trip_id", "product_id"}),
     exact_numbers=frozenset({"epoch"}),
     times={"datetime_ts": "datetime"},

@@ -639,15 +639,7 @@ _KNOWN = {
     ),
     "taxi_trips": (
         *("trip_id", "pickup_location", "dropoff_location", "destination", "cab_type", "product.id", "product_id"),
-        *("product.name", "price", "distance", "surge_multiplier", "location.latitude", "latitude"),
-        *("location.longitude", "longitude", "temperature", "apparentTemperature", "apparent_temperature"),
-        *("short_summary", "precipIntensity", "precip_intensity", "humidity", "windSpeed", "wind_speed"),
-        *(
-            f"weather_snapshot.{name}"
-            for name in (
-                "temperature", "apparent_temperature", "summary", "precip_intensity", "humidity", "wind_speed"
-            )
-        ),
+        *("product.name", "price", "distance", "surge_multiplier"),
     ),
     "accidents": (
         *("mode_type", "location_type", "street", "xstreet1", "xstreet2", "x_cord", "y_cord", "lat", "long"),

@@ -83,6 +83,19 @@ REFUSED: dict[str, tuple[str, bytes | None, str]] = {
     "a station without an element": (
         "weather_data", JSON({name: WEATHER[name] for name in ("STATION", "DATE")}).encode(), NO_KNOWN_FIELD),
     "another feed's record": ("accidents", JSON(BIKE).encode(), NO_KNOWN_FIELD),
+    "a place's weather among quotes": (
+        "taxi_trips",
+        JSON(
+            {
+                "station": "72509014739",
+                "datetime": "2018-01-15T09:54:00",
+                "location": {"latitude": 42.36, "longitude": -71.0},
+                "observations": {"temperature": "+0056,1"},
+                "humidity": 0.5,
+            }
+        ).encode(),
+        NO_KNOWN_FIELD,
+    ),
     "an envelope of another kind": ("accidents", JSON({"payload": ACCIDENT}).encode(), NO_KNOWN_FIELD),
     "a spreadsheet's epoch": (
         "taxi_trips", JSON({**TAXI, "timestamp": "1.54495E+12"}).encode(), "the_event_time_is_unreadable"),

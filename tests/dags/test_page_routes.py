@@ -1,9 +1,11 @@
 """The page's routes: all GET, none for who is not logged in, and no parameter leads out of their folders."""
 
+import os
 import random
 import re
 import string
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.api_fastapi.app import init_auth_manager
 from boston_page import app as page_app
+from boston_page import few_at_once
 from boston_page import places as page_places
 from boston_page.app import ROUTERS, streams_app
 from boston_page.places import place_of
@@ -166,6 +169,34 @@ def test_nobody_falls_off_the_ends_of_the_calendar(unlocked: TestClient, start: 
         path = path_of(route, "usage" if "findings" in route.path else "bike_trips")
         answer = unlocked.get(path, params={"from": start, "to": end, "zone": "utc"})
         assert (answer.status_code, "1970 to 2200" in answer.text) == (422, True), (path, answer.text)
+
+
+def test_a_disk_that_hangs_takes_few_of_airflows_threads(
+    unlocked: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question waits for a pipe that nobody writes into; those beyond the few are refused, and Airflow goes on."""
+    control = tmp_path / "data" / "ingestion" / "_control"
+    control.mkdir(parents=True)
+    os.mkfifo(pipe := control / "complete.json")
+    monkeypatch.setattr(few_at_once, "_PATIENCE_S", 0.0)
+    with ThreadPoolExecutor(few_at_once.MOST + 1) as people:
+        asked = [people.submit(unlocked.get, "/complete") for _ in range(few_at_once.MOST + 1)]
+        (refused,) = wait(asked, return_when=FIRST_COMPLETED).done
+        for route in ROUTES:
+            if few_at_once.FEW_AT_ONCE in route.dependencies:
+                assert unlocked.get(path_of(route)).status_code == 503
+        assert unlocked.get("/js/flow.js").status_code == 200
+        while waiting := [one for one in asked if not one.done()]:
+            os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # who waits reads an empty document
+            wait(waiting, timeout=0.01)
+    assert sorted(one.result().status_code for one in asked) == [200] * few_at_once.MOST + [503]
+    assert "a disk may hang" in refused.result().text
+
+
+def test_who_reads_the_outputs_is_one_of_few() -> None:
+    """The other routes have one reader for all who ask (`Latest`), or read the page's own files."""
+    free = [route.path for route in ROUTES if few_at_once.FEW_AT_ONCE not in route.dependencies]
+    assert free == ["/js/{name}.js", "/icon.svg", "/flow", "/lags", "/history", "/plain"]
 
 
 @pytest.mark.parametrize(

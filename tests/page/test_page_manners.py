@@ -47,6 +47,54 @@ def test_a_switch_that_somebody_else_set_back_is_not_switching_for_ever() -> Non
     assert found == {"before": 0, "after": [None]}
 
 
+AIRFLOW = """
+const runs = [{ dag_run_id: "r1", state: "running" }];
+const ok = (body) => ({ ok: true, status: 200, json: async () => body });
+globalThis.setTimeout = (go) => setImmediate(go);
+globalThis.fetch = async (address, { method = "GET" } = {}) => {
+  const url = new URL(address), states = url.searchParams.getAll("state");
+  if (url.pathname.endsWith("/flow")) return ok({ jobs: [{ name: "ingestion", is_held: true, is_on: false }] });
+  if (method === "GET") return ok({ dag_runs: runs.filter((run) => states.includes(run.state)) });
+  if (method === "PATCH") runs[0].state = "failed";
+  else runs.push({ dag_run_id: `r${runs.length + 1}`, state: "queued" });
+  return ok(runs.at(-1));
+};
+const ids = () => runs.map((run) => run.dag_run_id);
+"""
+
+
+def test_two_people_who_restart_a_job_at_once_get_one_new_run() -> None:
+    """A second one would wait behind it for months, and start the job the moment somebody stops it."""
+    found = answer_of(
+        AIRFLOW
+        + """
+        const { restartJob } = await use("operations");
+        const both = await Promise.all([restartJob("ingestion"), restartJob("ingestion")]);
+        answer({ both: both.map(({ run }) => run), runs: ids() });
+        """
+    )
+    assert found == {"both": ["r2", "r2"], "runs": ["r1", "r2"]}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_job_is_started_by_one_run_however_often_somebody_presses_start(is_there: bool) -> None:
+    """Until its first heartbeat, half a minute later, the button is there."""
+    found = answer_of(
+        AIRFLOW
+        + f"""
+        if (!{str(is_there).lower()}) runs.length = 0;
+        const job = {{ name: "ingestion", is_on: false }}, followed = [], chosen = [];
+        React.useState = () => [null, (value) => chosen.push(value)];
+        const {{ JobOperations }} = await use("operations");
+        const [start] = all(drawn(React.createElement(JobOperations, {{ job }})), "button");
+        start.props.onClick();
+        for (let time = 0; time < 2; time += 1) followed.push((await chosen[0].run({{}})).run);
+        answer({{ followed, runs: ids() }});
+        """
+    )
+    assert found == {"followed": ["r1", "r1"], "runs": ["r1"]}
+
+
 def test_the_files_are_of_the_period_that_is_drawn() -> None:
     """Seven days that were drawn yesterday are not the seven days of today."""
     files = answer_of(

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from boston_page.complete.hour_rows import RowCounts
 from boston_page.complete.hours import FeedFacts, facts_of, hours_of
 from boston_page.complete.kept_hours import KeptHours
+from boston_page.few_at_once import FEW_AT_ONCE
 from boston_page.period import Period, period
 from boston_page.places import places
 from boston_page.question import End, Start, clock_of
@@ -26,7 +27,7 @@ RULE = (
     "end, and the feed has read all that the broker held of it at that moment."
 )
 
-router = APIRouter()
+router = APIRouter(dependencies=[FEW_AT_ONCE])
 _counts = RowCounts()
 _kept = KeptHours()
 

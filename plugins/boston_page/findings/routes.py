@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from boston_page.few_at_once import FEW_AT_ONCE
 from boston_page.findings.finding import Finding, written_times
 from boston_page.findings.kept_days import KeptDays, Part
 from boston_page.findings.reading import Outputs
@@ -30,7 +31,7 @@ PLOTLY_MISSING = (
 _NO_ROWS = "There are no rows in this period. The newest of this output are of {newest}."
 _NO_SUCH_ROWS = "None of the rows in this period can be shown yet. Shown are {only}."
 
-router = APIRouter()
+router = APIRouter(dependencies=[FEW_AT_ONCE])
 kept_days = KeptDays()
 
 

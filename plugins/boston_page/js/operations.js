@@ -17,8 +17,8 @@ const restart = (job) => ({
 
 const start = (job) => ({
   title: `Start ${job.name}`,
-  what: ["The DAG of the job is triggered. A driver that runs already is adopted, not started twice."],
-  run: () => trigger(job.name, {}),
+  what: ["The DAG of the job is triggered, where it has no run yet. A driver that runs already is adopted, not started twice."],
+  run: () => startJob(job.name),
 });
 
 const compaction = (feed) => ({
@@ -160,13 +160,22 @@ export async function trigger(dag, conf) {
   return { dag, run };
 }
 
+/**
+ * The run of a job that is there already, or a new one. One more would wait in the queue behind it, for months, and start
+ * the job the moment somebody stops it.
+ */
+async function startJob(job) {
+  const { dag_runs: [run] } = await ask("GET", `dags/${job}/dagRuns?state=queued&state=running&limit=1`);
+  return run ? { dag: job, run: run.dag_run_id } : trigger(job, {});
+}
+
 /** A run that is marked as failed has its driver stopped; the next may start once that is held. */
 export async function restartJob(job) {
   const { dag_runs: runs } = await ask("GET", `dags/${job}/dagRuns?state=running&order_by=-id&limit=1`);
   if (!runs.length) throw new Error(`No run of the DAG ${job} follows the driver; its watch triggers one within a minute.`);
   await ask("PATCH", runPath(job, runs[0].dag_run_id), { state: "failed" });
   await untilStopped(job);
-  return trigger(job, {}).catch((failure) => {
+  return startJob(job).catch((failure) => {
     throw new Error(`${job} stays stopped: no new run could be asked for (${failure.message}). Press Start.`);
   });
 }

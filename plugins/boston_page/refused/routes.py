@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from boston_page.few_at_once import FEW_AT_ONCE
 from boston_page.period import Period, period
 from boston_page.places import places
 from boston_page.question import End, Start, clock_of
@@ -33,7 +34,7 @@ SHOWN_CHARACTERS = 4_000
 _AT_ONCE = 100
 """messages that are Python's at a time, out of Arrow's memory"""
 
-router = APIRouter()
+router = APIRouter(dependencies=[FEW_AT_ONCE])
 
 
 def asked_period(start: Start = None, end: End = None, days: int = 7, zone: str = "utc") -> Period:

@@ -24,7 +24,9 @@ async def _few_at_once() -> AsyncIterator[None]:
     until_s = time.monotonic() + _PATIENCE_S
     while not _free.acquire(blocking=False):
         if time.monotonic() >= until_s:
-            raise HTTPException(503, f"{MOST} questions wait for the outputs already: a disk may hang. Ask again later.")
+            raise HTTPException(
+                503, f"{MOST} questions wait for the outputs already: a disk may hang. Ask again later."
+            )
         await asyncio.sleep(_LOOK_EVERY_S)
     try:
         yield

@@ -84,11 +84,12 @@ const sent = [];
 const ok = (body) => ({ ok: true, status: 200, json: async () => body });
 const away = { ok: false, status: 503, json: async () => ({ detail: "being read for the first time" }) };
 const answers = { "GET flow": [], "POST dagRuns": [ok({ dag_run_id: "r2" })] };
-globalThis.fetch = async (url, { method = "GET" } = {}) => {
-  const what = `${method} ${new URL(url).pathname.split("/").at(-1)}`;
+globalThis.fetch = async (address, { method = "GET" } = {}) => {
+  const url = new URL(address), what = `${method} ${url.pathname.split("/").at(-1)}`;
   sent.push(what);
   if (what === "GET flow") return answers[what].shift() ?? away;
-  return method === "GET" ? ok({ dag_runs: [{ dag_run_id: "r1" }] }) : (answers[what]?.shift() ?? ok({}));
+  const running = url.searchParams.getAll("state").length === 1 ? [{ dag_run_id: "r1" }] : []; // none once it is marked
+  return method === "GET" ? ok({ dag_runs: running }) : (answers[what]?.shift() ?? ok({}));
 };
 globalThis.setTimeout = (go) => setImmediate(go);
 const { restartJob } = await use("operations");

@@ -4,7 +4,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from spark_jobs.documents.codec import SCHEMA_VERSION, Instant, ProcessId, fields_of, made_of
@@ -133,10 +133,16 @@ class Status:
 
 
 def as_read(status: Status, now: datetime, stale_after: timedelta = STALE_AFTER) -> Status:
-    """The status as a reader may believe it: a job that has ended, or is silent, has no running streams."""
+    """The status as a reader may believe it: a job that has ended, or is silent, has no running streams.
+
+    Its counts of the day are of its own last day (UTC), which may be another one.
+    """
     if status.is_live(now, stale_after):
         return status
-    return replace(status, streams=tuple(map(ended, status.streams)))
+    streams = tuple(map(ended, status.streams))
+    if datetime.fromisoformat(status.at).astimezone(UTC).date() != now.astimezone(UTC).date():
+        streams = tuple(replace(stream, rows_today=None, refused_today=None) for stream in streams)
+    return replace(status, streams=streams)
 
 
 def ended(stream: StreamStatus) -> StreamStatus:

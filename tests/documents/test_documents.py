@@ -74,6 +74,14 @@ def test_a_reader_believes_what_a_job_says_while_it_shows_life(
     assert (read.streams[0].rows_today, read.streams[0].caught_up_to) == (70, iso(NOW)), "what was read stays so"
 
 
+@pytest.mark.parametrize(("until_s", "today"), [(59, (70, 3)), (60, (None, None))])
+def test_what_was_read_on_another_day_is_not_of_today(until_s: int, today: tuple[int | None, int | None]) -> None:
+    at = datetime(2026, 11, 26, 23, 59, tzinfo=UTC)
+    stopped = replace(status("stopped"), at=iso(at), streams=(replace(RUNS, rows_today=70, refused_today=3),))
+    (read,) = as_read(stopped, at + timedelta(seconds=until_s)).streams
+    assert (read.rows_today, read.refused_today) == today
+
+
 def test_unreadable_status_counts_as_absent(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     assert read_status(layout) is None

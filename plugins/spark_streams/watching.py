@@ -120,11 +120,11 @@ class Watch:
             with_alerts(self._memory.undelivered, alerts, now),
         )
         action = decide(health, self._memory, context)
-        self._show(now, at_once=action is not None)
+        is_shown = self._show(now, at_once=action is not None)
         if self._unwritable and action is not RestartAction.MOVE:
             action = None  # a driver that is started could not write either
         if action is None and not any(is_due(one, now) for one in self._memory.undelivered):
-            self._note(now)
+            self._note(now, with_figures=is_shown)
             return None
         return self._finding(action, health, driver, effective, alerts, context.running_runs)
 
@@ -265,23 +265,31 @@ class Watch:
                 log.warning("%s cannot be written: %s", self.layout.control, failure)
             self._unwritable = why
 
-    def _show(self, now: datetime, at_once: bool) -> None:
+    def _show(self, now: datetime, at_once: bool) -> bool:
         """Let a monitor outside see that somebody looks; it also tells whether anything can be written."""
-        if at_once or self._unwritable or time.monotonic() - self._shown_at_s >= _SHOW_EVERY_S:
+        is_due = at_once or bool(self._unwritable) or time.monotonic() - self._shown_at_s >= _SHOW_EVERY_S
+        if is_due:
             with self._as_far_as_possible():
                 watch_memory.show_watch(self.layout, self._memory, now)
                 self._shown_at_s, self._unwritable = time.monotonic(), None
+        return is_due
 
-    def _note(self, now: datetime) -> None:
-        """Write down what changed, for the next run and for people."""
+    def _note(self, now: datetime, with_figures: bool) -> None:
+        """Write down what changed, for the next run and for people; the figures of what is wrong now and then."""
         known, memory = self._written, self._memory
-        if known is None or _gist(memory) != _gist(known):
+        is_news = known is None or _gist(memory) != _gist(known)
+        if is_news or (with_figures and _figures(memory) != _figures(known)):
             with self._as_far_as_possible():
                 watch_memory.write_memory(self.layout, memory, now)
-                log.info("%s: %s %s", self.job.name, memory.sentence, memory.next_step)
                 self._written = memory
+                if is_news:
+                    log.info("%s: %s %s", self.job.name, memory.sentence, memory.next_step)
 
 
 def _gist(memory: WatchMemory) -> tuple[object, ...]:
     """Leave the sentence out, whose figures change at each look: the next step tells reasons apart."""
     return memory.health, memory.next_step, memory.restarts, sorted(memory.incidents), memory.settings
+
+
+def _figures(memory: WatchMemory | None) -> list[str]:
+    return [incident.sentence for incident in memory.incidents.values()] if memory else []

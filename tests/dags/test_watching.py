@@ -130,6 +130,22 @@ def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Pla
     assert desired.rejected == {}
 
 
+def test_what_is_remembered_of_an_incident_grows_with_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People read it on the page: a lag of 3 hours is not the 6 minutes that it began with. Written every 30 s."""
+    now_s = 1000.0
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: now_s))
+    watch = place.watch()
+    for behind_s, after_s, remembered in ((360, 0, 6), (7200, 3, 6), (10800, 30, 180)):
+        now_s += after_s
+        place.driver(streams=(StreamStatus("bike_trips", StreamState.CATCHING_UP, lag_records=9, lag_s=behind_s),))
+        if found := watch.look():
+            told(place, found)
+            watch = place.watch(lasted=found.lasted)
+            assert watch.look() is None
+        (incident,) = watch_memory.read_memory(place.layout).incidents.values()
+        assert incident.sentence == f"bike_trips is {remembered} minutes behind (more than 5 minutes)"
+
+
 def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> None:
     hold(place.layout, "the run was ended by hand", datetime.now(UTC))
     lately = Restarts(5, iso(datetime.now(UTC)))

@@ -11,7 +11,6 @@ from spark_jobs.documents.history import History, read_history
 from spark_jobs.documents.requests import answer_to
 from spark_jobs.paths import Layout
 
-AT_MOST = 500
 _REQUESTS_AT_MOST = 100
 """of each job: hourly compaction alone makes 24 a day"""
 
@@ -20,7 +19,7 @@ router = APIRouter()
 
 @router.get("/history")
 def history() -> list[dict[str, Any]]:
-    """Answer with what the watches and the jobs noted; what cannot be read is not the same as nothing."""
+    """Answer with all that the watches keep, and the newest requests; what cannot be read is not nothing."""
     found = _latest()
     if found is None:
         raise HTTPException(503, "what happened is being read for the first time")
@@ -35,7 +34,7 @@ def happened() -> list[dict[str, Any]]:
             found += ({**event, "job": name} for event in (*_noted(place.layout), *_requested(place.layout)))
         except OSError as failure:
             raise HTTPException(503, f"what happened to {name} cannot be read: {failure.strerror}") from failure
-    return sorted(found, key=lambda event: str(event["at"]), reverse=True)[:AT_MOST]
+    return sorted(found, key=lambda event: str(event["at"]), reverse=True)
 
 
 _latest = Latest(happened, at_most_every_s=5.0)

@@ -19,7 +19,7 @@ COLUMNS = {
     "rows_today": "rows today",
     "refused_today": "refused today",
     "last_progress_at": "last batch",
-    "caught_up_to": "complete up to",
+    "caught_up_to": "newest complete hour",
 }
 _NOTHING_RUNS_HERE = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store"}
 

@@ -50,6 +50,15 @@ def test_it_is_one_line_newest_first(places: dict[str, Place]) -> None:
     ]
 
 
+def test_what_one_job_has_much_of_hides_nothing_of_the_other(places: dict[str, Place]) -> None:
+    """An incident that comes and goes has a thousand lines in a day; those of a month are still there."""
+    once = Event(iso(NOW - timedelta(days=20)), INCIDENT, "a disk was full", key="unwritable")
+    note_events(places["ingestion"].layout, [once], NOW)
+    note_events(places["analytics"].layout, [Event(iso(NOW), INCIDENT, "behind", key="lag:rollup")] * 2000, NOW)
+    found = page_history.happened()
+    assert (len(found), found[-1]["said"]) == (1001, "a disk was full")
+
+
 def test_before_anything_has_happened_there_is_nothing(places: dict[str, Place]) -> None:
     assert page_history.happened() == []
 

@@ -172,6 +172,29 @@ def test_what_people_did_is_asked_again_like_all_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("", "Shown are the newest 500 of 501"),
+        ("incident", "Incidents and starts of 30 days"),
+        ("edit", "no edit among"),
+    ],
+)
+def test_what_is_left_out_of_the_history_is_said(kind: str, said: str) -> None:
+    found = answer_of(
+        f"""
+        const start = {{ at: "2026-11-22T10:00:00Z", kind: "start", what: "", said: "" }};
+        const value = [...Array(500).fill(start), {{ ...start, at: "2026-11-01T10:00:00Z", kind: "incident" }}];
+        states.push({{ value, error: null, askedAt: 0 }});
+        const {{ default: History }} = await use("history");
+        const page = drawn(React.createElement(History, {{ params: new URLSearchParams("kind={kind}") }}));
+        answer({{ said: text(page), rows: all(page, "tr").length - 1 }});
+        """
+    )
+    assert said in found["said"]
+    assert found["rows"] == {"": 500, "incident": 1, "edit": -1}[kind]
+
+
+@pytest.mark.parametrize(
     ("number", "written"),
     [("null", "–"), ("0", "0"), ("1 / 60", "0.017"), ("0.96", "0.96"), ("18.24", "18.2"), ("12345.67", "12,345.7")],  # noqa: RUF001
 )

@@ -52,7 +52,7 @@ export default function Flow({ params, setParams }) {
   );
 }
 
-const COLUMNS = ["Stream", "How it is", "Lag", "Rows/s", "Today (UTC)", "Last batch", "Complete up to", ""];
+const COLUMNS = ["Stream", "How it is", "Lag", "Rows/s", "Today (UTC)", "Last batch", "Newest complete hour", ""];
 
 function Summary({ value, oldS, isStale, error }) {
   const age = `as of ${duration(oldS)} ago`;
@@ -125,7 +125,7 @@ function Stream({ stream, points, isStale, again, isOpen, toggle }) {
       cell("Rows/s", count(stream.rows_per_s)),
       cell("Today (UTC)", h(Today, { stream })),
       cell("Last batch", when(stream.last_progress_at)),
-      cell("Complete up to", hour(stream.caught_up_to)),
+      cell("Newest complete hour", hour(stream.caught_up_to)),
       cell("", stream.flag && h(Switch, { row: stream, what: stream.name, disabled: isStale, again })),
     ),
     isOpen && h("tr", null, h("td", { colSpan: COLUMNS.length, className: "wide" }, h(Details, { stream, isStale }))),
@@ -134,7 +134,7 @@ function Stream({ stream, points, isStale, again, isOpen, toggle }) {
 
 function Retries({ stream }) {
   if (!stream.restarts) return null;
-  const next = stream.next_retry_at ? `, next try ${when(stream.next_retry_at)}` : "";
+  const next = stream.next_retry_at ? `, next try ${when(stream.next_retry_at, 0)}` : "";
   return h("p", { className: "muted" }, `${plural(stream.restarts, "restart", "restarts")}${next}`);
 }
 

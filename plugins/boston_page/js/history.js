@@ -5,6 +5,8 @@ import { when } from "./words.js";
 
 const EVERY_S = 30;
 const KINDS = ["incident", "over", "start", "request", "edit"];
+const MOST = 500; // lines that a browser draws without a pause
+const KEPT = "Incidents and starts of 30 days, the newest 100 requests of each job, and the newest 100 edits.";
 const TONES = { incident: "bad", over: "good" };
 // What a person can do in Airflow that reaches the streams, as its audit log calls it.
 const DEEDS = {
@@ -40,7 +42,8 @@ export default function History({ params, setParams }) {
         KINDS.map((name) => h("option", { key: name, value: name }, name)),
       )),
     ),
-    shown.length ? h(Events, { shown }) : h("p", { className: "muted" }, "Nothing has happened within 30 days."),
+    h("p", { className: "muted" }, KEPT, shown.length > MOST && ` Shown are the newest ${MOST} of ${shown.length}.`),
+    shown.length ? h(Events, { shown: shown.slice(0, MOST) }) : h("p", { className: "muted" }, kind ? `There is no ${kind} among them.` : "Nothing has happened."),
   );
 }
 

@@ -1,8 +1,8 @@
 // What a person can ask for: runs of the DAGs that do it, each after a dialog that says what will happen.
-import { Fragment, ask, h, read, route, useEffect, useRef, useState } from "./host.js";
+import { Fragment, ask, h, now, read, route, useEffect, useRef, useState } from "./host.js";
 import { poll } from "./poll.js";
 
-const day = (offset) => new Date(Date.now() + offset * 86400000).toISOString().slice(0, 10);
+const day = (offset) => new Date(now() + offset * 86400000).toISOString().slice(0, 10);
 const upkeep = (conf) => trigger("checkpoint_cleanup", { dry_run: false, ...conf });
 
 // title; what: sentences of what will happen; fields: what else is asked; run: does it and says which run it is.

@@ -1,5 +1,5 @@
 // A sparkline: the lag of the last 24 hours, with gaps where nobody knew it.
-import { h } from "./host.js";
+import { h, now } from "./host.js";
 import { duration } from "./words.js";
 
 const DAY_S = 86400;
@@ -10,7 +10,7 @@ const AT_LEAST_S = 60; // below a minute every lag is low: no drama out of secon
 export function Spark({ points = [] }) {
   const known = points.filter(([, lag]) => lag !== null);
   if (known.length < 2) return null;
-  const from = Date.now() / 1000 - DAY_S;
+  const from = now() / 1000 - DAY_S;
   const most = Math.max(...known.map(([, lag]) => lag));
   const x = (at) => ((at - from) / DAY_S) * WIDTH;
   const y = (lag) => HEIGHT - 1 - (lag / Math.max(most, AT_LEAST_S)) * (HEIGHT - 2);

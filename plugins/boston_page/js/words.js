@@ -1,5 +1,5 @@
 // How figures and verdicts are written. What is not known is a dash, never a zero.
-import { h } from "./host.js";
+import { h, now } from "./host.js";
 
 const TONES = {
   broken: "bad", stuck: "bad", ended: "bad",
@@ -32,11 +32,11 @@ export function duration(seconds) {
   return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
 }
 
-/** How long ago, or in how long. */
-export function when(iso) {
+/** How long ago, or in how long. What has happened is not ahead because two clocks differ by `slackS`. */
+export function when(iso, slackS = 3) {
   if (!iso) return UNKNOWN;
-  const seconds = (Date.now() - Date.parse(iso)) / 1000;
-  return seconds < 0 ? `in ${duration(-seconds)}` : `${duration(seconds)} ago`;
+  const seconds = (now() - Date.parse(iso)) / 1000;
+  return seconds < -slackS ? `in ${duration(-seconds)}` : `${duration(Math.max(0, seconds))} ago`;
 }
 
 /** An hour, as UTC. */

@@ -25,6 +25,8 @@ from spark_jobs.publication.entry import (
     touched_folders,
 )
 
+_SET_BACK = timedelta(days=1)
+
 
 def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: datetime, dry_run: bool = False) -> int:
     """Fold the entries of every whole hour older than `kept`, and drop folded ones older than `folded_kept`.
@@ -38,14 +40,14 @@ def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: date
         if head is None:
             return 0
         floor = log.folded_up_to()
-        hours = _whole_old_hours(log, floor, head.seq, now - kept)
+        hours = _whole_old_hours(log, floor, head.seq, now, kept)
         if not dry_run:
             _remove(log, sorted(seq for seq in log.seqs() if 0 < seq <= floor))
             for entries in hours:
                 path = log.folded_path(entries[-1].seq)
                 durable_files.create_if_absent(path, encode_entry(folded_entry(entries)))
                 _remove(log, (entry.seq for entry in entries))
-            durable_files.unlink_all(_old_folded(log, now - folded_kept))
+            durable_files.unlink_all(_old_folded(log, now, folded_kept))
         return sum(map(len, hours))
 
 
@@ -81,15 +83,17 @@ def _union(changes: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
     return {name: sorted(starts) for name, starts in together.items()}
 
 
-def _whole_old_hours(log: PublicationLog, floor: int, head: int, before: datetime) -> list[list[Entry]]:
-    """The entries after `floor` and before the head, by hour, of the hours that lie wholly before that instant."""
+def _whole_old_hours(
+    log: PublicationLog, floor: int, head: int, now: datetime, kept: timedelta
+) -> list[list[Entry]]:
+    """The entries after `floor` and before the head, by hour, of the hours that have been over for so long."""
     old = []
     for seq in range(max(1, floor + 1), head):
         try:
             entry = log.entry(seq)
         except FileNotFoundError:  # v0.1 removed it: its clean-up left no trace
             continue
-        if _hour_end(entry.at) > before:
+        if _is_kept(_hour_end(entry.at), now, kept):
             break
         old.append(entry)
     return [list(entries) for _, entries in groupby(old, key=lambda entry: _hour_end(entry.at))]
@@ -99,11 +103,19 @@ def _hour_end(at: str) -> datetime:
     return datetime.fromisoformat(at).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
-def _old_folded(log: PublicationLog, before: datetime) -> list[Path]:
-    """Folded entries whose last is older; never the newest, it says which numbers were used."""
+def _is_kept(over: datetime, now: datetime, kept: timedelta) -> bool:
+    """Whether what was over then is to be kept: not where that is far ahead, since the clock was set back.
+
+    All that comes after it would stay too, until the clock gets there.
+    """
+    return now - kept < over < now + kept + _SET_BACK
+
+
+def _old_folded(log: PublicationLog, now: datetime, kept: timedelta) -> list[Path]:
+    """Folded entries whose last is older than that; never the newest, it says which numbers were used."""
     dropped = []
     for seq in sorted(log.folded_seqs())[:-1]:
-        if datetime.fromisoformat(log.folded(seq).at) > before:
+        if _is_kept(datetime.fromisoformat(log.folded(seq).at), now, kept):
             break
         dropped.append(log.folded_path(seq))
     return dropped

@@ -72,7 +72,8 @@ def open_log(
         log.reached("before the first entry")
         writer.check()
         log.begin(first, now, **origin)
-    _clear_dead_staging(log, writer.driver)
+    with log.lock:  # a request or the housekeeping of this driver may be staging just now
+        _clear_dead_staging(log, writer.driver)
 
 
 def refuse_data_without_log(log: PublicationLog, output_dirs: Sequence[Path]) -> None:

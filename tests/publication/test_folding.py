@@ -181,6 +181,18 @@ def test_folded_entries_go_with_age_but_never_the_newest(log: PublicationLog) ->
     assert folded_ranges(log) == [(5, 5)]
 
 
+def test_an_hour_of_a_clock_that_was_years_ahead_is_folded_and_goes_with_those_after_it(tmp_path: Path) -> None:
+    """Else the log would grow until the clock gets there."""
+    log = begun(tmp_path)
+    for number, at in enumerate((0, 4 * 365 * 24 * 60, 70, 130, 50 * 60), start=1):
+        commit(log, number, at)
+    fold(log, 3 * HOUR, MONTH, NOON + 50 * HOUR)
+    assert folded_ranges(log) == [(1, 1), (2, 2), (3, 3), (4, 4)]
+    assert seqs(log) == [0, 5]
+    fold(log, 3 * HOUR, 48 * HOUR, NOON + 50 * HOUR)
+    assert folded_ranges(log) == [(4, 4)]
+
+
 def test_who_asks_up_to_the_middle_of_a_folded_hour_is_told_of_nothing_rather_than_of_a_part(
     log: PublicationLog,
 ) -> None:

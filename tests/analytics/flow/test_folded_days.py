@@ -1,5 +1,6 @@
 """Closed days in one file: equal to their hours as long as they are there, whatever changes, crashes or starts over."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from spark_jobs.analytics.folded_days import FoldedDays, closed_days
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.runtime.dataset import Dataset
+from spark_jobs.supervision import driver_processes
 from tests.analytics.flow.ingestion import now, tell
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import NOON, bikes, tile_table
@@ -110,6 +112,23 @@ def test_starting_over_takes_the_days_too(job: LiveJob, tmp_path: Path) -> None:
     stream = Dataset(NAME, job.analytics[NAME].log, tmp_path / "checkpoints" / NAME)
     start_over([stream])({"stream": NAME, "confirm": NAME}, tell)
     assert folded(tmp_path) == []
+
+
+def test_what_a_fold_is_staging_is_not_cleared_while_the_query_starts(
+    job: LiveJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its entry would promise files that are gone, and the log would be damaged for good."""
+    log, is_free = job.analytics[NAME].log, []
+
+    def and_somebody_wants_to_stage(*_: object) -> bool:
+        with ThreadPoolExecutor() as housekeeping:
+            is_free.append(housekeeping.submit(log.lock.acquire, blocking=False).result())
+        return True
+
+    (job.layout.staging(NAME) / "a-driver-before").mkdir(parents=True)
+    monkeypatch.setattr(driver_processes, "instance_is_certainly_dead", and_somebody_wants_to_stage)
+    job.analytics[NAME].resume()
+    assert is_free == [False]
 
 
 def test_the_day_of_the_newest_hour_is_not_closed(job: LiveJob) -> None:

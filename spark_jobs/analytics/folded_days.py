@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.paths import day_folder, hour_of_folder
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
@@ -29,6 +30,15 @@ _ENTRIES_PER_ROUND = 10
 """of each output: a year that was never folded takes four rounds, and no batch waits for more than one entry"""
 
 
+class UnreadableHour(StreamFault):
+    """A file of an output that is damaged: its day is not folded, all others are."""
+
+    def __init__(self, file: Path, why: Exception) -> None:
+        super().__init__(
+            f"{file} cannot be read ({why}); analytics_rebuild of its day makes it again", "trigger analytics_rebuild"
+        )
+
+
 @dataclass(frozen=True)
 class FoldedDays:
     """The folding of a job's outputs, as one round of its hourly housekeeping."""
@@ -38,18 +48,24 @@ class FoldedDays:
     now: Callable[[], datetime]
 
     def fold(self) -> None:
-        """Fold the newest closed days that are not folded."""
+        """Fold the newest closed days that are not folded.
+
+        Raises: UnreadableHour for the first of those there are, once all else is folded.
+        """
+        unreadable: list[UnreadableHour] = []
         for output in self.logs:
             try:
                 days = unfolded(closed_days(output), output)[: _DAYS_PER_ENTRY * _ENTRIES_PER_ROUND]
                 for first in range(0, len(days), _DAYS_PER_ENTRY):
-                    self._fold(output, days[first : first + _DAYS_PER_ENTRY])
+                    self._fold(output, days[first : first + _DAYS_PER_ENTRY], unreadable)
             except LogDamaged as damaged:
                 log.warning("no day of %s is folded: %s", output.dataset, damaged)
+        if unreadable:
+            raise unreadable[0]
 
-    def _fold(self, output: PublicationLog, days: Sequence[date]) -> None:
+    def _fold(self, output: PublicationLog, days: Sequence[date], unreadable: list["UnreadableHour"]) -> None:
         with output.transaction(self.writer.check) as transaction:
-            moves = tuple(self._staged(transaction, days))
+            moves = tuple(self._staged(transaction, days, unreadable))
             head = transaction.head
             details = {name: known for name, known in head.details.items() if name != "origin"}
             draft = Entry(
@@ -58,11 +74,17 @@ class FoldedDays:
             if moves:
                 transaction.commit(draft, self.now())
 
-    def _staged(self, transaction: Transaction, days: Sequence[date]) -> Iterator[tuple[str, str]]:
+    def _staged(
+        self, transaction: Transaction, days: Sequence[date], unreadable: list["UnreadableHour"]
+    ) -> Iterator[tuple[str, str]]:
         layout, output = transaction.log.layout, transaction.log.dataset
         staging = transaction.new_staging(self.writer.driver.instance)
         for day in days:
-            rows = rows_of_day(hours_of_day(layout.dataset(output), day))
+            try:
+                rows = rows_of_day(hours_of_day(layout.dataset(output), day))
+            except UnreadableHour as fault:
+                unreadable.append(fault)
+                continue
             if rows is not None:
                 yield staged_file(rows, staging / f"{day}.parquet", layout.folded_day(output, day), layout.root)
 
@@ -97,10 +119,18 @@ def rows_of_day(files: Iterable[Path]) -> pa.Table | None:
 
     None where there are none, or where the hours do not have the same columns: a new formula is on its way.
     """
-    tables = [_with_partition(pq.ParquetFile(file).read(use_threads=False), file.parent) for file in files]
+    tables = [_with_partition(_read(file), file.parent) for file in files]
     if not tables or any(table.schema != tables[0].schema for table in tables):
         return None
     return pa.concat_tables(tables)
+
+
+def _read(file: Path) -> pa.Table:
+    try:
+        with pq.ParquetFile(file) as hour:
+            return hour.read(use_threads=False)
+    except (OSError, pa.ArrowInvalid) as odd:
+        raise UnreadableHour(file, odd) from odd
 
 
 def _with_partition(table: pa.Table, folder: Path) -> pa.Table:

@@ -1,11 +1,12 @@
 """One day of the rollup made again from the rows that it has read."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.catalog import FEEDS, Feed
+from spark_jobs.completeness import HOUR
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import day_folder
@@ -23,10 +24,12 @@ from spark_jobs.settings import TILE
 def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
     """Make a day again from the rows that the rollup has read, in one entry; how many tiles changed.
 
+    The entry names a tile of each hour also where none changed: what the analytics made of them may be lost or damaged.
+
     Raises: FewerEvents where the rows make fewer events than the tiles hold, unless that is confirmed.
     """
     with rollup.log.transaction(rollup.writer.check) as transaction:
-        changed: dict[str, list[str]] = {}
+        changed: dict[str, set[datetime]] = {}
         tables: dict[tuple[str, date], pa.Table] = {}
         going: list[str] = []
         for feed in FEEDS:
@@ -35,14 +38,11 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
                 continue
             if before is not None and not confirmed:
                 _refuse_fewer(feed, day, before, after)
-            starts = _starts(after) | (_every_start(day) if before is None else _starts(before))
-            changed[feed.name] = [iso(start) for start in sorted(starts)]
+            changed[feed.name] = _starts(after) | (_every(TILE, day) if before is None else _starts(before))
             if after.num_rows:
                 tables[feed.name, day] = after
             elif (rollup.log.layout.root / place(rollup.log.layout, feed.name, day)).exists():
                 going.append(place(rollup.log.layout, feed.name, day))
-        if not tables and not going:
-            return 0
         staging = transaction.new_staging(request_instance(rollup.writer))
         draft = Entry(
             "rebuild",
@@ -50,7 +50,7 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
             moves=tuple(staged_days(tables, staging, rollup.log.layout)),
             deletes=tuple(going),
             writer=rollup.writer.as_document(),
-            details={CHANGED: changed},
+            details={CHANGED: {feed.name: _told(changed.get(feed.name, set()) | _every(HOUR, day)) for feed in FEEDS}},
         )
         transaction.commit(draft, rollup.now())
         return sum(map(len, changed.values()))
@@ -104,6 +104,10 @@ def _starts(tiles: pa.Table) -> set[datetime]:
     return set(pc.unique(tiles[BUCKET_START]).to_pylist())
 
 
-def _every_start(day: date) -> set[datetime]:
+def _every(step: timedelta, day: date) -> set[datetime]:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return {midnight + number * TILE for number in range(24 * 12)}
+    return {midnight + number * step for number in range(ONE_DAY // step)}
+
+
+def _told(starts: set[datetime]) -> list[str]:
+    return [iso(start) for start in sorted(starts)]

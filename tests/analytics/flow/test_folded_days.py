@@ -7,9 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from spark_jobs.analytics.folded_days import FoldedDays, closed_days
+from spark_jobs.analytics.folded_days import FoldedDays, UnreadableHour, closed_days
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.supervision import driver_processes
 from tests.analytics.flow.ingestion import now, tell
@@ -105,6 +106,21 @@ def test_a_day_whose_hours_have_other_columns_waits(job: LiveJob, tmp_path: Path
     duckdb.sql(f"COPY (SELECT 1 AS another) TO '{hour}' (FORMAT parquet)")
     fold(job)
     assert folded(tmp_path) == [str(FIRST + DAY)]
+
+
+def test_a_damaged_hour_is_told_keeps_back_its_day_alone_and_is_made_again_by_a_rebuild(
+    job: LiveJob, tmp_path: Path
+) -> None:
+    newest_closed = FIRST + DAY
+    hour = next((tmp_path / NAME).glob(f"**/date={newest_closed}/hour=*/*.parquet"))
+    hour.write_bytes(b"not Parquet")
+    with pytest.raises(UnreadableHour, match=f"{hour} cannot be read .* analytics_rebuild of its day"):
+        fold(job)
+    assert folded(tmp_path) == [str(FIRST)]
+    rebuild_day(job.rollup, newest_closed, confirmed=False)
+    job.settle()
+    fold(job)
+    assert rows(tmp_path / "_days" / NAME / f"{newest_closed}.parquet") == of_day(tmp_path, newest_closed)
 
 
 def test_starting_over_takes_the_days_too(job: LiveJob, tmp_path: Path) -> None:

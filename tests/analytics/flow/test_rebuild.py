@@ -26,7 +26,7 @@ from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.conftest import DAWN, DUSK, mixed, part, share
 from tests.analytics.flow.feeds import Feeds
 from tests.analytics.flow.ingestion import Killed, kill_at, tell
-from tests.analytics.flow.live import LiveJob, assert_is_current, settings_of
+from tests.analytics.flow.live import OF_ALL_FEEDS, LiveJob, assert_is_current, settings_of
 from tests.analytics.tiles import bikes, tile_table
 
 FIRST, LAST = DUSK.date(), DAWN.date()
@@ -168,12 +168,32 @@ def events_of_hour(rows: pa.Table, hour: datetime) -> int:
     return len(rows.filter(pc.and_(pc.greater_equal(rows[0], begin), pc.less(rows[0], end))))
 
 
-def test_a_rebuild_of_what_is_right_writes_nothing(night: Feeds, tmp_path: Path) -> None:
-    job = LiveJob(tmp_path, names=())
+def test_a_rebuild_of_what_is_right_changes_no_file(night: Feeds, tmp_path: Path) -> None:
+    job = LiveJob(tmp_path, names=OF_ALL_FEEDS)
     job.take(part(night, 0, 4))
-    head = job.rollup_head()
+    job.settle()
+    before = versions(tmp_path)
     assert [line["tiles"] for line in rebuilt(job).report] == [0, 0, 0]
-    assert job.rollup_head() == head
+    job.settle()
+    assert versions(tmp_path) == before
+
+
+def versions(root: Path) -> dict[Path, int]:
+    return {file: file.stat().st_mtime_ns for file in root.glob("**/*.parquet")}
+
+
+def test_outputs_that_were_removed_or_damaged_under_a_sound_rollup_are_made_again(night: Feeds, tmp_path: Path) -> None:
+    job = LiveJob(tmp_path)
+    job.take(part(night, 0, 6))
+    job.settle()
+    for name in job.analytics:
+        removed, *damaged = sorted(job.layout.dataset(name).glob("**/*.parquet"))
+        rmtree(removed.parent)
+        for file in damaged:
+            file.write_bytes(b"not Parquet")
+    rebuilt(job)
+    job.settle()
+    assert_is_current(job)
 
 
 def test_all_rows_that_may_belong_to_a_days_tiles_are_in_the_folders_that_are_read() -> None:

@@ -83,9 +83,7 @@ def _union(changes: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
     return {name: sorted(starts) for name, starts in together.items()}
 
 
-def _whole_old_hours(
-    log: PublicationLog, floor: int, head: int, now: datetime, kept: timedelta
-) -> list[list[Entry]]:
+def _whole_old_hours(log: PublicationLog, floor: int, head: int, now: datetime, kept: timedelta) -> list[list[Entry]]:
     """The entries after `floor` and before the head, by hour, of the hours that have been over for so long."""
     old = []
     for seq in range(max(1, floor + 1), head):

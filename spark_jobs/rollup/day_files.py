@@ -85,6 +85,10 @@ class DayFiles:
         """The days that have a file, sorted. Lists the folder."""
         return sorted(date.fromisoformat(path.stem) for path in (self._root / feed).glob("*.parquet"))
 
+    def count(self, feed: str) -> int:
+        """How many days have a file. Lists the folder."""
+        return sum(1 for _ in (self._root / feed).glob("*.parquet"))
+
     def oldest_tile(self, feeds: Iterable[str]) -> datetime | None:
         """The start of the first tile of these feeds. Lists the folders: for a refresh, not for a read."""
         return min((pc.min(tiles[BUCKET_START]).as_py() for tiles in self._day_of_each(feeds, 0)), default=None)

@@ -1,6 +1,8 @@
 """One day of the rollup made again from the rows that it has read."""
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,7 +33,7 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
     with rollup.log.transaction(rollup.writer.check) as transaction:
         changed: dict[str, set[datetime]] = {}
         tables: dict[tuple[str, date], pa.Table] = {}
-        going: list[str] = []
+        going: set[tuple[str, date]] = set()
         for feed in FEEDS:
             before, after = _readable_day(rollup.tiles, feed, day), _day_again(rollup, feed, day, transaction.head)
             if before is not None and after.equals(before):
@@ -42,18 +44,34 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
             if after.num_rows:
                 tables[feed.name, day] = after
             elif (rollup.log.layout.root / place(rollup.log.layout, feed.name, day)).exists():
-                going.append(place(rollup.log.layout, feed.name, day))
+                going.add((feed.name, day))
         staging = transaction.new_staging(request_instance(rollup.writer))
         draft = Entry(
             "rebuild",
-            transaction.head.position,
+            _with_days(rollup.tiles, transaction.head.position, tables, going),
             moves=tuple(staged_days(tables, staging, rollup.log.layout)),
-            deletes=tuple(going),
+            deletes=tuple(place(rollup.log.layout, *one) for one in sorted(going)),
             writer=rollup.writer.as_document(),
             details={CHANGED: {feed.name: _told(changed.get(feed.name, set()) | _every(HOUR, day)) for feed in FEEDS}},
         )
         transaction.commit(draft, rollup.now())
         return sum(map(len, changed.values()))
+
+
+def _with_days(
+    tiles: DayFiles,
+    position: Mapping[str, Any],
+    coming: Iterable[tuple[str, date]],
+    going: Collection[tuple[str, date]],
+) -> dict[str, Any]:
+    """The position with how many day files each feed has afterwards. One that was lost is counted already."""
+    after = dict(position)
+    for feed in (feed for feed in FEEDS if "days" in (known_position(position, feed) or {})):
+        there, known = set(tiles.days(feed.name)), position[feed.name]["days"]
+        new = {day for name, day in coming if name == feed.name} - there
+        gone = sum(name == feed.name for name, _ in going)
+        after[feed.name] = {**position[feed.name], "days": max(known, len(there | new)) - gone}
+    return after
 
 
 def _readable_day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table | None:

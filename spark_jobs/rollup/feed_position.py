@@ -89,9 +89,9 @@ def topic_of(reader: DatasetReader) -> str:
     return "" if head is None else next(iter(head.position), "")
 
 
-def document_of(position: Position, formula: str) -> dict[str, Any]:
-    """A position as the rollup's entries keep it."""
-    return {**position.as_document(), "formula": formula}
+def document_of(position: Position, formula: str, days: int) -> dict[str, Any]:
+    """A position as the rollup's entries keep it. `days`: how many of the feed have a file."""
+    return {**position.as_document(), "formula": formula, "days": days}
 
 
 def reached_and_newest(

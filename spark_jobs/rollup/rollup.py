@@ -3,6 +3,7 @@
 Feeds are independent: one that is missing, damaged or started over does not stop the other three.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,12 +20,14 @@ from spark_jobs.publication.entry import ANEW, CHANGED, Entry
 from spark_jobs.publication.log import LogDamaged
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup.day_files import DayFiles, day_tables, days_of, encoded_changes, place, staged_days
-from spark_jobs.rollup.feed_position import Plan, document_of, everything, plan, topic_of
+from spark_jobs.rollup.feed_position import Plan, document_of, everything, known_position, plan, topic_of
 from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
 from spark_jobs.rollup.tiles import events_in, formula
 from spark_jobs.rollup.waiting_feeds import Head, WaitingFeeds
 from spark_jobs.runtime.dataset import open_log
 from spark_jobs.runtime.writer import Writer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,6 @@ class Rollup:
     def update(self) -> Entry | None:
         """Bring all new rows in, in one entry; None where there are none."""
         with self.log.transaction(self.writer.check) as transaction:
-            self._refuse_lost_days(transaction.head)
             taken = [one for feed in FEEDS if (one := self._take(feed, transaction.head)) is not None]
             self.log.reached("read")
             taken = [one for one in taken if self._still_holds(one)]
@@ -115,6 +117,9 @@ class Rollup:
     def _read(self, feed: Feed, head: Entry, confirmed: bool = False) -> Taken | None:
         reader = self.readers[feed.name]
         found = plan(feed, reader, head.position, formula(feed, self.stations))
+        if self._has_lost_days(feed, head) and (found is None or not found.anew):
+            log.warning("day files of %s are gone below %s: all are made again", feed.name, self.log.layout.root)
+            found = everything(reader, head.position[feed.name]["next_offset"])
         if found is None:
             return None
         try:
@@ -170,29 +175,25 @@ class Rollup:
         newest = self._head_of(taken.feed)
         return newest is not None and newest[0] == taken.position.log
 
-    def _refuse_lost_days(self, head: Entry) -> None:
-        """A day file that the newest entry brought in and that is gone: adding to nothing would lose all it held."""
-        for _, target in head.moves:
-            if not (self.log.layout.root / target).exists():
-                raise StreamFault(
-                    f"{self.log.layout.root / target} is gone, though the log says that it is there: "
-                    "the rollup was removed",
-                    "see docs/troubleshoot.md, 'The rollup is lost'",
-                    retryable=False,
-                )
+    def _has_lost_days(self, feed: Feed, head: Entry) -> bool:
+        """Whether day files were removed by hand: nothing may be added to those that are left, or computed of them."""
+        known = known_position(head.position, feed)
+        return known is not None and self.tiles.count(feed.name) < known.get("days", 0)
 
     # -- writing ------------------------------------------------------------------------------------------------
 
     def _commit(self, transaction: Transaction, taken: Sequence[Taken]) -> Entry:
         position: dict[str, Any] = dict(transaction.head.position)
-        for one in taken:
-            position.pop(topic_of(self.readers[one.feed.name]), None)  # where v0.1 kept it
-            position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations))
         added = {one.feed.name: one.tiles for one in taken if not one.anew}
         replaced = {one.feed.name: one.tiles for one in taken if one.anew}
         tables = day_tables(self.tiles, added) | {
             (feed, day): of_day for feed, tiles in replaced.items() for day, of_day in days_of(tiles).items()
         }
+        for one in taken:
+            position.pop(topic_of(self.readers[one.feed.name]), None)  # where v0.1 kept it
+            days = {day for feed, day in tables if feed == one.feed.name}
+            days |= set() if one.anew else set(self.tiles.days(one.feed.name))
+            position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations), len(days))
         layout = self.log.layout
         going = [
             place(layout, feed, day) for feed in replaced for day in self.tiles.days(feed) if (feed, day) not in tables

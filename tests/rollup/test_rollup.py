@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.catalog import ROLLUP, feed_named
-from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import ANEW, CHANGED
 from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
+from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.rollup.tiles import events_in
 from spark_jobs.rollup.waiting_feeds import TRY_AGAIN_S
@@ -22,7 +22,7 @@ from tests.analytics.flow.live import LiveJob
 from tests.rollup.events import events
 
 NOON = datetime(2018, 11, 4, 12, tzinfo=UTC)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BIKES, TAXIS, WEATHER, ACCIDENTS = "bike_trips", "taxi_trips", "weather_data", "accidents"
 
 
@@ -255,12 +255,51 @@ def test_a_feed_of_v01_with_nothing_but_refused_messages_needs_no_task(tmp_path:
     assert counted(job, BIKES) == 0
 
 
-def test_lost_days_are_refused(tmp_path: Path) -> None:
-    job = job_below(tmp_path)
-    job.take(one_of_each())
+def two_days(root: Path) -> LiveJob:
+    job = job_below(root)
+    job.take({**one_of_each(), BIKES: events(BIKES, NOON, NOON + MINUTE)})
+    job.take(one_of_each(NOON + DAY))
+    return job
+
+
+@pytest.mark.parametrize("comes", [{}, {BIKES: events(BIKES, NOON)}], ids=["nothing new", "a late event of that day"])
+def test_a_day_file_that_was_removed_is_made_again_with_its_feed(tmp_path: Path, comes: dict[str, pa.Table]) -> None:
+    job = two_days(tmp_path)
     (job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet").unlink()
-    with pytest.raises(StreamFault, match="the rollup was removed"):
-        job.take(one_of_each())
+    job.ingested.take(comes)
+    job.rollup.begin()  # without news it is seen at the next start
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [3 + len(comes), 2, 2, 2]
+    assert job.rollup_head().details[ANEW] == [BIKES]
+
+
+def test_a_rollup_whose_folder_was_removed_is_made_again(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    rmtree(job.layout.dataset(ROLLUP))
+    job.take(one_of_each(NOON + DAY))
+    assert [counted(job, feed) for feed in one_of_each()] == [4, 3, 3, 3]
+
+
+def test_a_rebuild_of_one_of_two_lost_days_does_not_hide_the_other(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    for file in (job.layout.dataset(ROLLUP) / BIKES).glob("*.parquet"):
+        file.unlink()
+    rebuild_day(job.rollup, NOON.date(), confirmed=False)
+    assert counted(job, BIKES) == 2
+    job.rollup.begin()
+    job.update()
+    assert counted(job, BIKES) == 3
+
+
+def test_day_files_that_a_rebuild_brings_and_takes_are_not_missed(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    rmtree(next(job.ingested.layout.dataset(ACCIDENTS).glob("**/date=2018-11-04")))
+    rebuild_day(job.rollup, NOON.date(), confirmed=True)
+    assert job.tiles.days(ACCIDENTS) == [(NOON + DAY).date()]
+    head = job.rollup_head().seq
+    job.rollup.begin()
+    job.update()
+    assert job.rollup_head().seq == head
 
 
 def test_only_the_reports_of_the_chosen_stations_count_and_a_change_of_the_choice_makes_the_weather_anew(

@@ -10,7 +10,6 @@ import pytest
 
 from spark_jobs.analytics import backlog
 from spark_jobs.catalog import ROLLUP
-from spark_jobs.diagnosis import StreamFault
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.runtime.dataset import Dataset
 from tests.analytics.flow.conftest import DUSK, part
@@ -119,12 +118,3 @@ def test_a_rollup_started_over_refreshes_everything_even_when_its_entries_count_
         assert (job.rollup_head().seq > before) == bool(parts)
         job.settle()
         assert_all_is_in(job, night)
-
-
-def test_tiles_are_not_added_to_a_day_file_that_was_removed(night: Feeds, tmp_path: Path) -> None:
-    job = LiveJob(tmp_path, names=(), by_hour=False)
-    job.take(part(night, 0, 2))
-    job.layout.dataset(ROLLUP).rename(tmp_path / "elsewhere")
-    with pytest.raises(StreamFault, match="the rollup was removed") as lost:
-        job.take(part(night, 1, 2))
-    assert not lost.value.diagnosis.retryable

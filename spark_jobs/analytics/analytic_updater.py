@@ -20,6 +20,7 @@ from spark_jobs.paths import hour_folder
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, Entry
 from spark_jobs.publication.folding import folded_entry
+from spark_jobs.publication.log import LogReader
 from spark_jobs.publication.staged_parquet import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import changes_in
@@ -58,7 +59,7 @@ class AnalyticUpdater:
     def resume(self) -> None:
         """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
         layout, name = self.log.layout, self.log.dataset
-        first = self._entry("origin", _NOTHING_YET, _NOTHING_YET)
+        first = self._entry("origin", {"rollup_seq": _NOTHING_YET, "settled_seq": _NOTHING_YET})
         open_log(self.log, [layout.dataset(name), layout.folded_days(name)], first, self.writer, self.now())
         self.backlog, self._seen, self._done, self._basis = Backlog(), _NOTHING_YET, _NOTHING_YET, None
         self._take_up()
@@ -115,11 +116,10 @@ class AnalyticUpdater:
             self._settled_at = time.monotonic()
         return entry
 
-    def _entry(self, kind: str, rollup_seq: int, settled_seq: int, **more: Any) -> Entry:
-        """`rollup_seq`: new tiles are in up to here; `settled_seq`: so are all their later consequences."""
+    def _entry(self, kind: str, position: Mapping[str, Any], **more: Any) -> Entry:
         return Entry(
             kind=kind,
-            position={"rollup_seq": rollup_seq, "settled_seq": settled_seq},
+            position=position,
             writer=self.writer.as_document(),
             details=self._basis or {},
             **more,
@@ -133,7 +133,8 @@ class AnalyticUpdater:
         lengths = {name: in_words(self.durations.length(name)) for name in _DURATIONS}
         definition = definition_of(self.declaration, self.durations)
         self._basis = {"durations": lengths, "rollup": origin.id, "definition": definition}
-        self._seen = self._done = head.position["settled_seq"] if self._rests_on_basis(head) else _NOTHING_YET
+        is_current = self._rests_on_basis(head) and _is_known(self.rollup.log, head.position)
+        self._seen = self._done = head.position["settled_seq"] if is_current else _NOTHING_YET
 
     def _rests_on_basis(self, head: Entry) -> bool:
         return self._basis is not None and all(head.details.get(name) == known for name, known in self._basis.items())
@@ -169,16 +170,22 @@ class AnalyticUpdater:
             date, hour = (folder.name.split("=")[1] for folder in (file.parents[1], file.parents[0]))
             yield datetime.fromisoformat(f"{date}T{int(hour):02}:00:00+00:00")
 
-    def _settled(self, head: Entry, newest: int) -> int:
-        """What is settled while later hours are left to do."""
-        settled: int = head.position["settled_seq"]
-        return settled if self._rests_on_basis(head) and settled <= newest else _NOTHING_YET
+    def _position(self, head: Entry, newest: int, is_settled: bool) -> dict[str, Any]:
+        """`rollup_seq`: new tiles are in up to here; `settled_seq`: so are all their later consequences."""
+        known = head.position
+        if is_settled:
+            reached = self.rollup.log.standing_for(newest)
+            settled = {"settled_seq": newest, "settled_at": reached.at if reached else ""}
+        elif self._rests_on_basis(head) and known["settled_seq"] <= newest:
+            settled = {name: known[name] for name in ("settled_seq", "settled_at") if name in known}
+        else:
+            settled = {"settled_seq": _NOTHING_YET}
+        return {"rollup_seq": newest, **settled}
 
     def _commit(
         self, transaction: Transaction, connection: duckdb.DuckDBPyConnection, newest: int, hours: Sequence[datetime]
     ) -> Entry | None:
         head, left = transaction.head, self.backlog.without(hours)
-        settled = newest if not left else self._settled(head, newest)
         root = self.log.layout.root
         moves, deletes, rows, changed = [], [], 0, []
         staging: Path | None = None
@@ -199,9 +206,8 @@ class AnalyticUpdater:
         is_caught_up = not left and (hours or not self._rests_on_basis(head))
         if not (moves or deletes or has_moved_on or is_caught_up):
             return None
-        draft = self._entry(
-            "refresh", newest, settled, moves=tuple(moves), deletes=tuple(deletes), rows={"written": rows}
-        )
+        position = self._position(head, newest, is_settled=not left)
+        draft = self._entry("refresh", position, moves=tuple(moves), deletes=tuple(deletes), rows={"written": rows})
         return transaction.commit(draft, self.now())
 
     def _changed_hours(
@@ -218,6 +224,19 @@ class AnalyticUpdater:
 
     def _place(self, hour: datetime) -> str:
         return f"{self.log.dataset}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
+
+
+def _is_known(rollup: LogReader, position: Mapping[str, Any]) -> bool:
+    """Whether the rollup has not been restored from a backup, and has gone over these numbers once more, since."""
+    seq, at = position["settled_seq"], position.get("settled_at")
+    entry = rollup.standing_for(seq)
+    if entry is None or not at:
+        return True
+    return entry.at == at if entry.seq == seq else _hour(entry.at) == _hour(at)  # all of a folded hour is looked at
+
+
+def _hour(at: str) -> datetime:
+    return datetime.fromisoformat(at).replace(minute=0, second=0, microsecond=0)
 
 
 def _read(path: Path) -> pa.Table | None:

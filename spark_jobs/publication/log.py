@@ -123,6 +123,15 @@ class LogReader:
         path = self.folded_path(last)
         return self._decoded(path, path.read_bytes())
 
+    def standing_for(self, seq: int) -> Entry | None:
+        """The entry of that number, else the folded one that it is part of; None where neither is kept."""
+        try:
+            return self.entry(seq)
+        except FileNotFoundError:
+            last = min((last for last in self.folded_seqs() if last >= seq), default=None)
+            folded = None if last is None else self.folded(last)
+            return folded if folded is not None and folded.first_seq <= seq else None
+
     def folded_up_to(self) -> int:
         """The newest entry that was folded, and may have been removed; 0 where none was."""
         return max(self.folded_seqs(), default=0)

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree, rmtree
+
+import pytest
 
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.maintenance.start_over import start_over
@@ -49,6 +52,36 @@ def test_a_rollup_whose_old_entries_went_is_still_the_same_and_who_slept_refresh
     woken.settle()
     assert hours_with_output(tmp_path) == 4
     assert woken.told(NAME).lag_records == 0
+
+
+@pytest.mark.parametrize("folds", [False, True], ids=["entries", "folded entries"])
+@pytest.mark.parametrize("more", [2, 3])
+def test_an_analytic_that_was_off_while_an_older_rollup_was_restored_takes_what_came_since(
+    tmp_path: Path, more: int, folds: bool
+) -> None:
+    """The restored rollup comes to the number that the analytic had reached with other tiles."""
+    clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
+    job = with_entries(tmp_path, 1, clock)
+    parts = [Path("_rollup"), Path("_log/rollup")]
+    for part in parts:
+        copytree(tmp_path / part, tmp_path / "backup" / part)
+    for number in (1, 2):
+        job.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(NOON + number * HOUR, 1)])})
+    job.settle()
+    for part in parts:
+        rmtree(tmp_path / part)
+        copytree(tmp_path / "backup" / part, tmp_path / part)
+    clock.go_on(HOUR)
+    off = LiveJob(tmp_path, names=(), clock=clock)
+    for number in range(more):
+        starts = [NOON + hour * HOUR for hour in ((1, 2, 3, 4, 5) if number == 0 else (5 + number,))]
+        off.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(start, 1) for start in starts])})
+        clock.go_on(HOUR)
+    if folds:
+        off.fold_rollup()
+    on = LiveJob(tmp_path, names=(NAME,), clock=clock)
+    on.settle()
+    assert hours_with_output(tmp_path) == 6 + more - 1
 
 
 def test_all_rest_while_the_rollup_is_started_over_and_then_follow_the_new_one(tmp_path: Path) -> None:

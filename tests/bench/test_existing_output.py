@@ -62,4 +62,4 @@ def test_aged_analytics_have_tiles_of_every_day_and_nothing_left_to_do(tmp_path:
         assert again.is_settled(analytic.name)
         head = again.analytics[analytic.name].log.head()
         assert head is not None
-        assert (head.seq, head.position) == (71, {"rollup_seq": 71, "settled_seq": 71})
+        assert (head.seq, head.position["rollup_seq"], head.position["settled_seq"]) == (71, 71, 71)

@@ -13,6 +13,8 @@ from playground.replay.survey import Survey
 
 CHUNK_ROWS = 50_000
 """rows of a chunk in the external sort of an unsorted file"""
+_NOT_OPEN: Record = {}
+"""stands in for the rows of a file that is not open yet"""
 
 
 class TimedRow(NamedTuple):
@@ -25,13 +27,18 @@ def merged(surveys: Sequence[Survey]) -> Iterator[TimedRow]:
     """Merge all files into one sequence in event-time order."""
     # Of a file without any readable time: with the first of all, so that nobody waits for it since 1970.
     earliest_s = min((found.span_s[0] for found in surveys if found.span_s), default=0.0)
-    return heapq.merge(*(in_order(found, earliest_s) for found in surveys), key=itemgetter(0))
+    files = (in_order(found, found.span_s[0] if found.span_s else earliest_s) for found in surveys)
+    return (row for row in heapq.merge(*files, key=itemgetter(0)) if row.record is not _NOT_OPEN)
 
 
-def in_order(found: Survey, earliest_s: float = 0.0) -> Iterator[TimedRow]:
-    """The file's rows; `earliest_s` stands for the times of a file where none can be read."""
-    rows = timed_rows(found, found.span_s[0] if found.span_s else earliest_s)
-    return rows if found.is_sorted else sorted_in_chunks(rows, CHUNK_ROWS)
+def in_order(found: Survey, first_s: float) -> Iterator[TimedRow]:
+    """The file's rows, the first at `first_s`; a stand-in before them, so that a file is opened when its time comes.
+
+    A folder with all months would be in memory at once: those out of order are sorted as a whole.
+    """
+    yield TimedRow(first_s, found.file.layout.feed, _NOT_OPEN)
+    rows = timed_rows(found, first_s)
+    yield from rows if found.is_sorted else sorted_in_chunks(rows, CHUNK_ROWS)
 
 
 def timed_rows(found: Survey, latest_s: float) -> Iterator[TimedRow]:

@@ -1,12 +1,13 @@
 """Find the files of a folder and of the zip archives in it, and open each as text, packed or not."""
 
 import gzip
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path, PurePath
 from typing import IO, TextIO, cast
 
@@ -30,7 +31,9 @@ class FoundFile:
     member: str | None = None
 
     def __str__(self) -> str:
-        return str(self.path) if self.member is None else f"{self.path}/{self.member}"
+        name = str(self.path) if self.member is None else f"{self.path}/{self.member}"
+        # Whoever named it: no terminal has to obey it, or to show what is no character.
+        return name if name.isprintable() else ascii(name)[1:-1]
 
     @contextmanager
     def text(self) -> Iterator[TextIO]:
@@ -39,10 +42,18 @@ class FoundFile:
             content: IO[bytes] = opened.enter_context(self.path.open("rb"))
             if self.member is not None:
                 content = opened.enter_context(zipfile.ZipFile(content)).open(self.member)
-            elif _begins_with(self.path, GZIP_MAGIC):
+            start = cast(BufferedReader, content).peek(len(ZIP_MAGIC))
+            if start.startswith(ZIP_MAGIC):
+                raise zipfile.BadZipFile("an archive inside of another has to be unpacked")
+            if start.startswith(GZIP_MAGIC):
                 content = cast(IO[bytes], gzip.GzipFile(fileobj=content))
             # An invalid byte must not end the replay; utf-8-sig drops a spreadsheet's byte order mark.
             yield opened.enter_context(TextIOWrapper(content, "utf-8-sig", errors="replace", newline=""))
+
+    def digest(self) -> bytes:
+        """Tell its content, unpacked. Raises: one of DAMAGE."""
+        with self.text() as text:
+            return hashlib.file_digest(cast(BufferedReader, text.buffer), "sha256").digest()
 
 
 def file_paths(paths: list[Path]) -> list[Path]:
@@ -52,9 +63,7 @@ def file_paths(paths: list[Path]) -> list[Path]:
         if not path.exists():
             raise UnusableFile(f"{path} does not exist. Give a folder with CSV files, or the files themselves.")
         inside = (
-            sorted(file for file in path.rglob("*") if _is_wanted(file, SUFFIXES) and file.is_file())
-            if path.is_dir()
-            else [path]
+            sorted(file for file in path.rglob("*") if _is_wanted(file) and file.is_file()) if path.is_dir() else [path]
         )
         found.update((file.resolve(), file) for file in inside)
     if not found:
@@ -63,26 +72,22 @@ def file_paths(paths: list[Path]) -> list[Path]:
 
 
 def files_in(path: Path) -> list[FoundFile]:
-    """Return the file itself, or the tables in it where it is a zip archive. Raises: UnusableFile."""
+    """Return the file itself, or what is wanted in it where it is a zip archive. Raises: UnusableFile."""
     try:
-        if not _begins_with(path, ZIP_MAGIC):
-            return [FoundFile(path)]
+        with path.open("rb") as start:
+            if start.read(len(ZIP_MAGIC)) != ZIP_MAGIC:
+                return [FoundFile(path)]
         with zipfile.ZipFile(path) as archive:
             files = [info.filename for info in archive.infolist() if not info.is_dir()]
     except DAMAGE as damage:
-        raise UnusableFile(f"{path} cannot be read: {damage}.") from None
-    members = sorted(name for name in files if _is_wanted(PurePath(name), TABLES))
+        raise UnusableFile(f"{FoundFile(path)} cannot be read: {damage}.") from None
+    members = sorted(name for name in files if _is_wanted(PurePath(name)))
     if not members:
-        raise UnusableFile(f"{path} has no {' or '.join(TABLES)} file in it.")
+        raise UnusableFile(f"{FoundFile(path)} has no {' or '.join(TABLES)} file in it.")
     return [FoundFile(path, member) for member in members]
 
 
-def _is_wanted(path: PurePath, suffixes: tuple[str, ...]) -> bool:
+def _is_wanted(path: PurePath) -> bool:
     # macOS puts a twin without rows beside each file that it packs: __MACOSX/._trips.csv.
     is_twin = "__MACOSX" in path.parts or path.name.startswith("._")
-    return path.name.lower().endswith(suffixes) and not is_twin
-
-
-def _begins_with(path: Path, magic: bytes) -> bool:
-    with path.open("rb") as start:
-        return start.read(len(magic)) == magic
+    return path.name.lower().endswith(SUFFIXES) and not is_twin

@@ -153,6 +153,8 @@ def layout_of(file: FoundFile, header: list[str]) -> FileLayout:
 
 def _nearest(header: list[str]) -> str:
     nearest = min(LAYOUTS, key=lambda layout: layout.share_lacking(header))
+    if len(header) == 1:
+        return "It has one column: cells have to be separated by commas, in NOAA's .psv by |."
     if nearest.share_lacking(header) == 1:
         return f"Known are: {', '.join(layout.name for layout in LAYOUTS)}."
     return f"The nearest known layout is {nearest.name}; the file lacks {', '.join(nearest.lacks(header))}."

@@ -1,6 +1,7 @@
 """Read a published table row by row, and say what is odd about a row."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,7 @@ from playground.replay.found_files import DAMAGE, FoundFile, UnusableFile
 from playground.replay.layouts import FileLayout, Record, layout_of
 
 _LONGEST_HEADER = 100_000
+_DAY_FIRST = re.compile(r"(1[3-9]|2\d|3[01])/\d{1,2}/\d{4}\b")
 
 
 class Piped(csv.excel):
@@ -25,6 +27,7 @@ class Oddity(StrEnum):
     TOO_FEW_CELLS = "too few cells"
     TOO_MANY_CELLS = "too many cells: the last ones are left out"
     LINE_BREAK = "a line break in a cell"
+    NOT_UTF_8 = "characters that are not UTF-8: shown as question marks"
 
 
 class FileRow(NamedTuple):
@@ -62,12 +65,21 @@ class PublishedFile:
 
     def _row(self, cells: list[str], line: int) -> FileRow:
         row = dict(zip(self.header, cells, strict=False))
-        return FileRow(self.layout.record(row), self.layout.event_time_s(row), self._oddity(cells), line)
+        event_s = self.layout.event_time_s(row)
+        if event_s is None and any(map(_DAY_FIRST.match, cells)):
+            raise UnusableFile(
+                f"{self.found} writes the day before the month (line {line}): other rows would be read as of another month. "
+                "Write dates as YYYY-MM-DD."
+            )
+        return FileRow(self.layout.record(row), event_s, self._oddity(cells), line)
 
     def _oddity(self, cells: list[str]) -> Oddity | None:
         if len(cells) != len(self.header):
             return Oddity.TOO_FEW_CELLS if len(cells) < len(self.header) else Oddity.TOO_MANY_CELLS
-        return Oddity.LINE_BREAK if any("\n" in cell or "\r" in cell for cell in cells) else None
+        text = "".join(cells)
+        if "\n" in text or "\r" in text:
+            return Oddity.LINE_BREAK
+        return Oddity.NOT_UTF_8 if "\ufffd" in text else None
 
 
 def published_file(found: FoundFile) -> PublishedFile:
@@ -79,6 +91,8 @@ def published_file(found: FoundFile) -> PublishedFile:
         cells = next(csv.reader([first], dialect), [])
     except (*DAMAGE, csv.Error) as damage:
         raise UnusableFile(f"{found} cannot be read: {damage}.") from None
+    if "\0" in first:
+        raise UnusableFile(f"{found} is no text in UTF-8: it is packed (tar), or saved as UTF-16 or in another format.")
     header = [name.strip() for name in cells]
     layout = layout_of(found, header)
     return PublishedFile(found, dialect, tuple(layout.keys.get(name, name) for name in header), layout)

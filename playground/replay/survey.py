@@ -1,6 +1,6 @@
 """Read every file once before anything is sent: how many rows, in order or not, and what is odd about them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,14 @@ class Survey:
     """the earliest and the latest readable time"""
     without_time: int
     odd: Mapping[Oddity, OddRows]
+
+    def may_have_the_rows_of(self, other: "Survey") -> bool:
+        """Whether it is worth the while to compare them."""
+        return self.rows > 0 and (self.file.layout, self.rows, self.span_s) == (
+            other.file.layout,
+            other.rows,
+            other.span_s,
+        )
 
     def __str__(self) -> str:
         remarks = [f"{self.file.found}: {self.file.layout.name}, {self.rows:,} rows"]
@@ -57,6 +65,7 @@ def survey(file: PublishedFile) -> Survey:
 
 def surveys(data: list[Path]) -> Iterator[Survey | UnusableFile]:
     """Each file's survey, or why nothing of it can be sent. Raises: UnusableFile where no file is there at all."""
+    kept: list[Survey] = []
     for path in file_paths(data):
         try:
             found = files_in(path)
@@ -65,6 +74,17 @@ def surveys(data: list[Path]) -> Iterator[Survey | UnusableFile]:
             continue
         for file in found:
             try:
-                yield survey(published_file(file))
+                one = survey(published_file(file))
+                _refuse_twin(one, kept)
             except UnusableFile as unusable:
                 yield unusable
+            else:
+                kept.append(one)
+                yield one
+
+
+def _refuse_twin(one: Survey, others: Iterable[Survey]) -> None:
+    """Who unpacks a download has its rows twice in the folder. Raises: UnusableFile."""
+    for other in others:
+        if other.may_have_the_rows_of(one) and other.file.found.digest() == one.file.found.digest():
+            raise UnusableFile(f"{one.file.found} has the same rows as {other.file.found}.")

@@ -2,12 +2,16 @@
 
 import csv
 import gzip
+import io
 import json
+import os
+import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -84,16 +88,56 @@ def test_a_file_is_known_and_read_packed_or_not(name: str, how: str, tmp_path: P
     assert datetime.fromtimestamp(first.event_s, UTC) == datetime.fromisoformat(sample.first)
 
 
-def test_a_folder_with_every_layout_ends_with_the_counts_of_its_files(tmp_path: Path) -> None:
-    for name in SAMPLES:
-        packed(tmp_path, name, "plain")
-        packed(tmp_path, name, "gzip")
-    zipped(tmp_path / "all.zip", {name: sample.text for name, sample in SAMPLES.items()})
+@pytest.mark.parametrize("how", ["plain", "gzip", "zip", "in one archive", "gzip in one archive"])
+def test_a_folder_with_every_layout_ends_with_the_counts_of_its_files(how: str, tmp_path: Path) -> None:
+    texts = {name: sample.text for name, sample in SAMPLES.items()}
+    match how:
+        case "in one archive":
+            zipped(tmp_path / "all.zip", texts)
+        case "gzip in one archive":
+            zipped(tmp_path / "all.zip", {f"{name}.gz": gzip.compress(text.encode()) for name, text in texts.items()})
+        case _:
+            for name in SAMPLES:
+                packed(tmp_path, name, how)
     expected: Counter[str] = Counter()
     for sample in SAMPLES.values():
-        expected[sample.feed] += 3 * len(sample.rows)
+        expected[sample.feed] += len(sample.rows)
     assert unusable(tmp_path) == []
     assert counts(surveyed(tmp_path)) == expected
+
+
+def test_a_download_beside_what_was_unpacked_from_it_is_sent_once(tmp_path: Path) -> None:
+    plain, gz, _ = (packed(tmp_path, "crashes.csv", how) for how in ("plain", "gzip", "zip"))
+    others = CRASHES.rows[0].replace("COMMERCIAL", "HANOVER")
+    (tmp_path / "others.csv").write_text(f"{CRASHES.header}\n{others}\n")
+    assert unusable(tmp_path) == [
+        f"{gz} has the same rows as {plain}.", f"{tmp_path}/crashes.zip/crashes.csv has the same rows as {plain}."
+    ]  # fmt: skip
+    assert counts(surveyed(tmp_path)) == {ACCIDENTS: 2}
+
+
+def test_files_without_rows_are_not_the_same(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(CRASHES.header)
+    assert unusable(tmp_path) == []
+
+
+def test_an_archive_inside_of_another_is_told(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"crashes.csv": CRASHES.text}).read_bytes()
+    outer = zipped(tmp_path / "outer.zip", {"weather.csv": SAMPLES["weather.csv"].text, "crashes.zip": inner})
+    told = f"{outer}/crashes.zip cannot be read: an archive inside of another has to be unpacked."
+    assert (unusable(outer), counts(surveyed(outer))) == ([told], {WEATHER: 2})
+
+
+def test_a_file_is_open_only_while_its_rows_are_due(tmp_path: Path) -> None:
+    for month in range(1, 13):
+        crashes = (CRASHES.rows[0].replace("2018-12-01", f"2018-{month:02}-{day:02}") for day in (2, 1))
+        (tmp_path / f"{month:02}.csv").write_text("\n".join((CRASHES.header, *crashes)))
+    found = surveyed(tmp_path)
+    with patch.object(FoundFile, "text", autospec=True, side_effect=FoundFile.text) as opened:
+        rows = merged(found)
+        months = [(datetime.fromtimestamp(row.event_s, UTC).month, opened.call_count) for row in rows]
+    assert months == [(month, month) for month in range(1, 13) for _ in range(2)]
 
 
 def test_what_macos_leaves_beside_files_is_left_out(tmp_path: Path) -> None:
@@ -275,6 +319,13 @@ def test_odd_rows_are_sent_counted_and_told(tmp_path: Path) -> None:
     assert "1 with too few cells (first at line 5)" in str(found)
 
 
+def test_characters_that_are_lost_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "crashes.csv"
+    file.write_bytes(CRASHES.text.replace("COMMERCIAL", "CAFÉ").encode("cp1252"))
+    (found,) = surveyed(file)
+    assert found.odd == {Oddity.NOT_UTF_8: OddRows(1, 2)}
+
+
 def test_a_quote_that_is_never_closed_is_told(tmp_path: Path) -> None:
     file = tmp_path / "crashes.csv"
     whole = CRASHES.rows[0]
@@ -300,7 +351,11 @@ HEADERS = {
         '"STATION","DATE","NAME","TEMP","TEMP_ATTRIBUTES","DEWP","SLP","SLP_ATTRIBUTES","STP","VISIB","WDSP","PRCP","FRSHTT"',
         "unknown header: STATION, DATE, NAME, TEMP",
     ),
-    "not for a terminal": ("a\x1b[31m,\x00b\x9b,é", r"unknown header: a\x1b[31m, \x00b\x9b, \xe9."),
+    "not for a terminal": ("a\x1b[31m,\x01b\x9b,é", r"unknown header: a\x1b[31m, \x01b\x9b, \xe9."),
+    "semicolons": (
+        "tripduration;starttime;stoptime",
+        "stoptim.... It has one column: cells have to be ",
+    ),
     "long": (f"{'x' * 500},{','.join('abcdefghijk')}", f"header: {'x' * 30}..., a, b, c, d, e, f, g and 4 more."),
     "empty": ("", "unknown header: nothing at all."),
 }
@@ -316,6 +371,38 @@ def test_an_unknown_header_is_shown_short_and_escaped_with_what_it_lacks(case: s
     assert str(found.value).startswith(f"{file} has an ")
     assert told in str(found.value)
     assert str(found.value).isprintable()
+
+
+def test_dates_with_the_day_first_are_not_taken_for_another_month(tmp_path: Path) -> None:
+    file = tmp_path / "crashes.csv"
+    days = (CRASHES.rows[0].replace("2018-12-01 07:00:00+00", f"{day}/12/2018 7:00") for day in (11, 12, 13))
+    file.write_text("\n".join((CRASHES.header, *days)))
+    assert unusable(file) == [
+        f"{file} writes the day before the month (line 4): other rows would be read as of another month. "
+        "Write dates as YYYY-MM-DD."
+    ]
+
+
+@pytest.mark.parametrize("how", ["UTF-16", "tar"])
+def test_what_is_no_text_is_told(how: str, tmp_path: Path) -> None:
+    trips = SAMPLES["201812-bluebikes-tripdata.csv"].text
+    file = tmp_path / "trips.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        member = tarfile.TarInfo("trips.csv")
+        member.size = len(trips)
+        archive.addfile(member, io.BytesIO(trips.encode()))
+    if how == "UTF-16":
+        file.write_bytes(trips.encode("utf-16"))
+    told = "is no text in UTF-8: it is packed (tar), or saved as UTF-16 or in another format."
+    assert unusable(file) == [f"{file} {told}"]
+
+
+def test_a_files_name_is_no_command_for_a_terminal(tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "a.zip", {"a\x1b[31m.csv": CRASHES.text})
+    (found,) = surveyed(archive)
+    assert r"a\x1b[31m.csv: Vision Zero crashes, 1 rows" in str(found)
+    (tmp_path / os.fsdecode(b"\xff.csv")).write_text("x")
+    assert unusable(tmp_path)[0].startswith(rf"{tmp_path}/\udcff.csv has an unknown header: x.")
 
 
 def damaged(tmp_path: Path) -> Iterator[Path]:

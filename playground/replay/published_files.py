@@ -68,8 +68,8 @@ class PublishedFile:
         event_s = self.layout.event_time_s(row)
         if event_s is None and any(map(_DAY_FIRST.match, cells)):
             raise UnusableFile(
-                f"{self.found} writes the day before the month (line {line}): other rows would be read as of another month. "
-                "Write dates as YYYY-MM-DD."
+                f"{self.found} writes the day before the month (line {line}): other rows would be read as of another "
+                "month. Write dates as YYYY-MM-DD."
             )
         return FileRow(self.layout.record(row), event_s, self._oddity(cells), line)
 

@@ -28,11 +28,8 @@ class Survey:
 
     def may_have_the_rows_of(self, other: "Survey") -> bool:
         """Whether it is worth the while to compare them."""
-        return self.rows > 0 and (self.file.layout, self.rows, self.span_s) == (
-            other.file.layout,
-            other.rows,
-            other.span_s,
-        )
+        of_other = (other.file.layout, other.rows, other.span_s)
+        return self.rows > 0 and (self.file.layout, self.rows, self.span_s) == of_other
 
     def __str__(self) -> str:
         remarks = [f"{self.file.found}: {self.file.layout.name}, {self.rows:,} rows"]

@@ -95,6 +95,15 @@ def test_nobody_enters_who_is_not_logged_in(locked: TestClient, route: APIRoute,
     assert locked.get(path_of(route), headers=headers).status_code in (401, 403)
 
 
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_no_other_site_may_read_an_answer(unlocked: TestClient, route: APIRoute) -> None:
+    """A page elsewhere that asks in the name of who is logged in: the browser keeps the answer from it."""
+    answer = unlocked.get(
+        path_of(route), headers={"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+    )
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
 def test_nothing_is_written_here(locked: TestClient, route: APIRoute, method: str) -> None:

@@ -92,6 +92,31 @@ def test_a_value_that_is_rejected_stands_beside_what_holds(holds: str | None, sa
     assert notices == [f"BATCH_INTERVAL is rejected: it is 'soon'; allowed: a duration{in_force}"]
 
 
+SWITCHES = {
+    "on": ({}, {}, "on"),
+    "the job works through its batches": ({"is_on": False}, {}, "switching …"),
+    "its job is off": (
+        {"is_on": False, "verdict": "off"},
+        {"is_on": False, "wanted": False, "verdict": "off"},
+        "is to run",
+    ),
+    "its job was stopped by hand": ({"is_on": False, "verdict": "off"}, {"is_on": False, "is_held": True}, "is to run"),
+    "off": ({"is_on": False, "wanted": False}, {}, "off"),
+}
+
+
+@pytest.mark.parametrize(("analytic", "job", "said"), SWITCHES.values(), ids=SWITCHES)
+def test_a_switch_that_nobody_follows_does_not_say_that_it_is_switching(
+    analytic: dict[str, object], job: dict[str, object], said: str
+) -> None:
+    row = {**STREAM, "job": "analytics", "flag": "ENABLE_X", "wanted": True, "verdict": "idle", **analytic}
+    jobs = [{**JOB, "name": "analytics", **job}]
+    labels = 'all(page, "label").map(text)'
+    of_job, of_stream = flow(labels, jobs=jobs, streams=[row])
+    assert of_stream == said
+    assert (of_job == "is to run") == ("is_held" in job)
+
+
 def test_the_lag_of_a_day_is_a_line_with_gaps() -> None:
     now_s = NOW_MS / 1000
     points = [[now_s - 86400, 0.0], [now_s - 43200, 7200.0], [now_s - 21600, None], [now_s - 21600, 60.0], [now_s, 0.0]]

@@ -39,6 +39,7 @@ export default function Flow({ params, setParams }) {
             h(Stream, {
               key: stream.name,
               stream,
+              jobIsOn: value.jobs.some((job) => job.name === stream.job && job.is_on),
               points: lags?.[stream.name],
               isStale,
               again,
@@ -85,7 +86,7 @@ function Job({ job, isStale, again }) {
   return h(
     "section",
     { className: `job ${job.needs_person ? "needs" : ""}`, "aria-label": `job ${job.name}`, "data-job": job.name, "data-verdict": job.verdict },
-    h("div", { className: "row" }, h("h2", null, job.name), h(Switch, { row: job, what: job.name, disabled: isStale, again })),
+    h("div", { className: "row" }, h("h2", null, job.name), h(Switch, { row: job, what: job.name, follows: !job.is_held, disabled: isStale, again })),
     h("p", null, h(Verdict, { row: job })),
     h(
       "p",
@@ -107,7 +108,7 @@ function Job({ job, isStale, again }) {
   );
 }
 
-function Stream({ stream, points, isStale, again, isOpen, toggle }) {
+function Stream({ stream, jobIsOn, points, isStale, again, isOpen, toggle }) {
   const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
   return h(
     Fragment,
@@ -126,7 +127,7 @@ function Stream({ stream, points, isStale, again, isOpen, toggle }) {
       cell("Today (UTC)", h(Today, { stream })),
       cell("Last batch", when(stream.last_progress_at)),
       cell("Newest complete hour", hour(stream.caught_up_to)),
-      cell("", stream.flag && h(Switch, { row: stream, what: stream.name, disabled: isStale, again })),
+      cell("", stream.flag && h(Switch, { row: stream, what: stream.name, follows: jobIsOn, disabled: isStale, again })),
     ),
     isOpen && h("tr", null, h("td", { colSpan: COLUMNS.length, className: "wide" }, h(Details, { stream, isStale }))),
   );

@@ -3,8 +3,8 @@ import { ask, h, useEffect, useState } from "./host.js";
 
 const READ_WITHIN_MS = 10_000; // by then the server has read the Variable again: what it says then holds, whoever changed it
 
-/** `row` has flag, wanted (what the Variable says) and is_on (what the job does). */
-export function Switch({ row, what, disabled, again }) {
+/** `row` has flag, wanted (what the Variable says) and is_on (what the job does); `follows`: whether anybody does what it says. */
+export function Switch({ row, what, follows, disabled, again }) {
   const [asked, setAsked] = useState(null); // what was clicked, until the server has read the Variable again
   const [refusal, setRefusal] = useState(null);
   useEffect(() => {
@@ -31,7 +31,7 @@ export function Switch({ row, what, disabled, again }) {
     "label",
     { className: "switch", title: row.flag },
     h("input", { type: "checkbox", role: "switch", "aria-label": `${what} on`, checked: wanted, disabled, onChange: flip }),
-    h("span", { role: "status" }, state(wanted, row)),
+    h("span", { role: "status" }, state(wanted, row, follows)),
     refusal && h("span", { className: "badge bad", role: "alert" }, refusal),
   );
 }
@@ -39,9 +39,9 @@ export function Switch({ row, what, disabled, again }) {
 // What does not run although it is to is no switch that takes its time.
 const DOWN = ["broken", "ended", "unknown"];
 
-function state(wanted, row) {
+function state(wanted, row, follows) {
   if (wanted === row.is_on) return wanted ? "on" : "off";
-  return wanted && DOWN.includes(row.verdict) ? "is to run" : "switching …";
+  return wanted && (!follows || DOWN.includes(row.verdict)) ? "is to run" : "switching …";
 }
 
 async function setVariable(key, value) {

@@ -76,6 +76,44 @@ def test_two_people_who_restart_a_job_at_once_get_one_new_run() -> None:
     assert found == {"both": ["r2", "r2"], "runs": ["r1", "r2"]}
 
 
+@pytest.mark.parametrize(("status", "again"), [(503, [10_000]), (422, []), (200, [])])
+def test_a_chart_is_asked_for_again_only_where_the_server_could_not_answer(status: int, again: list[int]) -> None:
+    found = answer_of(
+        f"""
+        const answer_ = {{ ok: {status} < 300, status: {status}, json: async () => ({{ detail: "" }}) }};
+        globalThis.fetch = async () => answer_;
+        let found, end;
+        React.useState = (first) => [found ?? first, (value) => (found = value)];
+        const {{ useRead }} = await use("host");
+        for (const turn of [0, 1]) {{ // React ends an effect whose facts have changed, and begins it anew
+          end?.();
+          useRead("findings/usage");
+          end = effects[turn]();
+          await settled();
+        }}
+        answer(timers.filter(Boolean).map(([, ms]) => ms));
+        """
+    )
+    assert found == again
+
+
+def test_every_chart_has_its_rows_as_a_table_and_its_query() -> None:
+    found = answer_of(
+        """
+        const table = { columns: ["hour", "trips"], rows: [["09:00-0500", null], ["10:00-0500", 7]] };
+        const chart = { name: "usage", from: "", to: "", rows: 9, table, data: [], query: "SELECT 1" };
+        states.push({ value: { charts: [{ name: "usage" }], plotly: null }, error: null }, true);
+        states.push({ value: chart, error: null });
+        const { default: Findings } = await use("findings");
+        const page = drawn(React.createElement(Findings, { params: new URLSearchParams() }));
+        const rows = all(page, "tr").map((row) => row.children.map(text));
+        answer([...all(page, "summary").map(text), ...rows, text(all(page, "pre")[0])]);
+        """
+    )
+    rows = [["hour", "trips"], ["09:00-0500", "–"], ["10:00-0500", "7"]]  # noqa: RUF001
+    assert found == ["Query this (DuckDB)", "The last 2 rows", *rows, "SELECT 1"]
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_job_is_started_by_one_run_however_often_somebody_presses_start(is_there: bool) -> None:
     """Until its first heartbeat, half a minute later, the button is there."""

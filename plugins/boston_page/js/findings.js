@@ -1,16 +1,12 @@
 // The tab "Findings": what the data say. Each chart is read once it is scrolled to; plotly.js is loaded on this tab only.
-import { Fragment, h, read, route, useCallback, useEffect, useRef, useState } from "./host.js";
+import { Fragment, h, route, useCallback, useEffect, useRead, useRef, useState } from "./host.js";
 import { Pickers, questionOf } from "./period.js";
 
 const RANGES = [[1, "24 hours"], [7, "7 days"], [30, "30 days"], [365, "365 days"]];
 const USUAL = { days: 7, zone: "boston" };
 
 export default function Findings({ params, setParams }) {
-  const [found, setFound] = useState({ value: null, error: null });
-  useEffect(() => {
-    read("findings").then((value) => setFound({ value, error: null }), (failure) => setFound({ value: null, error: failure.message }));
-  }, []);
-  const { value, error } = found;
+  const { value, error } = useRead("findings");
   if (value === null) return h("p", { className: error ? "notice bad" : "muted", role: "status" }, error ?? "Reading …");
   const asked = questionOf(params, USUAL);
   return h(
@@ -25,17 +21,7 @@ export default function Findings({ params, setParams }) {
 function Chart({ chart, asked, canDraw }) {
   const place = useRef(null);
   const isSeen = useSeen(place);
-  const [found, setFound] = useState({ value: null, error: null });
-  useEffect(() => {
-    if (!isSeen) return undefined;
-    const stop = new AbortController();
-    read(`findings/${chart.name}?${asked}`, stop.signal).then(
-      (value) => setFound({ value, error: null }),
-      (failure) => stop.signal.aborted || setFound({ value: null, error: failure.message }),
-    );
-    return () => stop.abort();
-  }, [isSeen, chart.name, asked]);
-  const { value, error } = found;
+  const { value, error } = useRead(isSeen ? `findings/${chart.name}?${asked}` : null);
   const heading = `finding-${chart.name}`;
   return h(
     "section",

@@ -11,6 +11,7 @@ const airflow = new URL("../../", import.meta.url); // Airflow itself, below wha
 /** The address of one of this plugin's routes. */
 export const route = (path) => new URL(path, own).href;
 
+const AGAIN_MS = 10_000;
 const ALIKE_MS = 3000; // the header has no fractions, and was some time on its way
 let aheadMs = 0;
 
@@ -26,7 +27,7 @@ function setClock(date) {
 export async function read(path, signal) {
   const response = await fetch(route(path), { signal, headers: { Accept: "application/json" } });
   setClock(response.headers?.get("Date"));
-  if (!response.ok) throw new Error(await refusal(response));
+  if (!response.ok) throw await failed(response);
   return response.json();
 }
 
@@ -38,14 +39,36 @@ export async function ask(method, path, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (response.ok) return response.status === 204 ? null : response.json();
-  throw Object.assign(new Error(await refusal(response)), { status: response.status });
+  throw await failed(response);
 }
+
+const failed = async (response) => Object.assign(new Error(await refusal(response)), { status: response.status });
 
 async function refusal(response) {
   if (response.status === 401) return "You are not logged in any more: load this page again.";
   if (response.status === 403) return "Airflow refuses this: your role does not allow it.";
   const { detail } = await response.json().catch(() => ({}));
   return typeof detail === "string" ? detail : `The answer was ${response.status} ${response.statusText}.`;
+}
+
+/**
+ * A route read once: { value, error }. Where the server cannot answer at the moment it is asked again; no path: not yet.
+ */
+export function useRead(path) {
+  const [found, setFound] = useState({ value: null, error: null, isOver: false });
+  useEffect(() => {
+    if (path === null || found.isOver) return undefined;
+    const look = async (signal) => {
+      try {
+        const value = await read(path, signal);
+        if (!signal.aborted) setFound({ value, error: null, isOver: true });
+      } catch (failure) {
+        if (!signal.aborted) setFound({ value: null, error: failure.message, isOver: failure.status < 500 });
+      }
+    };
+    return poll(look, AGAIN_MS);
+  }, [path, found.isOver]);
+  return found;
 }
 
 /** A route read every so many seconds while the page is looked at: { value, error, ageS, again }. */

@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import Transaction
 from spark_jobs.publication.entry import Entry
@@ -42,6 +43,16 @@ class ClosedFolder:
 
     path: Path
     files: tuple[Path, ...]
+
+
+class UnreadableFolder(StreamFault):
+    """A file of the folder is damaged: it stays as it is, and the other folders are compacted."""
+
+    def __init__(self, folder: Path, why: Exception) -> None:
+        super().__init__(
+            f"{folder} is not compacted, a file in it cannot be read: {why}",
+            f"bring the file back from a backup, or {START_OVER}",
+        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,10 @@ def compaction(settings: Settings, writer: Writer, feeds: Sequence[Dataset], now
         ]
         # Most files first: should the time not suffice, readers have gained the most.
         waiting.sort(key=lambda found: -len(found[1].files))
-        done = list(_compacted(waiting, writer, now, tell, deadline))
+        unreadable: list[UnreadableFolder] = []
+        done = list(_compacted(waiting, writer, now, tell, deadline, unreadable))
+        if unreadable:
+            raise unreadable[0]
         return Outcome(_summary(done, len(waiting)), _by_feed(done))
 
     return work
@@ -88,12 +102,17 @@ def _compacted(
     now: Callable[[], datetime],
     tell: ReportProgress,
     deadline: float,
+    unreadable: list[UnreadableFolder],
 ) -> Iterator[Compacted]:
     for number, (feed, folder) in enumerate(waiting):
         if time.monotonic() > deadline:
             return
         tell(f"{folder.path.relative_to(feed.log.layout.root)}: {len(folder.files)} files", number, len(waiting))
-        compacted = compact(feed, folder, writer, now)
+        try:
+            compacted = compact(feed, folder, writer, now)
+        except UnreadableFolder as fault:
+            unreadable.append(fault)
+            continue
         if compacted is not None:
             yield compacted
 
@@ -167,8 +186,10 @@ def _compacted_in(
         rows = merged(folder.files, staged)
     except FileNotFoundError:
         return None  # the folder has changed under us
-    except Exception:
-        staged.unlink(missing_ok=True)  # a full disk must not be left fuller
+    except Exception as failure:
+        shutil.rmtree(staging, ignore_errors=True)  # a full disk must not be left fuller
+        if isinstance(failure, pa.ArrowInvalid) or (isinstance(failure, OSError) and failure.errno is None):
+            raise UnreadableFolder(folder.path, failure) from failure
         raise
     if rows is None:
         log.warning("%s is not compacted: its files have different columns", folder.path)

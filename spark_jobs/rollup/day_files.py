@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spark_jobs.catalog import ROLLUP
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import CHANGED, Entry
@@ -24,6 +25,13 @@ from spark_jobs.rollup.tile_schemas import BUCKET_START, TILE_SCHEMAS, merged, n
 ONE_DAY = timedelta(days=1)
 KEPT_DAYS = 160
 """40 days of four feeds: the longest lookback (28 d) and the day before, with room"""
+
+
+class UnreadableDay(StreamFault):
+    """A day file is damaged."""
+
+    def __init__(self, path: Path, why: Exception) -> None:
+        super().__init__(f"{path} cannot be read: {why}", f"trigger analytics_rebuild from and to {path.stem}")
 
 
 class TileReader(Protocol):
@@ -106,9 +114,14 @@ class DayFiles:
 
 
 def _read(path: Path, feed: str) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        tiles: pa.Table = file.read(use_threads=False).select(TILE_SCHEMAS[feed].names).cast(TILE_SCHEMAS[feed])
-        return tiles.combine_chunks()
+    try:
+        with pq.ParquetFile(path) as file:
+            tiles: pa.Table = file.read(use_threads=False).select(TILE_SCHEMAS[feed].names).cast(TILE_SCHEMAS[feed])
+            return tiles.combine_chunks()
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowInvalid, KeyError) as odd:
+        raise UnreadableDay(path, odd) from odd
 
 
 def tiles_between(reader: TileReader, feed: str, start: datetime, end: datetime) -> pa.Table:

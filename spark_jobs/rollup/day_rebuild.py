@@ -14,7 +14,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.paths import day_folder
 from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.publication.reader import Position
-from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, days_of, place, staged_days
+from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, UnreadableDay, days_of, place, staged_days
 from spark_jobs.rollup.feed_position import known_position
 from spark_jobs.rollup.rollup import FewerEvents, Rollup
 from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
@@ -78,7 +78,7 @@ def _readable_day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table | None:
     """The tiles of the day; None where nobody can read them."""
     try:
         return _day(tiles, feed, day)
-    except (OSError, pa.ArrowInvalid):
+    except UnreadableDay:
         return None
 
 

@@ -1,6 +1,7 @@
 """Compaction: another arrangement of the same rows, whatever comes in between."""
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.diagnosis import LeaseLost
-from spark_jobs.maintenance.compaction import closed_folders, compact, compaction, merged
+from spark_jobs.maintenance.compaction import UnreadableFolder, closed_folders, compact, compaction, merged
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
@@ -130,6 +131,19 @@ def test_a_disk_that_is_full_while_files_are_merged_is_not_left_fuller(
         compacted(feed)
     assert feed.files() == files
     assert staged_files(feed) == []
+
+
+@pytest.mark.parametrize("damage", [lambda sound: sound[:3], lambda sound: bytes(200) + sound[200:]])
+def test_a_damaged_file_keeps_back_its_own_hour_alone_and_is_told(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    feed = two_hours(tmp_path)
+    first, *_ = sorted((feed.layout.dataset(BIKES.name)).glob("**/hour=14/*.parquet"))
+    first.write_bytes(damage(first.read_bytes()))
+    with pytest.raises(UnreadableFolder, match=f"{first.parent} is not compacted, a file in it cannot be read"):
+        compacted(feed)
+    assert len(feed.files()) == 4 + 1 + 1
+    assert list(feed.layout.staging(BIKES.name).glob("*/*")) == []
 
 
 def test_a_folder_that_is_left_alone_leaves_nothing_staged(tmp_path: Path) -> None:

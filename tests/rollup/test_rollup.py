@@ -14,6 +14,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import ANEW, CHANGED
 from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
+from spark_jobs.rollup.day_files import UnreadableDay
 from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.rollup.tiles import events_in
@@ -278,6 +279,19 @@ def test_a_rollup_whose_folder_was_removed_is_made_again(tmp_path: Path) -> None
     rmtree(job.layout.dataset(ROLLUP))
     job.take(one_of_each(NOON + DAY))
     assert [counted(job, feed) for feed in one_of_each()] == [4, 3, 3, 3]
+
+
+def test_a_day_file_that_is_damaged_is_told_with_the_day_to_make_again(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    file = job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet"
+    file.write_bytes(b"not Parquet")
+    with pytest.raises(UnreadableDay, match=f"{file} cannot be read") as fault:
+        job.take({BIKES: events(BIKES, NOON)})
+    assert fault.value.diagnosis.next_step == "trigger analytics_rebuild from and to 2018-11-04"
+    rebuild_day(job.rollup, NOON.date(), confirmed=False)
+    job.rollup.begin()
+    job.update()
+    assert counted(job, BIKES) == 4
 
 
 def test_a_rebuild_of_one_of_two_lost_days_does_not_hide_the_other(tmp_path: Path) -> None:

@@ -62,8 +62,10 @@ def main(
         days = FoldedDays([stream.dataset.log for stream in analytics], context.writer, utc_now)
 
         def housekeep() -> None:
-            clean_up.housekeep()
-            days.fold()
+            try:
+                clean_up.housekeep()
+            finally:
+                days.fold()
 
         run.serve(context, streams, analytics_requests(rollup, clean_up), housekeep)
     run.until_stopped()

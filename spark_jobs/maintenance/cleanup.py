@@ -1,6 +1,5 @@
 """The clean-up: looks at all that a job leaves behind, plans (`cleanup_plan`), and removes what the plan says."""
 
-import logging
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +24,6 @@ from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 from spark_jobs.supervision import driver_processes
 
-log = logging.getLogger(__name__)
-
 _SET_ASIDE = ".set-aside-"
 
 
@@ -44,37 +41,42 @@ class CleanUp:
     def work(self, arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         tell("looking at what there is")
         dry_run = bool(arguments.get("dry_run"))
-        sound = self._fold(dry_run)
+        sound, damaged = self._fold(dry_run)
         folded = sum(sound.values())
         removals = plan(self.found(sound), self.settings, self.now())
         total = sum(removal.found.bytes for removal in removals)
         report = [_line(removal) for removal in removals]
+        left = "".join(f"; nothing of {name}: {why}" for name, why in damaged.items())
         if dry_run:
-            return Outcome(
-                f"dry run: {len(removals)} things would be removed, {total} bytes, and {folded} log entries folded",
-                report,
-            )
+            would = f"{len(removals)} things would be removed, {total} bytes, and {folded} log entries folded"
+            return Outcome(f"dry run: {would}{left}", report)
         for number, removal in enumerate(removals):
             tell(f"removing {removal.what} {removal.found.path}", number, len(removals))
             self._remove(removal)
-        return Outcome(f"{len(removals)} things removed, {total} bytes, and {folded} log entries folded", report)
+        return Outcome(f"{len(removals)} things removed, {total} bytes, and {folded} log entries folded{left}", report)
 
     def housekeep(self) -> None:
-        """What the job does by itself every hour: fold its logs, and remove what dead drivers left."""
-        found = self.found(self._fold(dry_run=False))
+        """What the job does by itself every hour: fold its logs, and remove what dead drivers left.
+
+        Raises: LogDamaged for the first such log, once all else is done: it would grow without a word.
+        """
+        sound, damaged = self._fold(dry_run=False)
+        found = self.found(sound)
         for removal in plan(replace(found, checkpoints=(), dead_letters=()), self.settings, self.now()):
             self._remove(removal)
+        for fault in damaged.values():
+            raise fault
 
-    def _fold(self, dry_run: bool) -> Mapping[str, int]:
-        """Stream -> how many entries of its log were folded; without those whose log is damaged."""
-        keep, folded = self.settings, {}
+    def _fold(self, dry_run: bool) -> tuple[Mapping[str, int], Mapping[str, LogDamaged]]:
+        """Stream -> how many entries of its log were folded, and of those whose log is damaged, why."""
+        keep, folded, damaged = self.settings, {}, {}
         for stream in self.streams:
             try:
                 stream.log.recover()  # what was promised from staging is moved before anything is removed
                 folded[stream.name] = fold(stream.log, keep.KEEP_LOG, keep.KEEP_FOLDED_LOG, self.now(), dry_run)
-            except LogDamaged as damaged:
-                log.warning("nothing of %s is cleaned up: %s", stream.name, damaged)
-        return folded
+            except LogDamaged as fault:
+                damaged[stream.name] = fault
+        return folded, damaged
 
     # -- removing -----------------------------------------------------------------------------------------------
 

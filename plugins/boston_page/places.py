@@ -9,7 +9,12 @@ from fastapi import HTTPException
 
 from boston_page.airflow_internals import read_variables
 from boston_page.latest import Latest
-from spark_jobs.documents.accepted_settings import AcceptedSettings, read_settings_copy
+from spark_jobs.documents.accepted_settings import (
+    AcceptedSettings,
+    read_settings_copy,
+    settings_from_text,
+    variable_of,
+)
 from spark_jobs.documents.desired_state import DesiredState, read_desired_state
 from spark_jobs.paths import Layout
 from spark_jobs.settings import Settings, SettingsError, checked_together
@@ -78,11 +83,16 @@ _latest = Latest(_read, at_most_every_s=2.0)
 
 
 def _said(job: StreamJob) -> dict[str, str]:
-    """Read only what the page needs: flags, the output path, and when a heartbeat is stale."""
-    heartbeat = checked_together("HEARTBEAT_STALE_AFTER")
-    names = (job.flag, *job.stream_flags.values(), job.root_setting, *heartbeat)
+    """Read only what the page needs: flags, the output path, and when a heartbeat is stale.
+
+    Where the job is, is what was accepted last, whatever its Variables say: there it is looked after.
+    """
+    held = (job.root_setting, *checked_together("HEARTBEAT_STALE_AFTER"))
+    names, ours = (job.flag, *job.stream_flags.values(), *held), variable_of(job.name)
     environment = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
-    return {**environment, **read_variables(names)}
+    found = read_variables((*names, ours))
+    accepted = settings_from_text(found.pop(ours, "")) or AcceptedSettings()
+    return {**environment, **found, **{name: accepted.values[name] for name in held if name in accepted.values}}
 
 
 def _accepted(layout: Layout) -> Mapping[str, str]:

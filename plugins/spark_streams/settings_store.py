@@ -14,6 +14,7 @@ from spark_jobs.documents.accepted_settings import (
     read_settings_copy,
     settings_as_text,
     settings_from_text,
+    variable_of,
     write_settings_copy,
 )
 from spark_jobs.documents.identity import claim, why_not_that_root
@@ -55,7 +56,7 @@ class SettingsStore:
     @property
     def variable(self) -> str:
         """Name our own Variable."""
-        return f"spark_streams_{self.job.name}"
+        return variable_of(self.job.name)
 
     def read_all(self, now: datetime) -> EffectiveSettings:
         """Read every Variable and find what holds.

@@ -19,6 +19,11 @@ class AcceptedSettings:
     """each root that was used -> its identity"""
 
 
+def variable_of(job: str) -> str:
+    """Name the Variable that has the document of a job."""
+    return f"spark_streams_{job}"
+
+
 def settings_as_text(accepted: AcceptedSettings, now: datetime) -> str:
     """Write the document as the value of a Variable."""
     return encode(accepted, at=iso(now)).decode()

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+from boston_page import places
 from boston_page.flow_rows import job_row
 from boston_page.health import HealthWord, Judgement
 from boston_page.heartbeat import look_at_heartbeat
 from boston_page.job_health import Supervision
 from boston_page.places import place_of
 
-from spark_jobs.documents.accepted_settings import AcceptedSettings, write_settings_copy
+from spark_jobs.documents.accepted_settings import AcceptedSettings, settings_as_text, write_settings_copy
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.paths import Layout
@@ -46,6 +48,25 @@ def test_values_that_do_not_go_together_are_no_reason_to_fail() -> None:
     assert not place.wants(PEARSON)
     slow = {"HEARTBEAT_INTERVAL": "1 second", "HEARTBEAT_STALE_AFTER": "4 seconds"}
     assert timedelta(seconds=4) == place_of(ANALYTICS_JOB, slow).settings.HEARTBEAT_STALE_AFTER
+
+
+@pytest.mark.parametrize("said", ["relative/path", "/somewhere/else", None])
+def test_the_page_looks_where_the_job_is_looked_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None
+) -> None:
+    """A path that is not allowed, not taken over yet, or whose Variable is not found: the job runs on where it was."""
+    accepted = AcceptedSettings({"ANALYTICS_OUTPUT_PATH": str(tmp_path), "HEARTBEAT_STALE_AFTER": "1 minute"})
+    variables = {
+        "spark_streams_analytics": settings_as_text(accepted, datetime.now(UTC)),
+        "HEARTBEAT_STALE_AFTER": "soon",
+        **({} if said is None else {"ANALYTICS_OUTPUT_PATH": said}),
+    }
+    monkeypatch.setattr(
+        places, "read_variables", lambda names: {name: variables[name] for name in names if name in variables}
+    )
+    place = places._read()["analytics"]
+    assert place.layout == Layout(tmp_path)
+    assert timedelta(minutes=1) == place.settings.HEARTBEAT_STALE_AFTER
 
 
 def test_switches_that_cannot_be_read_are_no_reason_to_fail(tmp_path: Path) -> None:

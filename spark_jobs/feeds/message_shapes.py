@@ -42,7 +42,7 @@ _TEXT = r'"[ !#-\[\]-~]*"'
 # Not -0, which is 0 to some readers; no exponent, and no more digits than make a finite double.
 _NUMBER = rf"0|-?{_DIGITS}|-?(?:0|{_DIGITS}){_FRACTION}"
 # Numbers that are written as text in one way only: neither as tiny as 1e-05 nor as large as 1e+16.
-_NUMBER_FOR_TEXT = rf"0|-?{_DIGITS}(?:{_FRACTION})?"
+_NUMBER_FOR_TEXT = rf"0(?:\.[0-9]{{1,4}})?|-0\.[0-9]{{0,3}}[1-9]|-?{_DIGITS}(?:{_FRACTION})?"
 _TEXT_FOR_NUMBER = rf'"(?:-?[0-9]{{1,15}}(?:{_FRACTION})?)?"'
 # What is not looked at has to be sound only: 19 digits are a time in nanoseconds.
 _ANY_NUMBER = rf"-?(?:0|[1-9][0-9]{{0,18}})(?:{_FRACTION})?"

@@ -165,6 +165,15 @@ def test_a_message_too_large_for_a_regular_expression_is_a_row_like_its_neighbou
     assert {row["refusal"] for row in outcomes("bike_trips", values)} == {None}
 
 
+def test_small_numbers_have_the_form_of_others() -> None:
+    shape = shape_of(b'{"temperature": 21.5}', WANTED["weather_data"])
+    assert shape is not None
+    small = [b'{"temperature": %b}' % number for number in (b"0.3", b"0.0", b"-0.6", b"0.0001", b"-0.0001", b"0.10")]
+    assert having(shape, pa.array(small, pa.binary())).to_pylist() == [True] * len(small)
+    other = [b'{"temperature": %b}' % number for number in (b"-0.0", b"0.00001", b"-0.00001", b"-0", b"1e-4")]
+    assert not any(having(shape, pa.array(other, pa.binary())).to_pylist()), "their texts are not one only"
+
+
 def test_values_do_not_make_a_form_but_names_their_order_and_kinds_do() -> None:
     wanted = WANTED["bike_trips"]
     shape = shape_of(b'{"gender": 1, "usertype": "x", "other": null}', wanted)

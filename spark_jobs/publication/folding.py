@@ -26,13 +26,16 @@ from spark_jobs.publication.entry import (
 )
 
 _SET_BACK = timedelta(days=1)
+AT_MOST = 10_000
+"""entries of one round: batches wait meanwhile, and whoever looks would take them for stuck"""
 
 
 def fold(log: PublicationLog, kept: timedelta, folded_kept: timedelta, now: datetime, dry_run: bool = False) -> int:
     """Fold the entries of every whole hour older than `kept`, and drop folded ones older than `folded_kept`.
 
-    Returns how many entries were folded, or would be. Entry 0 stays, it names the log, and so does the head. A crash
-    between writing a folded entry and removing those it stands for leaves both; they are removed the next time.
+    Returns how many entries were folded, or would be: the oldest AT_MOST, the rest is for the next round. Entry 0 stays
+    since it names the log, and so does the head. A crash between writing a folded entry and removing those it stands
+    for leaves both; they are removed the next time.
     """
     # Under the lock, as starting over is: a folded entry that comes after it would bar the numbers of the new log.
     with log.lock:
@@ -91,7 +94,7 @@ def _whole_old_hours(log: PublicationLog, floor: int, head: int, now: datetime, 
             entry = log.entry(seq)
         except FileNotFoundError:  # v0.1 removed it: its clean-up left no trace
             continue
-        if _is_kept(_hour_end(entry.at), now, kept):
+        if _is_kept(_hour_end(entry.at), now, kept) or len(old) == AT_MOST:
             break
         old.append(entry)
     return [list(entries) for _, entries in groupby(old, key=lambda entry: _hour_end(entry.at))]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.publication import durable_files
+from spark_jobs.publication import durable_files, folding
 from spark_jobs.publication.commit import CommitConflict, PublicationLog
 from spark_jobs.publication.entry import ANEW, CHANGED, FOLDED, LOST, Entry, touched_folders
 from spark_jobs.publication.folding import fold
@@ -191,6 +191,17 @@ def test_an_hour_of_a_clock_that_was_years_ahead_is_folded_and_goes_with_those_a
     assert seqs(log) == [0, 5]
     fold(log, 3 * HOUR, 48 * HOUR, NOON + 50 * HOUR)
     assert folded_ranges(log) == [(4, 4)]
+
+
+def test_a_long_backlog_is_folded_in_rounds_that_may_end_within_an_hour(
+    log: PublicationLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folding, "AT_MOST", 3)
+    before = told(log.since(0, 6) or ())
+    late = NOON + 50 * HOUR
+    assert [fold(log, timedelta(0), MONTH, late) for _ in range(3)] == [3, 2, 0]
+    assert folded_ranges(log) == [(1, 2), (3, 3), (4, 4), (5, 5)]
+    assert told(log.since(0, 6) or ()) == before
 
 
 def test_who_asks_up_to_the_middle_of_a_folded_hour_is_told_of_nothing_rather_than_of_a_part(

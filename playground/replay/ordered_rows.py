@@ -8,19 +8,19 @@ from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 
-from playground.replay.layouts import Record
+from playground.replay.published_files import Sent
 from playground.replay.survey import Survey
 
 CHUNK_ROWS = 50_000
 """rows of a chunk in the external sort of an unsorted file"""
-_NOT_OPEN: Record = {}
+_NOT_OPEN: Sent = {}
 """stands in for the rows of a file that is not open yet"""
 
 
 class TimedRow(NamedTuple):
     event_s: float
     feed: str
-    record: Record
+    record: Sent
 
 
 def merged(surveys: Sequence[Survey]) -> Iterator[TimedRow]:

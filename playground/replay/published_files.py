@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -10,6 +10,8 @@ from typing import NamedTuple
 from playground.replay.found_files import DAMAGE, FoundFile, UnusableFile
 from playground.replay.layouts import FileLayout, Record, layout_of
 
+Sent = Record | Sequence[str]
+"""what a message holds; a list is no record of any feed"""
 _LONGEST_HEADER = 100_000
 _DAY_FIRST = re.compile(r"(1[3-9]|2\d|3[01])/\d{1,2}/\d{4}\b")
 
@@ -22,16 +24,16 @@ class Piped(csv.excel):
 
 
 class Oddity(StrEnum):
-    """What may be odd about a row. It is sent all the same; the job judges it."""
+    """What may be odd about a row. It is sent all the same; the job judges it, and refuses what has too many cells."""
 
     TOO_FEW_CELLS = "too few cells"
-    TOO_MANY_CELLS = "too many cells: the last ones are left out"
+    TOO_MANY_CELLS = "too many cells: sent as a list, which ingestion refuses"
     LINE_BREAK = "a line break in a cell"
     NOT_UTF_8 = "characters that are not UTF-8: shown as question marks"
 
 
 class FileRow(NamedTuple):
-    record: Record
+    record: Sent
     event_s: float | None
     """seconds since the epoch; None where its time cannot be read"""
     oddity: Oddity | None
@@ -71,11 +73,16 @@ class PublishedFile:
                 f"{self.found} writes the day before the month (line {line}): other rows would be read as of another "
                 "month. Write dates as YYYY-MM-DD."
             )
-        return FileRow(self.layout.record(row), event_s, self._oddity(cells), line)
+        oddity = self._oddity(cells)
+        # Nobody knows which of its cells is one too many: those behind it would be read as of another column.
+        record: Sent = cells if oddity is Oddity.TOO_MANY_CELLS else self.layout.record(row)
+        return FileRow(record, event_s, oddity, line)
 
     def _oddity(self, cells: list[str]) -> Oddity | None:
-        if len(cells) != len(self.header):
-            return Oddity.TOO_FEW_CELLS if len(cells) < len(self.header) else Oddity.TOO_MANY_CELLS
+        if len(cells) < len(self.header):
+            return Oddity.TOO_FEW_CELLS
+        if any(cells[len(self.header) :]):
+            return Oddity.TOO_MANY_CELLS
         text = "".join(cells)
         if "\n" in text or "\r" in text:
             return Oddity.LINE_BREAK

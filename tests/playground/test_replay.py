@@ -4,9 +4,11 @@ import gzip
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -76,7 +78,8 @@ def test_the_real_files_give_every_row_once_in_event_time_order(real_data: Path)
     assert Counter(row.feed for row in rows) == {BIKES: 60_425, ACCIDENTS: 200, TAXIS: 79, WEATHER: 330}
     assert all(before.event_s <= after.event_s for before, after in pairwise(rows))
     assert sum(found.without_time for found in surveys) == 0
-    seconds = sum(int(str(row.record["tripduration"])) for row in rows if row.feed == BIKES)
+    trips = (cast(Mapping[str, str], row.record) for row in rows if row.feed == BIKES)
+    seconds = sum(int(trip["tripduration"]) for trip in trips)
     with gzip.open(real_data / "bike-trips.csv.gz", "rt") as text:
         assert seconds == sum(int(line.split(",")[0]) for line in list(text)[1:])
 

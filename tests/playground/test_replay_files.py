@@ -326,6 +326,24 @@ def test_characters_that_are_lost_are_told(tmp_path: Path) -> None:
     assert found.odd == {Oddity.NOT_UTF_8: OddRows(1, 2)}
 
 
+def test_a_row_with_cells_that_moved_is_refused_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "72509014739.csv"
+    unquoted = "72509014739,2018-12-01T12:00:00,160,1,N,0046,1,+0100,1"
+    file.write_text(f"STATION,DATE,WND,TMP\n{unquoted}\n")
+    (found,) = surveyed(file)
+    assert found.odd == {Oddity.TOO_MANY_CELLS: OddRows(1, 2)}
+    (value,) = (row_message(row, datetime(2024, 1, 1, tzinfo=UTC)).value for row in merged([found]))
+    assert json.loads(value)["data"] == unquoted.split(",")
+    assert [row["refusal"] for row in outcomes(WEATHER, [value])] == ["the_data_is_not_an_object"]
+
+
+def test_empty_cells_beyond_the_header_are_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "crashes.csv"
+    file.write_text(f"{CRASHES.header}\n{CRASHES.rows[0]},,\n")
+    (found,) = surveyed(file)
+    assert (found.rows, found.odd, counts([found])) == (1, {}, {ACCIDENTS: 1})
+
+
 def test_a_quote_that_is_never_closed_is_told(tmp_path: Path) -> None:
     file = tmp_path / "crashes.csv"
     whole = CRASHES.rows[0]

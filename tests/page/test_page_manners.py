@@ -47,6 +47,24 @@ def test_a_switch_that_somebody_else_set_back_is_not_switching_for_ever() -> Non
     assert found == {"before": 0, "after": [None]}
 
 
+@pytest.mark.parametrize("is_sending", [True, False])
+def test_a_switch_is_not_flipped_twice_at_once(is_sending: bool) -> None:
+    """Of two requests on their way the first may arrive last."""
+    sent = answer_of(
+        f"""
+        let sent = 0;
+        globalThis.fetch = async () => {{ sent += 1; return {{ ok: true, json: async () => ({{}}) }}; }};
+        states.push(undefined, undefined, {str(is_sending).lower()});
+        const {{ Switch }} = await use("switch");
+        const row = {{ flag: "ENABLE_X", wanted: true, is_on: true }};
+        const [box] = all(Switch({{ row, what: "x", again: () => undefined }}), "input");
+        await box.props.onChange();
+        answer(sent);
+        """
+    )
+    assert sent == (0 if is_sending else 1)
+
+
 AIRFLOW = """
 const runs = [{ dag_run_id: "r1", state: "running" }];
 const ok = (body) => ({ ok: true, status: 200, json: async () => body });

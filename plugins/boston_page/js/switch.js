@@ -7,6 +7,7 @@ const READ_WITHIN_MS = 10_000; // by then the server has read the Variable again
 export function Switch({ row, what, follows, disabled, again }) {
   const [asked, setAsked] = useState(null); // what was clicked, until the server has read the Variable again
   const [refusal, setRefusal] = useState(null);
+  const [isSending, setIsSending] = useState(false); // one at a time: a second could arrive before the first
   useEffect(() => {
     if (asked === row.wanted) setAsked(null);
   }, [asked, row.wanted]);
@@ -17,14 +18,18 @@ export function Switch({ row, what, follows, disabled, again }) {
   }, [asked]);
   const wanted = asked ?? row.wanted;
   const flip = async () => {
+    if (isSending) return; // not disabled meanwhile: that takes the focus away
     setAsked(!wanted);
     setRefusal(null);
+    setIsSending(true);
     try {
       await setVariable(row.flag, String(!wanted));
       again();
     } catch (failure) {
       setAsked(null);
       setRefusal(failure.message);
+    } finally {
+      setIsSending(false);
     }
   };
   return h(

@@ -22,6 +22,9 @@ _BRINGS_NOTHING = (
 """an upstream that is so may owe something"""
 
 
+_NOT_FOLLOWED = "none within 15 s; one that was started by hand, without --follow-switches, never does: restart it"
+
+
 @dataclass(frozen=True)
 class StreamSwitch:
     """The Variable of an analytic, and whether it wants it to run."""
@@ -48,6 +51,8 @@ def judge_stream(
         own = Judgement(
             HealthWord.UNKNOWN, "the job says nothing of it", "see whether job and Airflow have one version"
         )
+    elif switch and switch.wanted and stream.state == StreamState.OFF:
+        own = Judgement(HealthWord.STARTING, f"{switch.flag} is on, and the job has not followed yet", _NOT_FOLLOWED)
     else:
         own = _own(stream)
     owed = [] if own.verdict is HealthWord.OFF else _owed(upstream)

@@ -139,8 +139,11 @@ def test_an_analytic_that_is_switched_off_is_off_whatever_ails_the_rest() -> Non
 
 
 def test_an_analytic_that_does_not_follow_its_switch_yet_is_what_it_is() -> None:
-    off = StreamSwitch("ENABLE_X", wanted=False)
+    off, on = (StreamSwitch("ENABLE_X", wanted) for wanted in (False, True))
     assert judge_stream(stream(StreamState.STUCK), off, RUNS, {}, {}, "x").verdict is HealthWord.STUCK
+    judged = judge_stream(stream(StreamState.OFF), on, RUNS, {}, {}, "x")
+    assert judged.verdict is HealthWord.STARTING, "it is to run: off would look as if all were as it should be"
+    assert "ENABLE_X is on" in judged.cause
 
 
 def test_the_worst_decides_and_any_of_them_calls_a_person() -> None:

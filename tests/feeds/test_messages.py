@@ -171,6 +171,9 @@ ACCEPTED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "booleans are not numbers": ("bike_trips", JSON({**BIKE, "gender": True}), {"gender": None}),
     "numbers as text": ("bike_trips", JSON({**BIKE, "birth year": "1985.0", "gender": " 1 "}),
                         {"birth_year": 1985, "gender": 1}),
+    "a database's DECIMAL": (
+        "bike_trips", JSON({**BIKE, "bikeid": "Aoc=", "tripduration": "AfQ=", "gender": {"scale": 0, "value": "AQ=="}}),
+        {"bike_id": "Aoc=", "duration_seconds": None, "gender": None}),
     "no half years": ("bike_trips", JSON({**BIKE, "birth year": 1985.5}), {"birth_year": None}),
     "a trip without an id": ("bike_trips", JSON(BIKE), {"trip_id": "2018-01-01 00:16:33_643"}),
     "no bike, no id": ("bike_trips", JSON({"starttime": BIKE["starttime"], "gender": 1}), {"trip_id": None}),

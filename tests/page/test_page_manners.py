@@ -274,3 +274,55 @@ def test_the_home_page_is_green_only_where_all_is_well(verdict: str, people: int
         """
     )
     assert found == f"badge {tone}"
+
+
+UPKEEP = "checkpoint_cleanup"
+OPERATIONS = {
+    "Start ingestion": ("ingestion", {}),
+    "Compact all feeds": ("parquet_compaction", {"feed": ""}),
+    "Compact bike_trips": ("parquet_compaction", {"feed": "bike_trips"}),
+    "Rebuild days of the analytics": (
+        "analytics_rebuild",
+        {"from": "2018-01-15", "to": "2018-01-16", "confirm": False},
+    ),
+    "Reset bike_trips": (UPKEEP, {"dry_run": False, "reset": "bike_trips"}),
+    "Start bike_trips over": (UPKEEP, {"dry_run": False, "start_over": "bike_trips", "confirm": "bike_trips"}),
+}
+
+
+def test_each_operation_says_what_will_happen_and_asks_for_its_run() -> None:
+    found = answer_of(
+        """
+        const asked = {};
+        let title;
+        globalThis.fetch = async (url, { method = "GET", body } = {}) => {
+          if (method === "POST") asked[title] = [new URL(url).pathname.split("/").at(-2), JSON.parse(body).conf];
+          return { ok: true, json: async () => ({ dag_runs: [], dag_run_id: "r1" }) };
+        };
+        const { JobOperations, StreamOperations } = await use("operations");
+        const [ingestion, analytics] = ["ingestion", "analytics"].map((name) => ({ name, is_on: false }));
+        const stream = { name: "bike_trips", job: "ingestion" }, typed = { confirm: "bike_trips" };
+        const rows = [...[ingestion, analytics].map((job) => JobOperations({ job })), StreamOperations({ stream })];
+        for (const operation of rows.flatMap((row) => row.props.offered)) {
+          ({ title } = operation);
+          if (operation.what.length) await operation.run({ from: "2018-01-15", to: "2018-01-16", ...typed });
+        }
+        delete asked["Start analytics"];
+        answer(asked);
+        """
+    )
+    assert found == {title: list(run) for title, run in OPERATIONS.items()}
+
+
+@pytest.mark.parametrize(("typed", "is_ready"), [("", False), ("bike", False), ("bike_trips", True)])
+def test_nothing_is_deleted_before_its_name_was_typed(typed: str, is_ready: bool) -> None:
+    can_press = answer_of(
+        f"""
+        const {{ StreamOperations, Confirmation }} = await use("operations");
+        const {{ offered }} = StreamOperations({{ stream: {{ name: "bike_trips", job: "ingestion" }} }}).props;
+        states.push({{ confirm: "{typed}" }});
+        const dialog = drawn(React.createElement(Confirmation, {{ operation: offered.at(-1) }}));
+        answer(!all(dialog, "button").at(-1).props.disabled);
+        """
+    )
+    assert can_press is is_ready

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.catalog import ROLLUP, feed_named
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import ANEW, CHANGED
 from spark_jobs.publication.reader import Position
@@ -292,6 +293,23 @@ def test_a_day_file_that_is_damaged_is_told_with_the_day_to_make_again(tmp_path:
     job.rollup.begin()
     job.update()
     assert counted(job, BIKES) == 4
+
+
+def test_a_rebuild_refuses_rows_that_are_there_twice(tmp_path: Path) -> None:
+    """A small file that was brought back from a backup, beside the one that it was compacted into."""
+    job = two_days(tmp_path)
+    job.take({BIKES: events(BIKES, NOON)})
+    (brought_back, *_) = files = sorted(job.ingested.layout.dataset(BIKES).glob("**/date=2018-11-04/hour=12/*"))
+    content = brought_back.read_bytes()
+    job.ingested.compact(BIKES)
+    job.take({BIKES: events(BIKES, NOON + DAY)})
+    assert len(files) == 2
+    brought_back.write_bytes(content)
+    with pytest.raises(StreamFault, match=r"2 rows below .*hour=12 are there more than once"):
+        rebuild_day(job.rollup, NOON.date(), confirmed=True)
+    assert counted(job, BIKES) == 5
+    brought_back.unlink()
+    assert rebuild_day(job.rollup, NOON.date(), confirmed=False) == 0
 
 
 def test_a_rebuild_of_one_of_two_lost_days_does_not_hide_the_other(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _union(changes: Iterable[dict[str, list[str]]]) -> dict[str, list[str]]:
 
 def _whole_old_hours(log: PublicationLog, floor: int, head: int, now: datetime, kept: timedelta) -> list[list[Entry]]:
     """The entries after `floor` and before the head, by hour, of the hours that have been over for so long."""
-    old = []
+    old: list[Entry] = []
     for seq in range(max(1, floor + 1), head):
         try:
             entry = log.entry(seq)

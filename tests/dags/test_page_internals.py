@@ -7,6 +7,7 @@ import streams_page
 from airflow.api.common.airflow_health import get_airflow_health
 from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.routes.public import dag_run, dags, task_instances, variables
 from airflow.api_fastapi.core_api.security import requires_authenticated
 from airflow.models.dag import DagModel
 from airflow.models.variable import Variable
@@ -33,6 +34,15 @@ def test_the_functions_take_what_we_give_them() -> None:
     authorized = inspect.signature(BaseAuthManager.is_authorized_dag)
     authorized.bind(None, method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id="x"), user=None)
     assert {"dag_id", "is_paused", "is_stale"} <= set(dir(DagModel))
+
+
+def test_what_people_do_has_the_names_of_airflows_audit_log() -> None:
+    """It logs a deed under the name of the function that serves it."""
+    _, _, deeds = (CHECKOUT / "plugins" / "boston_page" / "js" / "history.js").read_text().partition("const DEEDS = {")
+    named = re.findall(r"^  (\w+):", deeds.partition("};")[0], re.MULTILINE)
+    assert len(named) > 9
+    for name in named:
+        assert any(callable(getattr(served, name, None)) for served in (variables, dags, dag_run, task_instances)), name
 
 
 def test_the_plugin_is_declared_as_airflow_reads_it() -> None:

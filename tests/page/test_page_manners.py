@@ -1,5 +1,7 @@
 """What the page's modules do for two people at once, by keyboard, after a day, and with odd addresses. No browser."""
 
+import json
+
 import pytest
 
 from tests.page.scripts import answer_of
@@ -225,6 +227,33 @@ def test_what_people_did_is_asked_again_like_all_the_rest() -> None:
         """
     )
     assert found == [30_000, 30_000]
+
+
+@pytest.mark.parametrize(
+    ("event", "dag_id", "extra", "said"),
+    [
+        ("patch_variable", None, '{"key": "ENABLE_X", "value": "***"}', "changed a Variable ENABLE_X"),
+        ("delete_variable", None, '{"variable_key": "ENABLE_X"}', "removed a Variable ENABLE_X"),
+        ("bulk_variables", None, "[]", "changed Variables "),
+        ("patch_task_instance", "ingestion", "no JSON", "marked a task of ingestion"),
+        ("trigger_dag_run", "redrive", None, "triggered redrive"),
+    ],
+)
+def test_what_people_did_is_said_as_airflow_logged_it(event: str, dag_id: str | None, extra: str, said: str) -> None:
+    log = json.dumps({"when": "2026-11-22T10:00:00Z", "event": event, "owner": "eve", "dag_id": dag_id, "extra": extra})
+    shown = answer_of(
+        f"""
+        let deeds;
+        globalThis.fetch = async () => ({{ ok: true, json: async () => ({{ event_logs: [{log}] }}) }});
+        React.useState = (first) => [first, (value) => (deeds = value)];
+        const {{ default: History }} = await use("history");
+        History({{ params: new URLSearchParams() }});
+        effects.at(-1)();
+        await settled();
+        answer(deeds.found[0]);
+        """
+    )
+    assert (shown["what"], shown["kind"], shown["said"]) == ("eve", "edit", said)
 
 
 @pytest.mark.parametrize(

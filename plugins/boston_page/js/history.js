@@ -16,6 +16,9 @@ const DEEDS = {
   bulk_variables: "changed Variables",
   trigger_dag_run: "triggered",
   patch_dag_run: "marked a run of",
+  clear_dag_run: "cleared a run of",
+  delete_dag_run: "removed a run of",
+  patch_task_instance: "marked a task of",
   patch_dag: "paused or unpaused",
   post_clear_task_instances: "cleared tasks of",
 };
@@ -91,9 +94,11 @@ function deed({ when: at, event, owner, dag_id: dag, extra }) {
   return { at, kind: "edit", job: null, what: owner, said: `${DEEDS[event]} ${dag ?? named(extra)}`, next_step: "" };
 }
 
+/** The Variable: in what was sent or, of one that was removed, in the address. */
 function named(extra) {
   try {
-    return JSON.parse(extra).key ?? "";
+    const { key, variable_key: removed } = JSON.parse(extra);
+    return key ?? removed ?? "";
   } catch {
     return "";
   }

@@ -62,6 +62,8 @@ def file_paths(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UnusableFile(f"{path} does not exist. Give a folder with CSV files, or the files themselves.")
+        if not (path.is_file() or path.is_dir()):
+            raise UnusableFile(f"{path} is no file: a replay reads twice, what comes through a pipe is there once.")
         inside = (
             sorted(file for file in path.rglob("*") if _is_wanted(file) and file.is_file()) if path.is_dir() else [path]
         )

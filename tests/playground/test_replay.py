@@ -141,6 +141,12 @@ def test_a_missing_path_and_a_folder_without_csv_are_reported(tmp_path: Path) ->
         file_paths([tmp_path])
 
 
+def test_a_pipe_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trips.csv")
+    with pytest.raises(UnusableFile, match="is no file: a replay reads twice"):
+        file_paths([tmp_path / "trips.csv"])
+
+
 def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
     file = written(tmp_path / "trips.csv", BIKE_HEADER)
     assert file_paths([tmp_path, file]) == [file]

@@ -5,7 +5,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 FLOW = "tests/flow"
-SHARE_AN_UNDISTURBED_RUN = [f"{FLOW}/test_{name}.py" for name in ("killings", "checkpoints", "two_drivers")]
+SHARE_AN_UNDISTURBED_RUN = [f"{FLOW}/test_{name}.py" for name in ("killings", "two_drivers")]
 OF_A_HISTORY = ("order", "interruptions", "rebuild", "following_the_feeds")
 SHARE_A_HISTORY = [f"tests/analytics/flow/test_{name}.py" for name in OF_A_HISTORY]
 WITH_AN_AIRFLOW = ["tests/page/test_streams_page.py", f"{FLOW}/test_watched_by_airflow.py"]

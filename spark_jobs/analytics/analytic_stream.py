@@ -3,13 +3,13 @@
 import time
 from dataclasses import dataclass
 
-import duckdb
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
-from spark_jobs.analytics.refresh import analytics_connection, declaration_of
+from spark_jobs.analytics.refresh import analytics_queries, declaration_of
 from spark_jobs.catalog import ROLLUP, Analytic
+from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
@@ -43,24 +43,24 @@ class AnalyticStream:
     def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
         """Recover the output, take up what is not done yet, and tick from now on."""
         self.updater.resume()
-        connection = analytics_connection()
+        queries = analytics_queries()
         interval = self.context.settings.analytics_interval
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
             with failures.noted(), gate.batch():
                 if not self.updater.backlog:
                     gate.wait_for(self.updater.has_news, longest_wait_s(interval))
-                self.catch_up(connection, batch_id)
+                self.catch_up(queries, batch_id)
 
         return clock_query(self.context, self.record.name, interval, tick)
 
-    def catch_up(self, connection: duckdb.DuckDBPyConnection, batch_id: int) -> None:
+    def catch_up(self, queries: PlannedQueries, batch_id: int) -> None:
         """One go: publish the hours that are due, if any."""
         if not self.updater.is_due():
             return
         began = time.monotonic()
         with self.record.working():
-            entry = self.updater.update(connection)
+            entry = self.updater.update(queries)
             self.record.batch_finished(batch_id, time.monotonic() - began, entry.rows["written"] if entry else 0)
 
     def look_at_lag(self) -> None:

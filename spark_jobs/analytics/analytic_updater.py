@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +16,7 @@ from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.folded_days import stale_days
 from spark_jobs.analytics.refresh import definition_of, refresh
 from spark_jobs.paths import hour_folder
+from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, Entry
 from spark_jobs.publication.folding import folded_entry
@@ -96,7 +96,7 @@ class AnalyticUpdater:
         newest = self.newest()
         return self._basis is not None and newest is not None and (newest != self._seen or bool(self.backlog))
 
-    def update(self, connection: duckdb.DuckDBPyConnection) -> Entry | None:
+    def update(self, queries: PlannedQueries) -> Entry | None:
         """One go: publish the hours that are due; None where no file nor position changes."""
         newest = self.newest() if self.is_due() else None
         if newest is None:
@@ -106,7 +106,7 @@ class AnalyticUpdater:
             self._look(newest)
         hours = self.backlog.next_hours(quiet, timedelta(seconds=began - self._settled_at))
         with self.log.transaction(self.writer.check) as transaction:
-            entry = self._commit(transaction, connection, newest, hours)
+            entry = self._commit(transaction, queries, newest, hours)
         left = self.backlog.without(hours)
         self._has_left_over = bool(left)
         if not left:
@@ -183,13 +183,13 @@ class AnalyticUpdater:
         return {"rollup_seq": newest, **settled}
 
     def _commit(
-        self, transaction: Transaction, connection: duckdb.DuckDBPyConnection, newest: int, hours: Sequence[datetime]
+        self, transaction: Transaction, queries: PlannedQueries, newest: int, hours: Sequence[datetime]
     ) -> Entry | None:
         head, left = transaction.head, self.backlog.without(hours)
         root = self.log.layout.root
         moves, deletes, rows, changed = [], [], 0, []
         staging: Path | None = None
-        for hour, table in self._changed_hours(connection, hours):
+        for hour, table in self._changed_hours(queries, hours):
             target = self._place(hour)
             changed.append(hour)
             if table.num_rows:
@@ -210,11 +210,9 @@ class AnalyticUpdater:
         draft = self._entry("refresh", position, moves=tuple(moves), deletes=tuple(deletes), rows={"written": rows})
         return transaction.commit(draft, self.now())
 
-    def _changed_hours(
-        self, connection: duckdb.DuckDBPyConnection, hours: Sequence[datetime]
-    ) -> Iterator[tuple[datetime, pa.Table]]:
+    def _changed_hours(self, queries: PlannedQueries, hours: Sequence[datetime]) -> Iterator[tuple[datetime, pa.Table]]:
         """The hours whose rows are other than those in their file; without rows: the file has to go."""
-        for hour, table in refresh(connection, self.rollup.tiles, self.declaration, self.durations, hours):
+        for hour, table in refresh(queries, self.rollup.tiles, self.declaration, self.durations, hours):
             path = self.log.layout.root / self._place(hour)
             known = _read(path)
             if known is None and not table.num_rows and not path.exists():

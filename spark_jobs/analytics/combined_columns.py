@@ -1,6 +1,6 @@
 """The columns of a combined window (analytics.md section 3.2) as outputs repeat them."""
 
-from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, STRING, Columns
+from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, STRING, Columns, in_span
 
 COMBINED_COLUMNS: Columns = {
     "total_bike_rentals": BIGINT,
@@ -42,5 +42,5 @@ def outputs_of(windows: str) -> str:
     """`outputs`: those of the windows that are asked for."""
     return f"""
     outputs AS (
-        FROM {windows} WHERE window_start >= $span_start AND window_start < $span_end
+        FROM {windows} WHERE {in_span()}
     )"""

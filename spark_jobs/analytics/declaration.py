@@ -32,8 +32,8 @@ class Declaration:
     slide: DurationName
     lookback: timedelta
     query: Callable[[Durations], str]
-    """SQL over the views `<feed>_tiles` that gives every row with $span_start <= window_start < $span_end, sorted by
-    key. Times are UTC without a zone; it sees all the tiles that windows, lookback and as-of weather need, or more."""
+    """SQL over the views `<feed>_tiles` that gives every row whose window starts `in_span`, sorted by key. Times are
+    UTC without a zone; it sees all the tiles that windows, lookback and as-of weather need, or more."""
     columns: Columns
     """the output between window_start, window_end and the partition columns, in order"""
     sampled: DurationName | None = None
@@ -44,6 +44,13 @@ class Declaration:
     def __post_init__(self) -> None:
         file_columns = {"window_start": TIMESTAMP, "window_end": TIMESTAMP, **self.columns}
         object.__setattr__(self, "schema", pa.schema(list(file_columns.items())))
+
+
+def in_span(window_start: str = "window_start") -> str:
+    """SQL: whether a window that starts then is wanted. The view `span` has one row: `span_start` and `span_end`."""
+    # No parameters: for some queries DuckDB would plan anew each time to know them.
+    start, end = "(SELECT span_start FROM span)", "(SELECT span_end FROM span)"
+    return f"{window_start} >= {start} AND {window_start} < {end}"
 
 
 class OutputMismatch(ValueError):

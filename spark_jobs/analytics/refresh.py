@@ -5,18 +5,17 @@ import importlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.analytics.declaration import TIMESTAMP, Declaration, checked
 from spark_jobs.analytics.statistics import STATISTICS_MACROS
 from spark_jobs.completeness import HOUR
+from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.rollup.combined_windows import WEATHER_HOLDS, WEATHER_MACROS, Durations
 from spark_jobs.rollup.day_files import TileReader, tiles_between
 from spark_jobs.rollup.tile_schemas import BUCKET_START
 from spark_jobs.settings import TILE
-from spark_jobs.task_database import query_result
 
 _MACROS = {**WEATHER_MACROS, **STATISTICS_MACROS}
 LONGEST_CHUNK = timedelta(days=7)
@@ -37,17 +36,13 @@ def definition_of(declaration: Declaration, durations: Durations) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def analytics_connection() -> duckdb.DuckDBPyConnection:
-    """A private in-process database for one query: one thread, bounded memory, nothing on disk."""
-    connection = duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "temp_directory": ""})
-    connection.execute("SET TimeZone = 'UTC'")
-    for signature, formula in _MACROS.items():
-        connection.execute(f"CREATE MACRO {signature} AS {formula}")
-    return connection
+def analytics_queries() -> PlannedQueries:
+    """A private in-process database for one analytic: bounded memory, nothing on disk."""
+    return PlannedQueries(_MACROS, {"memory_limit": "512MB", "temp_directory": ""})
 
 
 def refresh(
-    connection: duckdb.DuckDBPyConnection,
+    queries: PlannedQueries,
     tiles: TileReader,
     declaration: Declaration,
     durations: Durations,
@@ -58,11 +53,17 @@ def refresh(
     for chunk in chunks(hours):
         start, end = chunk[0], chunk[-1] + HOUR
         needed_from, needed_to = tile_span(declaration, durations, start, end)
-        for feed in declaration.reads:
-            connection.register(f"{feed}_tiles", _without_zone(tiles_between(tiles, feed, needed_from, needed_to)))
-        span: dict[str, object] = {"span_start": start.replace(tzinfo=None), "span_end": end.replace(tzinfo=None)}
-        computed = query_result(connection, query, span)
+        read = {
+            f"{feed}_tiles": _without_zone(tiles_between(tiles, feed, needed_from, needed_to))
+            for feed in declaration.reads
+        }
+        computed = queries.result({**read, "span": _span(start, end)}, query)
         yield from _by_hour(checked(_with_zone(computed), declaration), chunk)
+
+
+def _span(start: datetime, end: datetime) -> pa.Table:
+    ends = {"span_start": start, "span_end": end}
+    return pa.table({name: pa.array([at.replace(tzinfo=None)], pa.timestamp("us")) for name, at in ends.items()})
 
 
 def tile_span(

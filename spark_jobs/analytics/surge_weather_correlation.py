@@ -3,7 +3,7 @@
 
 from datetime import timedelta
 
-from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, STRING, Columns, Declaration
+from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, STRING, Columns, Declaration, in_span
 from spark_jobs.rollup.combined_windows import Durations, floored, interval
 from spark_jobs.rollup.tile_schemas import SURGE_MOMENTS
 
@@ -39,7 +39,7 @@ def surge_and_weather(durations: Durations) -> str:
             t.*
         FROM cab_tiles AS t
         CROSS JOIN range({window // slide}) AS slides (earlier)
-        WHERE window_start >= $span_start AND window_start < $span_end
+        WHERE {in_span()}
     ),
     cab_windows AS (
         SELECT

@@ -3,7 +3,7 @@
 
 from datetime import timedelta
 
-from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, Declaration
+from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, Declaration, in_span
 from spark_jobs.rollup.combined_windows import Durations, floored, interval, with_local_calendar
 
 
@@ -37,7 +37,7 @@ def usage_per_hour(durations: Durations) -> str:
             100 * bike_count / total_transport_count AS bike_mode_share_pct,
             100 * taxi_count / total_transport_count AS taxi_mode_share_pct
         FROM usage_tiles
-        WHERE window_start >= $span_start AND window_start < $span_end
+        WHERE {in_span()}
         GROUP BY window_start
     ),
     {with_local_calendar("usage_windows")}

@@ -3,7 +3,7 @@
 
 from datetime import timedelta
 
-from spark_jobs.analytics.declaration import BIGINT, DOUBLE, STRING, Declaration
+from spark_jobs.analytics.declaration import BIGINT, DOUBLE, STRING, Declaration, in_span
 from spark_jobs.feeds.weather_scales import TEMPERATURE_BUCKETS
 from spark_jobs.rollup.combined_windows import Durations, bands, combined_windows, floored, interval
 
@@ -47,7 +47,7 @@ def demand_per_bin(durations: Durations) -> str:
     output_hours AS (
         SELECT hour_start AS window_start, hour_start + {interval(durations.long)} AS window_end
         FROM (SELECT DISTINCT {hour_of_window} AS hour_start FROM combined_windows)
-        WHERE hour_start >= $span_start AND hour_start < $span_end
+        WHERE {in_span("hour_start")}
     ),
     bin_statistics AS (
         SELECT

@@ -103,7 +103,8 @@ def _ruled(
 ) -> pa.Table:
     """The columns and the verdict of the messages of one layout."""
     given = _given(part, messages, layout)
-    return result_over({"given": given}, _rules_sql(feed, layout, columns, read_at))
+    read = pa.repeat(pa.scalar(read_at.astimezone(UTC).replace(tzinfo=None), _CLOCK), len(given))
+    return result_over({"given": given.append_column("read_at", read)}, _rules_sql(feed, layout, columns))
 
 
 def _needed(columns: Iterable[str], rules: FeedRules) -> set[str]:
@@ -152,7 +153,7 @@ def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[
     }
 
 
-def _rules_sql(feed: Feed, layout: FieldLayout, columns: Sequence[str], read_at: datetime) -> str:
+def _rules_sql(feed: Feed, layout: FieldLayout, columns: Sequence[str]) -> str:
     """The steps one after the other, then the wanted columns and the verdict."""
     rules = layout.rules
     query, known = "given", {*rules.texts, *rules.numbers, *rules.as_written, *rules.times}
@@ -160,7 +161,7 @@ def _rules_sql(feed: Feed, layout: FieldLayout, columns: Sequence[str], read_at:
         part = {name: rule for name, rule in step.items() if name in layout.needed}
         query = f"(SELECT * {_with_step(part, known)} FROM {query})"
         known |= set(part)
-    return f"SELECT {', '.join(columns)}, change, topic, {_refusal(feed, rules, read_at)} AS refusal FROM {query}"
+    return f"SELECT {', '.join(columns)}, change, topic, {_refusal(feed, rules)} AS refusal FROM {query}"
 
 
 def _with_step(step: Step, known: Collection[str]) -> str:
@@ -170,12 +171,12 @@ def _with_step(step: Step, known: Collection[str]) -> str:
     return (f"REPLACE ({replaced}) " if replaced else "") + (f", {added}" if added else "")
 
 
-def _refusal(feed: Feed, rules: FeedRules, read_at: datetime) -> str:
-    time, read = feed.event_time, f"TIMESTAMP '{read_at.astimezone(UTC).replace(tzinfo=None)}'"
+def _refusal(feed: Feed, rules: FeedRules) -> str:
+    time = feed.event_time
     # What a producer gives for the time of a message may be none: -1, 0, seconds, microseconds.
     sent = (
-        f"CASE WHEN kafka_timestamp BETWEEN {_OLDEST} AND {read} + {_CLOCKS_MAY_DIFFER_BY} "
-        f"THEN kafka_timestamp ELSE {read} END"
+        f"CASE WHEN kafka_timestamp BETWEEN {_OLDEST} AND read_at + {_CLOCKS_MAY_DIFFER_BY} "
+        f"THEN kafka_timestamp ELSE read_at END"
     )
     reasons = {
         **rules.refusals,

@@ -4,15 +4,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-import duckdb
-
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
-from spark_jobs.analytics.refresh import analytics_connection, declaration_of
+from spark_jobs.analytics.refresh import analytics_queries, declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP, Analytic
 from spark_jobs.documents.requests import REBUILD
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.rebuild import Followers, rebuild
+from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
@@ -56,9 +55,9 @@ def _going_through(updater: AnalyticUpdater) -> Callable[[int], bool]:
     """What the query does at its start, and at each of its triggers, one go at a time."""
 
     @cache
-    def resumed() -> duckdb.DuckDBPyConnection:
+    def resumed() -> PlannedQueries:
         updater.resume()
-        return analytics_connection()
+        return analytics_queries()
 
     def catch_up_to(rollup_seq: int) -> bool:
         updater.update(resumed())

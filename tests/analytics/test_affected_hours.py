@@ -12,7 +12,7 @@ from spark_jobs.analytics.refresh import declaration_of, refresh
 from spark_jobs.catalog import ANALYTICS
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import changed_tiles
-from tests.analytics.tiles import NOON, Row, TilesInMemory, accidents, bikes, connection, report, ride, tile_table
+from tests.analytics.tiles import NOON, Row, TilesInMemory, accidents, bikes, queries, report, ride, tile_table
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -61,7 +61,7 @@ def random_report(rng: random.Random, moment: datetime) -> Row:
 def all_hours(declaration: Declaration, durations: Durations, tiles: TilesInMemory) -> dict[datetime, list[Row]]:
     starts = tiles.starts(*declaration.reads)
     hours = every_hour(starts[0], starts[-1], declaration, durations)
-    return {hour: table.to_pylist() for hour, table in refresh(connection(), tiles, declaration, durations, hours)}
+    return {hour: table.to_pylist() for hour, table in refresh(queries(), tiles, declaration, durations, hours)}
 
 
 CASES = [(analytic.name, "the defaults") for analytic in ANALYTICS] + [
@@ -87,7 +87,7 @@ def test_only_the_hours_in_reach_change(name: str, length: str) -> None:
         reached = output_hours(changed_tiles(batch), declaration, durations, last)
         assert bool(reached) == (feed in declaration.reads)
         # exactly what a live query does: replace the hours in reach, leave all others
-        known |= {h: t.to_pylist() for h, t in refresh(connection(), tiles, declaration, durations, reached)}
+        known |= {h: t.to_pylist() for h, t in refresh(queries(), tiles, declaration, durations, reached)}
         truth = all_hours(declaration, durations, tiles)
         assert differences(known, truth) == []
 
@@ -143,7 +143,7 @@ def test_a_late_ride_is_the_naive_prediction_of_the_hour_a_week_later() -> None:
     tiles.add("bike_trips", batch["bike_trips"])
     hours = output_hours(changed_tiles(batch), declaration, Durations(), week_later + 30 * MINUTE)
     assert hours[-1] == week_later
-    *_, (hour, table) = refresh(connection(), tiles, declaration, Durations(), hours)
+    *_, (hour, table) = refresh(queries(), tiles, declaration, Durations(), hours)
     assert (hour, table["naive_bike_demand_index"].to_pylist()) == (week_later, [4.0])
 
 

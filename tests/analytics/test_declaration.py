@@ -9,7 +9,7 @@ import pytest
 from spark_jobs.analytics.declaration import OutputMismatch, checked
 from spark_jobs.analytics.refresh import chunks, declaration_of
 from spark_jobs.catalog import ANALYTICS, FEEDS
-from tests.analytics.tiles import NOON, TilesInMemory, bikes, connection, output_tables
+from tests.analytics.tiles import NOON, TilesInMemory, bikes, output_tables, queries
 
 HOUR = timedelta(hours=1)
 NAMES = [analytic.name for analytic in ANALYTICS]
@@ -30,7 +30,7 @@ def test_without_tiles_there_are_no_rows_but_all_columns(name: str) -> None:
 
     declaration = declaration_of(name)
     hours = [NOON, NOON + HOUR]
-    computed = list(refresh(connection(), TilesInMemory(), declaration, Durations(), hours))
+    computed = list(refresh(queries(), TilesInMemory(), declaration, Durations(), hours))
     assert [(hour, table.num_rows) for hour, table in computed] == [(NOON, 0), (NOON + HOUR, 0)]
     assert {table.schema for _, table in computed} == {declaration.schema}
 

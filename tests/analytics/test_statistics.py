@@ -1,8 +1,21 @@
 import math
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from tests.analytics.tiles import connection
+from tests.analytics.tiles import queries
+
+
+def values(*formulas: str) -> list[Any]:
+    """What they give, of constants."""
+    row = queries().result({}, f"SELECT {', '.join(f'{one} AS v{n}' for n, one in enumerate(formulas))}")
+    return [column[0].as_py() for column in row.columns]
+
+
+def number(value: float | None) -> str:
+    return "NULL::DOUBLE" if value is None else f"{value!r}::DOUBLE"
+
 
 STRENGTH_CASES = {
     "unknown": (None, "unknown"),
@@ -18,7 +31,7 @@ STRENGTH_CASES = {
 
 @pytest.mark.parametrize(("r", "strength"), STRENGTH_CASES.values(), ids=STRENGTH_CASES)
 def test_strength(r: float | None, strength: str) -> None:
-    assert connection().execute("SELECT r_strength($1::DOUBLE)", [r]).fetchall() == [(strength,)]
+    assert values(f"r_strength({number(r)})") == [strength]
 
 
 INTERVAL_CASES = {
@@ -36,7 +49,7 @@ INTERVAL_CASES = {
 
 @pytest.mark.parametrize(("r", "n", "interval"), INTERVAL_CASES.values(), ids=INTERVAL_CASES)
 def test_interval(r: float | None, n: int, interval: tuple[float, float] | None) -> None:
-    low, high = connection().execute("SELECT r_ci_low($1::DOUBLE, $2), r_ci_high($1::DOUBLE, $2)", [r, n]).fetchall()[0]
+    low, high = values(f"r_ci_low({number(r)}, {n})", f"r_ci_high({number(r)}, {n})")
     if interval is None:
         assert (low, high) == (None, None)
     else:
@@ -55,25 +68,19 @@ EFFECTIVE_CASES = {  # r, n, k -> effective n
 
 @pytest.mark.parametrize(("r", "n", "k", "effective"), EFFECTIVE_CASES.values(), ids=EFFECTIVE_CASES)
 def test_effective_n(r: float | None, n: int, k: float | None, effective: float | None) -> None:
-    query = "SELECT effective_n($1::DOUBLE, $2::BIGINT, $3::DOUBLE)"
-    assert connection().execute(query, [r, n, k]).fetchall() == [(effective,)]
+    assert values(f"effective_n({number(r)}, {n}::BIGINT, {number(k)})") == [effective]
 
 
 @pytest.mark.parametrize(("effective", "is_known"), [(3 + 4e-7, False), (3 + 1e-6, True), (None, False)])
 def test_rounding_lifts_no_effective_n_above_three(effective: float | None, is_known: bool) -> None:
-    bounds = connection().execute("SELECT r_ci_low(0.5, $1::DOUBLE), r_ci_high(0.5, $1::DOUBLE)", [effective])
-    assert [bound is not None for bound in bounds.fetchall()[0]] == [is_known, is_known]
+    bounds = values(f"r_ci_low(0.5, {number(effective)})", f"r_ci_high(0.5, {number(effective)})")
+    assert [bound is not None for bound in bounds] == [is_known, is_known]
 
 
 def r_of(*samples: tuple[float | None, float | None]) -> float | None:
-    rows = ", ".join(f"({x}, {y})".replace("None", "NULL") for x, y in samples)
-    r: float | None = (
-        connection()
-        .execute(
-            f"SELECT r_of(y, x) FROM (SELECT x::DOUBLE AS x, y::DOUBLE AS y FROM (VALUES {rows}) AS samples (x, y))"
-        )
-        .fetchall()[0][0]
-    )
+    x, y = (pa.array([sample[place] for sample in samples], pa.float64()) for place in (0, 1))
+    found = queries().result({"samples": pa.table({"x": x, "y": y})}, "SELECT r_of(y, x) AS r FROM samples")
+    r: float | None = found["r"][0].as_py()
     return r
 
 

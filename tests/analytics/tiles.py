@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from spark_jobs.analytics.affected_hours import every_hour
 from spark_jobs.analytics.declaration import Declaration
-from spark_jobs.analytics.refresh import analytics_connection, declaration_of, refresh
+from spark_jobs.analytics.refresh import analytics_queries, declaration_of, refresh
+from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import day_tables
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
@@ -130,8 +130,8 @@ class TilesInMemory:
 
 
 @cache
-def connection() -> duckdb.DuckDBPyConnection:
-    return analytics_connection()
+def queries() -> PlannedQueries:
+    return analytics_queries()
 
 
 def outputs(name: str, tiles: TilesInMemory, durations: Durations | None = None) -> list[Row]:
@@ -146,7 +146,7 @@ def output_tables(
     durations = durations or Durations()
     starts = tiles.starts(*declaration.reads)
     hours = every_hour(starts[0], starts[-1], declaration, durations)
-    return list(refresh(connection(), tiles, declaration, durations, hours))
+    return list(refresh(queries(), tiles, declaration, durations, hours))
 
 
 def the_last(name: str, tiles: TilesInMemory, durations: Durations | None = None) -> Row:

@@ -20,6 +20,7 @@ FLOORS = (
         "paths",
         "setting_values",
         "settings",
+        "planned_queries",
         "task_database",
         "bounded_tables",
         "driver_launch",
@@ -41,7 +42,8 @@ FLOORS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What Airflow's processes import as well: they have no Spark, and a cluster's Python has no Airflow.
-SHARED = {room for room in FLOOR if FLOOR[room] <= FLOOR["supervision"]} - {"task_database", "bounded_tables"}
+OF_SPARKS_PYTHON = {"planned_queries", "task_database", "bounded_tables"}
+SHARED = {room for room in FLOOR if FLOOR[room] <= FLOOR["supervision"]} - OF_SPARKS_PYTHON
 ENGINES = {"pyspark", "airflow", "confluent_kafka"}
 
 

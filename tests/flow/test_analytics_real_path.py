@@ -12,11 +12,11 @@ import pytest
 from playground.broker.process import temporary_broker
 from spark_jobs.catalog import ROLLUP
 from tests.analytics.flow.against_reference import assert_equals
-from tests.flow.analytics_killings import IngestedDays, compute_to_the_end, ingested_days, killings, one_round
+from tests.flow.analytics_killings import IngestedDays, compute_to_the_end, ingested_days, killings, suffer
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
 
 KILLS = 2
-SWITCHED, FAULTY = "transport_usage_summary", "precipitation_impact"
+SWITCHED, FAULTY = "transport_usage_summary", "temporal_correlations"
 
 Start = Callable[..., AnalyticsDriver]
 
@@ -48,23 +48,17 @@ def start() -> Iterator[Start]:
         driver.end()
 
 
-def test_killed_at_two_steps_and_without_checkpoints_or_rollup_the_outputs_are_right(
-    tmp_path: Path, analytics: AnalyticsPlace, days: IngestedDays
-) -> None:
-    one_round(tmp_path, days, list(islice(killings(seed=2018), KILLS)))
-    layout = analytics.layout
-    for lost in (layout.dataset(ROLLUP), layout.log(ROLLUP)):
-        rmtree(lost)  # it is read again from what was ingested
-    compute_to_the_end(analytics, days)
-
-
-def test_switches_faults_and_other_durations_end_in_the_same_outputs(
+def test_killings_switches_faults_losses_and_other_durations_end_in_the_same_outputs(
     analytics: AnalyticsPlace, days: IngestedDays, start: Start
 ) -> None:
     analytics.switch(**{SWITCHED: False})
     in_the_way = analytics.layout.staging(FAULTY)
     in_the_way.parent.mkdir(parents=True)
     in_the_way.touch()  # a file where a folder must be: this analytic cannot write
+
+    for killing in islice(killings(seed=2018), KILLS):
+        suffer(analytics, killing)
+    rmtree(analytics.checkpoints)
 
     driver = start(analytics)
     others = [name for name in NAMES if name not in (SWITCHED, FAULTY)]
@@ -95,4 +89,6 @@ def test_switches_faults_and_other_durations_end_in_the_same_outputs(
     wide = start(replace(analytics, settings={"WINDOW_DURATION_MEDIUM": "30 minutes"}))
     wide.wait_until_settled(medium="30 minutes")
     assert wide.stop() == 0, wide.said()
+    for lost in (analytics.layout.dataset(ROLLUP), analytics.layout.log(ROLLUP)):
+        rmtree(lost)  # it is read again from what was ingested
     compute_to_the_end(analytics, days)

@@ -1,26 +1,59 @@
-"""Exactly once for every reader: whatever is killed, and whenever. `make kill-matrix` does it at every step."""
+"""Exactly once for every reader: whatever is killed, and whenever, and whatever happens to Spark's checkpoints.
 
+The log is the truth, and checkpoints are a cache. `make kill-matrix` kills at every step.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tests.flow.driver import Place, log_positions
-from tests.flow.killings import (
-    TELLING_STEPS,
-    assert_same_as,
-    kill_again_and_again,
-    named_killings,
-    random_killings,
-    read_to_the_end,
-)
+from tests.flow.driver import Driver, Place, log_positions
+from tests.flow.killings import TELLING_STEPS, assert_same_as, named_killings, random_killings, suffer
 
-Ends = dict[str, dict[str, int]]
+Start = Callable[..., Driver]
+OLDER = "older"
+"""a copy of the checkpoints, from a run before"""
 
 
-def test_kills_at_telling_steps_and_at_a_random_moment_lose_and_double_nothing(
-    place: Place, undisturbed: Path, history_ends: Ends
+def test_kills_and_lost_or_older_checkpoints_lose_and_double_nothing(
+    place: Place, drivers: Start, undisturbed: Path, history_ends: Mapping[str, Mapping[str, int]]
 ) -> None:
+    # One history, read in small steps; between two kills and during the last run, what may happen to checkpoints.
     small_steps = replace(place, settings={"MAX_OFFSETS_PER_TRIGGER": "120"})
-    kill_again_and_again(small_steps, [*named_killings(steps=TELLING_STEPS), *random_killings(1, seed=2018)])
-    assert log_positions(place.output) != history_ends, "every kill came while there was something to read"
-    read_to_the_end(place, history_ends)
+    at_first, half_moved, before_commit = named_killings(steps=TELLING_STEPS)
+    suffer(small_steps, at_first)
+    suffer(small_steps, half_moved)
+    shutil.copytree(place.checkpoints, place.folder / OLDER)
+    shutil.rmtree(place.checkpoints / "bike_trips")
+    _leave_one_of_v01(place, "weather_data")
+    suffer(small_steps, before_commit)
+    shutil.rmtree(place.checkpoints / "taxi_trips")
+    shutil.copytree(place.folder / OLDER / "taxi_trips", place.checkpoints / "taxi_trips")
+    (at_random,) = random_killings(1, seed=2018)
+    suffer(small_steps, at_random)
+    shutil.rmtree(place.checkpoints)
+
+    last = drivers(small_steps)
+    last.wait_until_it_runs()
+    before = _newest_entry(place)
+    last.wait_until(lambda: _newest_entry(place) > before + 1, "some batches")
+    for stream in ("bike_trips", "taxi_trips"):
+        shutil.rmtree(place.checkpoints / stream)
+    assert log_positions(place.output) != history_ends, "every mishap came while there was something to read"
+    last.wait_until_all_is_read(history_ends)
+    assert last.stop() == 0, last.said()
     assert_same_as(undisturbed, place, history_ends)
+
+
+def _leave_one_of_v01(place: Place, stream: str) -> None:
+    """It stood in the stream's own folder."""
+    one = max((place.checkpoints / stream).iterdir())
+    for part in one.iterdir():
+        part.rename(place.checkpoints / stream / part.name)
+    one.rmdir()
+
+
+def _newest_entry(place: Place) -> int:
+    """Of the taxi rides: the feed with the most batches."""
+    return max((int(path.stem) for path in (place.output / "_log" / "taxi_trips").glob("[0-9]*.json")), default=-1)

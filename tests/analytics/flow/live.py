@@ -6,12 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import duckdb
 import pyarrow as pa
 
 from spark_jobs.analytics.analytic_stream import AnalyticStream
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
-from spark_jobs.analytics.refresh import analytics_connection, declaration_of
+from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.documents.status import StreamStatus
 from spark_jobs.ingestion.feed_start import rows_in
@@ -32,6 +31,7 @@ from spark_jobs.settings import Settings, settings_from
 from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.feeds import Feeds
 from tests.analytics.flow.ingestion import Clock, Ingested, may_write, now
+from tests.analytics.tiles import queries
 
 NAMES = tuple(analytic.name for analytic in ANALYTICS)
 OF_ALL_FEEDS = ("weather_safety_analysis", "surge_weather_correlation", "transport_usage_summary")
@@ -84,7 +84,6 @@ class LiveJob:
             self.rollup.begin()
         self.analytics = {name: self.analytic(name) for name in names}
         self.streams = {name: self.stream(updater) for name, updater in self.analytics.items()}
-        self.connections: dict[str, duckdb.DuckDBPyConnection] = {}
         for analytic in self.analytics.values():
             analytic.resume()
 
@@ -116,9 +115,7 @@ class LiveJob:
     def tick(self, *names: str) -> None:
         """One go of these analytics (all of them where none is named)."""
         for name in names or self.analytics:
-            if name not in self.connections:
-                self.connections[name] = analytics_connection()
-            self.streams[name].catch_up(self.connections[name], 0)
+            self.streams[name].catch_up(queries(), 0)
 
     def settle(self, *names: str) -> None:
         """Go on until nothing is left to do."""

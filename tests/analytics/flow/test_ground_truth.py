@@ -12,9 +12,10 @@ import pytest
 from playground.generator.ground_truth import PROMISED, PROMISED_DAYS, PROMISED_START, pearson
 from playground.generator.stream import messages
 from spark_jobs.analytics.affected_hours import every_hour
-from spark_jobs.analytics.refresh import analytics_connection, refresh
+from spark_jobs.analytics.refresh import refresh
 from tests.analytics.flow.feeds import parsed_feeds
 from tests.analytics.flow.live import NAMES, LiveJob
+from tests.analytics.tiles import queries
 
 VOLUME = 0.3
 """a third of the rides: the same means of everything that is a share, a ratio or an r; hardly more noise"""
@@ -39,7 +40,7 @@ def _rows(job: LiveJob, name: str) -> list[Row]:
     assert first is not None
     assert last is not None
     hours = every_hour(first, last, declaration, job.durations)
-    tables = refresh(analytics_connection(), job.tiles, declaration, job.durations, hours)
+    tables = refresh(queries(), job.tiles, declaration, job.durations, hours)
     rows: list[Row] = pa.concat_tables([table for _, table in tables]).to_pylist()
     return rows
 

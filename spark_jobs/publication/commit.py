@@ -11,7 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,11 @@ class PublicationLog(LogReader):
                 raise LogDamaged(f"{self.layout.log(self.dataset)} has no first entry: it was deleted by hand")
             origin, head = newest
             self.reached("staging")
-            yield Transaction(self, origin.id, head, check_writer)
+            transaction = Transaction(self, origin.id, head, check_writer)
+            yield transaction
+            # Not where it fails: an entry that was declared, and could not be applied, promises what is staged.
+            for folder in transaction.staging:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def begin(self, draft: Entry, now: datetime, **origin: Any) -> Entry:
         """Declare the first entry, or find the one that another writer declared first; the head, applied."""
@@ -159,6 +163,8 @@ class Transaction:
     """of its origin"""
     head: Entry
     check_writer: Callable[[], None]
+    staging: list[Path] = field(default_factory=list)
+    """the folders for its files"""
 
     @property
     def seq(self) -> int:
@@ -169,6 +175,7 @@ class Transaction:
         """An empty folder for this try's files, never used again: a task of an older try may still write there."""
         folder = self.log.layout.staging(self.log.dataset) / instance / f"{self.seq}-{secrets.token_hex(4)}"
         durable_files.make_folder(folder)
+        self.staging.append(folder)
         return folder
 
     def file_name(self, number: int) -> str:

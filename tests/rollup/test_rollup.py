@@ -63,6 +63,7 @@ def test_a_batch_of_nothing_but_refused_messages_changes_nothing_but_the_positio
     head = job.rollup_head()
     assert (head.moves, head.deletes, head.details) == ((), (), {})
     assert head.position[BIKES]["next_offset"] == {"0": 4}
+    assert list(job.layout.staging(ROLLUP).glob("*/*")) == [], "it would be a folder more every ten seconds"
 
 
 def test_a_feed_that_begins_later_comes_in_beside_the_others(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ ODD = {
     "more values than a match is fast for": json.dumps(
         {"gender": 1} | {f"x{number}": number for number in range(200)}
     ).encode(),
-    "a name too long for a regular expression": json.dumps({"gender": 1, "x" * 900_000: 1}).encode(),
+    "longer names than a match is fast for": json.dumps({"gender": 1, "x" * 8_000: 1}).encode(),
 }
 
 

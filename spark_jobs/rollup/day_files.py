@@ -3,6 +3,7 @@
 Nothing here lists a folder, so a read costs the same after a year as after a month.
 """
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
@@ -94,8 +95,16 @@ class DayFiles:
         return sorted(date.fromisoformat(path.stem) for path in (self._root / feed).glob("*.parquet"))
 
     def count(self, feed: str) -> int:
-        """How many days have a file. Lists the folder."""
-        return sum(1 for _ in (self._root / feed).glob("*.parquet"))
+        """How many days have a file. Lists the folder: a few milliseconds for ten years."""
+        try:
+            with os.scandir(self._root / feed) as found:
+                return sum(entry.name.endswith(".parquet") for entry in found)
+        except FileNotFoundError:
+            return 0
+
+    def has(self, feed: str, day: date) -> bool:
+        """Whether the day has a file."""
+        return day_file(self._root, feed, day).exists()
 
     def oldest_tile(self, feeds: Iterable[str]) -> datetime | None:
         """The start of the first tile of these feeds. Lists the folders: for a refresh, not for a read."""

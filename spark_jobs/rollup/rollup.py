@@ -191,9 +191,10 @@ class Rollup:
         }
         for one in taken:
             position.pop(topic_of(self.readers[one.feed.name]), None)  # where v0.1 kept it
-            days = {day for feed, day in tables if feed == one.feed.name}
-            days |= set() if one.anew else set(self.tiles.days(one.feed.name))
-            position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations), len(days))
+            days = [day for feed, day in tables if feed == one.feed.name]
+            there = 0 if one.anew else self.tiles.count(one.feed.name)
+            new = sum(one.anew or not self.tiles.has(one.feed.name, day) for day in days)
+            position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations), there + new)
         layout = self.log.layout
         going = [
             place(layout, feed, day) for feed in replaced for day in self.tiles.days(feed) if (feed, day) not in tables

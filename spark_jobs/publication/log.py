@@ -99,6 +99,8 @@ class LogReader:
         The first may be folded and begin before: what it tells of is then told once more. `up_to` must not lie within
         a folded one.
         """
+        if after >= up_to:
+            return []  # no folder is listed: whoever has all asks every few seconds
         for _ in range(_FOLDED_MEANWHILE):
             folded = sorted(seq for seq in self.folded_seqs() if seq > after)
             floor = max([after, *folded])

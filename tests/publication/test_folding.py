@@ -11,6 +11,7 @@ from spark_jobs.publication import durable_files, folding
 from spark_jobs.publication.commit import CommitConflict, PublicationLog
 from spark_jobs.publication.entry import ANEW, CHANGED, FOLDED, LOST, Entry, touched_folders
 from spark_jobs.publication.folding import fold
+from spark_jobs.publication.log import LogReader
 from tests.publication.small_feed import HOUR, MINUTE, NOON, Killed, may_write
 from tests.publication.small_log import begun, committed, content, draft, log_at
 
@@ -191,6 +192,16 @@ def test_an_hour_of_a_clock_that_was_years_ahead_is_folded_and_goes_with_those_a
     assert seqs(log) == [0, 5]
     fold(log, 3 * HOUR, 48 * HOUR, NOON + 50 * HOUR)
     assert folded_ranges(log) == [(4, 4)]
+
+
+def test_who_has_all_is_told_of_nothing_and_no_folder_is_listed(
+    log: PublicationLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder has an entry for each hour of a month, and every stream asks every few seconds."""
+    fold(log, timedelta(0), MONTH, NOON + 50 * HOUR)
+    assert log.since(5, 6) is not None
+    monkeypatch.delattr(LogReader, "folded_seqs")
+    assert log.since(6, 6) == []
 
 
 def test_a_long_backlog_is_folded_in_rounds_that_may_end_within_an_hour(

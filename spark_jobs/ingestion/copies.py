@@ -42,7 +42,7 @@ def judged_copies(
         return JudgedCopies(TaskReport((), Quality()))
     days = RedrivenDays(log.layout, parser.feed)
     known = originals_of(days.all())
-    named = [known.root(one) if one else None for one in map(parse_place, messages["redrive_of"].to_pylist())]
+    named = [known.root(one) if one else None for one in map(parse_place, _texts(messages["redrive_of"]))]
     wanted = {original for original in named if original}
     known.refused = _refused(wanted, reports, staging, log, topic)
     messages = messages.drop_columns(["redrive_of"])
@@ -50,6 +50,11 @@ def judged_copies(
     batch = list(_outcomes(messages, named, rows["refusal"].to_pylist(), parser.read_at))
     moves = (days.staged(batch, parser.read_at.date(), staging),) if batch else ()
     return JudgedCopies(_report(messages, rows, staging, parser), moves)
+
+
+def _texts(headers: pa.ChunkedArray) -> Iterable[str]:
+    """Whatever bytes a producer wrote: Spark calls them text, and looks at none."""
+    return (header.decode("utf-8", "replace") for header in headers.cast(pa.binary()).to_pylist())
 
 
 def _put_aside(reports: Sequence[TaskReport], staging: Path) -> pa.Table | None:

@@ -1,10 +1,11 @@
 """Copies of refused messages: each original becomes a row once, whatever is sent, and what became of it is noted."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -118,16 +119,23 @@ def test_an_original_that_the_same_batch_refuses_is_known(query: Query) -> None:
 
 
 def test_two_tasks_with_a_copy_of_the_same_message(query: Query, tmp_path: Path) -> None:
-    reports = [staged_by_a_task(tmp_path / str(number), 3 + number, {0: name(1)}) for number in range(2)]
+    copies = (naming(kafka_messages([TRIP], offset, TOPIC), {0: name(1)}) for offset in (3, 4))
+    reports = [staged_by_a_task(tmp_path / str(number), copy) for number, copy in enumerate(copies)]
     judged = judged_copies(reports, tmp_path, query.log, TOPIC, PARSER)
     assert sum(file.rows for file in judged.report.files if not file.refused) == 1
     (lines,) = [pq.ParquetFile(tmp_path / source).read() for source, _ in judged.moves]
     assert lines["outcome"].to_pylist() == ["accepted", BEFORE]
 
 
-def staged_by_a_task(folder: Path, offset: int, originals: Mapping[int, str]) -> TaskReport:
+def test_a_header_that_is_no_text_names_no_message(query: Query, tmp_path: Path) -> None:
+    no_text = pc.cast(pa.array([b"\xff"]), options=pc.CastOptions(target_type=pa.string(), allow_invalid_utf8=True))
+    messages = kafka_messages([TRIP], 3, TOPIC).append_column("redrive_of", no_text)
+    judged = judged_copies([staged_by_a_task(tmp_path / "task", messages)], tmp_path, query.log, TOPIC, PARSER)
+    assert judged.report.quality.of(Measure.REFUSED) == {NOT_REFUSED: 1}
+
+
+def staged_by_a_task(folder: Path, messages: pa.Table) -> TaskReport:
     folder.mkdir()
-    messages = naming(kafka_messages([TRIP], offset, TOPIC), originals)
     (report,) = staging_task(folder, PARSER)(messages.to_batches())
     read = TaskReport.decoded(report["report"][0].as_py())
     return TaskReport(read.files, read.quality, f"{folder.name}/{read.copies}")

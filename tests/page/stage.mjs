@@ -35,6 +35,23 @@ export function drawn(element) {
 export const all = (element, type) =>
   [...(element?.type === type ? [element] : []), ...(element?.children ?? []).flatMap((child) => all(child, type))];
 
+const NAMES = { className: "class", htmlFor: "for", strokeWidth: "stroke-width" };
+const escaped = (value) => String(value).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+const attribute = ([name, value]) =>
+  ["string", "number"].includes(typeof value) || value === true || (name.startsWith("aria-") && value === false)
+    ? ` ${NAMES[name] ?? name.replace(/^on.*/, "data-does")}="${escaped(value)}"`
+    : "";
+
+/** What is drawn, as HTML, for a browser that shows how it looks. */
+export const html = (element) => {
+  if (["string", "number"].includes(typeof element)) return escaped(element);
+  if (!element?.children) return "";
+  const inner = element.children.map(html).join("");
+  if (element.type === "") return inner;
+  const attributes = Object.entries(element.props).filter(([name]) => name !== "key").map(attribute).join("");
+  return `<${element.type}${attributes}>${inner}</${element.type}>`;
+};
+
 /** What is written in it. */
 export const text = (element) =>
   element?.children ? element.children.map(text).join("") : ["string", "number"].includes(typeof element) ? String(element) : "";

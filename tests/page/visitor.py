@@ -13,7 +13,7 @@ from playground.setup.browser import chromium
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 # Root needs the first; a container's /dev/shm is often too small for the second.
-_OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]
+OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]
 _PATIENCE_MS = 120_000
 expect.set_options(timeout=_PATIENCE_MS)
 
@@ -111,7 +111,7 @@ class Visitor:
 def visitor(url: str, viewport: ViewportSize = WIDE) -> Iterator[Visitor]:
     """A browser with one window, which is gone afterwards."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
         try:
             yield Visitor(browser.new_context(viewport=viewport).new_page(), url)
         finally:

@@ -65,7 +65,7 @@ function Events({ shown }) {
           { key: `${event.at}-${place}` },
           cell("When", h("time", { dateTime: event.at, title: event.at }, when(event.at))),
           cell("What", h("span", { className: `badge ${TONES[event.kind] ?? ""}` }, event.kind)),
-          cell("Of", [event.job, event.what].filter(Boolean).join(": ")),
+          cell("Of", h("p", null, [event.job, event.what].filter(Boolean).join(": "))),
           h("td", { className: "wide" }, event.said, event.next_step && h("p", { className: "muted" }, event.next_step)),
         ),
       ),

@@ -12,6 +12,7 @@ export default `
 .streams h1 { font-size: 1.5rem; font-weight: 600; margin: 0 0 0.5rem; }
 .streams h2 { font-size: 1rem; font-weight: 600; margin: 1.25rem 0 0.5rem; }
 .streams p { margin: 0.25rem 0; }
+.streams :is(p, dd, pre, summary, .notice, td.wide, th button) { overflow-wrap: anywhere; } /* a path has no blanks */
 .streams .muted { color: var(--muted); }
 .streams a { color: var(--chakra-colors-blue-fg, LinkText); text-decoration: underline; text-underline-offset: 2px; }
 .streams code { font-size: 0.9em; overflow-wrap: anywhere; }
@@ -47,6 +48,7 @@ export default `
 .streams .job h2 { margin: 0; }
 .streams .needs { box-shadow: inset 3px 0 0 var(--chakra-colors-red-solid, #b91c1c); }
 .streams .switch { display: inline-flex; gap: 0.4rem; align-items: center; white-space: nowrap; }
+.streams .switch .badge { white-space: normal; }
 .streams .switch input { appearance: none; width: 2rem; height: 1.15rem; border-radius: 1rem; background: var(--chakra-colors-gray-emphasized, #8888); position: relative; cursor: pointer; margin: 0; flex: none; }
 .streams .switch input::after { content: ""; position: absolute; inset: 0.15rem auto 0.15rem 0.15rem; width: 0.85rem; border-radius: 50%; background: white; }
 .streams .switch input:checked { background: var(--accent); }
@@ -58,7 +60,7 @@ export default `
 .streams .drawing { min-height: 380px; }
 .streams .scrolled { overflow: auto; max-height: 24rem; }
 .streams .scrolled.tall { max-height: none; }
-.streams pre { overflow: auto; background: var(--panel); padding: 0.5rem; border-radius: 0.375rem; font-size: 0.8rem; }
+.streams pre { overflow: auto; white-space: pre-wrap; background: var(--panel); padding: 0.5rem; border-radius: 0.375rem; font-size: 0.8rem; }
 .streams button[aria-pressed="true"] { border-color: var(--accent); font-weight: 600; }
 .streams .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .streams th button { border-color: transparent; padding-inline: 0.25rem; margin-inline: -0.25rem; font-weight: 600; text-align: left; }
@@ -68,7 +70,7 @@ export default `
   .streams table.cards thead { display: none; }
   .streams table.cards, .streams table.cards tbody { display: block; }
   .streams table.cards tr { display: block; border: 1px solid var(--line); border-radius: 0.5rem; margin-bottom: 0.75rem; padding: 0.3rem 0.2rem; }
-  .streams table.cards th, .streams table.cards td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: 0.15rem 0.6rem; text-align: right; white-space: normal; }
+  .streams table.cards th, .streams table.cards td { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; border: 0; padding: 0.15rem 0.6rem; text-align: right; white-space: normal; }
   .streams table.cards td::before { content: attr(data-label); color: var(--muted); font-weight: 400; text-align: left; flex: none; }
   .streams table.cards td.wide { display: block; text-align: left; }
   .streams table.cards td.wide::before { content: none; }

@@ -40,7 +40,7 @@ class CompletedHours:
         return self._completions[at] if at < len(self._completions) else None
 
     def revision_of(self, hour: datetime) -> int:
-        """0 before the hour is complete, 1 once it is, and one more for each batch that brought rows of it since."""
+        """0 before the hour is complete, 1 once it is, and one more for each line of rows that came since."""
         return 0 if self.completion_of(hour) is None else 1 + self._revisions[hour]
 
 

@@ -7,7 +7,7 @@ newest files' footers the newest event.
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 import pyarrow.parquet as pq
@@ -29,6 +29,10 @@ from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder, oldest_
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry, brought_files
 from spark_jobs.publication.log import Origin
+
+
+_REVISED_EVERY = timedelta(minutes=5)
+"""at the most: the history is read whole, and late rows in each batch would make it grow by 600 MB a year"""
 
 
 class AllFeeds:
@@ -63,6 +67,9 @@ class HoursOfFeed:
         self._progress = FeedProgress()
         self._seen = self._completed = 0
         self._newest: datetime | None = None
+        self._late: dict[datetime, int] = {}
+        """complete hours that got rows, and by which entry last, not written down yet"""
+        self._revised_at: datetime | None = None
 
     def progress(self) -> FeedProgress:
         """How far the feed is complete by the last look; before the first of this driver, by the history."""
@@ -89,7 +96,9 @@ class HoursOfFeed:
         if self._of != origin.id:
             self._take_up(origin)
         new = self._log.since(self._seen, head.seq) or []
-        events = [*self._revisions(new, now), *self._completion(passed, topic, head, now)]
+        self._note_late(new)
+        completion = [*self._completion(passed, topic, head, now)]
+        events = [*self._revision(now, at_once=bool(completion)), *completion]
         if events:
             append_history(self._log.layout, self._feed.name, events)
         self._seen = head.seq
@@ -103,16 +112,22 @@ class HoursOfFeed:
         self._completed = max((event.seq for event in history.events if event.before), default=0)
         folder = newest_hour_folder(self._log.layout.dataset(self._feed.name))
         self._newest = newest_event(self._feed, folder.glob("*.parquet") if folder else ())
+        self._late, self._revised_at = {}, None
         self._of = origin.id  # last: a batch may ask for the progress meanwhile
 
     def _history_of(self, origin: Origin) -> HourHistory:
         return HourHistory(read_history(self._log.layout, self._feed.name, origin.id))
 
-    def _revisions(self, new: Iterable[Entry], now: datetime) -> Iterator[HourEvent]:
+    def _note_late(self, new: Iterable[Entry]) -> None:
         for entry in new:
-            late = sorted(hour for hour in self._hours_of(entry) if self._progress.is_late(hour))
-            if late:
-                yield HourEvent(self._id, iso(now), entry.seq, revised=tuple(map(iso, late)))
+            self._late |= {hour: entry.seq for hour in self._hours_of(entry) if self._progress.is_late(hour)}
+
+    def _revision(self, now: datetime, at_once: bool) -> Iterator[HourEvent]:
+        """Before any other line: after a crash, the log is read on from where the last line rests on it."""
+        is_due = self._revised_at is None or abs(now - self._revised_at) >= _REVISED_EVERY
+        if self._late and (is_due or at_once):
+            yield HourEvent(self._id, iso(now), max(self._late.values()), revised=tuple(map(iso, sorted(self._late))))
+            self._late, self._revised_at = {}, now
 
     def _completion(
         self, passed: datetime | None, topic: TopicOnBroker, head: Entry, now: datetime

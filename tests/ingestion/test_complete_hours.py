@@ -26,6 +26,7 @@ TWO_PM = datetime(2018, 1, 15, 14, tzinfo=UTC)
 """the hour of trips at 9 in Boston"""
 HOUR = timedelta(hours=1)
 AT_NINE, AT_TEN_PAST_TEN = trip("2018-01-15 09:30:00"), trip("2018-01-15 10:10:00")
+EARLIER = trip("2018-01-15 08:30:00")
 REFUSED = b"{"
 
 
@@ -39,10 +40,10 @@ class Job:
         self.hours = HoursOfFeed(BIKES, self.feed.log, self.together)
         self.look()
 
-    def look(self, held: int | None = None) -> None:
+    def look(self, held: int | None = None, at: datetime = NOW) -> None:
         """`held`: the broker's end offset; all that was read where none is given."""
         topic = TopicOnBroker(TOPIC, "t", {0: 0}, {0: self.feed.next_offset() if held is None else held})
-        self.hours.look(self.hours.passed(NOW), topic, NOW)
+        self.hours.look(self.hours.passed(at), topic, at)
 
     def looks(self, held: int | None = None) -> None:
         """The newest event of one look decides in the next."""
@@ -100,6 +101,38 @@ def test_a_late_row_is_a_revision(job: Job) -> None:
     assert [event.revised for event in job.history] == [(), (TWO_PM.isoformat(),)]
     assert HourHistory(job.history).revision_of(TWO_PM) == 2
     assert HourHistory(job.history).revision_of(TWO_PM - HOUR) == 1
+
+
+def test_late_rows_of_every_batch_are_a_line_in_five_minutes(job: Job, tmp_path: Path) -> None:
+    job.feed.take([AT_TEN_PAST_TEN])
+    job.looks()
+    for second in range(0, 900, 10):
+        job.feed.take([AT_NINE if second % 20 else EARLIER])
+        job.look(at=NOW + timedelta(seconds=second))
+    revised = [event for event in job.history if event.revised]
+    assert [event.at for event in revised] == [(NOW + timedelta(minutes=5 * n)).isoformat() for n in range(3)]
+    assert HourHistory(job.history).revision_of(TWO_PM) == 3, "it was in the second and the third line"
+    assert HourHistory(job.history).revision_of(TWO_PM - HOUR) == 4
+    again = Job(tmp_path)  # what was not written yet is found again
+    again.look(at=NOW + timedelta(seconds=901))
+    assert HourHistory(again.history).revision_of(TWO_PM) == 4
+
+
+def test_an_hour_that_becomes_complete_takes_late_rows_before_it_along(job: Job, tmp_path: Path) -> None:
+    job.feed.take([AT_TEN_PAST_TEN])
+    job.looks()
+    for message in (AT_NINE, EARLIER, trip("2018-01-15 11:10:00")):
+        job.feed.take([message])
+        job.looks()
+    assert [(bool(event.before), event.revised) for event in job.history] == [
+        (True, ()),
+        (False, (TWO_PM.isoformat(),)),
+        (False, ((TWO_PM - HOUR).isoformat(),)),
+        (True, ()),
+    ]
+    again = Job(tmp_path)
+    again.looks()
+    assert again.history == job.history
 
 
 def test_a_compaction_is_no_revision(job: Job) -> None:

@@ -30,7 +30,6 @@ from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry, brought_files
 from spark_jobs.publication.log import Origin
 
-
 _REVISED_EVERY = timedelta(minutes=5)
 """at the most: the history is read whole, and late rows in each batch would make it grow by 600 MB a year"""
 

@@ -12,7 +12,7 @@ export default `
 .streams h1 { font-size: 1.5rem; font-weight: 600; margin: 0 0 0.5rem; }
 .streams h2 { font-size: 1rem; font-weight: 600; margin: 1.25rem 0 0.5rem; }
 .streams p { margin: 0.25rem 0; }
-.streams :is(p, dd, pre, summary, .notice, td.wide, th button) { overflow-wrap: anywhere; } /* a path has no blanks */
+.streams :is(p, dd, pre, summary, .notice, td.wide) { overflow-wrap: anywhere; } /* a path has no blanks */
 .streams .muted { color: var(--muted); }
 .streams a { color: var(--chakra-colors-blue-fg, LinkText); text-decoration: underline; text-underline-offset: 2px; }
 .streams code { font-size: 0.9em; overflow-wrap: anywhere; }
@@ -74,6 +74,6 @@ export default `
   .streams table.cards td::before { content: attr(data-label); color: var(--muted); font-weight: 400; text-align: left; flex: none; }
   .streams table.cards td.wide { display: block; text-align: left; }
   .streams table.cards td.wide::before { content: none; }
-  .streams table.cards th { text-align: left; }
+  .streams table.cards th { text-align: left; overflow-wrap: anywhere; }
 }
 `;

@@ -42,13 +42,18 @@ class AirflowHome:
         parallelism: int,
         path: str = "",
         more_users: Mapping[str, str] = {},
+        more_settings: Mapping[str, dict[str, str]] = {},
     ) -> None:
-        """`path`: below which path of its address it is served. `more_users`: name -> Airflow's role."""
+        """`path`: below which path of its address it is served. `more_users`: name -> Airflow's role.
+
+        `more_settings`: more sections of its configuration.
+        """
         self.folder = folder
         self.port = port
         self.parallelism = parallelism
         self.path = path
         self.users = {USER: "admin", **more_users}
+        self._more_settings = more_settings
 
     @property
     def url(self) -> str:
@@ -75,6 +80,7 @@ class AirflowHome:
         self.database.chmod(0o600)  # made by an older version
         configuration = ConfigParser(interpolation=None)
         configuration.read_dict(self._configuration(passwords))
+        configuration.read_dict(self._more_settings)
         path = self.folder / "airflow.cfg"
         _write_private(path, "")
         with path.open("w") as file:

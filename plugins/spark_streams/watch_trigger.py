@@ -19,7 +19,7 @@ from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.notifications import is_due
-from spark_streams.airflow_internals import count_runs, read_variable, write_variable
+from spark_streams.airflow_internals import count_runs, read_variable, set_gauges, write_variable
 from spark_streams.lasting import Lasted
 from spark_streams.settings_store import SettingsStore
 from spark_streams.watching import Finding, Watch
@@ -78,6 +78,7 @@ class WatchTrigger(BaseTrigger):
         """A look that fails (a database that is locked) is no end of the watch, unless all do."""
         try:
             found = await asyncio.to_thread(watch.look)
+            await asyncio.to_thread(set_gauges, watch.gauges)
         except Exception as failure:
             self._failures += 1
             log.error(

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import held_because, read_desired_state, release_hold, write_desired_state
 from spark_jobs.documents.failed_start import read_failed_start
-from spark_jobs.documents.status import STALE_AFTER, JobState
+from spark_jobs.documents.status import STALE_AFTER, JobState, as_read
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
@@ -24,6 +24,7 @@ from spark_jobs.supervision.incidents import Alert, Problem
 from spark_jobs.supervision.notifications import is_due, with_alerts
 from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
 from spark_jobs.supervision.restarts import failing_for, reset_if_recovered
+from spark_streams.gauges import gauges
 from spark_streams.lasting import Lasted, Lasting
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,8 @@ class Watch:
         self._seen_alive: str | None = None
         self._shown_at_s = -_SHOW_EVERY_S
         self._lasting = Lasting(lasted, datetime.now(UTC))
+        self.gauges: Mapping[str, float] = {}
+        """what the last look saw"""
 
     def look(self) -> Finding | None:
         """Look once; None where there is nothing to do."""
@@ -119,6 +122,7 @@ class Watch:
             effective.fingerprint,
             with_alerts(self._memory.undelivered, alerts, now),
         )
+        self.gauges = self._gauges(observation, health, now)
         action = decide(health, self._memory, context)
         is_shown = self._show(now, at_once=action is not None)
         if self._unwritable and action is not RestartAction.MOVE:
@@ -127,6 +131,10 @@ class Watch:
             self._note(now, with_figures=is_shown)
             return None
         return self._finding(action, health, driver, effective, alerts, context.running_runs)
+
+    def _gauges(self, observation: DriverObservation, health: Health, now: datetime) -> Mapping[str, float]:
+        status = observation.status and as_read(observation.status, now)
+        return dict(gauges(self.job.name, health.state in _RUNNING, len(self._memory.incidents), status))
 
     def _finding(
         self,

@@ -77,15 +77,22 @@ class AirflowUser(AirflowClient):
 
 @contextmanager
 def airflow(
-    folder: Path, env: Mapping[str, str], variables: Mapping[str, str], path: str = ""
+    folder: Path,
+    env: Mapping[str, str],
+    variables: Mapping[str, str],
+    path: str = "",
+    settings: Mapping[str, dict[str, str]] = {},
 ) -> Iterator[AirflowUser]:
     """Healthy, with the Variables and the Spark connection; all its processes, drivers too, are gone afterwards.
 
-    `path`: below which path of its address it is served. Somebody may also log in as a VIEWER.
+    `path`: below which path of its address it is served. `settings`: more of Airflow's. Somebody may also log in as a
+    VIEWER.
     """
     mark = str(folder)
     own = {**env, MARK: mark, "SPT_NOENV": "1"}
-    home = AirflowHome(folder, free_port(), parallelism=3, path=path, more_users={VIEWER: "viewer"})
+    home = AirflowHome(
+        folder, free_port(), parallelism=3, path=path, more_users={VIEWER: "viewer"}, more_settings=settings
+    )
     home.write_configuration()
     home.finish_migration(home.start_migration(own))
     try:

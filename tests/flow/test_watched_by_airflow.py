@@ -25,6 +25,7 @@ from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from tests.flow.airflow_place import AirflowUser, airflow, wait_until
 from tests.flow.driver import Place, log_positions
+from tests.flow.metrics_collector import Collector, metrics_collector
 from tests.flow.produced import end_offsets, generated, produce
 
 SETTINGS = (
@@ -46,6 +47,7 @@ class Stream:
     broker: Broker
     place: Place
     analytics: Layout
+    metrics: Collector
 
     @property
     def layout(self) -> Layout:
@@ -90,14 +92,15 @@ class Stream:
 @pytest.fixture(scope="module")
 def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
     folder = tmp_path_factory.mktemp("watched")
-    with temporary_broker(folder) as broker:
+    with temporary_broker(folder) as broker, metrics_collector() as metrics:
         place = Place(folder, broker.bootstrap_servers, {"BATCH_INTERVAL": "3 seconds"})
         analytics = folder / "analytics"
         variables = {name: place.environment()[name] for name in SETTINGS}
         variables |= {"ENABLE_ANALYTICS": "false", "ANALYTICS_OUTPUT_PATH": str(analytics)}
         env = with_archive(HOME, {name: value for name, value in os.environ.items() if name not in variables})
-        with airflow(folder / "airflow", env, variables) as person:
-            yield Stream(person, broker, place, Layout(analytics))
+        env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": metrics.url, "OTEL_METRIC_EXPORT_INTERVAL": "5000"}
+        with airflow(folder / "airflow", env, variables, settings={"metrics": {"otel_on": "True"}}) as person:
+            yield Stream(person, broker, place, Layout(analytics), metrics)
 
 
 def test_a_stream_looks_after_itself(stream: Stream) -> None:
@@ -117,6 +120,10 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     jvm = psutil.Process(next(p.pid for p in stream.status.driver.processes if p.role == "jvm"))
     mapped = {area.path for area in jvm.memory_maps()}
     assert str(archive_of(HOME).resolve()) in mapped, "it reads Spark's classes one by one"
+
+    # Airflow's own metrics are on: what the watch sees is among them.
+    for gauge in ("runs", "bike_trips.lag_records"):
+        wait_until(lambda gauge=gauge: stream.metrics.has(f"airflow.streams.ingestion.{gauge}"), f"the gauge {gauge}")  # type: ignore[misc]
 
     # Cleared: the next try adopts the driver that is there.
     first = stream.driver

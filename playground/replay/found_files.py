@@ -51,7 +51,7 @@ class FoundFile:
             yield opened.enter_context(TextIOWrapper(content, "utf-8-sig", errors="replace", newline=""))
 
     def digest(self) -> bytes:
-        """Tell its content, unpacked. Raises: one of DAMAGE."""
+        """Hash its content, unpacked. Raises: one of DAMAGE."""
         with self.text() as text:
             return hashlib.file_digest(cast(BufferedReader, text.buffer), "sha256").digest()
 

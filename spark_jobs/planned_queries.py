@@ -6,7 +6,6 @@ To plan a query takes five to ten times as long as to run it on the rows of a sm
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
@@ -21,16 +20,13 @@ _MOST_PLANS = 32
 class PlannedQueries:
     """A database, and the plans of the queries that it was asked last. For one thread.
 
-    `macros`: signature -> formula. `config`: DuckDB's. `disabled_optimizers`: names, with commas between.
+    `macros`: signature -> formula. `config`: DuckDB's.
     """
 
-    def __init__(
-        self, macros: Mapping[str, str], config: Mapping[str, str] = MappingProxyType({}), disabled_optimizers: str = ""
-    ) -> None:
+    def __init__(self, macros: Mapping[str, str], config: Mapping[str, str]) -> None:
         # One thread: tasks and streams share the cores already, and rows keep their order.
         database = duckdb.connect(config={"threads": 1, **config})
         database.execute("SET GLOBAL TimeZone = 'UTC'")
-        database.execute(f"SET GLOBAL disabled_optimizers = '{disabled_optimizers}'")
         for signature, formula in macros.items():
             database.execute(f"CREATE MACRO {signature} AS {formula}")
         self._plan = lru_cache(_MOST_PLANS)(partial(_Plan, database))

@@ -51,7 +51,7 @@ def numbers(*values: int) -> pa.Table:
 
 
 def test_each_run_sees_its_own_rows() -> None:
-    queries = PlannedQueries({})
+    queries = PlannedQueries({}, {})
     totals = [queries.result({"numbers": table}, SUM)["total"][0].as_py() for table in (numbers(1, 2), numbers(40))]
     assert totals == [3, 40]
     of_floats = queries.result({"numbers": pa.table({"n": [1.9]})}, SUM)
@@ -59,7 +59,7 @@ def test_each_run_sees_its_own_rows() -> None:
 
 
 def test_a_plan_keeps_no_rows() -> None:
-    queries, table = PlannedQueries({}), numbers(1, 2)
+    queries, table = PlannedQueries({}, {}), numbers(1, 2)
     gone = ref(table)
     queries.result({"numbers": table}, SUM)
     del table
@@ -67,7 +67,7 @@ def test_a_plan_keeps_no_rows() -> None:
 
 
 def test_a_query_that_fails_does_not_spoil_the_plan() -> None:
-    queries = PlannedQueries({})
+    queries = PlannedQueries({}, {})
     query = "SELECT CASE WHEN n < 0 THEN error('below zero')::BIGINT ELSE n END AS n FROM numbers"
     for _ in range(2):
         with pytest.raises(Exception, match="below zero"):

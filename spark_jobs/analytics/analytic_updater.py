@@ -15,6 +15,7 @@ from spark_jobs.analytics.backlog import Backlog
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.folded_days import stale_days
 from spark_jobs.analytics.refresh import definition_of, refresh
+from spark_jobs.completeness import hour_of
 from spark_jobs.paths import hour_folder
 from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog, Transaction
@@ -226,15 +227,15 @@ class AnalyticUpdater:
 
 def _is_known(rollup: LogReader, position: Mapping[str, Any]) -> bool:
     """Whether the rollup has not been restored from a backup, and has gone over these numbers once more, since."""
-    seq, at = position["settled_seq"], position.get("settled_at")
+    seq: int = position["settled_seq"]
+    at: str | None = position.get("settled_at")
     entry = rollup.standing_for(seq)
     if entry is None or not at:
         return True
-    return entry.at == at if entry.seq == seq else _hour(entry.at) == _hour(at)  # all of a folded hour is looked at
-
-
-def _hour(at: str) -> datetime:
-    return datetime.fromisoformat(at).replace(minute=0, second=0, microsecond=0)
+    if entry.seq == seq:
+        return entry.at == at
+    folded_hour, hour = (hour_of(datetime.fromisoformat(one)) for one in (entry.at, at))
+    return folded_hour == hour  # all of a folded hour is looked at
 
 
 def _read(path: Path) -> pa.Table | None:

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from spark_jobs.completeness import hour_end
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import (
@@ -101,7 +102,7 @@ def _whole_old_hours(log: PublicationLog, floor: int, head: int, now: datetime, 
 
 
 def _hour_end(at: str) -> datetime:
-    return datetime.fromisoformat(at).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return hour_end(datetime.fromisoformat(at))
 
 
 def _is_kept(over: datetime, now: datetime, kept: timedelta) -> bool:

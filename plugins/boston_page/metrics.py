@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from spark_streams.gauges import OF_A_STREAM
 
 from boston_page.flow import flow
 from boston_page.health import HealthWord
@@ -20,13 +21,7 @@ TOKEN = "STREAMS_METRICS_TOKEN"  # noqa: S105 - the name of the setting
 MEDIA_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 OF_STREAMS = {
-    "streams_lag_seconds": ("lag_s", "For how long the oldest of what is due has been seen."),
-    "streams_lag_records": ("lag_records", "Messages or rows that are not read yet."),
-    "streams_due_hours": ("due_hours", "Output hours of an analytic that are still to compute."),
-    "streams_rows_per_second": ("rows_per_s", "Rows of the last minute."),
-    "streams_rows_today": ("rows_today", "Rows of this UTC day."),
-    "streams_refused_today": ("refused_today", "Dead letters of this UTC day."),
-    "streams_restarts": ("restarts", "Failed batches since the driver started."),
+    **{f"streams_{gauge}": told for gauge, told in OF_A_STREAM.items()},
     "streams_last_batch_seconds": ("last_batch_s", "How long the last batch took."),
 }
 """metric -> the figure in a row of /flow, and what it is. What is not known has no sample: it is not zero"""

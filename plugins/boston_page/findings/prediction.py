@@ -104,6 +104,6 @@ PREDICTION = Finding(
     rows,
     query,
     figure,
-    "quarter hours with a prediction: the model needs eight before them, with rentals, temperature, wind and weather "
-    "score that are known and not all the same",
+    only="quarter hours with a prediction: the model needs eight before them, with rentals, temperature, wind and "
+    "weather score that are known and not all the same",
 )

@@ -100,5 +100,5 @@ RAIN_EFFECT = Finding(
     rows,
     query,
     figure,
-    "windows that end on the hour",
+    only="windows that end on the hour",
 )

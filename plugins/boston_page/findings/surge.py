@@ -108,5 +108,5 @@ SURGE = Finding(
     rows,
     query,
     figure,
-    f"windows of {CAB} that begin on a quarter hour",
+    only=f"windows of {CAB} that begin on a quarter hour",
 )

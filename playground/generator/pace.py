@@ -54,19 +54,21 @@ class Pace:
 
     def is_limited(self, sent_at: datetime) -> bool:
         """Whether such a message may have to wait."""
-        return self._rate is not None or self._is_paced(sent_at)
+        return self._rate is not None or self._speed_at(sent_at) is not None
 
-    def _is_paced(self, sent_at: datetime) -> bool:
-        return self._speed is not None and (self._since is None or sent_at >= self._since)
+    def _speed_at(self, sent_at: datetime) -> float | None:
+        """Simulated seconds per second; None: as fast as possible."""
+        return None if self._since is not None and sent_at < self._since else self._speed
 
     def _due_s(self, sent_at: datetime) -> float:
         by_rate = self._began_s + self._sent / self._rate if self._rate else self._began_s
-        if not self._speed or not self._is_paced(sent_at):
+        speed = self._speed_at(sent_at)
+        if speed is None:
             return by_rate
         if self._first is None:
             self._first = sent_at, self._clock()
         first, first_s = self._first
-        return max(by_rate, first_s + (sent_at - first).total_seconds() / self._speed)
+        return max(by_rate, first_s + (sent_at - first).total_seconds() / speed)
 
     def wait(self, sent_at: datetime) -> None:
         """Block until the message is due or the run is stopped."""

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -26,12 +25,12 @@ from spark_jobs.supervision.restart_policy import RestartAction, RestartContext,
 from spark_jobs.supervision.restarts import failing_for, reset_if_recovered
 from spark_streams.gauges import gauges
 from spark_streams.lasting import Lasted, Lasting
+from spark_streams.watch_notes import WatchNotes
 
 log = logging.getLogger(__name__)
 
 _RUNNING = (HealthState.HEALTHY, HealthState.IDLE, HealthState.WAITING)
 _CALM = (*_RUNNING, HealthState.STARTING, HealthState.SWITCHED_OFF)
-_SHOW_EVERY_S = 30.0
 # Counting runs costs as much as reading a Variable.
 _CALM_COUNT_AGE_S, _URGENT_COUNT_AGE_S = 30.0, 4.0
 _ALIVE = (*_RUNNING, HealthState.STARTING, HealthState.STUCK, HealthState.OUT_OF_DATE)
@@ -88,11 +87,8 @@ class Watch:
         self._count_runs = count_runs
         self._observer = DriverObserver(layout)
         self._memory = watch_memory.newest_memory(layout, unwritten)
-        self._written: WatchMemory | None = None
-        self._unwritable: str | None = None
-        """why the last document could not be written"""
+        self._notes = WatchNotes(layout, job.name)
         self._seen_alive: str | None = None
-        self._shown_at_s = -_SHOW_EVERY_S
         self._lasting = Lasting(lasted, datetime.now(UTC))
         self.gauges: Mapping[str, float] = {}
         """what the last look saw"""
@@ -103,7 +99,7 @@ class Watch:
         effective = self._settings.look(now)
         if why := self._settings.why_not_that_root(self.layout):
             return self._finding(RestartAction.LEAVE, Health(HealthState.DEAD, why), None, effective, [], 0)
-        with self._as_far_as_possible():
+        with self._notes.as_far_as_possible():
             self._publish(effective, now)
         observation = self._observer.look(time.monotonic())
         health = self._judge(observation, effective)
@@ -124,11 +120,11 @@ class Watch:
         )
         self.gauges = self._gauges(observation, health, now)
         action = decide(health, self._memory, context)
-        is_shown = self._show(now, at_once=action is not None)
-        if self._unwritable and action is not RestartAction.MOVE:
+        is_shown = self._notes.show(self._memory, now, time.monotonic(), at_once=action is not None)
+        if self._notes.unwritable and action is not RestartAction.MOVE:
             action = None  # a driver that is started could not write either
         if action is None and not any(is_due(one, now) for one in self._memory.undelivered):
-            self._note(now, with_figures=is_shown)
+            self._notes.remember(self._memory, now, with_figures=is_shown)
             return None
         return self._finding(action, health, driver, effective, alerts, context.running_runs)
 
@@ -237,8 +233,8 @@ class Watch:
     ) -> Iterator[Problem]:
         yield from incidents.setting_problems(effective.desired_state.rejected)
         yield from incidents.missing_variables(effective.missing)
-        if self._unwritable:
-            yield incidents.unwritable(str(self.layout.control), self._unwritable)
+        if self._notes.unwritable:
+            yield incidents.unwritable(str(self.layout.control), self._notes.unwritable)
         unread_for = self._unread_for(observation, health)
         if health.state in _ALIVE and observation.status is not None:
             yield from incidents.stream_problems(observation.status, effective.settings)
@@ -261,43 +257,3 @@ class Watch:
         is_on = health.state is not HealthState.SWITCHED_OFF
         unread = {one.name: is_on and incidents.is_unread(one) for one in streams}
         return {name: self._lasting.true(f"unread:{name}", is_unread) for name, is_unread in unread.items()}
-
-    @contextmanager
-    def _as_far_as_possible(self) -> Iterator[None]:
-        """Note why something cannot be written: a disk that is full keeps nobody from being told."""
-        try:
-            yield
-        except OSError as failure:
-            why = failure.strerror or str(failure)
-            if why != self._unwritable:
-                log.warning("%s cannot be written: %s", self.layout.control, failure)
-            self._unwritable = why
-
-    def _show(self, now: datetime, at_once: bool) -> bool:
-        """Let a monitor outside see that somebody looks; it also tells whether anything can be written."""
-        is_due = at_once or bool(self._unwritable) or time.monotonic() - self._shown_at_s >= _SHOW_EVERY_S
-        if is_due:
-            with self._as_far_as_possible():
-                watch_memory.show_watch(self.layout, self._memory, now)
-                self._shown_at_s, self._unwritable = time.monotonic(), None
-        return is_due
-
-    def _note(self, now: datetime, with_figures: bool) -> None:
-        """Write down what changed, for the next run and for people; the figures of what is wrong now and then."""
-        known, memory = self._written, self._memory
-        is_news = known is None or _gist(memory) != _gist(known)
-        if is_news or (with_figures and _figures(memory) != _figures(known)):
-            with self._as_far_as_possible():
-                watch_memory.write_memory(self.layout, memory, now)
-                self._written = memory
-                if is_news:
-                    log.info("%s: %s %s", self.job.name, memory.sentence, memory.next_step)
-
-
-def _gist(memory: WatchMemory) -> tuple[object, ...]:
-    """Leave the sentence out, whose figures change at each look: the next step tells reasons apart."""
-    return memory.health, memory.next_step, memory.restarts, sorted(memory.incidents), memory.settings
-
-
-def _figures(memory: WatchMemory | None) -> list[str]:
-    return [incident.sentence for incident in memory.incidents.values()] if memory else []

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from bench.record import RELIABILITY, table
-from playground.run.__main__ import interrupt_on_signals
+from playground.run.interrupts import interrupt_on_signals
 from tests.chaos.all_faults import all_faults
 from tests.chaos.fault import Fault
 from tests.chaos.reconciliation import FinalState, Reconciliation

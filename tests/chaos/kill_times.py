@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from bench.record import RELIABILITY, progress, target, write_between_markers
-from playground.run.__main__ import interrupt_on_signals
+from playground.run.interrupts import interrupt_on_signals
 from playground.run.waiting import wait_until
 from spark_jobs.documents.watch_memory import read_memory
 from spark_jobs.paths import Layout

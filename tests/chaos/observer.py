@@ -10,7 +10,7 @@ import psutil
 
 from bench.process_tree import SAMPLE_EVERY_S, Sampler
 from bench.publications import newest_applied
-from playground.run.__main__ import is_driver
+from playground.run.playground import is_driver
 from playground.run.processes import command_line, marked_processes
 from playground.run.waiting import wait_until
 from spark_jobs.catalog import ROLLUP

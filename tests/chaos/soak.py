@@ -20,7 +20,7 @@ import psutil
 import typer
 
 from bench.record import RELIABILITY, command_line, table, write_between_markers
-from playground.run.__main__ import interrupt_on_signals
+from playground.run.interrupts import interrupt_on_signals
 from playground.run.memory import MIB, part_of_process, pss_bytes, running_processes
 from tests.chaos.__main__ import FaultResult, inject
 from tests.chaos.all_faults import all_faults

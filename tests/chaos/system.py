@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from playground.run.__main__ import Playground
+from playground.run.playground import Playground
 from playground.run.ports import free_port
 from playground.run.processes import Service, command_line, end_processes, end_service, marked_processes
 from playground.run.settings import CHECKOUT, job_environment, merged_environment, playground_settings

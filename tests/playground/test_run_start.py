@@ -9,8 +9,8 @@ import pytest
 
 from playground.airflow.database import default_variables, variables_to_set
 from playground.airflow.home import AirflowHome
-from playground.run.__main__ import AlreadyRunning, exclusive, is_driver, with_free_ports
 from playground.run.memory import part_of
+from playground.run.playground import is_driver
 from playground.run.ports import next_free_port
 from playground.run.settings import (
     PlaygroundSettingsError,
@@ -18,6 +18,7 @@ from playground.run.settings import (
     of_a_plain_broker,
     playground_settings,
 )
+from playground.run.side_by_side import AlreadyRunning, exclusive, with_free_ports
 from playground.setup.java import major_version
 from spark_jobs.settings import settings_from
 

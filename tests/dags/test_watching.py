@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +12,7 @@ import psutil
 import pytest
 from spark_streams import lasting, watching
 from spark_streams.lasting import Lasted
-from spark_streams.submit import fallback_settings
-from spark_streams.watch_trigger import POLL_S, SettingsReader
+from spark_streams.watch_trigger import SettingsReader
 from spark_streams.watching import Finding, Watch
 
 from spark_jobs.documents import watch_memory
@@ -25,7 +23,7 @@ from spark_jobs.documents.status import Driver, JobState, Process, Status, Strea
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.settings import settings_from
-from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, STREAM_JOBS, StreamJob
+from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
 from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.restart_policy import RestartAction
 from spark_jobs.supervision.restarts import another
@@ -130,27 +128,6 @@ def test_a_value_that_is_not_allowed_is_told_once_and_changes_nothing(place: Pla
     desired = read_desired_state(place.layout)
     assert desired
     assert desired.rejected == {}
-
-
-@pytest.mark.parametrize("job", STREAM_JOBS.values(), ids=STREAM_JOBS)
-def test_a_switch_is_read_every_9_seconds_and_each_setting_every_minute(job: StreamJob) -> None:
-    """The job reads what is published, and says what it does, every 2 s: a switch is effective within 15 s."""
-    read: list[set[str]] = []
-    variables = dict[str, str]()
-
-    def read_one(name: str) -> str | None:
-        read[-1].add(name)
-        return variables.get(name)
-
-    fallbacks = fallback_settings(job, {})
-    reader = SettingsReader(job, fallbacks, read_one, lambda name, text, _: variables.update({name: text}))
-    for _ in range(200):
-        read.append(set())
-        reader.look(datetime.now(UTC))
-    for name in reader.fallbacks:
-        looks = [number for number, names in enumerate(read) if name in names]
-        longest_s = POLL_S * max(later - earlier for earlier, later in pairwise(looks))
-        assert longest_s <= (9 if name.startswith("ENABLE_") else 60), name
 
 
 def test_what_is_remembered_of_an_incident_grows_with_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """How the rollup follows four feeds that do not stop each other."""
 
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
 
@@ -10,36 +9,24 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.catalog import ROLLUP, feed_named
-from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import ANEW, CHANGED
 from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
-from spark_jobs.rollup.day_files import UnreadableDay
-from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.rollup.increments import read_increment
-from spark_jobs.rollup.tiles import events_in
 from spark_jobs.rollup.waiting_feeds import TRY_AGAIN_S
-from tests.analytics.flow.live import LiveJob
 from tests.rollup.events import events
-
-NOON = datetime(2018, 11, 4, 12, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-BIKES, TAXIS, WEATHER, ACCIDENTS = "bike_trips", "taxi_trips", "weather_data", "accidents"
-
-
-def one_of_each(at: datetime = NOON) -> dict[str, pa.Table]:
-    return {feed: events(feed, at) for feed in (BIKES, TAXIS, WEATHER, ACCIDENTS)}
-
-
-def job_below(root: Path) -> LiveJob:
-    return LiveJob(root, names=())
-
-
-def counted(job: LiveJob, feed: str) -> int:
-    return sum(
-        events_in(tiles, feed) for day in job.tiles.days(feed) if (tiles := job.tiles.day(feed, day)) is not None
-    )
+from tests.rollup.four_feeds import (
+    ACCIDENTS,
+    BIKES,
+    HOUR,
+    MINUTE,
+    NOON,
+    WEATHER,
+    counted,
+    job_below,
+    one_of_each,
+)
 
 
 def test_a_batch_in_which_a_feed_has_nothing_but_refused_messages(tmp_path: Path) -> None:
@@ -256,83 +243,6 @@ def test_a_feed_of_v01_with_nothing_but_refused_messages_needs_no_task(tmp_path:
     job.update()
     assert job.rollup_head().position[BIKES]["next_offset"] == {"0": 3}
     assert counted(job, BIKES) == 0
-
-
-def two_days(root: Path) -> LiveJob:
-    job = job_below(root)
-    job.take({**one_of_each(), BIKES: events(BIKES, NOON, NOON + MINUTE)})
-    job.take(one_of_each(NOON + DAY))
-    return job
-
-
-@pytest.mark.parametrize("comes", [{}, {BIKES: events(BIKES, NOON)}], ids=["nothing new", "a late event of that day"])
-def test_a_day_file_that_was_removed_is_made_again_with_its_feed(tmp_path: Path, comes: dict[str, pa.Table]) -> None:
-    job = two_days(tmp_path)
-    (job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet").unlink()
-    job.ingested.take(comes)
-    job.rollup.begin()  # without news it is seen at the next start
-    job.update()
-    assert [counted(job, feed) for feed in one_of_each()] == [3 + len(comes), 2, 2, 2]
-    assert job.rollup_head().details[ANEW] == [BIKES]
-
-
-def test_a_rollup_whose_folder_was_removed_is_made_again(tmp_path: Path) -> None:
-    job = two_days(tmp_path)
-    rmtree(job.layout.dataset(ROLLUP))
-    job.take(one_of_each(NOON + DAY))
-    assert [counted(job, feed) for feed in one_of_each()] == [4, 3, 3, 3]
-
-
-def test_a_day_file_that_is_damaged_is_told_with_the_day_to_make_again(tmp_path: Path) -> None:
-    job = two_days(tmp_path)
-    file = job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet"
-    file.write_bytes(b"not Parquet")
-    with pytest.raises(UnreadableDay, match=f"{file} cannot be read") as fault:
-        job.take({BIKES: events(BIKES, NOON)})
-    assert fault.value.diagnosis.next_step == "trigger analytics_rebuild from and to 2018-11-04"
-    rebuild_day(job.rollup, NOON.date(), confirmed=False)
-    job.rollup.begin()
-    job.update()
-    assert counted(job, BIKES) == 4
-
-
-def test_a_rebuild_refuses_rows_that_are_there_twice(tmp_path: Path) -> None:
-    """A small file that was brought back from a backup, beside the one that it was compacted into."""
-    job = two_days(tmp_path)
-    job.take({BIKES: events(BIKES, NOON)})
-    (brought_back, *_) = files = sorted(job.ingested.layout.dataset(BIKES).glob("**/date=2018-11-04/hour=12/*"))
-    content = brought_back.read_bytes()
-    job.ingested.compact(BIKES)
-    job.take({BIKES: events(BIKES, NOON + DAY)})
-    assert len(files) == 2
-    brought_back.write_bytes(content)
-    with pytest.raises(StreamFault, match=r"2 rows below .*hour=12 are there more than once"):
-        rebuild_day(job.rollup, NOON.date(), confirmed=True)
-    assert counted(job, BIKES) == 5
-    brought_back.unlink()
-    assert rebuild_day(job.rollup, NOON.date(), confirmed=False) == 0
-
-
-def test_a_rebuild_of_one_of_two_lost_days_does_not_hide_the_other(tmp_path: Path) -> None:
-    job = two_days(tmp_path)
-    for file in (job.layout.dataset(ROLLUP) / BIKES).glob("*.parquet"):
-        file.unlink()
-    rebuild_day(job.rollup, NOON.date(), confirmed=False)
-    assert counted(job, BIKES) == 2
-    job.rollup.begin()
-    job.update()
-    assert counted(job, BIKES) == 3
-
-
-def test_day_files_that_a_rebuild_brings_and_takes_are_not_missed(tmp_path: Path) -> None:
-    job = two_days(tmp_path)
-    rmtree(next(job.ingested.layout.dataset(ACCIDENTS).glob("**/date=2018-11-04")))
-    rebuild_day(job.rollup, NOON.date(), confirmed=True)
-    assert job.tiles.days(ACCIDENTS) == [(NOON + DAY).date()]
-    head = job.rollup_head().seq
-    job.rollup.begin()
-    job.update()
-    assert job.rollup_head().seq == head
 
 
 def test_only_the_reports_of_the_chosen_stations_count_and_a_change_of_the_choice_makes_the_weather_anew(

@@ -1,0 +1,93 @@
+"""Day files that were removed or damaged by hand, or whose rows were: made again, or refused."""
+
+from pathlib import Path
+from shutil import rmtree
+
+import pyarrow as pa
+import pytest
+
+from spark_jobs.catalog import ROLLUP
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.publication.entry import ANEW
+from spark_jobs.rollup.day_files import UnreadableDay
+from spark_jobs.rollup.day_rebuild import rebuild_day
+from tests.analytics.flow.live import LiveJob
+from tests.rollup.events import events
+from tests.rollup.four_feeds import ACCIDENTS, BIKES, DAY, MINUTE, NOON, counted, job_below, one_of_each
+
+
+def two_days(root: Path) -> LiveJob:
+    job = job_below(root)
+    job.take({**one_of_each(), BIKES: events(BIKES, NOON, NOON + MINUTE)})
+    job.take(one_of_each(NOON + DAY))
+    return job
+
+
+@pytest.mark.parametrize("comes", [{}, {BIKES: events(BIKES, NOON)}], ids=["nothing new", "a late event of that day"])
+def test_a_day_file_that_was_removed_is_made_again_with_its_feed(tmp_path: Path, comes: dict[str, pa.Table]) -> None:
+    job = two_days(tmp_path)
+    (job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet").unlink()
+    job.ingested.take(comes)
+    job.rollup.begin()  # without news it is seen at the next start
+    job.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [3 + len(comes), 2, 2, 2]
+    assert job.rollup_head().details[ANEW] == [BIKES]
+
+
+def test_a_rollup_whose_folder_was_removed_is_made_again(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    rmtree(job.layout.dataset(ROLLUP))
+    job.take(one_of_each(NOON + DAY))
+    assert [counted(job, feed) for feed in one_of_each()] == [4, 3, 3, 3]
+
+
+def test_a_day_file_that_is_damaged_is_told_with_the_day_to_make_again(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    file = job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet"
+    file.write_bytes(b"not Parquet")
+    with pytest.raises(UnreadableDay, match=f"{file} cannot be read") as fault:
+        job.take({BIKES: events(BIKES, NOON)})
+    assert fault.value.diagnosis.next_step == "trigger analytics_rebuild from and to 2018-11-04"
+    rebuild_day(job.rollup, NOON.date(), confirmed=False)
+    job.rollup.begin()
+    job.update()
+    assert counted(job, BIKES) == 4
+
+
+def test_a_rebuild_refuses_rows_that_are_there_twice(tmp_path: Path) -> None:
+    """A small file that was brought back from a backup, beside the one that it was compacted into."""
+    job = two_days(tmp_path)
+    job.take({BIKES: events(BIKES, NOON)})
+    (brought_back, *_) = files = sorted(job.ingested.layout.dataset(BIKES).glob("**/date=2018-11-04/hour=12/*"))
+    content = brought_back.read_bytes()
+    job.ingested.compact(BIKES)
+    job.take({BIKES: events(BIKES, NOON + DAY)})
+    assert len(files) == 2
+    brought_back.write_bytes(content)
+    with pytest.raises(StreamFault, match=r"2 rows below .*hour=12 are there more than once"):
+        rebuild_day(job.rollup, NOON.date(), confirmed=True)
+    assert counted(job, BIKES) == 5
+    brought_back.unlink()
+    assert rebuild_day(job.rollup, NOON.date(), confirmed=False) == 0
+
+
+def test_a_rebuild_of_one_of_two_lost_days_does_not_hide_the_other(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    for file in (job.layout.dataset(ROLLUP) / BIKES).glob("*.parquet"):
+        file.unlink()
+    rebuild_day(job.rollup, NOON.date(), confirmed=False)
+    assert counted(job, BIKES) == 2
+    job.rollup.begin()
+    job.update()
+    assert counted(job, BIKES) == 3
+
+
+def test_day_files_that_a_rebuild_brings_and_takes_are_not_missed(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    rmtree(next(job.ingested.layout.dataset(ACCIDENTS).glob("**/date=2018-11-04")))
+    rebuild_day(job.rollup, NOON.date(), confirmed=True)
+    assert job.tiles.days(ACCIDENTS) == [(NOON + DAY).date()]
+    head = job.rollup_head().seq
+    job.rollup.begin()
+    job.update()
+    assert job.rollup_head().seq == head

@@ -60,6 +60,7 @@ class WatchTrigger(BaseTrigger):
         self.unwritten = unwritten
         self.lasted = lasted
         self._failures = 0
+        self._has_told_of_metrics = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         names = ("job_path", "root", "fallbacks", "unwritten", "lasted")
@@ -78,7 +79,6 @@ class WatchTrigger(BaseTrigger):
         """A look that fails (a database that is locked) is no end of the watch, unless all do."""
         try:
             found = await asyncio.to_thread(watch.look)
-            await asyncio.to_thread(set_gauges, watch.gauges)
         except Exception as failure:
             self._failures += 1
             log.error(
@@ -91,7 +91,24 @@ class WatchTrigger(BaseTrigger):
                 raise
             return None
         self._failures = 0
+        await self._send(watch.gauges)
         return found
+
+    async def _send(self, gauges: Mapping[str, float]) -> None:
+        """Nobody's job stops because a metrics system does not answer: it is told once, until it does again."""
+        try:
+            await asyncio.to_thread(set_gauges, gauges)
+        except Exception as failure:
+            if not self._has_told_of_metrics:
+                log.warning(
+                    "figures of %s cannot be handed to Airflow's metrics: %s. Next step: see [metrics] in Airflow's "
+                    "settings; the watch goes on without",
+                    self.root,
+                    failure,
+                )
+            self._has_told_of_metrics = True
+        else:
+            self._has_told_of_metrics = False
 
 
 class SettingsReader(SettingsStore):

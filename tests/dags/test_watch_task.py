@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,6 +108,19 @@ def test_an_alert_alone_is_sent_and_the_watch_goes_on(tmp_path: Path) -> None:
     ((kind, sentence),) = happened(tmp_path)
     assert kind == INCIDENT
     assert "BATCH_INTERVAL is 'soon'" in sentence
+
+
+def test_figures_that_cannot_be_sent_lose_no_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(values: Mapping[str, float]) -> None:
+        raise OSError("no route to the host of StatsD")
+
+    monkeypatch.setattr(watch_trigger, "set_gauges", refuse)
+    _, trigger = deferred(tmp_path)
+    with caplog.at_level("WARNING"):
+        assert found(trigger)["action"] == "start"
+    assert "no route to the host of StatsD" in caplog.text
 
 
 def test_a_root_that_cannot_be_used_is_told_and_waited_for(

@@ -149,12 +149,20 @@ def days_between(start: datetime, end: datetime) -> Iterator[date]:
 
 def day_tables(old: TileReader, new_tiles: Mapping[str, pa.Table]) -> dict[tuple[str, date], pa.Table]:
     """What the day files that a batch touches must hold afterwards: old tiles merged with the new ones."""
-    tables: dict[tuple[str, date], pa.Table] = {}
-    for feed, tiles in new_tiles.items():
-        for day, of_day in days_of(tiles).items():
-            known = old.day(feed, day)
-            tables[feed, day] = merged([of_day] if known is None else [known, of_day], feed)
-    return tables
+    return {
+        (feed, day): merged_tiles
+        for feed, tiles in new_tiles.items()
+        for day, merged_tiles in merged_days(old, feed, tiles).items()
+    }
+
+
+def merged_days(old: TileReader, feed: str, tiles: pa.Table) -> dict[date, pa.Table]:
+    """One feed's old tiles merged with its new ones, by day. UnreadableDay where an old day is damaged."""
+    return {day: _merged_day(old.day(feed, day), of_day, feed) for day, of_day in days_of(tiles).items()}
+
+
+def _merged_day(known: pa.Table | None, of_day: pa.Table, feed: str) -> pa.Table:
+    return merged([of_day] if known is None else [known, of_day], feed)
 
 
 def changed_tiles(new_tiles: Mapping[str, pa.Table]) -> dict[str, list[datetime]]:

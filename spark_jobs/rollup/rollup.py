@@ -4,9 +4,9 @@ Feeds are independent: one that is missing, damaged or started over does not sto
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,15 @@ from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, CHANGED, Entry
 from spark_jobs.publication.log import LogDamaged
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
-from spark_jobs.rollup.day_files import DayFiles, day_tables, days_of, encoded_changes, place, staged_days
+from spark_jobs.rollup.day_files import (
+    DayFiles,
+    UnreadableDay,
+    days_of,
+    encoded_changes,
+    merged_days,
+    place,
+    staged_days,
+)
 from spark_jobs.rollup.feed_position import Plan, document_of, everything, known_position, plan, topic_of
 from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
 from spark_jobs.rollup.tiles import events_in, formula
@@ -37,6 +45,8 @@ class Taken:
     feed: Feed
     position: Position
     tiles: pa.Table
+    days: Mapping[date, pa.Table]
+    """what the day files that they touch must hold afterwards"""
     anew: bool
 
 
@@ -124,10 +134,16 @@ class Rollup:
             return None
         try:
             return self._read_as_planned(feed, found, confirmed)
+        except UnreadableDay as damaged:
+            log.warning("%s: all day files of %s are made again", damaged, feed.name)
+            anew = everything(reader, head.position[feed.name]["next_offset"])
+            return self._read_as_planned(feed, anew, confirmed)
         except OtherRows:
             # A backup may have been restored while we were off: the log has been at our position, on another way.
-            anew = everything(reader, head.position[feed.name]["next_offset"]) if not found.anew else None
-            if anew is None or rows_in_files(anew.increment) != anew.increment.rows:
+            if found.anew:
+                raise
+            anew = everything(reader, head.position[feed.name]["next_offset"])
+            if rows_in_files(anew.increment) != anew.increment.rows:
                 raise
             return self._read_as_planned(feed, anew, confirmed)
 
@@ -138,7 +154,8 @@ class Rollup:
             has_more = any(end > found.counted.get(partition, 0) for partition, end in position.next_offset.items())
             counted = reader.up_to(found.increment, found.counted)
             self._refuse_fewer(feed, self.summed(feed, counted) if has_more else tiles)
-        return Taken(feed, position, tiles, found.anew)
+        days = days_of(tiles) if found.anew else merged_days(self.tiles, feed.name, tiles)
+        return Taken(feed, position, tiles, days, found.anew)
 
     def summed(self, feed: Feed, increment: Increment) -> pa.Table:
         """The tiles of the increment's rows."""
@@ -156,8 +173,7 @@ class Rollup:
         new = {day: events_in(of_day, feed.name) for day, of_day in days_of(tiles).items()}
         fewer = {}
         for day in self.tiles.days(feed.name):
-            old = self.tiles.day(feed.name, day)
-            held = 0 if old is None else events_in(old, feed.name)
+            held = self._events_held(feed, day)
             if held > new.get(day, 0):
                 fewer[day] = held - new.get(day, 0)
         if fewer:
@@ -169,6 +185,14 @@ class Rollup:
                 "(docs/troubleshoot.md, 'The rebuild finds fewer events')",
                 retryable=False,
             )
+
+    def _events_held(self, feed: Feed, day: date) -> int:
+        """How many events the day's tiles hold; none where nobody can read them."""
+        try:
+            tiles = self.tiles.day(feed.name, day)
+        except UnreadableDay:
+            return 0
+        return 0 if tiles is None else events_in(tiles, feed.name)
 
     def _still_holds(self, taken: Taken) -> bool:
         """Whether the feed was not started over while it was read."""
@@ -185,15 +209,12 @@ class Rollup:
     def _commit(self, transaction: Transaction, taken: Sequence[Taken]) -> Entry:
         position: dict[str, Any] = dict(transaction.head.position)
         added = {one.feed.name: one.tiles for one in taken if not one.anew}
-        replaced = {one.feed.name: one.tiles for one in taken if one.anew}
-        tables = day_tables(self.tiles, added) | {
-            (feed, day): of_day for feed, tiles in replaced.items() for day, of_day in days_of(tiles).items()
-        }
+        replaced = [one.feed.name for one in taken if one.anew]
+        tables = {(one.feed.name, day): tiles for one in taken for day, tiles in one.days.items()}
         for one in taken:
             position.pop(topic_of(self.readers[one.feed.name]), None)  # where v0.1 kept it
-            days = [day for feed, day in tables if feed == one.feed.name]
             there = 0 if one.anew else self.tiles.count(one.feed.name)
-            new = sum(one.anew or not self.tiles.has(one.feed.name, day) for day in days)
+            new = sum(one.anew or not self.tiles.has(one.feed.name, day) for day in one.days)
             position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations), there + new)
         layout = self.log.layout
         going = [

@@ -41,17 +41,19 @@ def test_a_rollup_whose_folder_was_removed_is_made_again(tmp_path: Path) -> None
     assert [counted(job, feed) for feed in one_of_each()] == [4, 3, 3, 3]
 
 
-def test_a_day_file_that_is_damaged_is_told_with_the_day_to_make_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sees", ["batch", "rebuild"])
+def test_a_day_file_that_is_damaged_is_made_again(tmp_path: Path, sees: str) -> None:
     job = two_days(tmp_path)
     file = job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet"
     file.write_bytes(b"not Parquet")
     with pytest.raises(UnreadableDay, match=f"{file} cannot be read") as fault:
-        job.take({BIKES: events(BIKES, NOON)})
+        job.tiles.day(BIKES, NOON.date())
     assert fault.value.diagnosis.next_step == "trigger analytics_rebuild from and to 2018-11-04"
-    rebuild_day(job.rollup, NOON.date(), confirmed=False)
-    job.rollup.begin()
-    job.update()
-    assert counted(job, BIKES) == 4
+    if sees == "rebuild":
+        rebuild_day(job.rollup, NOON.date(), confirmed=False)
+    job.take(one_of_each())
+    assert [counted(job, feed) for feed in one_of_each()] == [4, 3, 3, 3]
+    assert job.rollup_head().details.get(ANEW, []) == ([BIKES] if sees == "batch" else [])
 
 
 def test_a_rebuild_refuses_rows_that_are_there_twice(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def main() -> None:
             make_archive(settings, archive)
     except (JavaMissing, PlaygroundSettingsError) as wrong:
         sys.exit(str(wrong))
-    except (subprocess.TimeoutExpired, FileNotFoundError) as failed:
+    except (subprocess.TimeoutExpired, FileNotFoundError, RuntimeError) as failed:
         print(f"No class archive was made ({failed}): drivers start some seconds later.", file=sys.stderr)
 
 

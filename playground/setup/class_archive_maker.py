@@ -7,14 +7,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
+from confluent_kafka import Producer
 from pyspark.sql import DataFrame, SparkSession
 
+from playground.broker.process import temporary_broker
 from playground.run.settings import PlaygroundSettings, job_environment
 from playground.setup.class_archive import OPTIONS, QUIET
+from spark_jobs.kafka.connection import Connection
+from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.settings import settings_from
 
 _JVM_STOP_TIMEOUT_S = 180
+_ANSWER_TIMEOUT_S = 30
+_TOPIC = "classes"
+_COLUMNS = (
+    "value binary, topic string, kafka_timestamp timestamp, kafka_partition int, kafka_offset bigint, redrive_of string"
+)
 
 
 def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
@@ -39,21 +48,23 @@ def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
 
 
 def _stream_once(spark: SparkSession, work: Path) -> None:
-    """Do what both jobs do: a stream whose batches pass through Python workers and are collected in the driver."""
+    """Do what both jobs do: messages from Kafka pass through Python workers and are collected in the driver."""
 
     def identity(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from batches
 
     def collect(batch: DataFrame, _: int) -> None:
-        batch.coalesce(1).mapInArrow(identity, batch.schema).collect()
+        batch.coalesce(1).mapInArrow(identity, _COLUMNS).collect()
 
-    (work / "lines").mkdir()
-    (work / "lines" / "one").write_text("a line\n")
-    query = (
-        spark.readStream.text(str(work / "lines"))
-        .writeStream.option("checkpointLocation", str(work / "checkpoint"))
-        .trigger(availableNow=True)
-        .foreachBatch(collect)
-        .start()
-    )
-    query.awaitTermination()
+    with temporary_broker(work, (_TOPIC,), partitions=1) as broker:
+        producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+        producer.produce(_TOPIC, b"a message")
+        producer.flush(_ANSWER_TIMEOUT_S)
+        messages = kafka_messages(spark, Connection(broker.bootstrap_servers), {_TOPIC: {"0": 0}}, most_per_trigger=1)
+        query = (
+            messages.writeStream.option("checkpointLocation", str(work / "checkpoint"))
+            .trigger(availableNow=True)
+            .foreachBatch(collect)
+            .start()
+        )
+        query.awaitTermination()

@@ -5,7 +5,7 @@ newest files' footers the newest event.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -95,13 +95,18 @@ class HoursOfFeed:
         if self._of != origin.id:
             self._take_up(origin)
         new = self._log.since(self._seen, head.seq) or []
-        self._note_late(new)
-        completion = [*self._completion(passed, topic, head, now)]
-        events = [*self._revision(now, at_once=bool(completion)), *completion]
-        if events:
-            append_history(self._log.layout, self._feed.name, events)
-        self._seen = head.seq
-        self._newest = self._newest_event(new)
+        newest_event, late = self._newest_event(new), self._late | self._late_in(new)
+        progress = self._looked(passed, topic, head)
+        completion = [*self._completion(progress, topic, head, now)]
+        revision = [*self._revision(late, now, at_once=bool(completion))]
+        if revision or completion:
+            append_history(self._log.layout, self._feed.name, [*revision, *completion])
+        # Only now: what a full disk did not take is found again by the next look.
+        self._seen, self._newest, self._progress, self._late = head.seq, newest_event, progress, late
+        if completion:
+            self._completed = head.seq
+        if revision:
+            self._late, self._revised_at = {}, now
         self._tell(now)
 
     def _take_up(self, origin: Origin) -> None:
@@ -117,29 +122,27 @@ class HoursOfFeed:
     def _history_of(self, origin: Origin) -> HourHistory:
         return HourHistory(read_history(self._log.layout, self._feed.name, origin.id))
 
-    def _note_late(self, new: Iterable[Entry]) -> None:
-        for entry in new:
-            self._late |= {hour: entry.seq for hour in self._hours_of(entry) if self._progress.is_late(hour)}
+    def _late_in(self, new: Iterable[Entry]) -> dict[datetime, int]:
+        return {hour: entry.seq for entry in new for hour in self._hours_of(entry) if self._progress.is_late(hour)}
 
-    def _revision(self, now: datetime, at_once: bool) -> Iterator[HourEvent]:
+    def _revision(self, late: Mapping[datetime, int], now: datetime, at_once: bool) -> Iterator[HourEvent]:
         """Before any other line: after a crash, the log is read on from where the last line rests on it."""
         is_due = self._revised_at is None or abs(now - self._revised_at) >= _REVISED_EVERY
-        if self._late and (is_due or at_once):
-            yield HourEvent(self._id, iso(now), max(self._late.values()), revised=tuple(map(iso, sorted(self._late))))
-            self._late, self._revised_at = {}, now
+        if late and (is_due or at_once):
+            yield HourEvent(self._id, iso(now), max(late.values()), revised=tuple(map(iso, sorted(late))))
+
+    def _looked(self, passed: datetime | None, topic: TopicOnBroker, head: Entry) -> FeedProgress:
+        held = {str(p): end for p, end in topic.end.items() if end > topic.first[p]}
+        return self._progress.looked(passed, held, head.position[topic.name]["next_offset"])
 
     def _completion(
-        self, passed: datetime | None, topic: TopicOnBroker, head: Entry, now: datetime
+        self, progress: FeedProgress, topic: TopicOnBroker, head: Entry, now: datetime
     ) -> Iterator[HourEvent]:
-        known, at = self._progress.complete_before, head.position[topic.name]["next_offset"]
-        held = {str(p): end for p, end in topic.end.items() if end > topic.first[p]}
-        self._progress = self._progress.looked(passed, held, at)
-        before = self._progress.complete_before
+        known, before = self._progress.complete_before, progress.complete_before
         if before is not None and before != known:
-            refused = self._refused_since(head.seq)
+            refused, reached = self._refused_since(head.seq), dict(head.position[topic.name]["next_offset"])
             since = iso(known or self._oldest_hour(before))
-            yield HourEvent(self._id, iso(now), head.seq, since, iso(before), dict(at), refused)
-            self._completed = head.seq
+            yield HourEvent(self._id, iso(now), head.seq, since, iso(before), reached, refused)
 
     def _oldest_hour(self, before: datetime) -> datetime:
         folder = oldest_hour_folder(self._log.layout.dataset(self._feed.name))

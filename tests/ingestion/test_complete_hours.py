@@ -1,5 +1,7 @@
 """What the ingestion job writes of its hours, from a feed's real log and files: complete, revised, after restarts."""
 
+import errno
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from spark_jobs.documents.complete_hours import (
     read_history,
 )
 from spark_jobs.documents.hour_history import HourHistory
+from spark_jobs.ingestion import complete_hours
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout
@@ -101,6 +104,27 @@ def test_a_late_row_is_a_revision(job: Job) -> None:
     assert [event.revised for event in job.history] == [(), (TWO_PM.isoformat(),)]
     assert HourHistory(job.history).revision_of(TWO_PM) == 2
     assert HourHistory(job.history).revision_of(TWO_PM - HOUR) == 1
+
+
+def test_what_a_full_disk_did_not_take_is_written_by_a_later_look(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job.feed.take([AT_NINE])
+    job.looks()
+    job.feed.take([AT_TEN_PAST_TEN, EARLIER])
+    job.look()
+    with monkeypatch.context() as disk:
+        disk.setattr(complete_hours, "append_history", full)
+        for minute in range(10):
+            with suppress(OSError):
+                job.look(at=NOW + timedelta(minutes=minute))
+    job.look(at=NOW + timedelta(minutes=10))
+    assert [(event.since, event.before) for event in job.history if event.before] == [
+        (TWO_PM.isoformat(), TWO_PM.isoformat()),
+        (TWO_PM.isoformat(), (TWO_PM + HOUR).isoformat()),
+    ]
+    assert HourHistory(job.history).revision_of(TWO_PM - HOUR) == 2
 
 
 def test_late_rows_of_every_batch_are_a_line_in_five_minutes(job: Job, tmp_path: Path) -> None:

@@ -101,12 +101,12 @@ class FeedStream:
             return
         passed = self.hours.passed(self.context.now())
         topic = self._on_broker()
+        self.hours.look(passed, topic, self.context.now())  # first: where it fails, the stream says so and waits
+        self.record.complete_to(self.hours.complete_before)
         reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
         is_much = unread(reached, end) > self.context.settings.MAX_OFFSETS_PER_TRIGGER
         self.record.saw(reached, end, is_much=is_much)
         self.record.waits(self.open_transactions.look(topic, offsets.written_ends(self.broker, topic)))
-        self.hours.look(passed, topic, self.context.now())
-        self.record.complete_to(self.hours.complete_before)
 
     def _on_broker(self) -> TopicOnBroker:
         return offsets.topic_on_broker(self.broker, self.topic)

@@ -1,5 +1,6 @@
 """Each word of the status: what makes it so in the parts of the real job, and what ends it."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -12,6 +13,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
 from spark_jobs.documents.status import JobState, Status, read_status, unread_for_s
 from spark_jobs.documents.watch_memory import WatchMemory
+from spark_jobs.ingestion import complete_hours
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.settings import settings_from
@@ -206,6 +208,25 @@ def test_waiting_while_the_broker_is_away(job: RunningJob) -> None:
     assert "Kafka at localhost:9092 cannot be reached" in told.waits_for
     assert health(job.document()) is HealthState.WAITING
     job.broker.is_away = False
+    job.look()
+    assert (job.word(), job.says().waits_for) == ("idle", None)
+
+
+def test_waiting_while_nobody_can_tell_which_hours_are_complete(
+    job: RunningJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job.look()
+    with monkeypatch.context() as disk:
+        disk.setattr(complete_hours, "write_complete_hours", full)
+        for _ in range(4):
+            job.look()
+            told = job.says(after_s=10)
+    assert told.state == "waiting"
+    assert told.waits_for is not None
+    assert "No space left on device" in told.waits_for
     job.look()
     assert (job.word(), job.says().waits_for) == ("idle", None)
 

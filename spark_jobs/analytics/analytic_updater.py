@@ -22,7 +22,7 @@ from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, Entry
 from spark_jobs.publication.folding import folded_entry
 from spark_jobs.publication.log import LogReader
-from spark_jobs.publication.staged_parquet import staged_file
+from spark_jobs.publication.parquet_files import staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import changes_in
 from spark_jobs.rollup.rollup import Rollup

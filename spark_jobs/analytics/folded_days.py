@@ -19,7 +19,7 @@ from spark_jobs.paths import day_folder, hour_of_folder
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged
-from spark_jobs.publication.staged_parquet import staged_file
+from spark_jobs.publication.parquet_files import staged_file
 from spark_jobs.runtime.writer import Writer
 
 log = logging.getLogger(__name__)

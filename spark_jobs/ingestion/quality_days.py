@@ -18,7 +18,7 @@ from spark_jobs.catalog import Feed
 from spark_jobs.ingestion.message_layouts import OTHERS, most_used
 from spark_jobs.ingestion.quality import Key, Line, Measure, Quality, lines_of, quality_of, total
 from spark_jobs.paths import Layout
-from spark_jobs.publication.staged_parquet import staged_file
+from spark_jobs.publication.parquet_files import staged_file
 
 log = logging.getLogger(__name__)
 

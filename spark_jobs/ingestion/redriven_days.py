@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.paths import Layout
-from spark_jobs.publication.staged_parquet import staged_file
+from spark_jobs.publication.parquet_files import staged_file
 from spark_jobs.redrives import ACCEPTED, MessagePlace
 
 SCHEMA = pa.schema(

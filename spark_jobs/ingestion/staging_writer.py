@@ -20,7 +20,7 @@ from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.quality import Line, Quality, lines_of, quality_of, total
 from spark_jobs.paths import hour_folder
-from spark_jobs.publication.staged_parquet import write_parquet
+from spark_jobs.publication.parquet_files import write_parquet
 
 REPORT_SCHEMA = "report string"
 _DEAD_LETTER_COLUMNS = ("topic", "kafka_partition", "kafka_offset", "kafka_timestamp", "reason", "raw", "refused_at")

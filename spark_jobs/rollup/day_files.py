@@ -20,7 +20,7 @@ from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import CHANGED, Entry
-from spark_jobs.publication.staged_parquet import staged_file
+from spark_jobs.publication.parquet_files import staged_file
 from spark_jobs.rollup.tile_schemas import BUCKET_START, TILE_SCHEMAS, merged, no_tiles
 
 ONE_DAY = timedelta(days=1)

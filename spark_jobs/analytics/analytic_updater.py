@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spark_jobs.analytics.affected_hours import every_hour, output_hours
 from spark_jobs.analytics.backlog import Backlog
@@ -22,7 +21,7 @@ from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, Entry
 from spark_jobs.publication.folding import folded_entry
 from spark_jobs.publication.log import LogReader
-from spark_jobs.publication.parquet_files import staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import changes_in
 from spark_jobs.rollup.rollup import Rollup
@@ -241,7 +240,7 @@ def _is_known(rollup: LogReader, position: Mapping[str, Any]) -> bool:
 def _read(path: Path) -> pa.Table | None:
     """An output file; None where there is none that can be read."""
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet_file(path) as file:
             return file.read(use_threads=False)
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, DamagedParquet):
         return None

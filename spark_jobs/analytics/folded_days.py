@@ -12,14 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.paths import day_folder, hour_of_folder
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged
-from spark_jobs.publication.parquet_files import staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
 from spark_jobs.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -33,10 +32,8 @@ _ENTRIES_PER_ROUND = 10
 class UnreadableHour(StreamFault):
     """A file of an output that is damaged: its day is not folded, all others are."""
 
-    def __init__(self, file: Path, why: Exception) -> None:
-        super().__init__(
-            f"{file} cannot be read ({why}); analytics_rebuild of its day makes it again", "trigger analytics_rebuild"
-        )
+    def __init__(self, why: DamagedParquet) -> None:
+        super().__init__(f"{why}; analytics_rebuild of its day makes it again", "trigger analytics_rebuild")
 
 
 @dataclass(frozen=True)
@@ -127,10 +124,10 @@ def rows_of_day(files: Iterable[Path]) -> pa.Table | None:
 
 def _read(file: Path) -> pa.Table:
     try:
-        with pq.ParquetFile(file) as hour:
+        with parquet_file(file) as hour:
             return hour.read(use_threads=False)
-    except (OSError, pa.ArrowInvalid) as odd:
-        raise UnreadableHour(file, odd) from odd
+    except DamagedParquet as odd:
+        raise UnreadableHour(odd) from odd
 
 
 def _with_partition(table: pa.Table, folder: Path) -> pa.Table:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
-import pyarrow.parquet as pq
-
 from spark_jobs.catalog import Feed
 from spark_jobs.completeness import FeedProgress, hour_end, passed_by
 from spark_jobs.documents.codec import iso
@@ -29,6 +27,7 @@ from spark_jobs.paths import Layout, hour_of_folder, newest_hour_folder, oldest_
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry, brought_files
 from spark_jobs.publication.log import Origin
+from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file
 
 _REVISED_EVERY = timedelta(minutes=5)
 """at the most: the history is read whole, and late rows in each batch would make it grow by 600 MB a year"""
@@ -186,17 +185,20 @@ class HoursOfFeed:
 
 
 def newest_event(feed: Feed, files: Iterable[Path]) -> datetime | None:
-    """The newest event time in these files, by their footers; one that was compacted meanwhile is left out."""
+    """The newest event time in these files, by their footers; one that was compacted meanwhile is left out.
+
+    So is one that is damaged: what reads its rows says so.
+    """
     return max((at for path in files for at in _newest_in(path, feed.event_time)), default=None)
 
 
 def _newest_in(path: Path, column: str) -> Iterator[datetime]:
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet_file(path) as file:
             place = file.schema_arrow.get_field_index(column)
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
             found = [group.column(place).statistics for group in groups]
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedParquet):
         return
     yield from (statistics.max for statistics in found if statistics is not None and statistics.has_min_max)
 

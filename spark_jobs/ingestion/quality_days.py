@@ -12,13 +12,12 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spark_jobs.catalog import Feed
 from spark_jobs.ingestion.message_layouts import OTHERS, most_used
 from spark_jobs.ingestion.quality import Key, Line, Measure, Quality, lines_of, quality_of, total
 from spark_jobs.paths import Layout
-from spark_jobs.publication.parquet_files import staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +46,12 @@ class QualityDays:
         """The counts so far; none where there is no file, or where it cannot be read any more."""
         path = self.layout.quality_day(self.feed.name, day)
         try:
-            table = pq.ParquetFile(path).read(columns=[*Line._fields])
+            with parquet_file(path) as file:
+                table = file.read(columns=[*Line._fields])
         except FileNotFoundError:
             return Quality()
-        except (OSError, pa.ArrowException, ValueError) as damage:
-            log.warning("%s begins at nothing, it cannot be read: %s", path, damage)
+        except (OSError, DamagedParquet) as damage:
+            log.warning("the counts of %s begin at nothing: %s", day, damage)
             return Quality()
         return quality_of(Line(**row) for row in table.to_pylist())
 

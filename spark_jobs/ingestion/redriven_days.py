@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.paths import Layout
-from spark_jobs.publication.parquet_files import staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
 from spark_jobs.redrives import ACCEPTED, MessagePlace
 
 SCHEMA = pa.schema(
@@ -63,12 +62,13 @@ class RedrivenDays:
         """The copies of a day. StreamFault where it is damaged: beginning at nothing would double rows."""
         path = self.layout.redriven_day(self.feed.name, day)
         try:
-            lines = pq.ParquetFile(path).read(columns=SCHEMA.names).to_pylist()
+            with parquet_file(path) as file:
+                lines = file.read(columns=SCHEMA.names).to_pylist()
         except FileNotFoundError:
             return []
-        except (OSError, pa.ArrowException, ValueError) as damage:
+        except (OSError, DamagedParquet) as damage:
             raise StreamFault(
-                f"{path} cannot be read ({damage}), so nobody knows which refused messages were taken by now",
+                f"nobody knows which refused messages were taken by now: {damage}",
                 f"restore it from a backup, or {START_OVER}",
                 retryable=False,
             ) from damage

@@ -24,6 +24,7 @@ from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import Transaction
 from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file
 from spark_jobs.runtime.dataset import Dataset, request_instance
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 from spark_jobs.runtime.writer import Writer
@@ -48,9 +49,9 @@ class ClosedFolder:
 class UnreadableFolder(StreamFault):
     """A file of the folder is damaged: it stays as it is, and the other folders are compacted."""
 
-    def __init__(self, folder: Path, why: Exception) -> None:
+    def __init__(self, folder: Path, why: DamagedParquet) -> None:
         super().__init__(
-            f"{folder} is not compacted, a file in it cannot be read: {why}",
+            f"{folder} is not compacted: {why}",
             f"bring the file back from a backup, or {START_OVER}",
         )
 
@@ -188,7 +189,7 @@ def _compacted_in(
         return None  # the folder has changed under us
     except Exception as failure:
         shutil.rmtree(staging, ignore_errors=True)  # a full disk must not be left fuller
-        if isinstance(failure, pa.ArrowInvalid) or (isinstance(failure, OSError) and failure.errno is None):
+        if isinstance(failure, DamagedParquet):
             raise UnreadableFolder(folder.path, failure) from failure
         raise
     if rows is None:
@@ -222,16 +223,15 @@ def _swap(transaction: Transaction, folder: ClosedFolder, staged: Path, rows: in
 
 def merged(files: Sequence[Path], target: Path) -> int | None:
     """Write the rows of all files into one, some row groups at a time; how many, None where columns differ."""
-    known = [pq.read_metadata(file) for file in files]
-    schema = pq.read_schema(files[0])
+    known = [footer(file) for file in files]
     if any(not one.schema.equals(known[0].schema) for one in known):
         return None
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(target, known[0].schema.to_arrow_schema(), compression="zstd", **CHECKED) as writer:
         for rows in _row_groups(files):
             writer.write_table(rows)
     durable_files.sync_file(target)
     expected = sum(one.num_rows for one in known)
-    written: int = pq.read_metadata(target).num_rows
+    written: int = footer(target).num_rows
     if written != expected:
         raise RuntimeError(f"{target} holds {written} rows, its {len(files)} sources {expected}; nothing was changed")
     return written
@@ -242,7 +242,7 @@ def _row_groups(files: Sequence[Path]) -> Iterator[pa.Table]:
     held: list[pa.Table] = []
     rows = size = 0
     for file in files:
-        with pq.ParquetFile(file) as source:
+        with parquet_file(file) as source:
             for number in range(source.num_row_groups):
                 held.append(source.read_row_group(number, use_threads=False))
                 rows += held[-1].num_rows

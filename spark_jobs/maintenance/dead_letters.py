@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.parquet_files import parquet_file
 from spark_jobs.redrives import MessagePlace, parse_place
 from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 from spark_jobs.runtime.request_queue import Refused
@@ -100,7 +100,7 @@ def dead_letters(log: PublicationLog, chosen: Selection) -> Iterator[pa.Table]:
 
 
 def _meant(file: Path, chosen: Selection) -> Iterator[pa.Table]:
-    with pq.ParquetFile(file) as letters:
+    with parquet_file(file) as letters:
         for batch in letters.iter_batches(_AT_ONCE, use_threads=False):
             meant = chosen.takes(pa.Table.from_batches([batch]))
             if len(meant):

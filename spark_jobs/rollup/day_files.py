@@ -13,14 +13,13 @@ from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import CHANGED, Entry
-from spark_jobs.publication.parquet_files import staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
 from spark_jobs.rollup.tile_schemas import BUCKET_START, TILE_SCHEMAS, merged, no_tiles
 
 ONE_DAY = timedelta(days=1)
@@ -31,8 +30,8 @@ KEPT_DAYS = 160
 class UnreadableDay(StreamFault):
     """A day file is damaged."""
 
-    def __init__(self, path: Path, why: Exception) -> None:
-        super().__init__(f"{path} cannot be read: {why}", f"trigger analytics_rebuild from and to {path.stem}")
+    def __init__(self, path: Path, why: DamagedParquet) -> None:
+        super().__init__(str(why), f"trigger analytics_rebuild from and to {path.stem}")
 
 
 class TileReader(Protocol):
@@ -124,12 +123,10 @@ class DayFiles:
 
 def _read(path: Path, feed: str) -> pa.Table:
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet_file(path) as file:
             tiles: pa.Table = file.read(use_threads=False).select(TILE_SCHEMAS[feed].names).cast(TILE_SCHEMAS[feed])
             return tiles.combine_chunks()
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowInvalid, KeyError) as odd:
+    except DamagedParquet as odd:
         raise UnreadableDay(path, odd) from odd
 
 

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.bounded_tables import bounded_tables
 from spark_jobs.catalog import Feed, feed_named
 from spark_jobs.diagnosis import StreamFault
+from spark_jobs.publication.parquet_files import DamagedParquet, footer, parquet_file
 from spark_jobs.publication.reader import DatasetReader, Increment
 from spark_jobs.rollup.tile_schemas import merged, no_tiles
 from spark_jobs.rollup.tiles import MEASURED, tiles_from_stream, tiles_of, tiles_to_stream
@@ -88,9 +89,9 @@ def read_increment(
 def rows_in_files(increment: Increment) -> int:
     """How many rows the files hold, within the bounds or not. Reads footers only. StreamFault where one is damaged."""
     try:
-        return sum(pq.read_metadata(file).num_rows for file in increment.files)
-    except pa.ArrowInvalid as odd:
-        raise _damaged(f"a file of the feed cannot be read: {odd}") from odd
+        return sum(footer(Path(file)).num_rows for file in increment.files)
+    except DamagedParquet as odd:
+        raise _damaged(str(odd)) from odd
 
 
 def _tiles(done: Iterable[Read], feed: Feed, stations: Collection[str]) -> pa.Table:
@@ -160,15 +161,13 @@ def rows_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Iterator[pa.Re
     for path in paths:
         try:
             yield from _rows_of_file(path, feed, bounds)
-        except FileNotFoundError:
-            raise
-        except (OSError, pa.ArrowInvalid) as odd:
-            raise _damaged(f"{path} cannot be read: {odd}") from odd
+        except DamagedParquet as odd:
+            raise _damaged(str(odd)) from odd
 
 
 def _rows_of_file(path: Path, feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:
     wanted = [feed.event_time, *MEASURED[feed.name]]
-    with pq.ParquetFile(path) as file:
+    with parquet_file(path) as file:
         for number in range(file.num_row_groups):
             if _may_hold(file.metadata.row_group(number), bounds):
                 columns = [*wanted, "kafka_partition", "kafka_offset"]

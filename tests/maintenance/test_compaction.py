@@ -140,7 +140,7 @@ def test_a_damaged_file_keeps_back_its_own_hour_alone_and_is_told(
     feed = two_hours(tmp_path)
     first, *_ = sorted((feed.layout.dataset(BIKES.name)).glob("**/hour=14/*.parquet"))
     first.write_bytes(damage(first.read_bytes()))
-    with pytest.raises(UnreadableFolder, match=f"{first.parent} is not compacted, a file in it cannot be read"):
+    with pytest.raises(UnreadableFolder, match=f"{first.parent} is not compacted: .* cannot be read"):
         compacted(feed)
     assert len(feed.files()) == 4 + 1 + 1
     assert list(feed.layout.staging(BIKES.name).glob("*/*")) == []

@@ -114,7 +114,7 @@ def test_a_damaged_hour_is_told_keeps_back_its_day_alone_and_is_made_again_by_a_
     newest_closed = FIRST + DAY
     hour = next((tmp_path / NAME).glob(f"**/date={newest_closed}/hour=*/*.parquet"))
     hour.write_bytes(b"not Parquet")
-    with pytest.raises(UnreadableHour, match=f"{hour} cannot be read .* analytics_rebuild of its day"):
+    with pytest.raises(UnreadableHour, match=f"{hour} cannot be read: .* analytics_rebuild of its day"):
         fold(job)
     assert folded(tmp_path) == [str(FIRST)]
     rebuild_day(job.rollup, newest_closed, confirmed=False)

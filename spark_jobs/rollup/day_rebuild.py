@@ -1,32 +1,23 @@
 """One day of the rollup made again from the rows that it has read."""
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spark_jobs.catalog import FEEDS, Feed
 from spark_jobs.completeness import HOUR
-from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
-from spark_jobs.paths import day_folder
 from spark_jobs.publication.entry import CHANGED, Entry
-from spark_jobs.publication.reader import Increment, Position
-from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, UnreadableDay, days_of, place, staged_days
+from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, UnreadableDay, place, staged_days
 from spark_jobs.rollup.feed_position import known_position
 from spark_jobs.rollup.rollup import FewerEvents, Rollup
 from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
 from spark_jobs.rollup.tiles import events_in
 from spark_jobs.runtime.dataset import request_instance
 from spark_jobs.settings import TILE
-
-_PLACE = ["kafka_partition", "kafka_offset"]
-"""what names a row"""
 
 
 def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
@@ -94,36 +85,9 @@ def _day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table:
 
 
 def _day_again(rollup: Rollup, feed: Feed, day: date, head: Entry) -> pa.Table:
-    known, reader = known_position(head.position, feed), rollup.readers[feed.name]
-    if known is None:
+    if known_position(head.position, feed) is None:
         return _day(rollup.tiles, feed, day)  # never read: there is nothing to make again
-    position = Position.from_document(known)
-    if not reader.holds(position):
-        raise StreamFault(
-            f"{feed.name} was started over since the rollup read it", "wait until the rollup has read it again"
-        )
-    increment = reader.below(position, day_folders(feed, day))
-    tiles = rollup.summed(feed, increment)
-    _refuse_doubled(increment)
-    return days_of(tiles).get(day, no_tiles(feed.name))
-
-
-def _refuse_doubled(increment: Increment) -> None:
-    """Nobody has counted the rows of single folders: files that were brought back beside their merged one pass else."""
-    for folder, files in increment.by_folder.items():
-        with suppress(FileNotFoundError):  # compacted just now, by our own job: it is read once more
-            doubled = _doubled_rows(files) if files else 0
-            if doubled:
-                raise StreamFault(
-                    f"{doubled} rows below {folder} are there more than once; nothing was changed",
-                    "remove the files that were added by hand: a compacted file holds the rows of all before it",
-                    retryable=False,
-                )
-
-
-def _doubled_rows(files: Iterable[Path]) -> int:
-    places = pa.concat_tables(pq.ParquetFile(file).read(_PLACE, use_threads=False) for file in files)
-    return len(places) - len(places.group_by(_PLACE).aggregate([]))
+    return rollup.day_again(feed, day, head)
 
 
 def _refuse_fewer(feed: Feed, day: date, before: pa.Table, after: pa.Table) -> None:
@@ -135,13 +99,6 @@ def _refuse_fewer(feed: Feed, day: date, before: pa.Table, after: pa.Table) -> N
             "see whether files of that day are missing; if the events are lost for good, ask again with 'confirm'",
             retryable=False,
         )
-
-
-def day_folders(feed: Feed, day: date) -> list[str]:
-    """The folders, relative to the root, whose rows may belong to tiles of the day."""
-    # A weather report belongs to the tile that it ends: at midnight, to that of the day before.
-    hours = [f"{feed.name}/{day_folder(day)}/hour={hour}" for hour in range(24)]
-    return [*hours, f"{feed.name}/{day_folder(day + ONE_DAY)}/hour=0"]
 
 
 def _starts(tiles: pa.Table) -> set[datetime]:

@@ -24,12 +24,14 @@ from spark_jobs.rollup.day_files import (
     UnreadableDay,
     days_of,
     encoded_changes,
-    merged_days,
+    merged_day,
     place,
     staged_days,
 )
+from spark_jobs.rollup.day_rows import refuse_doubled, rows_of_day
 from spark_jobs.rollup.feed_position import Plan, document_of, everything, known_position, plan, topic_of
 from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
+from spark_jobs.rollup.tile_schemas import no_tiles
 from spark_jobs.rollup.tiles import events_in, formula
 from spark_jobs.rollup.waiting_feeds import Head, WaitingFeeds
 from spark_jobs.runtime.dataset import open_log
@@ -133,11 +135,7 @@ class Rollup:
         if found is None:
             return None
         try:
-            return self._read_as_planned(feed, found, confirmed)
-        except UnreadableDay as damaged:
-            log.warning("%s: all day files of %s are made again", damaged, feed.name)
-            anew = everything(reader, head.position[feed.name]["next_offset"])
-            return self._read_as_planned(feed, anew, confirmed)
+            return self._read_as_planned(feed, found, head, confirmed)
         except OtherRows:
             # A backup may have been restored while we were off: the log has been at our position, on another way.
             if found.anew:
@@ -145,17 +143,37 @@ class Rollup:
             anew = everything(reader, head.position[feed.name]["next_offset"])
             if rows_in_files(anew.increment) != anew.increment.rows:
                 raise
-            return self._read_as_planned(feed, anew, confirmed)
+            return self._read_as_planned(feed, anew, head, confirmed)
 
-    def _read_as_planned(self, feed: Feed, found: Plan, confirmed: bool) -> Taken:
+    def _read_as_planned(self, feed: Feed, found: Plan, head: Entry, confirmed: bool) -> Taken:
         reader, position = self.readers[feed.name], found.increment.position
         tiles = self.summed(feed, found.increment)
         if found.counted is not None and not confirmed:
             has_more = any(end > found.counted.get(partition, 0) for partition, end in position.next_offset.items())
             counted = reader.up_to(found.increment, found.counted)
             self._refuse_fewer(feed, self.summed(feed, counted) if has_more else tiles)
-        days = days_of(tiles) if found.anew else merged_days(self.tiles, feed.name, tiles)
+        days = days_of(tiles)
+        if not found.anew:
+            days = {day: merged_day(self._sound_day(feed, day, head), new, feed.name) for day, new in days.items()}
         return Taken(feed, position, tiles, days, found.anew)
+
+    def _sound_day(self, feed: Feed, day: date, head: Entry) -> pa.Table | None:
+        """The day's tiles; made again where they are damaged. None where there are none."""
+        try:
+            return self.tiles.day(feed.name, day)
+        except UnreadableDay as damaged:
+            log.warning("%s: the day is made again of its rows", damaged)
+            return self.day_again(feed, day, head)
+
+    def day_again(self, feed: Feed, day: date, head: Entry) -> pa.Table:
+        """The day's tiles, made of the rows that the rollup had read by `head`.
+
+        Raises: StreamFault where they cannot be read, or are there twice.
+        """
+        increment = rows_of_day(self.readers[feed.name], feed, day, Position.from_document(head.position[feed.name]))
+        tiles = self.summed(feed, increment)
+        refuse_doubled(increment)
+        return days_of(tiles).get(day, no_tiles(feed.name))
 
     def summed(self, feed: Feed, increment: Increment) -> pa.Table:
         """The tiles of the increment's rows."""

@@ -12,8 +12,8 @@ from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.refresh import analytics_queries, declaration_of, refresh
 from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.day_files import day_tables
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
+from tests.rollup.day_tables import day_tables
 
 TILE = timedelta(minutes=5)
 NOON = datetime(2018, 6, 20, 16, tzinfo=UTC)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, day_tables, days_between, tiles_between
+from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, days_between, tiles_between
 from spark_jobs.rollup.tile_schemas import no_tiles
 from tests.analytics.tiles import TilesInMemory, bikes, report, tile_table
+from tests.rollup.day_tables import day_tables
 
 MIDNIGHT = datetime(2018, 6, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,7 @@ import pytest
 from spark_jobs.catalog import feed_named
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.publication.reader import DatasetReader
-from spark_jobs.rollup.day_rebuild import day_folders
+from spark_jobs.rollup.day_rows import day_folders
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.rollup.tiles import events_in
 from tests.analytics.flow.ingestion import Ingested

@@ -1,15 +1,18 @@
 """Day files that were removed or damaged by hand, or whose rows were: made again, or refused."""
 
+import errno
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.publication.entry import ANEW
-from spark_jobs.rollup.day_files import UnreadableDay
+from spark_jobs.rollup.day_files import DayFiles, UnreadableDay
 from spark_jobs.rollup.day_rebuild import rebuild_day
 from tests.analytics.flow.live import LiveJob
 from tests.rollup.events import events
@@ -53,7 +56,46 @@ def test_a_day_file_that_is_damaged_is_made_again(tmp_path: Path, sees: str) -> 
         rebuild_day(job.rollup, NOON.date(), confirmed=False)
     job.take(one_of_each())
     assert [counted(job, feed) for feed in one_of_each()] == [4, 3, 3, 3]
-    assert job.rollup_head().details.get(ANEW, []) == ([BIKES] if sees == "batch" else [])
+    assert ANEW not in job.rollup_head().details
+
+
+def test_a_day_is_made_again_although_another_days_rows_are_gone(tmp_path: Path) -> None:
+    job = two_days(tmp_path)
+    rmtree(next(job.ingested.layout.dataset(BIKES).glob("**/date=2018-11-05")))
+    (job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet").write_bytes(b"not Parquet")
+    job.take(one_of_each())
+    assert counted(job, BIKES) == 4
+    assert job.rollup.waiting.why == {}
+
+
+@pytest.mark.parametrize("aside", ["2018-11-04.damaged.parquet", "copy of 2018-11-04.parquet"])
+def test_a_day_file_that_was_set_aside_is_missed(tmp_path: Path, aside: str) -> None:
+    job = two_days(tmp_path)
+    file = job.layout.dataset(ROLLUP) / BIKES / "2018-11-04.parquet"
+    file.rename(file.with_name(aside))
+    job.take({BIKES: events(BIKES, NOON)})
+    assert job.tiles.days(BIKES) == [NOON.date(), (NOON + DAY).date()]
+    assert counted(job, BIKES) == 4
+
+
+def test_a_machine_that_cannot_open_a_file_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, real = two_days(tmp_path), pq.ParquetFile
+
+    def too_many(path: Path, **options: Any) -> pq.ParquetFile:
+        if ROLLUP in str(path):
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+        return real(path, **options)
+
+    head = job.rollup_head().seq
+    with monkeypatch.context() as machine:
+        machine.setattr(pq, "ParquetFile", too_many)
+        job.tiles = job.rollup.tiles = DayFiles(job.layout.dataset(ROLLUP))
+        job.take({BIKES: events(BIKES, NOON)})
+        assert "Too many open files" in job.rollup.waiting.why[BIKES].message
+        assert job.rollup_head().seq == head
+    job.rollup.waiting.look_again()
+    job.update()
+    assert (counted(job, BIKES), job.rollup.waiting.why) == (4, {})
 
 
 def test_a_rebuild_refuses_rows_that_are_there_twice(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.publication.folding import fold
 from spark_jobs.rollup.combined_windows import Durations
-from spark_jobs.rollup.day_files import day_tables, encoded_changes, staged_days
+from spark_jobs.rollup.day_files import encoded_changes, staged_days
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.rollup_stream import RollupStream
 from spark_jobs.rollup.upstream import Upstream
@@ -32,6 +32,7 @@ from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.feeds import Feeds
 from tests.analytics.flow.ingestion import Clock, Ingested, may_write, now
 from tests.analytics.tiles import queries
+from tests.rollup.day_tables import day_tables
 
 NAMES = tuple(analytic.name for analytic in ANALYTICS)
 OF_ALL_FEEDS = ("weather_safety_analysis", "surge_weather_correlation", "transport_usage_summary")

@@ -19,7 +19,7 @@ from spark_jobs.publication.commit import CommitConflict
 from spark_jobs.publication.reader import DatasetReader, Increment
 from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.day_files import day_file
-from spark_jobs.rollup.day_rebuild import day_folders
+from spark_jobs.rollup.day_rows import day_folders
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from tests.analytics.flow.against_reference import assert_equals, reference

@@ -1,0 +1,57 @@
+"""The rows that a day's tiles are made of."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from spark_jobs.catalog import Feed
+from spark_jobs.diagnosis import StreamFault
+from spark_jobs.paths import day_folder
+from spark_jobs.publication.parquet_files import parquet_file
+from spark_jobs.publication.reader import DatasetReader, Increment, Position
+from spark_jobs.rollup.day_files import ONE_DAY
+
+_PLACE = ["kafka_partition", "kafka_offset"]
+"""what names a row"""
+
+
+def rows_of_day(reader: DatasetReader, feed: Feed, day: date, position: Position) -> Increment:
+    """The rows of the day that were there at the position. StreamFault where the feed was started over since."""
+    if not reader.holds(position):
+        raise StreamFault(
+            f"{feed.name} was started over since the rollup read it", "wait until the rollup has read it again"
+        )
+    return reader.below(position, day_folders(feed, day))
+
+
+def day_folders(feed: Feed, day: date) -> list[str]:
+    """The folders, relative to the root, whose rows may belong to tiles of the day."""
+    # A weather report belongs to the tile that it ends: at midnight, to that of the day before.
+    hours = [f"{feed.name}/{day_folder(day)}/hour={hour}" for hour in range(24)]
+    return [*hours, f"{feed.name}/{day_folder(day + ONE_DAY)}/hour=0"]
+
+
+def refuse_doubled(increment: Increment) -> None:
+    """Nobody has counted the rows of single folders: files that were brought back beside their merged one pass else."""
+    for folder, files in increment.by_folder.items():
+        with suppress(FileNotFoundError):  # compacted just now, by our own job: it is read once more
+            doubled = _doubled_rows(files) if files else 0
+            if doubled:
+                raise StreamFault(
+                    f"{doubled} rows below {folder} are there more than once; nothing was changed",
+                    "remove the files that were added by hand: a compacted file holds the rows of all before it",
+                    retryable=False,
+                )
+
+
+def _doubled_rows(files: Iterable[Path]) -> int:
+    places = pa.concat_tables(map(_places, files))
+    return len(places) - len(places.group_by(_PLACE).aggregate([]))
+
+
+def _places(path: Path) -> pa.Table:
+    with parquet_file(path) as file:
+        return file.read(_PLACE, use_threads=False)

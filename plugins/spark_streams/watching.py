@@ -11,7 +11,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import held_because, read_desired_state, release_hold, write_desired_state
 from spark_jobs.documents.failed_start import read_failed_start
-from spark_jobs.documents.status import STALE_AFTER, JobState, as_read
+from spark_jobs.documents.status import STALE_AFTER, JobState, Status, as_read
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
@@ -98,6 +98,7 @@ class Watch:
         now = datetime.now(UTC)
         effective = self._settings.look(now)
         if why := self._settings.why_not_that_root(self.layout):
+            self.gauges = self._gauges(None, is_running=False)  # who waits for a root sends none
             return self._finding(RestartAction.LEAVE, Health(HealthState.DEAD, why), None, effective, [], 0)
         with self._notes.as_far_as_possible():
             self._publish(effective, now)
@@ -118,7 +119,8 @@ class Watch:
             effective.fingerprint,
             with_alerts(self._memory.undelivered, alerts, now),
         )
-        self.gauges = self._gauges(observation, health, now)
+        status = observation.status and as_read(observation.status, now)
+        self.gauges = self._gauges(status, health.state in _RUNNING)
         action = decide(health, self._memory, context)
         is_shown = self._notes.show(self._memory, now, time.monotonic(), at_once=action is not None)
         if self._notes.unwritable and action is not RestartAction.MOVE:
@@ -128,9 +130,8 @@ class Watch:
             return None
         return self._finding(action, health, driver, effective, alerts, context.running_runs)
 
-    def _gauges(self, observation: DriverObservation, health: Health, now: datetime) -> Mapping[str, float]:
-        status = observation.status and as_read(observation.status, now)
-        return dict(gauges(self.job.name, health.state in _RUNNING, len(self._memory.incidents), status))
+    def _gauges(self, status: Status | None, is_running: bool) -> Mapping[str, float]:
+        return dict(gauges(self.job.name, is_running, len(self._memory.incidents), status))
 
     def _finding(
         self,

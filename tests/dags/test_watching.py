@@ -314,6 +314,7 @@ def test_a_root_that_goes_away_ends_the_look_and_nothing_is_written(place: Place
     assert found.action is RestartAction.LEAVE
     assert "a mount is missing" in found.health.diagnosis.message
     assert not place.root.exists()
+    assert watch.gauges == {"streams.ingestion.runs": 0, "streams.ingestion.incidents": 0}, "nobody sends more of it"
 
 
 def test_a_monitor_outside_sees_that_the_watch_looks(place: Place) -> None:

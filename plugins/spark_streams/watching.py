@@ -11,7 +11,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.desired_state import held_because, read_desired_state, release_hold, write_desired_state
 from spark_jobs.documents.failed_start import read_failed_start
-from spark_jobs.documents.status import STALE_AFTER, JobState, Status, as_read
+from spark_jobs.documents.status import STALE_AFTER, JobState, Status, as_ended
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
@@ -119,7 +119,9 @@ class Watch:
             effective.fingerprint,
             with_alerts(self._memory.undelivered, alerts, now),
         )
-        status = observation.status and as_read(observation.status, now)
+        status = observation.status
+        if status is not None and not observation.is_live(effective.settings.HEARTBEAT_STALE_AFTER):
+            status = as_ended(status, now)
         self.gauges = self._gauges(status, health.state in _RUNNING)
         action = decide(health, self._memory, context)
         is_shown = self._notes.show(self._memory, now, time.monotonic(), at_once=action is not None)

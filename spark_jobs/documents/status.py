@@ -133,12 +133,12 @@ class Status:
 
 
 def as_read(status: Status, now: datetime, stale_after: timedelta = STALE_AFTER) -> Status:
-    """The status as a reader may believe it: a job that has ended, or is silent, has no running streams.
+    """The status as a reader may believe it: a job that has ended, or is silent, has no running streams."""
+    return status if status.is_live(now, stale_after) else as_ended(status, now)
 
-    Its counts of the day are of its own last day (UTC), which may be another one.
-    """
-    if status.is_live(now, stale_after):
-        return status
+
+def as_ended(status: Status, now: datetime) -> Status:
+    """The status once its job has ended. Its counts of the day are of its own last day (UTC), perhaps another one."""
     streams = tuple(map(ended, status.streams))
     if datetime.fromisoformat(status.at).astimezone(UTC).date() != now.astimezone(UTC).date():
         streams = tuple(replace(stream, rows_today=None, refused_today=None) for stream in streams)

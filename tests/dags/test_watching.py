@@ -317,6 +317,26 @@ def test_a_root_that_goes_away_ends_the_look_and_nothing_is_written(place: Place
     assert watch.gauges == {"streams.ingestion.runs": 0, "streams.ingestion.incidents": 0}, "nobody sends more of it"
 
 
+BEHIND = (StreamStatus("bike_trips", StreamState.CATCHING_UP, lag_s=9.0),)
+LAG = "streams.ingestion.bike_trips.lag_seconds"
+
+
+def test_figures_are_sent_for_as_long_as_the_heartbeat_may_be_old(place: Place) -> None:
+    place.variables["HEARTBEAT_STALE_AFTER"] = "60 seconds"
+    place.driver(at=iso(datetime.now(UTC) - timedelta(seconds=20)), streams=BEHIND)
+    watch = place.watch()
+    watch.look()
+    assert watch.gauges[LAG] == 9
+
+
+def test_a_driver_that_is_gone_has_no_figures_however_young_its_heartbeat(place: Place) -> None:
+    place.driver(driver=Driver("a-1", driver_processes.this_host()), streams=BEHIND)
+    watch = place.watch()
+    watch.look()
+    assert watch.gauges["streams.ingestion.runs"] == 0
+    assert LAG not in watch.gauges
+
+
 def test_a_monitor_outside_sees_that_the_watch_looks(place: Place) -> None:
     place.driver()
     place.watch().look()

@@ -6,6 +6,7 @@ other JVM ignores it and reads the jars.
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from playground.run.interrupts import interrupt_on_signals
 from playground.run.settings import PlaygroundSettingsError, playground_settings
 from playground.setup.java import JavaMissing, usable_java
 
@@ -48,8 +50,11 @@ def main() -> None:
                 make_archive,
             )  # imports PySpark, which every `make` would wait for
 
+            interrupt_on_signals()  # Python's own way with SIGTERM and SIGHUP would leave Spark and a broker running
             print(f"Preparing Spark's classes for quick starts ({archive.name}) ...", flush=True)
             make_archive(settings, archive)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except (JavaMissing, PlaygroundSettingsError) as wrong:
         sys.exit(str(wrong))
     except (subprocess.TimeoutExpired, FileNotFoundError, RuntimeError) as failed:

@@ -1,7 +1,6 @@
 """Create the class archive: run a small stream, and have the JVM dump the classes that it loaded."""
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from confluent_kafka import Producer
 from pyspark.sql import DataFrame, SparkSession
 
 from playground.broker.process import temporary_broker
+from playground.run.processes import MARK
 from playground.run.settings import PlaygroundSettings, job_environment
 from playground.setup.class_archive import OPTIONS, QUIET
 from spark_jobs.kafka.connection import Connection
@@ -31,17 +31,18 @@ def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".classes-", dir=archive.parent) as work:
         written = Path(work) / archive.name
         os.environ[OPTIONS] = f"-XX:ArchiveClassesAtExit={written} {QUIET}"
+        os.environ[MARK] = str(settings.PLAYGROUND_HOME)  # Spark and the broker inherit it
         jobs = settings_from({**os.environ, **job_environment(settings)})
         spark = spark_session(jobs, "class archive", 0, os.environ)
-        _stream_once(spark, Path(work))
         jvm = spark.sparkContext._gateway.proc  # type: ignore[union-attr]
-        spark.stop()
-        jvm.stdin.close()  # at end of input the JVM exits
         try:
+            _stream_once(spark, Path(work))
+            spark.stop()
+            jvm.stdin.close()  # at end of input the JVM exits
             jvm.wait(_JVM_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            jvm.kill()
-            raise
+        finally:
+            jvm.kill()  # where it has not ended: it would still write the archive
+            jvm.wait()
         for outdated in archive.parent.glob("spark-*.jsa"):
             outdated.unlink()
         written.rename(archive)

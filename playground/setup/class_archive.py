@@ -57,7 +57,7 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
     except (JavaMissing, PlaygroundSettingsError) as wrong:
         sys.exit(str(wrong))
-    except (subprocess.TimeoutExpired, FileNotFoundError, RuntimeError) as failed:
+    except Exception as failed:
         print(f"No class archive was made ({failed}): drivers start some seconds later.", file=sys.stderr)
 
 

@@ -13,6 +13,7 @@ from playground.broker.process import temporary_broker
 from playground.run.processes import MARK
 from playground.run.settings import PlaygroundSettings, job_environment
 from playground.setup.class_archive import OPTIONS, QUIET
+from playground.setup.fetch import SPARK_KAFKA_JARS, ensure_jars
 from spark_jobs.kafka.connection import Connection
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
@@ -27,7 +28,8 @@ _COLUMNS = (
 
 
 def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
-    """Write `archive` and remove outdated ones. Raises: subprocess.TimeoutExpired where the JVM did not end in time."""
+    """Write `archive` and remove outdated ones; download what of the jars is missing."""
+    ensure_jars(settings.PLAYGROUND_HOME, SPARK_KAFKA_JARS)
     with tempfile.TemporaryDirectory(prefix=".classes-", dir=archive.parent) as work:
         written = Path(work) / archive.name
         os.environ[OPTIONS] = f"-XX:ArchiveClassesAtExit={written} {QUIET}"

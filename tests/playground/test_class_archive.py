@@ -9,11 +9,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pyspark.errors import PySparkException
 
 from playground.run.processes import command_line, end_processes, marked_processes
 from playground.run.waiting import wait_until
+from playground.setup import class_archive, class_archive_maker
 from playground.setup.by_hand import HOME
 from playground.setup.class_archive import OPTIONS, archive_of, with_archive
+from playground.setup.fetch import JarSet
 
 
 def test_without_an_archive_the_environment_stays_as_it_is(tmp_path: Path) -> None:
@@ -61,3 +64,16 @@ def test_a_setup_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
     finally:
         setup.kill()
         end_processes(started(), patience_s=0)
+
+
+def test_an_empty_folder_gets_the_connector_first_and_no_failure_holds_up_a_setup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(home: Path, jars: JarSet) -> Path:
+        raise PySparkException(f"neither {jars.name} for {home.name} nor Spark")
+
+    monkeypatch.setenv("PLAYGROUND_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr(class_archive_maker, "ensure_jars", fail)
+    monkeypatch.setattr(class_archive, "interrupt_on_signals", lambda: None)
+    class_archive.main()
+    assert "No class archive was made (neither spark for empty nor Spark)" in capsys.readouterr().err

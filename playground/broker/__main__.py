@@ -1,6 +1,5 @@
 """`make broker`: the playground's Kafka broker in the foreground."""
 
-import signal
 import sys
 import time
 
@@ -8,6 +7,7 @@ import typer
 
 from playground.broker.configuration import BrokerConfig
 from playground.broker.process import Broker, BrokerError
+from playground.run.interrupts import interrupt_on_signals
 from playground.run.settings import PlaygroundSettings, PlaygroundSettingsError, merged_environment
 from playground.run.settings import playground_settings as read_settings
 from playground.setup.fetch import FetchFailed
@@ -34,8 +34,7 @@ def run(
     partitions: int = typer.Option(None, help="Partitions of new topics. Default: PLAYGROUND_KAFKA_PARTITIONS, or 2."),
 ) -> None:
     """Run a real Kafka broker on 127.0.0.1 with the four topics until Ctrl-C. Its data are kept for the next start."""
-    # Before anything is started: Python's default SIGTERM handling would leave the broker running.
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_signals()  # before anything is started: Python's own way would leave the broker running
     try:
         options = {"PLAYGROUND_KAFKA_PORT": port, "PLAYGROUND_KAFKA_PARTITIONS": partitions}
         env = merged_environment() | {name: str(value) for name, value in options.items() if value is not None}
@@ -58,10 +57,6 @@ def serve(broker: Broker, topics: tuple[str, ...], partitions: int) -> None:
         _say("Stopping Kafka ...")
     finally:
         broker.stop()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

@@ -161,7 +161,10 @@ class Settings(BaseModel):
         timedelta(minutes=5), description="an unread message older than this, or a job down for longer, is an alert"
     )
     DEAD_LETTER_ALERT_PERCENT: int = Field(
-        10, ge=1, le=100, description="more refused messages of a feed than this share of today's is an alert"
+        10,
+        ge=1,
+        le=100,
+        description="more refused messages of a feed than this share of today's is an alert, from 100 messages on",
     )
     ALERT_EMAIL: str = Field("", description="who gets alerts by e-mail, separated by commas; empty: nobody")
     ALERT_CONNECTION: str = Field("", description="Airflow Connection of a webhook that gets alerts; empty: none")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from spark_jobs.diagnosis import START_OVER, Diagnosis
+from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Status, StreamState, StreamStatus
 from spark_jobs.documents.watch_memory import Incident
@@ -169,7 +169,8 @@ def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[P
             f"dead letters:{stream.name}",
             Diagnosis(
                 f"{percent:.0f} % of {stream.name}'s messages of today were refused (more than {limit_percent} %)",
-                f"the reasons are in _dead_letters; tell the producer, or correct our rules and {START_OVER}",
+                "the reasons are in _dead_letters; correct the producer, or our settings or rules, and replay what is "
+                "taken then (docs/operate.md, 'Refused messages')",
             ),
         )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.diagnosis import START_OVER, Diagnosis
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
 from spark_jobs.documents.watch_memory import Incident
 from spark_jobs.runtime.looks import Due
@@ -115,6 +115,13 @@ STREAM_CASES = {
 def test_stream_problems(case: str) -> None:
     stream, expected = STREAM_CASES[case]
     assert [problem.key for problem in problems_of(stream)] == expected
+
+
+def test_who_refused_messages_is_told_to_send_them_again_and_not_to_start_over() -> None:
+    """Starting over removes what Kafka no longer keeps, and refuses the same messages once more."""
+    [refused] = problems_of(replace(CALM, rows_today=50, refused_today=50))
+    assert "docs/operate.md, 'Refused messages'" in refused.diagnosis.next_step
+    assert START_OVER not in refused.diagnosis.next_step
 
 
 def test_a_lag_that_nobody_knows_is_not_over() -> None:

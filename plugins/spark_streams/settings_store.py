@@ -86,6 +86,11 @@ class SettingsStore:
         known = None if text is None else settings_from_text(text)
         return [Layout(Path(root)) for root in (known.roots if known else ()) if root != str(layout.root)]
 
+    def forget_what_was_deleted(self) -> None:
+        """Begin as at a first start where our own Variable is gone; a store that only fails gets nobody further."""
+        if self._read(self.variable) is None:
+            self._known = self._written = None
+
     def why_not_that_root(self, layout: Layout) -> Diagnosis | None:
         """Say why this cannot be the job's root; None where it can."""
         return why_not_that_root(layout.root, self.job.name, self._accepted.roots.get(str(layout.root)))

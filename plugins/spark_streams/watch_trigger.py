@@ -178,6 +178,7 @@ class RootTrigger(BaseTrigger):
 
     def _is_usable(self, store: SettingsReader) -> bool:
         try:
+            store.forget_what_was_deleted()  # a person's word that the folder is to be taken for a new one
             return store.why_no_root(store.look(datetime.now(UTC))) is None
         except Exception as failure:
             log.error("the settings of %s cannot be read: %s", store.job.name, failure)

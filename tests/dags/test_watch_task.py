@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException, TaskDeferred
 from spark_streams import watch_sensor, watch_trigger
 from spark_streams.watch_sensor import WatchSensor
-from spark_streams.watch_trigger import RootTrigger, WatchTrigger
+from spark_streams.watch_trigger import RootTrigger, SettingsReader, WatchTrigger
 
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
@@ -137,6 +137,24 @@ def test_a_root_that_cannot_be_used_is_told_and_waited_for(
     event = found(RootTrigger(**arguments))
     assert event == {"is_there": True, "undelivered": []}
     task.root_is_looked_at({}, event)
+
+
+def test_a_root_that_was_replaced_is_taken_once_what_was_remembered_of_it_is_deleted(
+    tmp_path: Path, variables: VariableStore
+) -> None:
+    root = tmp_path / "out"
+    _, watch = deferred(root)
+    found(watch)
+    root.rename(tmp_path / "moved away")
+    waiting = RootTrigger(watch.job_path, watch.fallbacks)
+    store = SettingsReader(INGESTION, watch.fallbacks)
+    assert not waiting._is_usable(store)
+    variables.is_failing = True
+    assert not waiting._is_usable(store), "nobody can tell"
+    variables.is_failing = False
+    assert not waiting._is_usable(store)
+    variables.remove("spark_streams_ingestion")
+    assert waiting._is_usable(store)
 
 
 def test_who_could_not_be_told_of_a_root_is_told_later_and_nobody_twice(

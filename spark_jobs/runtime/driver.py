@@ -41,6 +41,7 @@ from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.spark_session import spark_session
 from spark_jobs.runtime.stream import Stream, StreamContext, look_at
 from spark_jobs.runtime.writer import Writer
+from spark_jobs.setting_values import quoted
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.effective_settings import desired_state_of
@@ -72,9 +73,7 @@ class JobRun:
 
         `follows_switches`: whether switches.json turns the job, and its streams, on and off.
         """
-        level = env.get("LOG_LEVEL", "INFO").upper()
-        logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-        logging.getLogger("py4j").setLevel(logging.CRITICAL)  # a failed batch is told in words by its supervisor
+        _begin_logging(env.get("LOG_LEVEL", "").strip() or "INFO")
         try:
             settings = job.settings(env)
         except SettingsError as faults:
@@ -273,6 +272,13 @@ class JobRun:
         self.heartbeat.write()
         sys.stderr.flush()
         os._exit(code)  # threads waiting in Py4J must not hold the process
+
+
+def _begin_logging(level: str) -> None:
+    if level.upper() not in (levels := logging.getLevelNamesMapping()):
+        _refuse(f"LOG_LEVEL is {quoted(level)}; allowed: {', '.join(levels)}")
+    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # a failed batch is told in words by its supervisor
 
 
 def _listen_for_signals(asked_to_stop: threading.Event) -> None:

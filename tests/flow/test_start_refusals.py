@@ -44,6 +44,13 @@ def nowhere(tmp_path: Path) -> Place:
     return Place(tmp_path, "127.0.0.1:9")
 
 
+def test_a_log_level_that_is_none_is_refused_with_a_sentence(nowhere: Place) -> None:
+    refused = ran(nowhere, *MODULE, LOG_LEVEL="loud")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("LOG_LEVEL is 'loud'; allowed: ")
+    assert len(refused.stderr.splitlines()) == 1
+
+
 def test_settings_that_are_not_allowed_are_told_all_at_once(nowhere: Place) -> None:
     wrong = {
         "KAFKA_BOOTSTRAP_SERVERS": "no port here",

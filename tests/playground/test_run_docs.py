@@ -8,9 +8,10 @@ from playground.run.settings import CHECKOUT, PlaygroundSettings
 from spark_jobs.setting_values import in_words
 from spark_jobs.settings import SETTING_FIELDS
 
-# Read on the side of Airflow alone, so no field of either settings object.
+# Of the machine, so no field of either settings object.
 DEPLOYMENT = {
     "DRIVER_ENVIRONMENT",
+    "LOG_LEVEL",
     "SPARK_ENV_PATH",
     "SPARK_LOCAL_IP",
     "SPARK_MASTER",

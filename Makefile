@@ -111,8 +111,8 @@ reprocess: setup ## Start a feed over, asking first: FEED=<name|all>
 	@exec $(SPARK)/bin/python -m playground.run.job reprocess $(FEED)
 
 .PHONY: compose-secrets
-compose-secrets: setup ## Write the secrets that docker-compose.yaml needs into .env, where they are missing
-	@$(SPARK)/bin/python -m playground.setup.compose_secrets
+compose-secrets: ## Write the secrets that docker-compose.yaml needs into .env, where they are missing
+	@$(PYTHON) -m playground.setup.compose_secrets
 
 .PHONY: memory
 memory: setup ## Print the memory (PSS) of each part of a running playground

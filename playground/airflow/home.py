@@ -1,6 +1,5 @@
 """The playground's Airflow: its configuration, its secrets, its database, its four components."""
 
-import base64
 import json
 import os
 import secrets
@@ -11,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from playground.airflow.secret_values import fernet_key, long_secret
 from playground.run.ports import HOST
 from playground.run.processes import MARK, Service, start_service
 from playground.run.settings import CHECKOUT, PlaygroundSettings
@@ -203,14 +203,6 @@ def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
-
-
-def long_secret() -> str:
-    return secrets.token_urlsafe(64)
-
-
-def fernet_key() -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def _airflow_lock() -> str:

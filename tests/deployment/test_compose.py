@@ -4,6 +4,7 @@
 """
 
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import podman_compose
 import pytest
+from dotenv import dotenv_values
 
+from playground.run.settings import playground_settings
 from playground.setup.compose_secrets import SECRETS, add_missing_secrets
 from playground.setup.fetch import BROKER_JARS
 from spark_jobs.catalog import FEEDS
@@ -127,6 +130,36 @@ def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path: Path) 
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_secrets_need_nothing_but_python(tmp_path: Path) -> None:
+    """They are made on the machine that has Docker, where nobody wants two environments and a Java for it."""
+    program = "from playground.setup.compose_secrets import *; add_missing_secrets(Path('.env'))"
+    command = [sys.executable, "-S", "-c", program]  # -S: no installed package can be imported
+    subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT)}, check=True)
+    assert set(dotenv_values(tmp_path / ".env")) == set(SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_given"),
+    [
+        ("POSTGRES_PASSWORD=one", True),
+        (" export POSTGRES_PASSWORD = 'one'", True),
+        ('POSTGRES_PASSWORD="#1"', True),
+        ("POSTGRES_PASSWORD=", False),
+        ("POSTGRES_PASSWORD=''", False),
+        ("POSTGRES_PASSWORD= # not yet", False),
+        ("#POSTGRES_PASSWORD=one", False),
+        ("OTHER=POSTGRES_PASSWORD=one", False),
+    ],
+)
+def test_a_secret_that_was_given_stays(line: str, is_given: bool, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(line)
+    assert bool(dotenv_values(file).get("POSTGRES_PASSWORD")) == is_given
+    assert ("POSTGRES_PASSWORD" not in add_missing_secrets(file)) == is_given
+    assert file.read_text().splitlines()[0] == line
+    assert all(dotenv_values(file)[name] for name in SECRETS)
+
+
 def test_settings_in_it_are_settings_of_the_jobs_and_allowed(services: Mapping[str, Mapping[str, Any]]) -> None:
     for name in AIRFLOW:
         given = services[name]["environment"]
@@ -142,6 +175,16 @@ def test_the_topics_and_kafka_are_those_of_the_playground(services: Mapping[str,
     assert [word for feed in FEEDS if (word := settings_from({}).topic(feed)) not in created] == []
     version = BROKER_JARS.coordinates[0].rsplit(":", 1)[1]
     assert services["kafka"]["image"] == services["topics"]["image"] == f"apache/kafka:{version}"
+
+
+def test_kafka_keeps_messages_as_long_as_the_playground_does(
+    services: Mapping[str, Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_the_playground = str(playground_settings({}).PLAYGROUND_KAFKA_RETENTION_MS)
+    assert services["kafka"]["environment"]["KAFKA_LOG_RETENTION_MS"] == of_the_playground
+    monkeypatch.setenv("PLAYGROUND_KAFKA_RETENTION_MS", "3600000")
+    chosen = read(monkeypatch, {name: f"the {name}" for name in SECRETS})
+    assert chosen["kafka"]["environment"]["KAFKA_LOG_RETENTION_MS"] == "3600000"
 
 
 def test_the_images_are_made_of_what_there_is_by_the_same_command() -> None:

@@ -171,7 +171,7 @@ kill-matrix: setup ## Kill the real job at every step and at random moments, and
 	$(SPARK)/bin/python -m tests.flow.kill_matrix --count $(COUNT) $(ARGS)
 
 .PHONY: kill-matrix-analytics
-kill-matrix-analytics: setup ## The same for the analytics job: COUNT=20
+kill-matrix-analytics: setup ## The same for the analytics job; COUNT=20 for fewer than 100
 	$(SPARK)/bin/python -m tests.flow.analytics_killings --count $(COUNT) $(ARGS)
 
 .PHONY: real-data
@@ -183,7 +183,7 @@ chaos: setup ## Inject faults into a running playground, and count lost and doub
 	$(SPARK)/bin/python -m tests.chaos $(ARGS)
 
 .PHONY: kill-times
-kill-times: setup ## Measure how soon the watch has a killed job at work again: COUNT=20 (needs root)
+kill-times: setup ## Measure how soon the watch has a killed job at work again; COUNT=20 for fewer than 100 (needs root)
 	$(SPARK)/bin/python -m tests.chaos.kill_times --count $(COUNT) $(ARGS)
 
 .PHONY: soak

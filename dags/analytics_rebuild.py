@@ -5,8 +5,8 @@ By hand, for a range of days: the analytics job makes the rollup's tiles of thos
 has read, publishes them over the old ones day by day while its queries go on, and all nine analytics make the hours
 again that these tiles reach.
 
-**Start** Trigger it with `from` and `to` (UTC days, both included; the form shows the last seven). For a rollup that
-was lost: from the day before the first ingested one to today. A report at midnight belongs to the day before.
+**Start** Trigger it with `from` and `to` (UTC days, both included; the form shows the last seven). A report at
+midnight belongs to the day before. A rollup that was lost needs no rebuild: the analytics job makes it again by itself.
 
 **Stop** Mark the run as failed: the job stops after the day at hand. What is done stays done.
 

@@ -14,8 +14,8 @@ would remove, as long as `dry_run` is on.
 again from its log; the others go on.
 
 **Start a stream over** Trigger with `start_over` = its name, `confirm` = its name again and `dry_run` off: outputs, log
-and checkpoint go together, and it makes again what Kafka still keeps. What Kafka no longer keeps is gone (for the
-rollup, `analytics_rebuild` brings back what was ingested).
+and checkpoint go together, of a feed its refused messages too. A feed makes again what Kafka still keeps, the rest is
+gone; the rollup is made again from the ingested Parquet, an analytic from the rollup.
 
 **Stop** Mark the run as failed: the job stops after the thing at hand.
 

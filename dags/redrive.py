@@ -5,8 +5,8 @@ Asks the ingestion job to look once more at what a feed has refused, and to send
 now: to their topic and partition, with their key, headers and time, and a header that names the original. They get new
 offsets, so everybody who follows the topic sees them. Ingestion takes each original once, whatever is sent.
 
-**Start** By hand, or from the page *Streams*, tab *Refused*. First with `dry_run` on: it says of each message whether
-it would be accepted now, or for what it would be refused. Then with `dry_run` off.
+**Start** By hand, or from the page *Streams*, tab *Refused*. First with `dry_run` on: it says how many would be
+accepted now, and for what the others would be refused. Then with `dry_run` off.
 
 **Which** `stream`, and of its refused messages those of a `reason`, of a time, or those in `originals`. Only what would
 be accepted is sent; the rest stays as it is.

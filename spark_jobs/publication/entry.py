@@ -24,7 +24,7 @@ class Entry:
     """One step of a dataset: files in, files out, and the position reached. Paths are relative to the root."""
 
     kind: str
-    """origin, batch, refresh, skip; compaction, cleanup, rebuild: what a request did; folded"""
+    """origin, batch, refresh, skip, days; compaction, cleanup, rebuild: what a request did; folded"""
     position: Mapping[str, Any]
     """feeds: topic -> {topic_id, next_offset: {partition: offset}}; rollup: feed -> position; analytics: rollup_seq"""
     moves: tuple[tuple[str, str], ...] = ()

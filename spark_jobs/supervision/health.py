@@ -60,7 +60,7 @@ def judge(
     if effective.fingerprint is not None and status.settings_fingerprint != effective.fingerprint:
         diagnosis = Diagnosis(
             f"{job.name} runs with other settings than the Variables say now",
-            "none: it finishes its batches and is started again with the new ones",
+            "none: it is started again with the new ones",
         )
         return Health(HealthState.OUT_OF_DATE, diagnosis)
     if status.state == JobState.STARTING:

@@ -9,7 +9,7 @@ const upkeep = (conf) => trigger("checkpoint_cleanup", { dry_run: false, ...conf
 const restart = (job) => ({
   title: `Restart ${job.name}`,
   what: [
-    "Each stream finishes its batch, the driver ends, and a new one starts: about half a minute without new rows.",
+    "Each stream finishes its batch (in containers the new driver does it again), the driver ends, and a new one starts: about half a minute without new rows.",
     "Nothing is lost or doubled. Stay on this page until it says that the new run is asked for: if you leave before, the job stays stopped.",
   ],
   run: () => restartJob(job.name),

@@ -42,7 +42,7 @@ export function Replay({ feed, reason, from, to, picked, disabled, done }) {
 }
 
 const dryRun = (which) => [
-  `The ingestion job judges ${which} by the rules it has now, and says of each whether it would be accepted. Nothing is sent or changed.`,
+  `The ingestion job judges ${which} by the rules it has now, until 1,000 would be accepted, and says of each of the first 200 what would become of it. Nothing is sent or changed.`,
 ];
 
 const replay = (which) => [

@@ -80,6 +80,11 @@ def test_no_service_has_a_right_that_it_does_not_need(services: Mapping[str, Map
         assert bool(service.get("read_only")) == (service["image"] in OURS), name
 
 
+def test_what_a_container_prints_is_bounded(services: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, service in services.items():
+        assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}, name
+
+
 def test_who_may_write_what(services: Mapping[str, Mapping[str, Any]]) -> None:
     mounts = {name: set(service.get("volumes", ())) for name, service in services.items()}
     who = {mount: {name for name in mounts if mount in mounts[name]} for name in mounts for mount in mounts[name]}

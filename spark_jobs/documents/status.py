@@ -97,7 +97,9 @@ class StreamStatus:
     waits_for: str | None = None
     """whose rows it waits for, and why"""
     lost_messages: str | None = None
-    """messages that Kafka no longer had when they were to be read: how many, of which offsets"""
+    """messages that Kafka no longer had when they were to be read, within the last day: how many, of which offsets"""
+    lost_at: Instant | None = None
+    """when the last of them were missed: another loss is another alert"""
     new_layout: str | None = None
     """how many of the day's messages have a layout not seen before, and its name in `_quality`"""
 

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pyarrow.parquet as pq
 
@@ -13,10 +13,9 @@ from spark_jobs.publication.entry import LOST, Entry
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.dataset import open_log
 from spark_jobs.runtime.stream import StreamContext
+from spark_jobs.runtime.stream_record import LOSS_IS_NEWS_FOR, Loss
 
 log = logging.getLogger(__name__)
-
-LOSS_IS_NEWS_FOR = timedelta(days=1)
 
 
 def position_to_read_from(
@@ -48,13 +47,13 @@ def rows_in(dataset_log: PublicationLog) -> int:
     return 0 if increment is None else sum(pq.read_metadata(file).num_rows for file in increment.files)
 
 
-def recently_lost(dataset_log: PublicationLog, head: int, now: datetime) -> str | None:
+def recently_lost(dataset_log: PublicationLog, head: int, now: datetime) -> Loss | None:
     """Say which messages Kafka no longer had lately, by the entries up to `head`; None where it had all."""
     entries = dataset_log.since(dataset_log.oldest_kept() - 1, head) or ()
     lost = [
-        Lost(**one)
+        (Lost(**one), at)
         for entry in entries
-        if datetime.fromisoformat(entry.at) >= now - LOSS_IS_NEWS_FOR
+        if (at := datetime.fromisoformat(entry.at)) >= now - LOSS_IS_NEWS_FOR
         for one in entry.details.get(LOST, ())
     ]
-    return "; ".join(map(str, lost)) or None
+    return Loss("; ".join(str(one) for one, _ in lost), max(at for _, at in lost)) if lost else None

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -16,6 +17,18 @@ from spark_jobs.runtime.looks import Due, Looks, unread
 from spark_jobs.runtime.recent_batches import RecentBatches
 from spark_jobs.runtime.rows_today import RowsOfDay
 from spark_jobs.runtime.stream_state import Facts, slowest_s, state_of, stuck_after_s
+
+LOSS_IS_NEWS_FOR = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Messages that Kafka no longer had when they were to be read."""
+
+    messages: str
+    """how many, of which offsets"""
+    at: datetime
+    """when the last of them were missed"""
 
 
 class _Phase(Enum):
@@ -63,7 +76,7 @@ class StreamRecord:
         self._paused_for: str | None = None
         self._waits_for: str | None = None
         self._executors_missing: str | None = None
-        self._lost: str | None = None
+        self._lost: Loss | None = None
         self._new_layout: str | None = None
 
     # -- what the stream's threads do ---------------------------------------------------------------------------
@@ -130,10 +143,10 @@ class StreamRecord:
             self._batches.add(batch, seconds, rows, self._moved_at)
             self._has_settled = True
 
-    def lost(self, messages: str | None) -> None:
+    def lost(self, loss: Loss | None) -> None:
         """Note which messages Kafka no longer had lately."""
         with self._lock:
-            self._lost = messages
+            self._lost = loss
 
     def new_layout(self, found: str | None) -> None:
         """Note that many messages of the day have a layout not seen before."""
@@ -198,6 +211,7 @@ class StreamRecord:
             facts, batches, looks, why = self._facts(at), self._batches, self._looks, self._diagnosis
             due = looks.due if facts.is_on and looks.unknown(at, self._asked_at) is None else None
             rows = self._rows if self._rows is not None and self._rows.day == now.date() else None
+            lost = self._lost if self._lost is not None and now - self._lost.at <= LOSS_IS_NEWS_FOR else None
             lag_s = 0.0 if due is None or due.first_seen is None else round(at - due.first_seen, 1)
             return StreamStatus(
                 name=self.name,
@@ -220,7 +234,8 @@ class StreamRecord:
                 next_step=why.next_step if why else None,
                 stuck_after_s=facts.allowed_s,
                 waits_for=facts.waits_for if facts.is_on else None,
-                lost_messages=self._lost,
+                lost_messages=None if lost is None else lost.messages,
+                lost_at=None if lost is None else iso(lost.at),
                 new_layout=self._new_layout,
             )
 

@@ -124,7 +124,7 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
             )
         if stream.lost_messages is not None:
             yield Problem(
-                f"lost:{stream.name}",
+                f"lost:{stream.name}:{stream.lost_at}",
                 Diagnosis(
                     f"{stream.name} lost messages that Kafka did not keep until they were read: {stream.lost_messages}",
                     "what was skipped is gone; see docs/troubleshoot.md, 'Messages that Kafka no longer keeps'",

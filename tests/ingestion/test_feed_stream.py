@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.diagnosis import LeaseLost, StreamFault
-from spark_jobs.ingestion.feed_start import LOSS_IS_NEWS_FOR, rows_in
+from spark_jobs.ingestion.feed_start import rows_in
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import CommitConflict, PublicationLog
 from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import LogDamaged
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.rows_today import RowsOfDay, RowsToday
+from spark_jobs.runtime.stream_record import LOSS_IS_NEWS_FOR
 from tests.ingestion.feed_by_hand import BIKES, NOON, TOPIC, TRIP, Batch, Broker, Query, broker_by_hand
 from tests.publication.small_feed import Killed, dies_at
 
@@ -97,7 +98,7 @@ def test_what_kafka_has_lost_is_skipped_where_that_is_allowed_and_told_for_a_day
         again = Query(tmp_path, broker, ON_LOST_MESSAGES="skip")
         again.now = NOON + later
         assert again.start() == {"0": 5}
-        assert again.record.status(NOON).lost_messages == told
+        assert again.record.status(NOON + later).lost_messages == told
     assert query.head().seq == 3, "it is skipped once"
 
 

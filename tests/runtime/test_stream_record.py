@@ -9,7 +9,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.status import StreamStatus
 from spark_jobs.runtime.looks import UNKNOWN_AFTER_S, Due
 from spark_jobs.runtime.rows_today import RowsOfDay
-from spark_jobs.runtime.stream_record import StreamRecord
+from spark_jobs.runtime.stream_record import LOSS_IS_NEWS_FOR, Loss, StreamRecord
 from spark_jobs.runtime.supervisor import pause_after
 from tests.monotonic import Seconds
 
@@ -264,8 +264,12 @@ def test_since_when_something_is_unread_is_known_to_the_next_driver() -> None:
 
 def test_messages_that_kafka_had_no_longer_are_told(stream: Stream) -> None:
     assert stream.told().lost_messages is None
-    stream.record.lost("5 messages of bike-trips 0 (offsets 20 to 24)")
-    assert stream.told().lost_messages == "5 messages of bike-trips 0 (offsets 20 to 24)"
+    stream.record.lost(Loss("5 messages of bike-trips 0 (offsets 20 to 24)", START))
+    told = stream.told()
+    assert (told.lost_messages, told.lost_at) == ("5 messages of bike-trips 0 (offsets 20 to 24)", START.isoformat())
+    assert stream.record.status(START + LOSS_IS_NEWS_FOR).lost_messages is not None
+    later = stream.record.status(START + LOSS_IS_NEWS_FOR + timedelta(seconds=1))
+    assert (later.lost_messages, later.lost_at) == (None, None), "without a restart"
 
 
 def test_pauses_double_from_one_second_to_five_minutes() -> None:

@@ -99,7 +99,10 @@ STREAM_CASES = {
     "few messages say nothing": (replace(CALM, rows_today=0, refused_today=99), []),
     "lag unknown": (replace(CALM, lag_s=None), []),
     "a new layout": (replace(CALM, new_layout="2 % have a layout not seen before"), ["layout:taxi_trips"]),
-    "messages lost": (replace(CALM, lost_messages="218 of offsets 10 to 227"), ["lost:taxi_trips"]),
+    "messages lost": (
+        replace(CALM, lost_messages="218 of offsets 10 to 227", lost_at="2026-01-01T00:00:00+00:00"),
+        ["lost:taxi_trips:2026-01-01T00:00:00+00:00"],
+    ),
     "waiting for a moment": (
         replace(CALM, state=StreamState.WAITING, waits_for="waits for ingestion, which is off"),
         [],

@@ -4,6 +4,7 @@
 each, only appended: about 150 bytes for an hour. The rule itself is `spark_jobs.completeness`.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,9 @@ from spark_jobs.completeness import TOLD_FOR
 from spark_jobs.documents.codec import Instant, decode, encode, read_document
 from spark_jobs.paths import Layout
 from spark_jobs.publication import durable_files
+
+_TAIL = 64 * 1024
+"""bytes"""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,24 @@ def read_history(layout: Layout, feed: str, log_id: str | None) -> list[HourEven
     except FileNotFoundError:
         return []
     return list(events_of(content, log_id))
+
+
+def read_newest(layout: Layout, feed: str, log_id: str | None) -> list[HourEvent]:
+    """Read the last line that made hours complete and some before it, and all after it, from the end of the file.
+
+    Years of late rows make tens of MB, which take seconds to decode.
+    """
+    try:
+        with layout.hour_history(feed).open("rb") as file:
+            end, size = file.seek(0, os.SEEK_END), _TAIL
+            while True:
+                file.seek(max(0, end - size))
+                events = list(events_of(file.read(), log_id))
+                if size >= end or any(event.before for event in events):
+                    return events
+                size *= 8
+    except FileNotFoundError:
+        return []
 
 
 def events_of(lines: bytes, log_id: str | None) -> Iterator[HourEvent]:

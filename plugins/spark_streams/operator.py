@@ -43,7 +43,7 @@ from spark_streams.submit import (
     refuse_short_lived_executor,
     spark_environment,
 )
-from spark_streams.task_end import is_marked_in_time
+from spark_streams.task_end import TaskEnd, end_in_time
 
 # With the connector fetched by name, Ivy downloads it before the job's first line.
 _FIRST_HEARTBEAT_TIMEOUT_S = 300.0
@@ -128,7 +128,8 @@ class StreamOperator(SparkSubmitOperator):
         """End the driver with the task, while it starts one or waits for its end without being deferred."""
         self._is_ended = True
         if self._layout is not None:
-            if is_marked_in_time(self._task_instance):
+            # Of a task that is gone the driver ends as with any worker that stops, and the watch starts another.
+            if end_in_time(self._task_instance) is TaskEnd.MARKED:
                 hold_by_hand(self._layout, self.job.name)
             stop_driver(self._layout, _STOP_TIMEOUT_S)
         if self._started is not None and self._started.process.poll() is None:

@@ -22,7 +22,7 @@ from spark_streams.driver_start import driver_environment
 from spark_streams.response_trigger import Outcome, ResponseTrigger, withdraw_with_task
 from spark_streams.settings_store import SettingsStore
 from spark_streams.submit import fallback_settings, spark_env_path, spark_environment
-from spark_streams.task_end import is_marked_in_time
+from spark_streams.task_end import TaskEnd, end_in_time
 
 RequestFromParams = Callable[[StreamJob, Mapping[str, Any], bool], tuple[str, Mapping[str, Any]] | None]
 """(job, parameters of the run, whether the schedule started it) -> kind of request and its arguments"""
@@ -113,7 +113,8 @@ class RequestOperator(BaseOperator):
         if self._awaited is not None:
             task_instance, request_id, deadline = self._awaited
             is_late = datetime.now(UTC) >= datetime.fromisoformat(deadline)
-            withdraw_with_task(self._layout, request_id, None if is_late else is_marked_in_time(task_instance))
+            end = TaskEnd.UNKNOWN if is_late else end_in_time(task_instance)
+            withdraw_with_task(self._layout, request_id, end)
 
     @property
     def _effective(self) -> EffectiveSettings:

@@ -15,7 +15,7 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.requests import UNATTENDED_AFTER_S, Answer
 from spark_jobs.paths import Layout
 from spark_jobs.supervision.driver_observation import DriverObserver
-from spark_streams.task_end import is_marked
+from spark_streams.task_end import TaskEnd, end_of
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,13 @@ class Outcome(StrEnum):
     """the request was withdrawn, by a try that was cleared meanwhile"""
 
 
-def withdraw_with_task(layout: Layout, request_id: str, is_marked: bool | None) -> None:
+def withdraw_with_task(layout: Layout, request_id: str, end: TaskEnd) -> None:
     """Withdraw the request of a task that ends: the job stops at its next step, or does not begin.
 
-    One whose task was cleared or moved stays, and the next try waits for it. `is_marked`: as in `task_end`.
+    One whose task was cleared or moved stays, and the next try waits for it. Where the task is gone nobody would read
+    the answer: what is not done yet is left undone, which harms nothing.
     """
-    if is_marked is False:
+    if end is TaskEnd.GOES_ON:
         log.info("the task was cleared or moved: its request %s stays", request_id)
     else:
         requests.withdraw(layout, request_id)
@@ -76,9 +77,9 @@ class ResponseTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_s)
 
     async def on_kill(self) -> None:
-        """Withdraw the request where a person marked the task."""
-        by_a_person = await asyncio.to_thread(is_marked, self.task_instance)
-        await asyncio.to_thread(withdraw_with_task, self._layout, self.request_id, by_a_person)
+        """Withdraw the request unless its task goes on."""
+        end = await asyncio.to_thread(end_of, self.task_instance)
+        await asyncio.to_thread(withdraw_with_task, self._layout, self.request_id, end)
 
     @property
     def _layout(self) -> Layout:

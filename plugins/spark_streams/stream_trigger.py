@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from spark_jobs.paths import Layout
 from spark_streams.driver_follower import POLL_S, DriverFollower
 from spark_streams.stopping import hold_by_hand, stop_driver
-from spark_streams.task_end import is_marked
+from spark_streams.task_end import TaskEnd, end_of
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,14 @@ class StreamTrigger(BaseTrigger):
         yield TriggerEvent({**asdict(driver_exit), "log": str(follower.log_file or "")})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        """Stop the driver where a person marked the task; a triggerer that shuts down does not come here."""
-        if await asyncio.to_thread(is_marked, self.task_instance) is False:
-            log.info("%s was cleared: its driver goes on and is adopted by the next try", self.job)
+        """Stop the driver where a person marked the task; a triggerer that shuts down does not come here.
+
+        A task that is gone is nobody's word: Airflow's clean-up deletes the rows of tasks that run, too.
+        """
+        end = await asyncio.to_thread(end_of, self.task_instance)
+        if end in (TaskEnd.GOES_ON, TaskEnd.GONE):
+            next_one = "next try" if end is TaskEnd.GOES_ON else "run that its watch triggers"
+            log.info("the task of %s was not marked: its driver goes on and is adopted by the %s", self.job, next_one)
             return
         await asyncio.to_thread(hold_by_hand, self.layout, self.job)
         await asyncio.to_thread(stop_driver, self.layout, _STOP_TIMEOUT_S)

@@ -132,8 +132,14 @@ def test_a_driver_that_was_left_when_the_path_changed_unseen_is_ended_where_it_i
 
 @pytest.mark.parametrize(
     ("answer", "is_held"),
-    [(lambda: "failed", True), (lambda: None, False), (lambda: "running", False), (threading.Event().wait, False)],
-    ids=["marked", "cleared", "its worker stops", "Airflow does not answer"],
+    [
+        (lambda: "failed", True),
+        (lambda: None, False),
+        (lambda: "removed", False),
+        (lambda: "running", False),
+        (threading.Event().wait, False),
+    ],
+    ids=["marked", "cleared", "its run is gone", "its worker stops", "Airflow does not answer"],
 )
 def test_a_task_that_is_ended_before_it_starts_a_driver_starts_none(
     answer: Callable[[], Any], is_held: bool, launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -236,6 +236,7 @@ def test_a_no_fails_the_task_with_the_jobs_sentence(operator: RequestOperator, s
 
 KILLED = {
     "marked": (lambda: "failed", LATER, False),
+    "its run is gone": (lambda: "removed", LATER, False),
     "cleared": (lambda: None, LATER, True),
     "its worker stops": (lambda: "running", LATER, True),
     "Airflow does not answer": (threading.Event().wait, LATER, False),
@@ -373,8 +374,10 @@ def test_a_job_on_another_host_whose_clock_is_wrong_is_there_to_answer(
         assert fired(tmp_path, soon) == "late"
 
 
-@pytest.mark.parametrize(("state", "is_there"), [("failed", False), (None, True), ("deferred", True)])
-def test_only_a_person_who_marks_the_task_withdraws_the_request(
+@pytest.mark.parametrize(
+    ("state", "is_there"), [("failed", False), ("removed", False), (None, True), ("deferred", True)]
+)
+def test_a_request_stays_only_where_its_task_goes_on(
     state: str | None, is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_end, "task_state", lambda *_: state)

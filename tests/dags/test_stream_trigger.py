@@ -1,4 +1,4 @@
-"""What the trigger of a stream does when its task is ended: a person ends the driver, a clear does not."""
+"""What the trigger of a stream does when its task is ended: a person who marks it ends the driver, nobody else."""
 
 import asyncio
 from pathlib import Path
@@ -30,7 +30,7 @@ def end_task(root: Path, state: str | None, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("state", "is_ended"), [("failed", True), ("success", True), ("removed", True), (None, False), ("queued", False)]
+    ("state", "is_ended"), [("failed", True), ("success", True), ("removed", False), (None, False), ("queued", False)]
 )
 def test_only_a_person_who_marks_the_task_ends_the_driver(
     state: str | None, is_ended: bool, stopped: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

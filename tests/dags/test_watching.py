@@ -431,6 +431,17 @@ def test_a_start_is_stuck_by_the_watchs_own_clock(place: Place, monkeypatch: pyt
     assert found.action is RestartAction.RESTART
 
 
+def test_a_driver_whose_run_is_gone_is_adopted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, watch = Monotonic(monkeypatch), place.watch()
+    for _ in range(2):
+        place.driver()
+        place.runs["running"] = 0  # deleted, or ended as a success once its task was
+        found = watch.look()
+        clock.now_s += 60
+    assert found
+    assert (found.action, found.alerts) == (RestartAction.ADOPT, [])
+
+
 @pytest.mark.parametrize(
     ("sent_before", "action"),
     [(timedelta(seconds=1), RestartAction.RESTART), (timedelta(hours=1), None)],

@@ -12,7 +12,7 @@ from airflow.sdk import BaseHook, BaseNotifier
 
 from spark_jobs.documents.watch_memory import Notification
 from spark_jobs.supervision.incidents import Alert
-from spark_jobs.supervision.notifications import is_due, tried, ways_to_send
+from spark_jobs.supervision.notifications import is_due, tried, ways_to_send, with_one_pause
 from spark_streams.webhook import WebhookNotifier
 
 log = logging.getLogger(__name__)
@@ -49,18 +49,21 @@ def deliver(
 ) -> tuple[Notification, ...]:
     """Send what is due and return what is still to be sent, in a round that is short: nobody watches meanwhile.
 
-    A way that has failed is not tried again in the round: a server that does not answer costs its timeout once.
+    A way that has failed is not tried again in the round: a server that does not answer costs its timeout once, and
+    what can only be sent there is over with the first that failed, however long that took.
     """
     kept, failed_ways, began_s = [], set[str](), time.monotonic()
     for one in notifications:
-        if not is_due(one, datetime.now(UTC)) or time.monotonic() - began_s > _ROUND_S:
+        ways = ways_to_send(one, recipients.ways)
+        to_try = [way for way in ways if way not in failed_ways]
+        is_over = time.monotonic() - began_s > _ROUND_S and bool(to_try)
+        if is_over or not is_due(one, datetime.now(UTC)):
             kept.append(one)
             continue
-        ways = ways_to_send(one, recipients.ways)
-        failed_ways |= set(send(job, one, [way for way in ways if way not in failed_ways], recipients, context))
+        failed_ways |= set(send(job, one, to_try, recipients, context))
         if rest := tried(one, ways, [way for way in ways if way in failed_ways], datetime.now(UTC)):
             kept.append(rest)
-    return tuple(kept)
+    return with_one_pause(kept, failed_ways)
 
 
 def send(

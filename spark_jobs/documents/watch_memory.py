@@ -42,6 +42,7 @@ class Notification:
     ways: tuple[str, ...] | None = None
     """how it is still to be sent; None: in every way there is"""
     tries: Count = 0
+    """the most of those that wait for the same ways, which are tried together"""
     next_try_at: Instant | None = None
 
 

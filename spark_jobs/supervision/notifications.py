@@ -1,5 +1,6 @@
 """Which notifications are still to be sent, and when: each is kept until it has reached everybody. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -49,6 +50,25 @@ def tried(
         # All recipients are gone: perhaps somebody is just replacing them.
         return replace(notification, ways=None, tries=tries, next_try_at=iso(pause_over))
     return None
+
+
+def with_one_pause(kept: Sequence[Notification], failed_ways: Iterable[str]) -> tuple[Notification, ...]:
+    """Have all that wait for the same ways, which just failed, wait for as long as the longest of them.
+
+    The watch leaves the triggerer for each round: with a pause for each of many notifications it would never stay.
+    """
+    failed, together = set(failed_ways), defaultdict[tuple[str, ...], list[Notification]](list)
+    for one in kept:
+        if one.ways and one.next_try_at and failed.issuperset(one.ways):
+            together[one.ways].append(one)
+    return tuple(_waiting_with(one, together.get(one.ways or (), ())) for one in kept)
+
+
+def _waiting_with(one: Notification, others: Sequence[Notification]) -> Notification:
+    if not others:
+        return one
+    latest = max((other.next_try_at for other in others if other.next_try_at), key=datetime.fromisoformat)
+    return replace(one, tries=max(other.tries for other in others), next_try_at=latest)
 
 
 def _pause_after(tries: int) -> timedelta:

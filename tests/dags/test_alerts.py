@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.util import find_spec
@@ -24,10 +24,11 @@ from spark_streams.alerts import NotSent, Recipients, deliver, log_alerts, notif
 from spark_streams.webhook import address
 
 from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.codec import iso
 from spark_jobs.documents.watch_memory import Notification
 from spark_jobs.stream_jobs import INGESTION
 from spark_jobs.supervision.incidents import Alert
-from spark_jobs.supervision.notifications import with_alerts
+from spark_jobs.supervision.notifications import is_due, with_alerts
 from tests.dags.conftest import VariableStore
 
 BEGUN = Alert("stuck:taxi_trips", False, Diagnosis("taxi_trips finishes no batch", "look at <it>"))
@@ -138,6 +139,29 @@ def test_a_server_that_does_not_answer_is_asked_once_in_a_round(
     kept = sent([BEGUN] * 9, connection="OPS")
     assert [(one.tries, one.ways) for one in kept] == [(1, ("connection",))] * 9
     assert len(caplog.records) == 1
+
+
+def test_a_server_that_is_gone_is_asked_once_an_hour_for_all_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch leaves the triggerer for each round: one an hour for each notification would be hundreds."""
+    monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({"conn_type": "http", "host": "http://127.0.0.1", "port": 1}))
+    (new,) = with_alerts((), [BEGUN], NOW)
+    now = datetime.now(UTC)
+    phases = (-1, 5, 30, 59)
+    before = [
+        replace(new, ways=("connection",), tries=12, next_try_at=iso(now + timedelta(minutes=at))) for at in phases
+    ]
+    kept = deliver("ingestion", [*before, new], Recipients("", "OPS"), {})
+    assert kept[-1].ways == ("connection",), "a new one is tried at once"
+    assert len({one.next_try_at for one in kept}) == 1
+    assert not any(is_due(one, now + timedelta(minutes=59)) for one in kept)
+    assert all(is_due(one, now + timedelta(minutes=61)) for one in kept)
+
+
+def test_a_server_that_is_gone_and_slow_to_say_so_is_asked_once_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({"conn_type": "http", "host": "http://127.0.0.1", "port": 1}))
+    seconds = count(step=10.0)
+    monkeypatch.setattr(alerts, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    assert [one.tries for one in sent([BEGUN] * 9, connection="OPS")] == [1] * 9
 
 
 @pytest.mark.parametrize(("given", "allowed"), [({}, 10), ({"timeout": 60}, 10), ({"timeout": 3}, 3)])

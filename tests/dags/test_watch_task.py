@@ -181,7 +181,8 @@ def test_who_could_not_be_told_of_a_root_is_told_later_and_nobody_twice(
     variables["OUTPUT_BASE_PATH"] = str(tmp_path)
     task.root_is_looked_at({}, {"is_there": True, "undelivered": [kept]})
     left = watch_memory.read_memory(Layout(tmp_path)).undelivered
-    assert [(one.key, one.is_over, one.tries) for one in left] == [("root", False, 2), ("root", True, 1)]
+    assert [(one.key, one.is_over, one.tries) for one in left] == [("root", False, 2), ("root", True, 2)]
+    assert left[0].next_try_at == left[1].next_try_at, "they wait for the same way"
 
 
 def test_a_root_that_has_gone_ends_the_run_and_writes_nothing(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Each notification is kept until it has reached everybody."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.codec import iso
 from spark_jobs.documents.watch_memory import Notification
 from spark_jobs.supervision.incidents import Alert
-from spark_jobs.supervision.notifications import is_due, tried, ways_to_send, with_alerts
+from spark_jobs.supervision.notifications import is_due, tried, ways_to_send, with_alerts, with_one_pause
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WAYS = ("e-mail", "connection")
@@ -46,6 +48,20 @@ def test_a_way_that_is_gone_is_replaced_by_those_there_are() -> None:
     assert replacing, "nobody has got it"
     assert ways_to_send(replacing, WAYS) == WAYS
     assert tried(replacing, [], [], START) is None, "nobody wants to be told any more"
+
+
+def test_a_pause_is_the_ways_and_not_each_notifications() -> None:
+    """The watch leaves the triggerer for each round, so those that are kept for long share theirs."""
+    (new,) = with_alerts((), [DOWN], START)
+
+    def waiting(ways: tuple[str, ...], tries: int, minutes: int) -> Notification:
+        return replace(new, ways=ways, tries=tries, next_try_at=iso(START + timedelta(minutes=minutes)))
+
+    by_mail, by_both = waiting(("e-mail",), 9, 20), waiting(WAYS, 9, 40)
+    first, second = waiting(("connection",), 12, 10), waiting(("connection",), 1, 30)
+    one, other, *rest = with_one_pause([first, second, by_mail, by_both, new], ["connection"])
+    assert one == other == waiting(("connection",), 12, 30), "the latest, which is no time from before a clock was set"
+    assert rest == [by_mail, by_both, new], "another way may do"
 
 
 def test_a_clock_that_is_set_back_delays_nothing() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.paths import Layout
+from spark_jobs.supervision.health import HealthState
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class WatchNotes:
         """why the last document could not be written"""
         self._layout = layout
         self._job = job
-        self._written: WatchMemory | None = None
+        self._written = WatchMemory()
         self._shown_at_s = -_SHOW_EVERY_S
 
     @contextmanager
@@ -49,10 +50,9 @@ class WatchNotes:
         return is_due
 
     def remember(self, memory: WatchMemory, now: datetime, with_figures: bool) -> None:
-        """Write down what changed, for the next run and for people; the figures of what is wrong now and then."""
-        known = self._written
-        is_news = known is None or _gist(memory) != _gist(known)
-        if is_news or (with_figures and _figures(memory) != _figures(known)):
+        """Write down what changed, for the next run and for people; words and figures that are no news now and then."""
+        is_news = _gist(memory) != _gist(self._written)
+        if is_news or (with_figures and _figures(memory) != _figures(self._written)):
             with self.as_far_as_possible():
                 watch_memory.write_memory(self._layout, memory, now)
                 self._written = memory
@@ -61,9 +61,13 @@ class WatchNotes:
 
 
 def _gist(memory: WatchMemory) -> tuple[object, ...]:
-    """Leave the sentence out, whose figures change at each look: the next step tells reasons apart."""
-    return memory.health, memory.next_step, memory.restarts, sorted(memory.incidents), memory.settings
+    """Leave the sentence out, whose figures change at each look: the next step tells reasons apart.
+
+    A job that takes what comes is idle and healthy in turn, thousands of times a day.
+    """
+    health = HealthState.HEALTHY if memory.health == HealthState.IDLE else memory.health
+    return health, memory.next_step, memory.restarts, sorted(memory.incidents), memory.settings
 
 
-def _figures(memory: WatchMemory | None) -> list[str]:
-    return [incident.sentence for incident in memory.incidents.values()] if memory else []
+def _figures(memory: WatchMemory) -> list[str]:
+    return [memory.health, memory.sentence, *(incident.sentence for incident in memory.incidents.values())]

@@ -146,6 +146,31 @@ def test_what_is_remembered_of_an_incident_grows_with_it(place: Place, monkeypat
         assert incident.sentence == f"bike_trips is {remembered} minutes behind (more than 5 minutes)"
 
 
+def test_a_job_that_is_idle_now_and_then_is_no_news(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A feed with a message now and then changes thousands of times a day; the present word is written every 30 s."""
+    clock, watch = Monotonic(monkeypatch), place.watch()
+
+    def remembered(state: StreamState, after_s: float) -> str:
+        clock.now_s += after_s
+        place.driver(streams=(StreamStatus("bike_trips", state, waits_for="a broker"),))
+        assert watch.look() is None
+        return watch_memory.read_memory(place.layout).health
+
+    def lines() -> int:
+        return sum(record.name == "spark_streams.watch_notes" for record in caplog.records)
+
+    with caplog.at_level("INFO", "spark_streams.watch_notes"):
+        assert remembered(StreamState.IDLE, 0) == "idle"
+        assert remembered(StreamState.HEALTHY, 3) == "idle"
+        assert remembered(StreamState.IDLE, 3) == "idle"
+        assert remembered(StreamState.HEALTHY, 30) == "healthy"
+        assert lines() == 1
+        assert remembered(StreamState.WAITING, 3) == "waiting"
+        assert lines() == 2
+
+
 def test_a_job_switched_off_or_stopped_by_hand_is_not_started(place: Place) -> None:
     hold(place.layout, "the run was ended by hand", datetime.now(UTC))
     lately = Restarts(5, iso(datetime.now(UTC)))

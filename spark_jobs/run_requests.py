@@ -70,7 +70,7 @@ def main(job: Annotated[JobName, typer.Argument(help="Whose requests.")]) -> Non
     Where the job runs, or another one of these, nothing is done: it does its requests itself. A job that starts
     meanwhile takes over, and the rest of the requests with it.
 
-    Exit codes: 0 nothing is left to do here, 2 wrong settings, 3 the job took over.
+    Exit codes: 0 nothing is left to do here, 3 the job took over, 78 wrong settings.
     """
     logging.basicConfig(level="INFO", stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     try:

@@ -81,8 +81,9 @@ class JobRun:
         try:
             for folder in (job.root(settings), job.checkpoints(settings)):
                 own(folder, job.name)
-        except StreamFault as foreign:
-            _refuse(str(foreign.diagnosis))
+        except StreamFault as fault:
+            why = fault.diagnosis
+            _refuse(str(why), FAILED if why.retryable else WRONG_SETTINGS)
         asked_to_stop = threading.Event()
         _listen_for_signals(asked_to_stop)
         me = driver_process.driver_identity(driver_process.new_instance(utc_now()), None)
@@ -286,9 +287,9 @@ def _listen_for_signals(asked_to_stop: threading.Event) -> None:
         signal.signal(number, lambda *_: asked_to_stop.set())
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse(message: str, code: int = WRONG_SETTINGS) -> NoReturn:
     print(message, file=sys.stderr, flush=True)
-    sys.exit(WRONG_SETTINGS)
+    sys.exit(code)
 
 
 def _within(seconds: float, action: Callable[[], None]) -> None:

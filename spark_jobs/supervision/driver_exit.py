@@ -10,6 +10,7 @@ from spark_jobs.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
 _KILLED = (-9, 137)
 _LAST_LINES = 40
 """what a driver printed long before its end has nothing to do with it"""
+_LONGEST_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,22 @@ class DriverExit:
 def _why_no_start(job: str, exit_code: int, printed: str) -> Diagnosis:
     if exit_code == WRONG_SETTINGS:
         step = "do what it says; then start it again"
-        return Diagnosis(f"{job} refuses to start: {_refusal(printed)}", step, retryable=False)
+        return Diagnosis(f"{job} refuses to start: {'; '.join(_said(printed))}", step, retryable=False)
     if exit_code in _KILLED:
         return Diagnosis(f"{job} was killed from outside while it started", "start it again; `dmesg` may tell why")
     cause = known_cause(printed, OF_A_FAILED_START)
     if cause is not None:
         return replace(cause, message=f"{job} did not start: {cause.message}")
-    return Diagnosis(f"{job} did not start (exit code {exit_code})", "its last lines are above and in its log")
+    last = f": {said[-1][:_LONGEST_LINE]}" if (said := _said(printed)) else ""
+    return Diagnosis(f"{job} did not start (exit code {exit_code}){last}", "its last lines are above and in its log")
 
 
 def _last_lines(printed: str) -> str:
     return "\n".join(printed.splitlines()[-_LAST_LINES:])
 
 
-def _refusal(printed: str) -> str:
-    """The sentences of a job that refuses to start; what spark-submit prints around them says nothing more."""
+def _said(printed: str) -> list[str]:
+    """The lines of a job that does not start; what spark-submit prints around them says nothing more."""
     noise = (" WARN ", " INFO ", "WARNING:", "Using Spark's default log4j", "Setting default log level", "\tat ")
     lines = (line.strip() for line in printed.splitlines() if not any(part in line for part in noise))
-    return "; ".join(line for line in lines if line)
+    return [line for line in lines if any(letter.isalnum() for letter in line)]

@@ -14,6 +14,7 @@ import pytest
 from playground.run.settings import CHECKOUT
 from spark_jobs.diagnosis import START_OVER
 from spark_jobs.documents.identity import IDENTITY, claim
+from spark_jobs.exit_codes import WRONG_SETTINGS
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from tests.flow.driver import Driver, Place
@@ -46,7 +47,7 @@ def nowhere(tmp_path: Path) -> Place:
 
 def test_a_log_level_that_is_none_is_refused_with_a_sentence(nowhere: Place) -> None:
     refused = ran(nowhere, *MODULE, LOG_LEVEL="loud")
-    assert refused.returncode == 2
+    assert refused.returncode == WRONG_SETTINGS
     assert refused.stderr.startswith("LOG_LEVEL is 'loud'; allowed: ")
     assert len(refused.stderr.splitlines()) == 1
 
@@ -63,7 +64,7 @@ def test_settings_that_are_not_allowed_are_told_all_at_once(nowhere: Place) -> N
     }
     others = {"ENABLE_PEARSON_CORRELATIONS": "perhaps"}  # the analytics job's: no concern of this one
     refused = ran(nowhere, *MODULE, **wrong, **others)
-    assert refused.returncode == 2
+    assert refused.returncode == WRONG_SETTINGS
     lines = {line.split(" ")[0]: line for line in refused.stderr.splitlines() if "; allowed: " in line}
     assert set(lines) == set(wrong)
     for name, value in wrong.items():
@@ -78,7 +79,7 @@ def test_a_path_that_cannot_be_written_is_refused_with_a_sentence(nowhere: Place
     file = nowhere.folder / "a file"
     file.write_text("")
     refused = ran(nowhere, *MODULE, **{setting: str(file / "below")})
-    assert refused.returncode == 2
+    assert refused.returncode == WRONG_SETTINGS
     assert f"{file / 'below'} cannot be written" in refused.stderr
     assert setting in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -89,7 +90,7 @@ def test_a_folder_of_the_other_job_is_refused(nowhere: Place, setting: str) -> N
     theirs = nowhere.folder / "theirs"
     claim(theirs, "analytics", datetime.now(UTC))
     refused = ran(nowhere, *MODULE, **{setting: str(theirs)})
-    assert refused.returncode == 2
+    assert refused.returncode == WRONG_SETTINGS
     assert f"{theirs} belongs to the analytics job" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert [path.name for path in theirs.iterdir()] == [IDENTITY]

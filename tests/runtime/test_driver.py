@@ -8,8 +8,11 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
+from spark_jobs.exit_codes import FAILED, WRONG_SETTINGS
 from spark_jobs.paths import Layout
+from spark_jobs.runtime import driver
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.driver_process import driver_identity
@@ -43,6 +46,20 @@ def test_what_fails_beside_the_streams_is_a_warning_until_it_succeeds(tmp_path: 
     assert [len(found) for found in warnings] == [0, 1, 0]
     assert "housekeeping failed and is tried again: " in warnings[1][0]
     assert "the log is unreadable" in warnings[1][0]
+
+
+@pytest.mark.parametrize(("passes", "code"), [(True, FAILED), (False, WRONG_SETTINGS)])
+def test_a_folder_that_cannot_be_had_for_a_while_is_no_wrong_setting(
+    passes: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_folder: Path, _job: str) -> NoReturn:
+        raise StreamFault("it cannot be written", "see to it", retryable=passes)
+
+    monkeypatch.setattr(driver, "own", refuse)
+    with pytest.raises(SystemExit) as ended:
+        JobRun.begin(ANALYTICS_JOB, {"ANALYTICS_OUTPUT_PATH": str(tmp_path)})
+    assert ended.value.code == code
+    assert capsys.readouterr().err == "it cannot be written. Next step: see to it.\n"
 
 
 # -- switches ---------------------------------------------------------------------------------------------------

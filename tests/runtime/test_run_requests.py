@@ -15,6 +15,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.lease import newest_token, take_token
 from spark_jobs.documents.requests import Request
 from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
+from spark_jobs.exit_codes import WRONG_SETTINGS
 from spark_jobs.paths import Layout
 from spark_jobs.run_requests import JobName
 from spark_jobs.runtime.driver_process import driver_identity
@@ -111,4 +112,4 @@ def test_a_job_that_starts_meanwhile_takes_over(feed: LiveFeed, monkeypatch: pyt
 
 def test_wrong_settings_are_told(feed: LiveFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPACTION_AFTER", "soon")
-    assert exit_code() == 2
+    assert exit_code() == WRONG_SETTINGS

@@ -4,6 +4,7 @@ import pytest
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.status import Driver, Status
+from spark_jobs.exit_codes import WRONG_SETTINGS
 from spark_jobs.supervision.driver_exit import DriverExit
 
 AT = "2026-01-01T12:00:00+00:00"
@@ -40,13 +41,36 @@ def test_a_crash(case: str) -> None:
 
 
 STARTS = {
-    "wrong settings": (2, CHATTER + "BATCH_INTERVAL is 'soon'; allowed: x", "refuses to start: BATCH_INTERVAL", False),
+    "wrong settings": (
+        WRONG_SETTINGS,
+        CHATTER + "BATCH_INTERVAL is 'soon'; allowed: x",
+        "refuses to start: BATCH_INTERVAL",
+        False,
+    ),
     "killed": (-9, CHATTER, "killed from outside while it started", True),
     "killed, as a shell tells it": (137, CHATTER, "killed from outside while it started", True),
     "no Java": (1, "JAVA_HOME is not set", "Java 17 or newer was not found", True),
     "no connector": (1, "[UNRESOLVED DEPENDENCIES: org.apache.spark#...]", "connector is missing", True),
     "disk full": (1, "No space left on device", "the disk is full", True),
-    "a fault of ours": (1, "Traceback (most recent call last):\nKeyError: 'x'", "did not start (exit code 1)", True),
+    "a fault of ours": (
+        1,
+        "Traceback (most recent call last):\nKeyError: 'x'\n26/01/01 INFO ShutdownHookManager: called\n",
+        "did not start (exit code 1): KeyError: 'x'",
+        True,
+    ),
+    "no script, in the middle of an upgrade": (
+        2,
+        "python: can't open file '/app/job.py': [Errno 2] No such file or directory\n",
+        "did not start (exit code 2): python: can't open file '/app/job.py': [Errno 2] No such file or directory",
+        True,
+    ),
+    "no such option": (
+        2,
+        "│ No such option: --follow │\n╰────────╯\n",
+        "(exit code 2): │ No such option: --follow",
+        True,
+    ),
+    "nothing said": (1, CHATTER, "did not start (exit code 1)", True),
 }
 
 

@@ -22,9 +22,9 @@ at its next start only.
 `_control/watch_alive.json` is written every 30 seconds: a monitor outside of Airflow looks at that one.
 
 **It failed** The job was started `RESTART_LIMIT` times in a row and never lasted 2 minutes, so the watch gave up. The
-last line of the failed task's log says why and what to do. The next run watches on, but does not start the job: do
-what the line says, then trigger the job's DAG by hand. Once the job runs, the watch is as before. (Any other failure
-of this task is retried every 30 seconds.)
+last line of the failed task's log says why and what to do. The next run watches on, and from then on tries once an
+hour: do what the line says, then trigger the job's DAG by hand, which is faster. Once the job runs, the watch is as
+before. (Any other failure of this task is retried every 30 seconds.)
 """
 
 import os

@@ -155,7 +155,9 @@ class Settings(BaseModel):
         None, description="folder of what the drivers print (default: _control/logs below each job's output)"
     )
     RESTART_LIMIT: int = Field(
-        10, ge=1, description="restarts in a row without 2 healthy minutes, after which the watch gives up and says so"
+        10,
+        ge=1,
+        description="restarts in a row without 2 healthy minutes, after which the watch says so and tries hourly",
     )
     LAG_ALERT_AFTER: Duration = Field(
         timedelta(minutes=5), description="an unread message older than this, or a job down for longer, is an alert"

@@ -64,7 +64,8 @@ def _watch(job: StreamJob, own: Judgement, supervision: Supervision) -> list[Jud
     memory, is_down = supervision.memory, own.verdict in (HealthWord.ENDED, HealthWord.UNKNOWN)
     if memory.restarts.has_given_up and is_down:
         step = f"{memory.next_step or 'see the log of the driver'}; then trigger the DAG {job.name}"
-        return [Judgement(HealthWord.BROKEN, f"the watch has given up: {memory.sentence}", step, needs_person=True)]
+        cause = f"the watch has given up, and tries once an hour: {memory.sentence}"
+        return [Judgement(HealthWord.BROKEN, cause, step, needs_person=True)]
     if not supervision.why_unwatched:
         return []
     step = f"have it run again: until then nobody restarts {job.name}"

@@ -171,11 +171,12 @@ class WatchSensor(BaseSensorOperator):
         return count_runs(self.job.name, state)
 
     def _with_last_word(self, found: Finding) -> Finding:
-        """The watch gives up: the job is down until a person acts, and everybody is told, again if need be."""
+        """The watch gives up, but for a try an hour: everybody is told, again if need be."""
         job, memory, why = self.job.name, found.memory, found.health.diagnosis
         count = memory.restarts.in_a_row
         last = Diagnosis(
-            f"{job} was started {count} times in a row and did not last; the watch gives up: {why.message}",
+            f"{job} was started {count} times in a row and did not last; the watch gives up, and from now on tries "
+            f"once an hour: {why.message}",
             f"{why.next_step or 'see the log of the driver'}; then trigger the DAG {job}",
         )
         now = datetime.now(UTC)
@@ -183,7 +184,7 @@ class WatchSensor(BaseSensorOperator):
         opened = {**memory.incidents, DOWN: Incident(last.message, last.next_step, since, iso(now))}
         alert = Alert(DOWN, False, last)
         undelivered = with_alerts(memory.undelivered, [alert], now)
-        memory = replace(memory, restarts=given_up(memory.restarts), incidents=opened, undelivered=undelivered)
+        memory = replace(memory, restarts=given_up(memory.restarts, now), incidents=opened, undelivered=undelivered)
         return replace(found, memory=memory, alerts=[*found.alerts, alert])
 
 

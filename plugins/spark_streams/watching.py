@@ -113,7 +113,7 @@ class Watch:
             health.state,
             health.diagnosis.message,
             health.diagnosis.next_step,
-            self._restarts(health, driver, effective),
+            self._restarts(health, driver, effective, now),
             self._memory.restarted_for,
             opened,
             effective.fingerprint,
@@ -182,14 +182,14 @@ class Watch:
         retryable = failed.retry_helps or failed.settings_fingerprint != effective.fingerprint
         return Health(HealthState.DEAD, Diagnosis(failed.sentence, failed.next_step, retryable))
 
-    def _restarts(self, health: Health, driver: str | None, effective: EffectiveSettings) -> Restarts:
+    def _restarts(self, health: Health, driver: str | None, effective: EffectiveSettings, now: datetime) -> Restarts:
         is_running = health.state in _RUNNING
         if self._memory.settings not in (None, effective.fingerprint):
             return Restarts()  # what failed with the old settings says nothing of the new ones
         well_for = self._lasting.true("well", driver if is_running else None)
         if health.state is HealthState.SWITCHED_OFF:
             return Restarts()  # switched on again, it is to run at once
-        return reset_if_recovered(self._memory.restarts, well_for) if is_running else self._memory.restarts
+        return reset_if_recovered(self._memory.restarts, well_for, now) if is_running else self._memory.restarts
 
     def _restart_context(
         self, health: Health, effective: EffectiveSettings, has_died: bool, now: datetime
@@ -248,7 +248,10 @@ class Watch:
             return
         found, down_for = health.diagnosis, max(context.same_for, failing_for(self._memory.restarts, context.now))
         if not found.retryable or self._memory.restarts.has_given_up:
-            by_hand = f"then trigger the DAG {self.job.name}: the watch does not start it again by itself"
+            alone = "until then it is tried once an hour"
+            if not found.retryable:
+                alone = "the watch does not start it again by itself"
+            by_hand = f"then trigger the DAG {self.job.name}: {alone}"
             yield Problem(incidents.DOWN, Diagnosis(found.message, f"{found.next_step}; {by_hand}"))
         elif down_for > effective.settings.LAG_ALERT_AFTER:
             unpause = f"a run of the DAG {self.job.name} is queued: unpause that DAG, or see whether a worker is free"

@@ -6,10 +6,8 @@ from enum import StrEnum
 
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.supervision.health import Health, HealthState
-from spark_jobs.supervision.restarts import is_due
+from spark_jobs.supervision.restarts import LAUNCH_TIMEOUT, is_due
 
-LAUNCH_TIMEOUT = timedelta(minutes=6)
-"""a run of the job's DAG that is at it for longer without a heartbeat does not count any more"""
 SETTLED_AFTER = timedelta(seconds=15)
 """people change several settings one after the other: that is one restart"""
 UNATTENDED_AFTER = timedelta(seconds=45)
@@ -22,6 +20,7 @@ class RestartAction(StrEnum):
     ADOPT = "adopt"
     """the driver runs, but no run of its DAG follows it: nobody could stop it in Airflow"""
     GIVE_UP = "give up"
+    """tell people; from then on there is one try an hour"""
     MOVE = "move"
     """watch the new output path"""
     LEAVE = "leave"
@@ -73,4 +72,5 @@ def decide(health: Health, memory: WatchMemory, at: RestartContext) -> RestartAc
 def _limited(action: RestartAction, memory: WatchMemory, at: RestartContext) -> RestartAction | None:
     if not is_due(memory.restarts, at.now):
         return None
-    return RestartAction.GIVE_UP if memory.restarts.in_a_row >= at.restart_limit else action
+    is_too_much = memory.restarts.in_a_row >= at.restart_limit and not memory.restarts.has_given_up
+    return RestartAction.GIVE_UP if is_too_much else action

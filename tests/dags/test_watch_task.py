@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import read_desired_state
 from spark_jobs.documents.history import INCIDENT, START, read_history
 from spark_jobs.documents.status import Driver, JobState, Status, write_status
-from spark_jobs.documents.watch_memory import Restarts, WatchMemory
+from spark_jobs.documents.watch_memory import Incident, Restarts, WatchMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
 from tests.dags.conftest import Disk, VariableStore
@@ -95,6 +95,21 @@ def test_a_job_that_does_not_last_fails_the_task_with_the_next_step(tmp_path: Pa
     memory = watch_memory.read_memory(Layout(tmp_path))
     assert memory.restarts.has_given_up
     assert set(memory.incidents) == {"down"}
+
+
+def test_what_was_given_up_is_tried_an_hour_later_without_another_alert(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    gone = Restarts(10, iso(now - timedelta(hours=1)), has_given_up=True)
+    down = {"down": Incident("it is down", "do it", iso(now - timedelta(days=1)), iso(now))}
+    watch_memory.write_memory(Layout(tmp_path), WatchMemory(restarts=gone, incidents=down), now)
+    task, trigger = deferred(tmp_path)
+    event = found(trigger)
+    assert event["alerts"] == []
+    with pytest.raises(DagRunTriggerException):
+        task.act({}, event, str(tmp_path))
+    memory = watch_memory.read_memory(Layout(tmp_path))
+    assert (memory.restarts.in_a_row, memory.restarts.has_given_up) == (11, True)
+    assert (set(memory.incidents), memory.undelivered) == ({"down"}, ())
 
 
 def test_an_alert_alone_is_sent_and_the_watch_goes_on(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
 from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.restart_policy import RestartAction
-from spark_jobs.supervision.restarts import another
+from spark_jobs.supervision.restarts import another, given_up
 from tests.dags.conftest import Disk
 
 
@@ -217,23 +217,48 @@ def test_what_only_a_person_can_help_is_told_and_not_tried_again_before_a_settin
     assert found.action is RestartAction.START
 
 
-def test_a_job_that_does_not_last_is_given_up_until_it_runs_again(place: Place) -> None:
+def test_a_job_that_does_not_last_is_given_up_until_a_person_starts_it(place: Place) -> None:
     tried = Restarts(10, "2026-01-01T00:00:00+00:00")
     watch_memory.write_memory(place.layout, WatchMemory(restarts=tried), datetime.now(UTC))
     found = place.watch().look()
     assert found
     assert found.action is RestartAction.GIVE_UP
-    gone = replace(found.memory, restarts=replace(tried, has_given_up=True))
-    watch_memory.write_memory(place.layout, gone, datetime.now(UTC))
+    gone = given_up(tried, datetime.now(UTC) - timedelta(minutes=30))
+    watch_memory.write_memory(place.layout, replace(found.memory, restarts=gone), datetime.now(UTC))
     watch = place.watch()
     found = watch.look()
     assert found
     assert found.action is None
+    (alert,) = found.alerts
+    assert alert.diagnosis.next_step.endswith("then trigger the DAG ingestion: until then it is tried once an hour")
     told(place, found)
     watch = place.watch()
     place.driver()  # a person has triggered the DAG
     assert watch.look() is None
     assert watch_memory.read_memory(place.layout).restarts == Restarts()
+
+
+def test_a_try_after_the_giving_up_that_does_not_last_is_no_new_incident(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, now = Monotonic(monkeypatch), datetime.now(UTC)
+    gone = another(given_up(Restarts(10), now - timedelta(hours=1)), now)
+    down = Incident("it is down", "do it", iso(now - timedelta(hours=1)), iso(now - timedelta(minutes=5)))
+    watch_memory.write_memory(place.layout, WatchMemory(restarts=gone, incidents={"down": down}), now)
+    watch = place.watch()
+    place.driver()
+    assert watch.look() is None
+    place.driver(state=JobState.FAILED, last_error="it crashed")
+    place.runs["running"] = 0
+    assert watch.look() is None, "told already, and tried just now"
+    memory = watch_memory.read_memory(place.layout)
+    assert (memory.restarts, set(memory.incidents)) == (gone, {"down"})
+    place.driver()
+    assert watch.look() is None
+    clock.now_s += 120
+    place.driver()
+    assert watch.look() is None
+    assert watch_memory.read_memory(place.layout).restarts == Restarts(), "well for 2 minutes"
 
 
 def test_the_analytics_flags_are_published(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.watch_memory import Restarts, WatchMemory
 from spark_jobs.supervision.health import Health, HealthState
 from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
-from spark_jobs.supervision.restarts import another, given_up, is_due, pause_before, reset_if_recovered
+from spark_jobs.supervision.restarts import LAUNCH_TIMEOUT, another, given_up, is_due, pause_before, reset_if_recovered
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONG, SHORT, NO_TIME = timedelta(hours=1), timedelta(seconds=3), timedelta(0)
@@ -30,7 +30,8 @@ FRESH = WatchMemory()
 TRIED = WatchMemory(restarts=Restarts(2, (NOW - timedelta(seconds=9)).isoformat()))
 TRIED_LONG_AGO = WatchMemory(restarts=Restarts(2, (NOW - timedelta(seconds=10)).isoformat()))
 EXHAUSTED = WatchMemory(restarts=Restarts(3, (NOW - LONG).isoformat()))
-GAVE_UP = WatchMemory(restarts=Restarts(3, (NOW - LONG).isoformat(), has_given_up=True))
+GAVE_UP = WatchMemory(restarts=Restarts(3, (NOW - LONG + SHORT).isoformat(), has_given_up=True))
+GAVE_UP_LONG_AGO = WatchMemory(restarts=Restarts(9, (NOW - LONG).isoformat(), has_given_up=True))
 
 SET_BACK = WatchMemory(restarts=Restarts(2, (NOW + LONG).isoformat()))
 A_LITTLE_AHEAD = WatchMemory(restarts=Restarts(2, (NOW + SHORT).isoformat()))
@@ -74,6 +75,9 @@ CASES = {
     "dead again, after the pause": (HealthState.DEAD, TRIED_LONG_AGO, CALM, RestartAction.START),
     "dead once too often": (HealthState.DEAD, EXHAUSTED, CALM, RestartAction.GIVE_UP),
     "given up": (HealthState.DEAD, GAVE_UP, CALM, None),
+    "given up, and not tried for an hour": (HealthState.DEAD, GAVE_UP_LONG_AGO, CALM, RestartAction.START),
+    "stuck, given up": (HealthState.STUCK, GAVE_UP, CALM, None),
+    "stuck, given up, and not tried for an hour": (HealthState.STUCK, GAVE_UP_LONG_AGO, CALM, RestartAction.RESTART),
     "stuck": (HealthState.STUCK, FRESH, replace(CALM, running_runs=1), RestartAction.RESTART),
     "stuck after another restart": (HealthState.STUCK, TRIED, replace(CALM, running_runs=1), None),
     "out of date": (HealthState.OUT_OF_DATE, FRESH, replace(CALM, running_runs=1), RestartAction.RESTART),
@@ -111,7 +115,8 @@ def test_decide(case: str) -> None:
 
 
 def test_what_only_a_person_can_help_is_not_tried_again() -> None:
-    assert decide(Health(HealthState.DEAD, Diagnosis("...", retryable=False)), FRESH, CALM) is None
+    for memory in (FRESH, GAVE_UP_LONG_AGO):
+        assert decide(Health(HealthState.DEAD, Diagnosis("...", retryable=False)), memory, CALM) is None
 
 
 def test_pauses_grow_from_none_to_five_minutes() -> None:
@@ -127,10 +132,26 @@ def test_pauses_grow_from_none_to_five_minutes() -> None:
     ]
 
 
-def test_a_healthy_spell_makes_failures_forgotten_and_a_start_by_hand_ends_the_giving_up() -> None:
+def test_a_healthy_spell_makes_failures_forgotten() -> None:
     tried = another(another(Restarts(), NOW), NOW)
     assert tried == Restarts(2, NOW.isoformat(), first_at=NOW.isoformat())
-    assert reset_if_recovered(tried, timedelta(seconds=119)) == tried
-    assert reset_if_recovered(tried, timedelta(seconds=120)) == Restarts()
-    assert not is_due(given_up(tried), NOW + LONG)
-    assert reset_if_recovered(given_up(tried), NO_TIME) == Restarts()
+    assert reset_if_recovered(tried, timedelta(seconds=119), NOW + LONG) == tried
+    assert reset_if_recovered(tried, timedelta(seconds=120), NOW + LONG) == Restarts()
+
+
+def test_what_was_given_up_is_tried_once_an_hour_until_it_is_well() -> None:
+    tried = another(Restarts(), NOW - 9 * LONG)
+    gone = given_up(tried, NOW)
+    assert gone == Restarts(1, NOW.isoformat(), True, (NOW - 9 * LONG).isoformat())
+    assert not is_due(gone, NOW + LONG - SHORT)
+    assert is_due(gone, NOW + LONG)
+    again = another(gone, NOW + LONG)
+    assert again == replace(gone, in_a_row=2, last_at=(NOW + LONG).isoformat())
+    just_now = NOW + LONG + LAUNCH_TIMEOUT - SHORT
+    assert reset_if_recovered(again, timedelta(seconds=119), just_now) == again, "the watch's own try, and not well yet"
+    assert reset_if_recovered(again, timedelta(seconds=120), just_now) == Restarts()
+
+
+def test_a_start_by_hand_ends_the_giving_up_at_once() -> None:
+    gone = given_up(another(Restarts(), NOW), NOW)
+    assert reset_if_recovered(gone, NO_TIME, NOW + LAUNCH_TIMEOUT) == Restarts()

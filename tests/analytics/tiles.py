@@ -1,6 +1,6 @@
 """Tiles for tests: rows written short, and a reader that holds them by day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -12,8 +12,8 @@ from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.refresh import analytics_queries, declaration_of, refresh
 from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.rollup.combined_windows import Durations
+from spark_jobs.rollup.day_files import TileReader, days_of, merged_day
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
-from tests.rollup.day_tables import day_tables
 
 TILE = timedelta(minutes=5)
 NOON = datetime(2018, 6, 20, 16, tzinfo=UTC)
@@ -107,6 +107,15 @@ def _moments(prefix: str, x: float | None, y: float | None) -> Row:
 
 def tile_table(feed: str, rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=TILE_SCHEMAS[feed])
+
+
+def day_tables(old: TileReader, new_tiles: Mapping[str, pa.Table]) -> dict[tuple[str, date], pa.Table]:
+    """What the day files that a batch touches must hold afterwards."""
+    return {
+        (feed, day): merged_day(old.day(feed, day), of_day, feed)
+        for feed, tiles in new_tiles.items()
+        for day, of_day in days_of(tiles).items()
+    }
 
 
 class TilesInMemory:

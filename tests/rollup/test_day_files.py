@@ -7,8 +7,7 @@ import pyarrow.parquet as pq
 
 from spark_jobs.rollup.day_files import DayFiles, changed_tiles, day_file, days_between, tiles_between
 from spark_jobs.rollup.tile_schemas import no_tiles
-from tests.analytics.tiles import TilesInMemory, bikes, report, tile_table
-from tests.rollup.day_tables import day_tables
+from tests.analytics.tiles import TilesInMemory, bikes, day_tables, report, tile_table
 
 MIDNIGHT = datetime(2018, 6, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

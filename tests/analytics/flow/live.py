@@ -31,8 +31,7 @@ from spark_jobs.settings import Settings, settings_from
 from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.feeds import Feeds
 from tests.analytics.flow.ingestion import Clock, Ingested, may_write, now
-from tests.analytics.tiles import queries
-from tests.rollup.day_tables import day_tables
+from tests.analytics.tiles import day_tables, queries
 
 NAMES = tuple(analytic.name for analytic in ANALYTICS)
 OF_ALL_FEEDS = ("weather_safety_analysis", "surge_weather_correlation", "transport_usage_summary")

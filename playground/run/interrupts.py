@@ -5,8 +5,10 @@ import signal
 
 def interrupt_on_signals() -> None:
     """Raise KeyboardInterrupt on the first SIGINT, SIGTERM or SIGHUP; ignore further ones while stopping."""
-    # What is ignored already stays so: with `nohup` a run outlives its terminal.
-    asking = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    # With `nohup` a run outlives its terminal. SIGINT is another matter: shells have it ignored in what they start with
+    # `&`, and who sends it means it.
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    asking = [signal.SIGINT, signal.SIGTERM] if outlives else [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
     def interrupt(*_: object) -> None:
         for number in asking:

@@ -21,7 +21,7 @@ from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, Entry
 from spark_jobs.publication.folding import folded_entry
 from spark_jobs.publication.log import LogReader
-from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
 from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import changes_in
 from spark_jobs.rollup.rollup import Rollup
@@ -240,7 +240,6 @@ def _is_known(rollup: LogReader, position: Mapping[str, Any]) -> bool:
 def _read(path: Path) -> pa.Table | None:
     """An output file; None where there is none that can be read."""
     try:
-        with parquet_file(path) as file:
-            return file.read(use_threads=False)
+        return read_parquet(path)
     except (OSError, DamagedParquet):
         return None

@@ -18,7 +18,7 @@ from spark_jobs.paths import day_folder, hour_of_folder
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged
-from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
 from spark_jobs.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -124,8 +124,7 @@ def rows_of_day(files: Iterable[Path]) -> pa.Table | None:
 
 def _read(file: Path) -> pa.Table:
     try:
-        with parquet_file(file) as hour:
-            return hour.read(use_threads=False)
+        return read_parquet(file)
     except DamagedParquet as odd:
         raise UnreadableHour(odd) from odd
 

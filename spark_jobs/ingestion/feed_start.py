@@ -3,13 +3,13 @@
 import logging
 from dataclasses import asdict
 from datetime import datetime
-
-import pyarrow.parquet as pq
+from pathlib import Path
 
 from spark_jobs.catalog import Feed
 from spark_jobs.kafka.offsets import FeedPosition, Lost, TopicOnBroker, checked_position, origin
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import LOST, Entry
+from spark_jobs.publication.parquet_files import footer
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.dataset import open_log
 from spark_jobs.runtime.stream import StreamContext
@@ -44,7 +44,7 @@ def position_to_read_from(
 def rows_in(dataset_log: PublicationLog) -> int:
     """Count the rows of a dataset by its files' footers."""
     increment = DatasetReader(dataset_log.layout.root, dataset_log.dataset).since(None)
-    return 0 if increment is None else sum(pq.read_metadata(file).num_rows for file in increment.files)
+    return 0 if increment is None else sum(footer(Path(file)).num_rows for file in increment.files)
 
 
 def recently_lost(dataset_log: PublicationLog, head: int, now: datetime) -> Loss | None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.feeds.refusals import RedriveRefusal
 from spark_jobs.ingestion.redriven_days import Redriven
 from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.parquet_files import read_parquet
 from spark_jobs.redrives import MessagePlace
 
 _PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())])
@@ -79,7 +79,7 @@ def refused_in(files: Sequence[Path], wanted: Iterable[MessagePlace], topic: str
     places = pa.Table.from_pylist([dict(zip(_PLACES.names, one[1:], strict=True)) for one in wanted], _PLACES)
     if not files or not len(places):
         return set()
-    letters = pa.concat_tables(pq.ParquetFile(file).read(columns=_PLACES.names, use_threads=False) for file in files)
+    letters = pa.concat_tables(read_parquet(file, _PLACES.names) for file in files)
     found = letters.cast(_PLACES).join(places, _PLACES.names, join_type="left semi", use_threads=False)
     return {MessagePlace(topic, *place.values()) for place in found.to_pylist()}
 

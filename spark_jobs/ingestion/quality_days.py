@@ -17,7 +17,7 @@ from spark_jobs.catalog import Feed
 from spark_jobs.ingestion.message_layouts import OTHERS, most_used
 from spark_jobs.ingestion.quality import Key, Line, Measure, Quality, lines_of, quality_of, total
 from spark_jobs.paths import Layout
-from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,7 @@ class QualityDays:
         """The counts so far; none where there is no file, or where it cannot be read any more."""
         path = self.layout.quality_day(self.feed.name, day)
         try:
-            with parquet_file(path) as file:
-                table = file.read(columns=[*Line._fields])
+            table = read_parquet(path, Line._fields)
         except FileNotFoundError:
             return Quality()
         except (OSError, DamagedParquet) as damage:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.paths import Layout
-from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file, staged_file
+from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
 from spark_jobs.redrives import ACCEPTED, MessagePlace
 
 SCHEMA = pa.schema(
@@ -62,8 +62,7 @@ class RedrivenDays:
         """The copies of a day. StreamFault where it is damaged: beginning at nothing would double rows."""
         path = self.layout.redriven_day(self.feed.name, day)
         try:
-            with parquet_file(path) as file:
-                lines = file.read(columns=SCHEMA.names).to_pylist()
+            lines = read_parquet(path, SCHEMA.names).to_pylist()
         except FileNotFoundError:
             return []
         except (OSError, DamagedParquet) as damage:

@@ -1,7 +1,7 @@
 """Parquet files of ours: on disk before an entry promises them, compared with their checksums when they are read."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,12 @@ def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
         if not _is_damage(failure):
             raise
         raise DamagedParquet(path, failure) from failure
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a file of ours, or some columns of it. Raises: as `parquet_file`."""
+    with parquet_file(path) as file:
+        return file.read(columns=columns and list(columns), use_threads=False)
 
 
 def footer(path: Path) -> pq.FileMetaData:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.paths import day_folder
-from spark_jobs.publication.parquet_files import parquet_file
+from spark_jobs.publication.parquet_files import read_parquet
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup.day_files import ONE_DAY
 
@@ -48,10 +48,5 @@ def refuse_doubled(increment: Increment) -> None:
 
 
 def _doubled_rows(files: Iterable[Path]) -> int:
-    places = pa.concat_tables(map(_places, files))
+    places = pa.concat_tables(read_parquet(file, _PLACE) for file in files)
     return len(places) - len(places.group_by(_PLACE).aggregate([]))
-
-
-def _places(path: Path) -> pa.Table:
-    with parquet_file(path) as file:
-        return file.read(_PLACE, use_threads=False)

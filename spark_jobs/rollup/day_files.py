@@ -91,6 +91,14 @@ class DayFiles:
                 self._kept.popitem(last=False)
             return kept[1]
 
+    def readable_day(self, feed: str, day: date) -> pa.Table | None:
+        """The tiles of the day, an empty table where it has no file; None where nobody can read them."""
+        try:
+            known = self.day(feed, day)
+        except UnreadableDay:
+            return None
+        return no_tiles(feed) if known is None else known
+
     def days(self, feed: str) -> list[date]:
         """The days that have a file, sorted. Lists the folder."""
         return sorted(map(date.fromisoformat, self._names(feed)))

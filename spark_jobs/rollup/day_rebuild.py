@@ -11,7 +11,7 @@ from spark_jobs.catalog import FEEDS, Feed
 from spark_jobs.completeness import HOUR
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import CHANGED, Entry
-from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, UnreadableDay, place, staged_days
+from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, place, staged_days
 from spark_jobs.rollup.feed_position import known_position
 from spark_jobs.rollup.rollup import FewerEvents, Rollup
 from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
@@ -32,7 +32,7 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
         tables: dict[tuple[str, date], pa.Table] = {}
         going: set[tuple[str, date]] = set()
         for feed in FEEDS:
-            before, after = _readable_day(rollup.tiles, feed, day), _day_again(rollup, feed, day, transaction.head)
+            before, after = rollup.tiles.readable_day(feed.name, day), _day_again(rollup, feed, day, transaction.head)
             if before is not None and after.equals(before):
                 continue
             if before is not None and not confirmed:
@@ -69,14 +69,6 @@ def _with_days(
         gone = sum(name == feed.name for name, _ in going)
         after[feed.name] = {**position[feed.name], "days": max(known, len(there | new)) - gone}
     return after
-
-
-def _readable_day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table | None:
-    """The tiles of the day; None where nobody can read them."""
-    try:
-        return _day(tiles, feed, day)
-    except UnreadableDay:
-        return None
 
 
 def _day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table:

@@ -191,7 +191,8 @@ class Rollup:
         new = {day: events_in(of_day, feed.name) for day, of_day in days_of(tiles).items()}
         fewer = {}
         for day in self.tiles.days(feed.name):
-            held = self._events_held(feed, day)
+            old = self.tiles.readable_day(feed.name, day)
+            held = 0 if old is None else events_in(old, feed.name)
             if held > new.get(day, 0):
                 fewer[day] = held - new.get(day, 0)
         if fewer:
@@ -203,14 +204,6 @@ class Rollup:
                 "(docs/troubleshoot.md, 'The rebuild finds fewer events')",
                 retryable=False,
             )
-
-    def _events_held(self, feed: Feed, day: date) -> int:
-        """How many events the day's tiles hold; none where nobody can read them."""
-        try:
-            tiles = self.tiles.day(feed.name, day)
-        except UnreadableDay:
-            return 0
-        return 0 if tiles is None else events_in(tiles, feed.name)
 
     def _still_holds(self, taken: Taken) -> bool:
         """Whether the feed was not started over while it was read."""

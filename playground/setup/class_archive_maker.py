@@ -14,6 +14,7 @@ from playground.run.processes import MARK
 from playground.run.settings import PlaygroundSettings, job_environment
 from playground.setup.class_archive import OPTIONS, QUIET
 from playground.setup.fetch import SPARK_KAFKA_JARS, ensure_jars
+from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA
 from spark_jobs.kafka.connection import Connection
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.runtime.spark_session import spark_session
@@ -22,9 +23,6 @@ from spark_jobs.settings import settings_from
 _JVM_STOP_TIMEOUT_S = 180
 _ANSWER_TIMEOUT_S = 30
 _TOPIC = "classes"
-_COLUMNS = (
-    "value binary, topic string, kafka_timestamp timestamp, kafka_partition int, kafka_offset bigint, redrive_of string"
-)
 
 
 def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
@@ -53,11 +51,12 @@ def make_archive(settings: PlaygroundSettings, archive: Path) -> None:
 def _stream_once(spark: SparkSession, work: Path) -> None:
     """Do what both jobs do: messages from Kafka pass through Python workers and are collected in the driver."""
 
-    def identity(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from batches
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in batches:
+            yield pa.RecordBatch.from_pydict({"report": [str(rows.num_rows)]})
 
     def collect(batch: DataFrame, _: int) -> None:
-        batch.coalesce(1).mapInArrow(identity, _COLUMNS).collect()
+        batch.coalesce(1).mapInArrow(count, REPORT_SCHEMA).collect()
 
     with temporary_broker(work, (_TOPIC,), partitions=1) as broker:
         producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})

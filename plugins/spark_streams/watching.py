@@ -248,9 +248,8 @@ class Watch:
             return
         found, down_for = health.diagnosis, max(context.same_for, failing_for(self._memory.restarts, context.now))
         if not found.retryable or self._memory.restarts.has_given_up:
-            alone = "until then it is tried once an hour"
-            if not found.retryable:
-                alone = "the watch does not start it again by itself"
+            hourly = "until then it is tried once an hour"
+            alone = hourly if found.retryable else "the watch does not start it again by itself"
             by_hand = f"then trigger the DAG {self.job.name}: {alone}"
             yield Problem(incidents.DOWN, Diagnosis(found.message, f"{found.next_step}; {by_hand}"))
         elif down_for > effective.settings.LAG_ALERT_AFTER:

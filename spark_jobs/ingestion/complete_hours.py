@@ -30,7 +30,7 @@ from spark_jobs.publication.log import Origin
 from spark_jobs.publication.parquet_files import DamagedParquet, parquet_file
 
 _REVISED_EVERY = timedelta(minutes=5)
-"""at the most: the history is read whole, and late rows in each batch would make it grow by 600 MB a year"""
+"""at the most: late rows in each batch would make the history grow by 600 MB a year"""
 
 
 class AllFeeds:
@@ -74,7 +74,7 @@ class HoursOfFeed:
         origin = self._log.origin()
         if origin is None or self._of == origin.id:
             return self._progress
-        return FeedProgress(HourHistory(self._newest_lines(origin)).complete_before)
+        return FeedProgress(self._history_of(origin).complete_before)
 
     def passed(self, now: datetime) -> datetime | None:
         """To be asked before the broker is: what it held then counts."""
@@ -109,7 +109,7 @@ class HoursOfFeed:
         self._tell(now)
 
     def _take_up(self, origin: Origin) -> None:
-        history = HourHistory(self._newest_lines(origin))
+        history = self._history_of(origin)
         self._progress = FeedProgress(history.complete_before)
         self._seen = max((event.seq for event in history.events), default=0)
         self._completed = max((event.seq for event in history.events if event.before), default=0)
@@ -118,8 +118,8 @@ class HoursOfFeed:
         self._late, self._revised_at = {}, None
         self._of = origin.id  # last: a batch may ask for the progress meanwhile
 
-    def _newest_lines(self, origin: Origin) -> list[HourEvent]:
-        return read_newest(self._log.layout, self._feed.name, origin.id)
+    def _history_of(self, origin: Origin) -> HourHistory:
+        return HourHistory(read_newest(self._log.layout, self._feed.name, origin.id))
 
     def _late_in(self, new: Iterable[Entry]) -> dict[datetime, int]:
         return {hour: entry.seq for entry in new for hour in self._hours_of(entry) if self._progress.is_late(hour)}

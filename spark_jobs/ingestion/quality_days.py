@@ -43,13 +43,13 @@ class QualityDays:
     feed: Feed
 
     def of(self, day: date | str) -> Quality:
-        """The counts so far; none where there is no file, or where it cannot be read any more."""
+        """The counts so far; none where there is no file, or a damaged one. OSError where it cannot be opened now."""
         path = self.layout.quality_day(self.feed.name, day)
         try:
             table = read_parquet(path, Line._fields)
         except FileNotFoundError:
             return Quality()
-        except (OSError, DamagedParquet) as damage:
+        except DamagedParquet as damage:
             log.warning("the counts of %s begin at nothing: %s", day, damage)
             return Quality()
         return quality_of(Line(**row) for row in table.to_pylist())

@@ -59,13 +59,17 @@ class RedrivenDays:
         return [one for folder in folders for one in self.of(folder.name.removeprefix("date="))]
 
     def of(self, day: date | str) -> list[Redriven]:
-        """The copies of a day. StreamFault where it is damaged: beginning at nothing would double rows."""
+        """The copies of a day.
+
+        Raises: StreamFault where the file is damaged, since beginning at nothing would double rows; OSError where it
+        cannot be opened now.
+        """
         path = self.layout.redriven_day(self.feed.name, day)
         try:
             lines = read_parquet(path, SCHEMA.names).to_pylist()
         except FileNotFoundError:
             return []
-        except (OSError, DamagedParquet) as damage:
+        except DamagedParquet as damage:
             raise StreamFault(
                 f"nobody knows which refused messages were taken by now: {damage}",
                 f"restore it from a backup, or {START_OVER}",

@@ -202,6 +202,16 @@ def test_a_damaged_memory_stops_the_feed_rather_than_doubling_rows(query: Query)
     assert query.offsets() == [0, 3, 4], "ordinary messages do not ask for it"
 
 
+def test_a_memory_that_cannot_be_opened_now_is_waited_for(query: Query) -> None:
+    query.publish([TRIP], 3, originals={0: name(1)})
+    (file,) = query.log.layout.redriven(BIKES.name).glob("date=*/data.parquet")
+    file.unlink()
+    file.symlink_to(file)
+    with pytest.raises(OSError, match="symbolic links"):
+        query.publish([TRIP], 4, originals={0: name(1)})
+    assert query.offsets() == [0, 3], "the batch is not in; it is tried again"
+
+
 def test_the_batchs_own_day_adds_up(query: Query) -> None:
     query.publish([TRIP], 3, originals={0: name(1)})
     query.publish([TRIP], 4, originals={0: name(2)})

@@ -200,6 +200,14 @@ def test_a_damaged_day_begins_at_nothing_and_says_so(days: Days, caplog: pytest.
     assert "cannot be read" in caplog.text
 
 
+def test_a_day_that_cannot_be_opened_now_is_not_begun_anew(days: Days) -> None:
+    path = days.of_feed.layout.quality_day(BIKES.name, TODAY)
+    path.parent.mkdir(parents=True)
+    path.symlink_to(path)
+    with pytest.raises(OSError, match="symbolic links"):
+        days.take(TODAY, 4)
+
+
 def test_a_layout_that_comes_up_later_is_new_and_told_above_one_percent(days: Days) -> None:
     known = KNOWN_AFTER_MESSAGES
     assert new_layout(days.take(TODAY, known, usual=known)) is None

@@ -53,10 +53,11 @@ class StreamTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Stop the driver where a person marked the task; a triggerer that shuts down does not come here.
 
-        A task that is gone is nobody's word: Airflow's clean-up deletes the rows of tasks that run, too.
+        Nothing else is a person's word: Airflow's clean-up deletes the rows of tasks that run, too, and its database
+        may not answer just then.
         """
         end = await asyncio.to_thread(end_of, self.task_instance)
-        if end in (TaskEnd.GOES_ON, TaskEnd.GONE):
+        if end is not TaskEnd.MARKED:
             next_one = "next try" if end is TaskEnd.GOES_ON else "run that its watch triggers"
             log.info("the task of %s was not marked: its driver goes on and is adopted by the %s", self.job, next_one)
             return

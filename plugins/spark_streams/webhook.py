@@ -2,6 +2,7 @@
 
 import json
 from typing import Any, NoReturn
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from airflow.sdk import BaseHook, BaseNotifier, Connection
@@ -47,20 +48,25 @@ def address(connection: Connection) -> str:
     Raises:
         ValueError: it is none of the web.
     """
-    host = connection.host or ""
-    if "://" not in host:
-        host = f"{connection.schema or 'https'}://{host}"
-    scheme, _, place = host.partition("://")
-    if scheme.lower() not in ("http", "https") or not place.strip("/"):
+    place = _place(connection)
+    if place.scheme not in ("http", "https") or not place.hostname:
         raise ValueError(f"the Connection {connection.conn_id} has to name a host, by http or https")
     port = f":{connection.port}" if connection.port else ""
-    return f"{host.rstrip('/')}{port}/{str(connection.extra_dejson.get('endpoint', '')).lstrip('/')}"
+    endpoint = str(connection.extra_dejson.get("endpoint") or "").lstrip("/")
+    path = f"{place.path.rstrip('/')}/{endpoint}" if endpoint else place.path or "/"
+    return urlunsplit(place._replace(netloc=place.netloc + port, path=path))
+
+
+def _place(connection: Connection) -> SplitResult:
+    """Take the host apart, which may be a whole address."""
+    host = connection.host or ""
+    return urlsplit(host if "://" in host else f"{connection.schema or 'https'}://{host}")
 
 
 def _mask_secrets(connection: Connection) -> None:
     """Keep the secret parts out of every log: Airflow masks the password, and of an extra only what it knows."""
-    path = (connection.host or "").partition("://")[2].partition("/")[2]
-    for secret in (connection.password, connection.extra_dejson.get("endpoint"), path):
+    place = _place(connection)
+    for secret in (connection.password, connection.extra_dejson.get("endpoint"), place.path.strip("/"), place.query):
         if secret:
             mask_secret(str(secret))
             for part in str(secret).split("/"):

@@ -217,10 +217,12 @@ def test_a_redirect_does_not_carry_the_token_along(monkeypatch: pytest.MonkeyPat
     assert seen == ["Bearer its-secret"]
 
 
-def test_the_secret_parts_of_an_address_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_the_secret_parts_of_an_address_are_masked(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[str] = []
     monkeypatch.setattr(webhook, "mask_secret", masked.append)
-    connection = {"conn_type": "http", "host": "http://127.0.0.1/T0SECRET", "port": 1, "password": "its-token"}
+    host = f"{scheme}127.0.0.1/T0SECRET"
+    connection = {"conn_type": "http", "schema": "http", "host": host, "port": 1, "password": "its-token"}
     monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({**connection, "extra": {"endpoint": "B0/XSECRET"}}))
     assert sent([BEGUN], connection="OPS")
     assert {"its-token", "T0SECRET", "B0/XSECRET", "XSECRET"} <= set(masked)
@@ -292,7 +294,19 @@ ADDRESSES = {
     "a schema of its own": (Connection(conn_id="c", host="hooks", schema="http", port=8000), "http://hooks:8000/"),
     "the whole address": (
         Connection(conn_id="c", host="https://hooks.example.org/a/b"),
-        "https://hooks.example.org/a/b/",
+        "https://hooks.example.org/a/b",
+    ),
+    "a port and a path": (
+        Connection(conn_id="c", host="https://hooks.example.org/a/b", port=8443),
+        "https://hooks.example.org:8443/a/b",
+    ),
+    "a path and the secret rest of it": (
+        Connection(conn_id="c", host="hooks.example.org/a/", extra='{"endpoint": "/T0/B0"}'),
+        "https://hooks.example.org/a/T0/B0",
+    ),
+    "a query": (
+        Connection(conn_id="c", host="https://hooks.example.org/a?token=b"),
+        "https://hooks.example.org/a?token=b",
     ),
 }
 

@@ -22,18 +22,31 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return roots
 
 
-def end_task(root: Path, state: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_end, "task_state", lambda *_: state)
+def end_task(root: Path, state: str | Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def task_state(*_: object) -> str | None:
+        if isinstance(state, Exception):
+            raise state
+        return state
+
+    monkeypatch.setattr(task_end, "task_state", task_state)
     trigger = StreamTrigger("ingestion", str(root), 10.0, str(root / "logs"))
     trigger.task_instance = cast(Any, SimpleNamespace(dag_id="ingestion", task_id="run_ingestion", run_id="r"))
     asyncio.run(trigger.on_kill())
 
 
 @pytest.mark.parametrize(
-    ("state", "is_ended"), [("failed", True), ("success", True), ("removed", False), (None, False), ("queued", False)]
+    ("state", "is_ended"),
+    [
+        ("failed", True),
+        ("success", True),
+        ("removed", False),
+        (None, False),
+        ("queued", False),
+        (OSError("the API server restarts"), False),
+    ],
 )
 def test_only_a_person_who_marks_the_task_ends_the_driver(
-    state: str | None, is_ended: bool, stopped: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    state: str | Exception | None, is_ended: bool, stopped: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end_task(tmp_path, state, monkeypatch)
     assert stopped == ([tmp_path] if is_ended else [])

@@ -58,9 +58,8 @@ class AnalyticUpdater:
 
     def resume(self) -> None:
         """Finish what a crash left half done, and forget what was only in memory: the log says where to go on."""
-        layout, name = self.log.layout, self.log.dataset
         first = self._entry("origin", {"rollup_seq": _NOTHING_YET, "settled_seq": _NOTHING_YET})
-        open_log(self.log, [layout.dataset(name), layout.folded_days(name)], first, self.writer, self.now())
+        open_log(self.log, first, self.writer, self.now())
         self.backlog, self._seen, self._done, self._basis = Backlog(), _NOTHING_YET, _NOTHING_YET, None
         self._take_up()
 

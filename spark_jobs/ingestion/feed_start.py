@@ -22,11 +22,10 @@ def position_to_read_from(
     feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, context: StreamContext
 ) -> tuple[FeedPosition, Entry]:
     """Recover or begin the dataset, and skip in its log what the broker has lost; with the head that it has then."""
-    layout, writer = dataset_log.layout, context.writer
+    writer = context.writer
     first = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.as_document())
     end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
-    output_dirs = (layout.dataset(feed.name), layout.dead_letters(feed.name))
-    open_log(dataset_log, output_dirs, first, writer, context.now(), end_offsets=end_offsets)
+    open_log(dataset_log, first, writer, context.now(), end_offsets=end_offsets)
     with dataset_log.transaction(writer.check) as transaction:
         head = transaction.head
         position, lost = checked_position(head.position, topic, context.settings.ON_LOST_MESSAGES)

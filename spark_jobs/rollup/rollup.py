@@ -80,7 +80,7 @@ class Rollup:
         """Recover, or declare the first entry; what was seen before and not published is looked at again."""
         self.waiting.look_again()
         first = Entry("origin", {}, writer=self.writer.as_document())
-        open_log(self.log, [self.log.layout.dataset(ROLLUP)], first, self.writer, self.now())
+        open_log(self.log, first, self.writer, self.now())
 
     def has_news(self) -> bool:
         """Whether a feed's log has another head than at the last look. A few `stat`s each, no lock."""

@@ -11,6 +11,7 @@ from typing import Any
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.documents.status import Driver
+from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.runtime.request_queue import Refused
@@ -35,11 +36,14 @@ class Dataset:
     @property
     def output_dirs(self) -> tuple[Path, ...]:
         """The folders that only this stream's log may fill."""
-        layout = self.log.layout
-        if any(feed.name == self.name for feed in FEEDS):
-            folders = (layout.dataset, layout.dead_letters, layout.quality, layout.redriven)
-            return tuple(folder(self.name) for folder in folders)
-        return layout.dataset(self.name), layout.folded_days(self.name)
+        return output_dirs(self.log.layout, self.name)
+
+
+def output_dirs(layout: Layout, name: str) -> tuple[Path, ...]:
+    """The folders that only the log of that dataset may fill."""
+    if any(feed.name == name for feed in FEEDS):
+        return tuple(folder(name) for folder in (layout.dataset, layout.dead_letters, layout.quality, layout.redriven))
+    return layout.dataset(name), layout.folded_days(name)
 
 
 def find_stream(streams: Sequence[Dataset], name: object) -> Dataset:
@@ -60,15 +64,13 @@ def driver_of_staging(folder: str) -> str:
     return folder.removesuffix(_OF_REQUESTS)
 
 
-def open_log(
-    log: PublicationLog, output_dirs: Sequence[Path], first: Entry, writer: Writer, now: datetime, **origin: Any
-) -> None:
+def open_log(log: PublicationLog, first: Entry, writer: Writer, now: datetime, **origin: Any) -> None:
     """Finish what a crash left half done, or declare the first entry, and clear what dead drivers have staged.
 
     Raises: StreamFault where there is no log, and the outputs hold data.
     """
     if log.recover() is None:
-        refuse_data_without_log(log, output_dirs)
+        refuse_data_without_log(log)
         log.reached("before the first entry")
         writer.check()
         log.begin(first, now, **origin)
@@ -76,9 +78,9 @@ def open_log(
         _clear_dead_staging(log, writer.driver)
 
 
-def refuse_data_without_log(log: PublicationLog, output_dirs: Sequence[Path]) -> None:
+def refuse_data_without_log(log: PublicationLog) -> None:
     """Raise StreamFault where there are files that no log tells of."""
-    for folder in output_dirs:
+    for folder in output_dirs(log.layout, log.dataset):
         if next(folder.glob("**/*.parquet"), None) is not None:
             raise StreamFault(
                 f"{folder} holds data but {log.layout.log(log.dataset)} has no log: nobody knows what was read",

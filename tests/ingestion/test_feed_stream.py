@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, cast
 
 import pyarrow.parquet as pq
@@ -47,6 +48,21 @@ def test_data_without_a_log_are_refused(broker: Broker, tmp_path: Path) -> None:
     for path in query.log.layout.log(BIKES.name).glob("*"):
         path.unlink()
     with pytest.raises(StreamFault, match="nobody knows what was read"):
+        Query(tmp_path, broker).start()
+
+
+@pytest.mark.parametrize("left", ["_quality", "_redriven"])
+def test_what_a_start_over_by_hand_has_left_is_refused(broker: Broker, tmp_path: Path, left: str) -> None:
+    """Else a message that was sent again is taken for one whose row is there, and what it replaced is refused again."""
+    query = Query(tmp_path, broker)
+    query.start()
+    query.publish([TRIP, b"{"], 0)
+    query.publish([TRIP], 2, originals={0: f"{TOPIC}/0/1"})
+    for folder in tmp_path.glob(f"*/{BIKES.name}"):
+        if folder.parent.name != left:
+            rmtree(folder)
+    rmtree(query.log.layout.dataset(BIKES.name))
+    with pytest.raises(StreamFault, match=f"{left}/bike_trips holds data but"):
         Query(tmp_path, broker).start()
 
 

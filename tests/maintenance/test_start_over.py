@@ -184,10 +184,10 @@ def test_a_death_between_two_of_the_folders_leaves_no_data_that_count_as_new(
     assert log.head() is None, "the log goes first"
     if feed.files():
         with pytest.raises(StreamFault, match="nobody knows what was read"):
-            refuse_data_without_log(log, feed.dataset.output_dirs)
+            refuse_data_without_log(log)
     finish_removals(feed.layout)  # as whoever starts next does
     assert feed.files() == []
-    refuse_data_without_log(log, feed.dataset.output_dirs)
+    refuse_data_without_log(log)
     asked_again = start_over([feed.dataset])(CONFIRMED, tell)
     assert asked_again.sentence.startswith("bike_trips starts over")
     assert feed.files() == []

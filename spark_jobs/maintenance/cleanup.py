@@ -17,7 +17,7 @@ from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import LogDamaged
-from spark_jobs.runtime.checkpoints import own_tries
+from spark_jobs.runtime.checkpoints import own_tries, remove_tries
 from spark_jobs.runtime.dataset import Dataset, driver_of_staging
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress
 from spark_jobs.runtime.writer import Writer
@@ -85,8 +85,7 @@ class CleanUp:
         if removal.what == "checkpoint" and stream is not None:
             with stream.paused():  # it may be switched on just now
                 if not stream.is_on():
-                    for path in own_tries(removal.found.path):
-                        shutil.rmtree(path, ignore_errors=True)
+                    remove_tries(removal.found.path)
         elif removal.what == "dead letters" and stream is not None:
             self._publish_without(stream.log, removal.found.files)
         elif removal.found.files:
@@ -119,7 +118,7 @@ class CleanUp:
             temp_files=[_file(path) for path in _there(self._leftover_temp_files())],
             dead_letters=list(self._dead_letters(sound)),
             markers=[_folder(folder) for folder in _folders(self.layout.root / "_applied")],
-            half_removed=[_folder(folder) for folder in trash_dirs(self.layout, self.checkpoints)],
+            half_removed=[_folder(folder) for folder in trash_dirs(self.layout)],
         )
 
     def _found_checkpoints(self) -> Iterator[Checkpoint]:

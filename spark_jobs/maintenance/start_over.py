@@ -1,23 +1,36 @@
 """A stream's checkpoint, or all that it has made, removed on purpose; the stream then starts from its log, or anew."""
 
-import json
+import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from spark_jobs.catalog import ROLLUP
+from spark_jobs.documents.codec import encode, read_document
 from spark_jobs.paths import Layout
 from spark_jobs.publication.durable_files import create_if_absent, everything_below, size_and_time
-from spark_jobs.runtime.checkpoints import own_tries
-from spark_jobs.runtime.dataset import Dataset, find_stream
+from spark_jobs.publication.log import LogReader
+from spark_jobs.runtime.checkpoints import own_tries, remove_tries
+from spark_jobs.runtime.dataset import Dataset, find_stream, output_dirs
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
+from spark_jobs.stream_jobs import STREAM_JOBS
 
 REMOVED = "_removed"
 """what is being removed waits here: taken out of sight at once, so that no half of it is left when we are killed"""
 _PROMISE = ".promise.json"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """All of a dataset is to go, whatever becomes of us: as long as this is its log."""
+
+    dataset: str
+    first_entry: str | None
+    """a hash of the log's first entry; None where there was none"""
 
 
 def reset(streams: Sequence[Dataset]) -> Work:
@@ -31,7 +44,7 @@ def reset(streams: Sequence[Dataset]) -> Work:
         tell(f"waiting for {stream.name} to finish its batch")
         with stream.paused():
             tell(f"removing the checkpoint of {stream.name}")
-            remove(stream.log.layout.root, own_tries(stream.checkpoints))
+            remove_tries(stream.checkpoints)
         return Outcome(f"the checkpoint of {stream.name} was removed; it goes on where its log stands", report)
 
     return work
@@ -42,7 +55,8 @@ def start_over(streams: Sequence[Dataset]) -> Work:
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         stream = find_stream(streams, arguments.get("stream"))
-        report = sizes(all_paths(stream), "all of a stream", "asked for and confirmed")
+        layout, tries = stream.log.layout, own_tries(stream.checkpoints)
+        report = sizes([*all_of(layout, stream.name), *tries], "all of a stream", "asked for and confirmed")
         if arguments.get("dry_run"):
             return Outcome(f"dry run: all data, log and checkpoint of {stream.name} would be removed", report)
         if arguments.get("confirm") != stream.name:
@@ -54,8 +68,11 @@ def start_over(streams: Sequence[Dataset]) -> Work:
                 at_rest.enter_context(other.paused())
             at_rest.enter_context(stream.log.lock)  # the hourly housekeeping may be at its log
             tell(f"removing all of {stream.name}")
-            remove(stream.log.layout.root, all_paths(stream), lambda: tell(f"removing all of {stream.name}"))
-            stream.log.forget()
+            try:
+                remove(layout, stream.name, lambda: tell(f"removing all of {stream.name}"))
+            finally:
+                stream.log.forget()
+            remove_tries(stream.checkpoints)
         return Outcome(f"{stream.name} starts over: {_what_now(stream.name)}", report)
 
     return work
@@ -67,77 +84,76 @@ def _what_now(name: str) -> str:
     return "a feed reads what Kafka still keeps, an analytic is made again from the rollup"
 
 
-def all_paths(stream: Dataset) -> list[Path]:
-    """What one stream consists of, in the order of removal.
+def all_of(layout: Layout, name: str) -> list[Path]:
+    """What a dataset consists of below the root, in the order of removal.
 
     The log goes first: cut short after it, the job refuses data without a log and says so. Data removed under a log
     that is still there would be lost without a word.
     """
-    layout = stream.log.layout
-    return [
-        layout.log(stream.name),
-        layout.applied(stream.name),  # v0.1 kept its markers there
-        *stream.output_dirs,
-        layout.staging(stream.name),
-        *own_tries(stream.checkpoints),
-    ]
+    # v0.1 kept its markers in the applied folder.
+    return [layout.log(name), layout.applied(name), *output_dirs(layout, name), layout.staging(name)]
 
 
-def remove(root: Path, folders: Iterable[Path], go_on: Callable[[], None] = lambda: None) -> list[Path]:
-    """Remove each folder that is there: first all are renamed away, in their order, then they are taken apart.
+def remove(layout: Layout, name: str, go_on: Callable[[], None]) -> None:
+    """Remove all of a dataset: first every folder is renamed away, in their order, then they are taken apart.
 
-    What is to go is written down before, and who starts meanwhile finishes it (`finish_removals`): half of a stream
-    must not be taken for all of it. `go_on` is called before each rename, and raises where the lease was lost.
+    It is written down before, and who starts after a kill finishes it (`finish_removals`). Where it fails, what is left
+    is not removed later: a person was told, and may have done something else by then. `go_on` is called before each
+    rename, and raises where the lease was lost.
     """
-    removed = [folder for folder in folders if folder.exists()]
-    promised = [str(folder.relative_to(root)) for folder in removed if folder.is_relative_to(root)]
-    promise = root / REMOVED / f"{token_hex(8)}{_PROMISE}"
-    create_if_absent(promise, json.dumps(promised).encode())
+    promise = layout.root / REMOVED / f"{token_hex(8)}{_PROMISE}"
+    create_if_absent(promise, encode(Promise(name, _first_entry(layout, name))))
     trash = []
-    for folder in removed:
-        go_on()
-        trash += _rename_away(root, folder)
+    try:
+        for folder in all_of(layout, name):
+            go_on()
+            trash += _renamed_away(layout, folder)
+    except Exception:
+        with suppress(OSError):
+            promise.unlink(missing_ok=True)
+        raise
     promise.unlink(missing_ok=True)
     for away in trash:
         shutil.rmtree(away, ignore_errors=True)  # the clean-up may be at it too, and finds what cannot be removed now
-    for parent in {root / REMOVED, *(away.parent for away in trash)}:
-        with suppress(OSError):
-            parent.rmdir()
-    return removed
+    with suppress(OSError):
+        (layout.root / REMOVED).rmdir()
 
 
 def finish_removals(layout: Layout) -> None:
-    """Finish what was begun by somebody who died at it, or has lost the lease: before anything is read or written."""
-    for promise in sorted((layout.root / REMOVED).glob(f"*{_PROMISE}")):
-        for name in _promised(promise):
-            _rename_away(layout.root, layout.root / name)
-        promise.unlink(missing_ok=True)
+    """Finish what was begun by somebody who was killed at it: before anything is read or written."""
+    for path in sorted((layout.root / REMOVED).glob(f"*{_PROMISE}")):
+        promise = read_document(path, Promise)
+        if promise is not None and _holds(layout, promise):
+            for folder in all_of(layout, promise.dataset):
+                _renamed_away(layout, folder)
+        path.unlink(missing_ok=True)
 
 
-def _promised(promise: Path) -> list[str]:
-    """Read which folders below the root are to go; one that cannot be read promises nothing."""
+def _holds(layout: Layout, promise: Promise) -> bool:
+    is_ours = any(promise.dataset in job.streams for job in STREAM_JOBS.values())
+    return is_ours and _first_entry(layout, promise.dataset) in (None, promise.first_entry)
+
+
+def _first_entry(layout: Layout, name: str) -> str | None:
+    """Tell one log from another, a damaged one too."""
     try:
-        names = json.loads(promise.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return []
-    named = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return [name for name in named if name and ".." not in name and not name.startswith("/")]
+        return hashlib.sha256(LogReader(layout, name).path(0).read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
 
 
-def _rename_away(root: Path, folder: Path) -> list[Path]:
-    # A checkpoint may lie on another file system than the outputs: it is renamed where it is.
-    away = (root if folder.is_relative_to(root) else folder.parent) / REMOVED / f"{folder.name}-{token_hex(4)}"
+def _renamed_away(layout: Layout, folder: Path) -> list[Path]:
+    away = layout.root / REMOVED / f"{folder.name}-{token_hex(4)}"
     away.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):  # somebody else was faster
+    with suppress(FileNotFoundError):  # never there, or somebody else was faster
         folder.rename(away)
         return [away]
     return []
 
 
-def trash_dirs(layout: Layout, checkpoints: Path) -> list[Path]:
+def trash_dirs(layout: Layout) -> list[Path]:
     """What a removal left behind that was cut short."""
-    found = (path for folder in (layout.root, checkpoints) for path in sorted((folder / REMOVED).glob("*")))
-    return [path for path in found if not path.name.endswith(_PROMISE)]
+    return [path for path in sorted((layout.root / REMOVED).glob("*")) if not path.name.endswith(_PROMISE)]
 
 
 def sizes(folders: Iterable[Path], what: str, why: str) -> list[dict[str, Any]]:

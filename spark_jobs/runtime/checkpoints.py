@@ -31,8 +31,8 @@ def own_tries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _OF_A_TRY.fullmatch(path.name) and not path.is_symlink())
 
 
-def remove_older(folder: Path, kept: Path) -> None:
-    """Remove what earlier tries left. One that cannot be removed stays: nothing resumes from it."""
+def remove_tries(folder: Path, kept: Path | None = None) -> None:
+    """Remove what our tries left, all but one. One that cannot be removed stays: nothing resumes from it."""
     with suppress(OSError):  # the folder itself was removed by hand
         for path in own_tries(folder):
             if path != kept:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
-from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_older
+from spark_jobs.runtime.checkpoints import fresh_checkpoint, remove_tries
 from spark_jobs.runtime.stream import StreamContext
 from spark_jobs.setting_values import in_words
 
@@ -29,7 +29,7 @@ def start_query(
         .foreachBatch(batch)
         .start()
     )
-    remove_older(checkpoint.parent, kept=checkpoint)
+    remove_tries(checkpoint.parent, kept=checkpoint)
     return query
 
 

@@ -1,5 +1,6 @@
 """Reset and start over on a real feed: what goes, in which order, and what a death in between leaves."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,13 @@ import pytest
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.maintenance.cleanup import CleanUp
-from spark_jobs.maintenance.start_over import REMOVED, all_paths, finish_removals, remove, reset, start_over
+from spark_jobs.maintenance.start_over import REMOVED, all_of, finish_removals, remove, reset, start_over
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import LogReader
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.dataset import Dataset, refuse_data_without_log
-from spark_jobs.runtime.request_queue import Outcome, Refused
+from spark_jobs.runtime.request_queue import Outcome, Refused, Withdrawn
 from spark_jobs.settings import settings_from
 from tests.maintenance.live_feed import BIKES, LiveFeed, now, put, tell, trip
 from tests.publication.small_feed import Killed
@@ -155,7 +156,7 @@ def test_all_is_out_of_sight_before_anything_is_taken_apart(
         patched.setattr(shutil, "rmtree", die)
         with pytest.raises(Killed):
             start_over([feed.dataset])(CONFIRMED, tell)
-    assert not any(path.exists() for path in all_paths(feed.dataset))
+    assert not any(path.exists() for path in all_of(feed.layout, BIKES.name))
     anew = LiveFeed(tmp_path)
     anew.take([trip("2018-01-15 09:00:00")])
     clean_up = CleanUp(settings_from({}), feed.layout, tmp_path / "checkpoints", [anew.dataset], feed.writer, now)
@@ -191,7 +192,7 @@ def test_a_death_between_two_of_the_folders_leaves_no_data_that_count_as_new(
     asked_again = start_over([feed.dataset])(CONFIRMED, tell)
     assert asked_again.sentence.startswith("bike_trips starts over")
     assert feed.files() == []
-    assert not any(path.exists() for path in all_paths(feed.dataset))
+    assert not any(path.exists() for path in all_of(feed.layout, BIKES.name))
 
 
 def test_who_has_lost_the_lease_renames_nothing_more(feed: LiveFeed) -> None:
@@ -205,13 +206,74 @@ def test_who_has_lost_the_lease_renames_nothing_more(feed: LiveFeed) -> None:
             raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        remove(feed.layout.root, all_paths(feed.dataset), lease)
+        remove(feed.layout, BIKES.name, lease)
     assert len(feed.rows()) == 1, "the new one's"
     finish_removals(feed.layout)
     assert len(feed.rows()) == 1
 
 
-@pytest.mark.parametrize("promise", ["", "{", "[1, null]", '["/etc", "../elsewhere", ""]'])
+@pytest.mark.parametrize("failing", ["_log", "bike_trips", "_dead_letters", "_staging"])
+def test_a_removal_that_failed_takes_nothing_of_what_came_after_it(
+    failing: str, feed: LiveFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, is_failing = Path.rename, True
+
+    def fails(path: Path, target: Path) -> Path:
+        if is_failing and failing in (path.name, path.parent.name):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", fails)
+        with pytest.raises(OSError, match="Stale"):
+            start_over([feed.dataset])(CONFIRMED, tell)
+    if failing == "_log":
+        assert len(feed.rows()) == 1
+    else:
+        start_over([feed.dataset])(CONFIRMED, tell)  # as the feed, or the failed request, says
+    anew = LiveFeed(tmp_path)
+    anew.take([trip("2018-01-15 10:00:00"), b"{"])
+    rows, files = anew.rows(), anew.files()
+    finish_removals(feed.layout)  # the next restart
+    assert (anew.rows(), anew.files()) == (rows, files)
+
+
+def test_a_promise_that_could_not_be_taken_back_is_for_its_own_log(
+    feed: LiveFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of that moment refuses all: what was promised stays, and another log begins meanwhile."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refuse)
+        patched.setattr(Path, "unlink", refuse)
+        with pytest.raises(OSError, match="Read-only"):
+            start_over([feed.dataset])(CONFIRMED, tell)
+    assert list((tmp_path / REMOVED).glob("*.promise.json"))
+    start_over([feed.dataset])(CONFIRMED, tell)
+    anew = LiveFeed(tmp_path)
+    anew.take([trip("2018-01-15 10:00:00")])
+    finish_removals(feed.layout)
+    assert len(anew.rows()) == 1
+    assert not list((tmp_path / REMOVED).glob("*.promise.json"))
+
+
+def test_a_request_that_was_withdrawn_is_not_carried_out_by_the_next_start(feed: LiveFeed) -> None:
+    def withdrawn(*_: object) -> None:
+        if (feed.layout.root / REMOVED).exists():
+            raise Withdrawn
+
+    with pytest.raises(Withdrawn):
+        start_over([feed.dataset])(CONFIRMED, withdrawn)
+    finish_removals(feed.layout)
+    assert len(feed.rows()) == 1
+
+
+@pytest.mark.parametrize(
+    "promise", ["", "{", "[1, null]", '{"schema_version": 1, "dataset": "../elsewhere", "first_entry": null}']
+)
 def test_a_promise_that_is_none_removes_nothing(promise: str, feed: LiveFeed, tmp_path: Path) -> None:
     elsewhere = put(tmp_path.parent / "elsewhere" / "file")
     put(feed.layout.root / REMOVED / "0.promise.json", promise)

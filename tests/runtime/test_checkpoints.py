@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.runtime.checkpoints import fresh_checkpoint, own_tries, remove_older
+from spark_jobs.runtime.checkpoints import fresh_checkpoint, own_tries, remove_tries
 from spark_jobs.runtime.driver_process import new_instance
 
 A, B = "20260101T000000-1-aaaaaa", "20260102T000000-2-bbbbbb"
@@ -22,7 +22,7 @@ def test_each_try_has_a_folder_of_its_own_though_older_ones_are_removed(tmp_path
     folder, tries = tmp_path / "bike_trips", []
     for _ in range(5):
         tries.append(used(fresh_checkpoint(folder, A)))
-        remove_older(folder, kept=tries[-1])
+        remove_tries(folder, kept=tries[-1])
         assert list(folder.iterdir()) == [tries[-1]]
     assert len(set(tries)) == 5
     assert all(one.name.startswith(f"{A}-") for one in tries)
@@ -44,7 +44,7 @@ def test_what_other_drivers_left_goes_and_what_is_not_ours_stays(tmp_path: Path)
     (tmp_path / f"{A}-99").symlink_to(tmp_path / "query-1")
     before = {path.name for path in tmp_path.iterdir() if not path.name.startswith(A) or path.is_symlink()}
     kept = used(fresh_checkpoint(tmp_path, B))
-    remove_older(tmp_path, kept)
+    remove_tries(tmp_path, kept)
     assert {path.name for path in tmp_path.iterdir()} == before | {kept.name}
     assert own_tries(tmp_path) == [kept]
 
@@ -62,7 +62,7 @@ def test_one_that_cannot_be_removed_stops_nobody(tmp_path: Path, monkeypatch: py
     older, kept = used(fresh_checkpoint(tmp_path, A)), fresh_checkpoint(tmp_path, A)
     with monkeypatch.context() as patched:
         patched.setattr("os.unlink", refused)
-        remove_older(tmp_path, kept)
+        remove_tries(tmp_path, kept)
     assert older.exists()
     assert kept.exists()
 
@@ -70,4 +70,4 @@ def test_one_that_cannot_be_removed_stops_nobody(tmp_path: Path, monkeypatch: py
 def test_a_folder_that_is_removed_by_hand_meanwhile_stops_nobody(tmp_path: Path) -> None:
     kept = fresh_checkpoint(tmp_path / "bike_trips", A)
     shutil.rmtree(kept.parent)
-    remove_older(kept.parent, kept)
+    remove_tries(kept.parent, kept)

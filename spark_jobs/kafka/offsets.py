@@ -137,7 +137,7 @@ def checked_position(
     refuse_other_topic_id(topic.name, known["topic_id"], topic.topic_id)
     next_offset, lost = {}, []
     for partition, first in sorted(topic.first.items()):
-        reached = known["next_offset"].get(str(partition), first)
+        reached = known["next_offset"].get(str(partition), 0)  # the origin names all that there were: it is new
         if reached > topic.end[partition]:
             raise _recreated(
                 topic.name,

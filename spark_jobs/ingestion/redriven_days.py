@@ -73,7 +73,7 @@ class RedrivenDays:
             raise StreamFault(
                 f"nobody knows which refused messages were taken by now: {damage}",
                 f"restore it from a backup, or {START_OVER}",
-                retryable=False,
+                retryable=isinstance(damage.__cause__, OSError),  # the disk, perhaps of this moment
             ) from damage
         return [_redriven(line) for line in lines]
 

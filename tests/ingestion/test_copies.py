@@ -1,5 +1,6 @@
 """Copies of refused messages: each original becomes a row once, whatever is sent, and what became of it is noted."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -197,8 +198,9 @@ def test_a_damaged_memory_stops_the_feed_rather_than_doubling_rows(query: Query)
     (file,) = query.log.layout.redriven(BIKES.name).glob("date=*/data.parquet")
     file.write_bytes(b"PAR1 no more")
     query.publish([TRIP], 4)
-    with pytest.raises(StreamFault, match="nobody knows which refused messages were taken"):
+    with pytest.raises(StreamFault, match="nobody knows which refused messages were taken") as stopped:
         query.publish([TRIP], 5, originals={0: name(1)})
+    assert not stopped.value.diagnosis.retryable
     assert query.offsets() == [0, 3, 4], "ordinary messages do not ask for it"
 
 
@@ -210,6 +212,17 @@ def test_a_memory_that_cannot_be_opened_now_is_waited_for(query: Query) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         query.publish([TRIP], 4, originals={0: name(1)})
     assert query.offsets() == [0, 3], "the batch is not in; it is tried again"
+
+
+def test_a_memory_that_the_disk_does_not_give_is_tried_again(query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    query.publish([TRIP], 3, originals={0: name(1)})
+    monkeypatch.setattr(pq, "ParquetFile", failing)
+    with pytest.raises(StreamFault) as stopped:
+        RedrivenDays(query.log.layout, BIKES).all()
+    assert stopped.value.diagnosis.retryable
 
 
 def test_the_batchs_own_day_adds_up(query: Query) -> None:

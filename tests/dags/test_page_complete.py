@@ -1,6 +1,7 @@
 """The tab "Complete?" and its JSON: each word and figure of an hour from the files and documents that a feed leaves."""
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,6 +129,66 @@ def test_a_file_that_comes_and_one_that_was_merged_are_seen(client: TestClient, 
     for name in ("1-0-a", "5-0-a"):
         (folder / f"{name}.parquet").unlink()
     assert (hours(client)[10]["rows"], hours(client)[10]["late"]) == (5, 2)
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def make_unopenable(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file.name)
+
+
+def make_absent(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("gone")
+
+
+@pytest.mark.parametrize("spoil", [truncate, make_unopenable, make_absent])
+@pytest.mark.parametrize("name", ["1-0-a", "5-0-a"])
+def test_an_hour_that_cannot_be_read_is_unknown_and_all_others_are_shown(
+    client: TestClient, layout: Layout, spoil: Callable[[Path], None], name: str
+) -> None:
+    folder = layout.dataset(BIKES) / hour_folder(TEN)
+    sound = (folder / f"{name}.parquet").read_bytes()
+    before = hours(client)[10]
+    write(layout, TEN, "6-0-a", [(0, 10)])
+    spoil(folder / f"{name}.parquet")
+    RowCounts.__init__(routes._counts)
+    found = hours(client)
+    ten = found[10]
+    assert (ten["state"], ten["rows"], ten["late"], ten["complete_at"]) == ("unknown", None, None, None)
+    assert ten["unreadable"].startswith(f"{folder}")
+    assert "cannot be read: " in ten["unreadable"]
+    assert {hour: one["state"] for hour, one in found.items() if hour != 10} == {
+        **{9: "nothing came", 11: "complete"},
+        **{12: "filling", 13: "filling"},
+    }
+    assert {one["unreadable"] for hour, one in found.items() if hour != 10} == {None}
+    (folder / f"{name}.parquet").unlink()
+    (folder / f"{name}.parquet").write_bytes(sound)
+    (folder / "6-0-a.parquet").unlink()
+    assert hours(client)[10] == before, "what was damaged is read again once it is there"
+
+
+def test_an_hour_whose_folder_cannot_be_listed_is_no_hour_without_rows(client: TestClient, layout: Layout) -> None:
+    folder = layout.dataset(BIKES) / hour_folder(TEN)
+    shutil.rmtree(folder)
+    folder.symlink_to(folder.name)
+    assert hours(client)[10]["state"] == "unknown"
+
+
+@pytest.mark.parametrize("which", ["history", "present"])
+def test_of_a_feed_whose_documents_cannot_be_read_nothing_is_known(
+    client: TestClient, layout: Layout, which: str
+) -> None:
+    path = layout.hour_history(BIKES) if which == "history" else layout.complete_hours
+    path.unlink()
+    path.symlink_to(path.name)
+    words = {hour: found["state"] for hour, found in hours(client).items()}
+    assert words[13] == "unknown"
+    assert (words[10] == "unknown") is (which == "history")
 
 
 def test_without_a_period_the_day_up_to_the_newest_event_is_shown(client: TestClient) -> None:

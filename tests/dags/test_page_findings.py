@@ -1,11 +1,12 @@
 """The routes of the tab "Findings": periods as people ask for them, downloads, and what is missing."""
 
+import errno
 import os
 import random
 import string
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +27,7 @@ from boston_page.refused.letters import SCHEMA
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from spark_jobs.paths import Layout, hour_folder
+from spark_jobs.paths import Layout, hour_folder, hour_of_folder
 from tests.dags.conftest import CHECKOUT
 
 BOSTON = ZoneInfo("America/New_York")
@@ -139,6 +140,73 @@ def test_where_there_is_nothing_the_page_says_up_to_when_there_is(client: TestCl
     assert "2018-11-20T13:00:00+00:00" in found["sentence"]
     assert "its analytic is off, or has not begun" in ask(client, "/findings/surge")["sentence"]
     assert client.get("/findings/usage/rows.csv", params={"from": "2020-01-01", "to": "2020-01-02"}).status_code == 404
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def make_unopenable(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file.name)
+
+
+@pytest.fixture
+def spoilt(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """Outputs that a test may damage."""
+    monkeypatch.setattr(routes, "places", lambda: {"analytics": SimpleNamespace(layout=Layout(tmp_path))})
+    write_hours(Layout(tmp_path))
+    return Layout(tmp_path)
+
+
+@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+def test_an_hour_that_cannot_be_read_is_a_gap_and_that_is_said(
+    client: TestClient, spoilt: Layout, spoil: Callable[[Path], None]
+) -> None:
+    assert ask(client, "/findings/usage")["left_out"] is None
+    hour = spoilt.dataset(USAGE) / hour_folder(NEWEST - timedelta(hours=3)) / "data.parquet"
+    spoil(hour)
+    found = ask(client, "/findings/usage")
+    assert bikes(found) == [number for number in range(HOURS - 7 * 24, HOURS) if number != HOURS - 4]
+    assert found["left_out"].startswith(f"1 file is left out: {hour} cannot be read: ")
+    for kind in ("csv", "parquet"):
+        answer = client.get(f"/findings/usage/rows.{kind}")
+        assert answer.headers["content-disposition"] == f'attachment; filename="usage-incomplete.{kind}"'
+
+
+def test_where_no_file_can_be_read_that_is_said_instead_of_rows(client: TestClient, spoilt: Layout) -> None:
+    hours = sorted(spoilt.dataset(USAGE).rglob("*.parquet"), key=lambda file: hour_of_folder(str(file.parent)))
+    for hour in hours[-2:]:
+        truncate(hour)
+    asked = {"from": "2018-11-20T12:00", "to": "2018-11-20T14:00", "zone": "utc"}
+    found = ask(client, "/findings/usage", **asked)
+    assert (found["rows"], found["table"]) == (0, None)
+    assert found["left_out"].startswith(f"2 files are left out, the first of them: {hours[-2]} cannot be read: ")
+    answer = client.get("/findings/usage/rows.csv", params=asked)
+    assert (answer.status_code, answer.json()["detail"]) == (503, found["left_out"])
+
+
+@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+def test_of_a_folded_day_that_cannot_be_read_the_hours_are(
+    client: TestClient, spoilt: Layout, spoil: Callable[[Path], None]
+) -> None:
+    sound = bikes(ask(client, "/findings/usage"))
+    day = spoilt.folded_day(USAGE, NEWEST.date() - timedelta(days=2))
+    day.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"window_start": pa.array([NEWEST], pa.timestamp("us", "UTC"))}), day)
+    spoil(day)
+    found = ask(client, "/findings/usage")
+    assert (bikes(found), found["left_out"]) == (sound, None)
+
+
+def test_a_disk_that_fails_is_told_in_a_sentence(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), "/outputs")
+
+    monkeypatch.setattr("boston_page.findings.reading.newest_hour_folder", failing)
+    for path in ("/findings", "/findings/usage", "/findings/usage/rows.csv"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["detail"]) == (503, "/outputs cannot be read: Stale file handle")
 
 
 def test_rows_that_a_chart_leaves_out_are_not_said_to_be_missing(

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,6 +115,7 @@ def test_counts_are_those_of_the_feeds_days(viewer: TestClient) -> None:
             {"reason": UNREADABLE, "total": 1, "by_day": [0, 1, 0]},
             {"reason": "the_original_was_redriven_before", "total": 1, "by_day": [0, 0, 1]},
         ],
+        "left_out": None,
     }
     assert [feed["reasons"] for feed in found["feeds"][1:]] == [[], [], []]
 
@@ -163,6 +164,66 @@ def test_of_a_long_message_the_page_says_that_it_shows_the_beginning(
     assert (shown["bike-trips/0/0"]["value"], shown["bike-trips/0/0"]["is_cut"]) == (BAD.decode(), False)
 
 
+def letter_file(layout: Layout) -> Path:
+    return layout.dead_letters(BIKES) / f"date={NOON.date()}" / "3-0-a.parquet"
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def make_unopenable(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file.name)
+
+
+@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+def test_messages_that_cannot_be_read_are_left_out_and_that_is_said(
+    editor: TestClient, layout: Layout, spoil: Callable[[Path], None]
+) -> None:
+    spoil(letter_file(layout))
+    found = ask(editor, f"/refused/{BIKES}")
+    assert [line["message"][-1] for line in found["messages"]] == ["9", "2"]
+    assert found["left_out"].startswith(f"1 file is left out: {letter_file(layout)} cannot be read: ")
+    for kind in ("ndjson", "parquet"):
+        answer = editor.get(f"/refused/{BIKES}/rows.{kind}", params=PERIOD)
+        name = f"bike_trips-refused-incomplete.{kind}"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+        assert UNREADABLE not in content_of(answer, kind)
+        assert "the_original_was_redriven_before" in content_of(answer, kind)
+
+
+@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+def test_a_day_whose_counts_or_replays_cannot_be_read_is_left_out_and_that_is_said(
+    viewer: TestClient, layout: Layout, spoil: Callable[[Path], None]
+) -> None:
+    counted = layout.quality_day(BIKES, NOON.date())
+    spoil(counted)
+    bikes, *others = ask(viewer, "/refused")["feeds"]
+    assert [(one["reason"], one["by_day"]) for one in bikes["reasons"]] == [
+        ("the_original_was_redriven_before", [0, 0, 1])
+    ]
+    assert bikes["left_out"].startswith(f"1 file is left out: {counted} cannot be read: ")
+    assert [feed["left_out"] for feed in others] == [None, None, None]
+    replayed = layout.redriven_day(BIKES, (NOON + DAY).date())
+    spoil(replayed)
+    found = ask(viewer, f"/refused/{BIKES}")
+    assert len(found["messages"]) == 4
+    assert found["left_out"].startswith(f"1 file is left out: {replayed} cannot be read: ")
+
+
+def test_what_came_before_the_damage_in_a_file_is_shown(large: Layout) -> None:
+    (file,) = large.dead_letters(BIKES).rglob("*.parquet")
+    start = pq.read_metadata(file).row_group(1).column(0).data_page_offset
+    damaged = bytearray(file.read_bytes())
+    damaged[start : start + 40] = bytes(40)
+    file.write_bytes(damaged)
+    asked = Question(BIKES, Period(NOON - DAY, NOON + DAY), None, has_right=False)
+    found = newest_letters(large, asked, most=10_000)
+    assert found.rows["kafka_offset"].to_pylist() == list(range(599, 399, -1))
+    assert len(found.unreadable) == 1
+
+
 def content_of(answer: Any, path: str) -> str:
     if path.endswith("parquet"):
         return str(pq.read_table(io.BytesIO(answer.content)).to_pylist())
@@ -204,14 +265,14 @@ def test_no_more_files_are_read_than_needed(layout: Layout, monkeypatch: pytest.
 
     monkeypatch.setattr(letters, "_parts", look)
     asked = Question(BIKES, Period(NOON - DAY, NOON + 2 * DAY), None, has_right=False)
-    rows, is_cut = newest_letters(layout, asked, most=2)
-    assert (rows["kafka_offset"].to_pylist(), is_cut, read) == ([9, 2], True, ["20-0-a", "12-0-a"])
+    found = newest_letters(layout, asked, most=2)
+    assert (found.rows["kafka_offset"].to_pylist(), found.is_cut, read) == ([9, 2], True, ["20-0-a", "12-0-a"])
     of_that_day = Question(BIKES, Period(NOON, NOON + timedelta(hours=1)), None, has_right=False)
     read.clear()
-    assert newest_letters(layout, of_that_day, most=9)[1] is False
+    assert newest_letters(layout, of_that_day, most=9).is_cut is False
     assert read == ["12-0-a", "3-0-a"], "other days are not looked into"
     monkeypatch.setattr(letters, "MOST_FILES", 1)
-    assert newest_letters(layout, asked, most=9)[1], "files were too many"
+    assert newest_letters(layout, asked, most=9).is_cut, "files were too many"
 
 
 @pytest.fixture
@@ -230,8 +291,9 @@ def test_messages_fill_so_many_bytes_and_hardly_more(
 ) -> None:
     monkeypatch.setattr(letters, "MOST_BYTES", most_bytes)
     asked = Question(BIKES, Period(NOON - DAY, NOON + DAY), reason, has_right=True)
-    rows, is_cut = newest_letters(large, asked, most=10_000)
-    assert is_cut
+    found = newest_letters(large, asked, most=10_000)
+    rows = found.rows
+    assert found.is_cut
     assert most_bytes <= rows.nbytes < 2 * most_bytes + 100 * 1_100
     last = (599 // step) * step
     offsets = rows["kafka_offset"].to_pylist()
@@ -242,7 +304,7 @@ def test_messages_fill_so_many_bytes_and_hardly_more(
 def test_content_is_read_of_meant_messages_alone(large: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letters, "_with_content", None)
     asked = Question(BIKES, Period(NOON - DAY, NOON + DAY), "another", has_right=True)
-    assert newest_letters(large, asked, most=50)[0].num_rows == 0
+    assert newest_letters(large, asked, most=50).rows.num_rows == 0
 
 
 @pytest.mark.parametrize("kind", ["ndjson", "parquet"])

@@ -210,6 +210,26 @@ def test_counts_of_refused_messages_say_which_days_they_are_of(reasons: list[obj
     assert "the whole UTC days 2026-11-26 to 2026-11-27" in said
 
 
+def test_what_cannot_be_read_is_said_above_what_can() -> None:
+    why = "/outputs/accidents/1-0.parquet cannot be read"
+    said = answer_of(
+        f"""
+        const why = {json.dumps(why)};
+        const hours = [{{ hour: "2026-11-26T10:00:00+00:00", state: "unknown", rows: null, unreadable: why }}];
+        states.push({{ value: {{ rule: "", feeds: [{{ feed: "accidents", hours }}] }}, error: null, askedAt: 0 }});
+        const {{ default: Complete }} = await use("complete");
+        const complete = text(drawn(React.createElement(Complete, {{ params: new URLSearchParams() }})));
+        const feeds = [{{ feed: "accidents", messages: 9, reasons: [], left_out: why }}];
+        states.splice(0, states.length, {{ value: {{ days: ["2026-11-26"], feeds }}, error: null, askedAt: 0 }});
+        const {{ default: Refused }} = await use("refused");
+        const refused = text(drawn(React.createElement(Refused, {{ params: new URLSearchParams() }})));
+        answer([complete, refused]);
+        """
+    )
+    assert all(why in text for text in said)
+    assert "unknown –a file cannot be read" in said[0]  # noqa: RUF001 - between them is a new line
+
+
 def test_each_replay_follows_a_dry_run_of_its_own() -> None:
     tried = answer_of(
         """

@@ -35,11 +35,16 @@ HOURS = [
         "refused": 12_345,
         "revision": 123,
         "complete_at": HOUR,
+        "unreadable": WORD,
     }
     for state in ("complete", "nothing came")
 ]
 FEEDS = ("bike_trips", "taxi_trips", "weather_data", "accidents")
-OF_FEED = {"messages": 123_456_789, "reasons": [{"reason": LETTER["reason"], "total": 9, "by_day": list(range(92))}]}
+OF_FEED = {
+    "left_out": WORD,
+    "messages": 123_456_789,
+    "reasons": [{"reason": LETTER["reason"], "total": 9, "by_day": list(range(92))}],
+}
 CHART = {
     "name": "usage",
     "title": "Rides by hour",
@@ -49,6 +54,7 @@ CHART = {
     "rows": 9,
     "query": f"SELECT * FROM '{WORD}'",
     "sentence": WORD,
+    "left_out": WORD,
     "data": [],
     "table": {"columns": [f"a_column_with_a_long_name_{number}" for number in range(20)], "rows": [[1.23] * 20]},
 }
@@ -64,7 +70,7 @@ REJECTED = [{"setting": "KAFKA_BOOTSTRAP_SERVERS", "why": WORD, "holds": WORD}]
 JOBS = [{**JOB, **ILL, "log": WORD, "rejected": REJECTED}, {**JOB, **ILL, "name": "analytics"}]
 FLOW = {"at": HOUR, "age_s": 0.5, "needs_person": 12, "jobs": JOBS, "streams": [{**STREAM, **ILL}, ANALYTIC]}
 EVENT = {"at": HOUR, "kind": "incident", "job": "analytics", "what": WORD, "said": WORD, "next_step": WORD}
-LETTERS = {"from": HOUR, "to": HOUR, "has_right": True, "is_cut": True, "messages": [LETTER]}
+LETTERS = {"from": HOUR, "to": HOUR, "has_right": True, "is_cut": True, "left_out": WORD, "messages": [LETTER]}
 TABS: dict[str, tuple[str, list[object]]] = {
     "flow": ("stream=multi_variable_summary", [answered(FLOW), 0, 0, answered({})]),
     "findings": ("", [answered({"charts": [CHART], "plotly": WORD}), True, answered(CHART)]),

@@ -7,11 +7,11 @@ from pathlib import Path
 from threading import Lock
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from spark_jobs.arrow_values import integers
 from spark_jobs.documents.complete_hours import HourEvent
 from spark_jobs.paths import Layout, hour_folder
+from spark_jobs.publication.parquet_files import footer, read_parquet
 
 MOST_KEPT = 50_000
 _TRIES = 3
@@ -35,10 +35,10 @@ class RowCounts:
     def _sum(self, folder: Path, completion: HourEvent | None) -> int:
         for _ in range(_TRIES):
             try:
-                return sum(self._of_file(file, completion) for file in folder.glob("*.parquet"))
+                return sum(self._of_file(file, completion) for file in _files(folder))
             except FileNotFoundError:
                 continue  # compacted while we looked
-        raise TimeoutError(f"{folder} changes faster than it can be read")
+        raise TimeoutError("it changes faster than it can be read")
 
     def _of_file(self, path: Path, completion: HourEvent | None) -> int:
         key = (str(path), None if completion is None else completion.seq)
@@ -54,14 +54,22 @@ class RowCounts:
         return count
 
 
+def _files(folder: Path) -> list[Path]:
+    """None where no row came. A folder that cannot be listed is an OSError, not none."""
+    try:
+        return [file for file in folder.iterdir() if file.suffix == ".parquet"]
+    except FileNotFoundError:
+        return []
+
+
 def rows_in(path: Path) -> int:
     """Rows of a file, by its footer."""
-    return int(pq.read_metadata(path).num_rows)
+    return int(footer(path).num_rows)
 
 
 def late_rows(path: Path, next_offset: Mapping[str, int]) -> int:
     """Rows at or beyond these offsets; of a partition that is not named, all."""
-    rows = pq.ParquetFile(path).read(columns=["kafka_partition", "kafka_offset"], use_threads=False)
+    rows = read_parquet(path, ("kafka_partition", "kafka_offset"))
     early = 0
     for partition, end in next_offset.items():
         number, offset = integers([int(partition), end])

@@ -1,16 +1,17 @@
 """The hours of a feed in a period, each with its word and figures. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from boston_page.complete.hour_rows import RowCounts
 from boston_page.complete.kept_hours import KeptHours
+from boston_page.unreadable import UNREADABLE, why_unreadable
 from spark_jobs.completeness import HOUR, HourState, hour_end, hour_of, state_of
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.complete_hours import read_complete_hours
+from spark_jobs.documents.complete_hours import FeedHours, read_complete_hours
 from spark_jobs.documents.hour_history import CompletedHours
-from spark_jobs.paths import Layout
+from spark_jobs.paths import Layout, hour_folder
 from spark_jobs.publication.log import LogDamaged, LogReader
 
 
@@ -20,14 +21,17 @@ class Hour:
 
     hour: str
     state: HourState
-    rows: int
-    late: int
+    rows: int | None
+    """None where a file cannot be read"""
+    late: int | None
     """rows that were read after the hour was complete"""
     refused: int | None
     """messages refused since the hour before was complete; None before that, or where a later hour has them"""
     revision: int
     """0 before it is complete, then 1, and one more for each batch that brought rows since"""
     complete_at: str | None
+    unreadable: str | None = None
+    """why nothing is known of the hour, although there are files"""
 
 
 @dataclass(frozen=True)
@@ -49,19 +53,38 @@ def facts_of(layout: Layout, feed: str, now: datetime, kept: KeptHours) -> FeedF
     except (LogDamaged, OSError):
         origin = None
     log_id = None if origin is None else origin.id
-    history = kept.of(layout, feed, log_id)
-    told = read_complete_hours(layout).feeds.get(feed)
+    try:
+        history = kept.of(layout, feed, log_id)
+    except OSError:
+        return FeedFacts(feed, log_id, CompletedHours(), None, False)
+    told = _told(layout).get(feed)
     if told is None or told.log != log_id:
         return FeedFacts(feed, log_id, history, None, False)
     return FeedFacts(feed, log_id, history, told.newest_event, told.is_told(now))
+
+
+def _told(layout: Layout) -> Mapping[str, FeedHours]:
+    try:
+        return read_complete_hours(layout).feeds
+    except OSError:
+        return {}
 
 
 def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime, counts: RowCounts) -> Iterator[Hour]:
     """The hours that begin in [start, end), newest first."""
     hour = hour_of(end) if end > hour_of(end) else hour_of(end) - HOUR
     while hour >= start:
-        yield _hour(layout, facts, hour, counts)
+        yield _hour_or_why_not(layout, facts, hour, counts)
         hour -= HOUR
+
+
+def _hour_or_why_not(layout: Layout, facts: FeedFacts, hour: datetime, counts: RowCounts) -> Hour:
+    """What cannot be read is unknown, however complete it was: one damaged file hides no other hour."""
+    try:
+        return _hour(layout, facts, hour, counts)
+    except UNREADABLE as failure:
+        why = why_unreadable(layout.dataset(facts.feed) / hour_folder(hour), failure)
+        return Hour(iso(hour), HourState.UNKNOWN, None, None, None, 0, None, why)
 
 
 def _hour(layout: Layout, facts: FeedFacts, hour: datetime, counts: RowCounts) -> Hour:

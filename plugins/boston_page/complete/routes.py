@@ -15,6 +15,7 @@ from boston_page.few_at_once import FEW_AT_ONCE
 from boston_page.period import Period, period
 from boston_page.places import places
 from boston_page.question import End, Start, clock_of
+from boston_page.unreadable import IN_A_SENTENCE
 from spark_jobs.catalog import FEEDS
 from spark_jobs.completeness import GRACE, HOUR, hour_of
 from spark_jobs.documents.codec import iso
@@ -27,7 +28,7 @@ RULE = (
     "end, and the feed has read all that the broker held of it at that moment."
 )
 
-router = APIRouter(dependencies=[FEW_AT_ONCE])
+router = APIRouter(dependencies=[FEW_AT_ONCE, IN_A_SENTENCE])
 _counts = RowCounts()
 _kept = KeptHours()
 

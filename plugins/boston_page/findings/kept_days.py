@@ -11,7 +11,9 @@ from pathlib import Path
 from threading import Lock
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from boston_page.unreadable import UNREADABLE
+from spark_jobs.publication.parquet_files import read_parquet
 
 CACHE_BYTES = 16 * 1024 * 1024
 
@@ -96,7 +98,7 @@ class KeptDays:
 
 def _identities(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, Identity]]:
     for name in names:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             found = (folder / name).stat()
             yield name, (found.st_ino, found.st_mtime_ns)
 
@@ -104,21 +106,20 @@ def _identities(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, Ident
 def _read(
     folder: Path, wanted: Mapping[str, Identity], part: Part, known: _Days
 ) -> Mapping[str, tuple[Identity, pa.Table]]:
-    """Read the days that are not known yet. One that is taken away meanwhile is left out."""
+    """Read the days that are not known yet. One that cannot be read counts as not folded: its hours are there."""
     found = dict(known.of_files(wanted))
     for name in wanted.keys() - found.keys():
-        with suppress(FileNotFoundError):
+        with suppress(*UNREADABLE):
             found[name] = wanted[name], part.of(read_file(folder / name, part.columns))
     return found
 
 
 def read_file(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read columns of one file; those that an older formula did not have are null. FileNotFoundError without a file.
+    """Read columns of one small file; those that an older formula did not have are null.
 
-    Read at once: of a small file that takes half the time that opening it by its path takes.
+    Raises: FileNotFoundError without a file; else as `parquet_file`.
     """
-    with pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True) as file:
-        rows = file.read(columns=list(columns), use_threads=False)
+    rows = read_parquet(path, columns, at_once=True)
     for name in columns:
         if name not in rows.column_names:
             rows = rows.append_column(name, pa.nulls(rows.num_rows))

@@ -4,7 +4,6 @@ A closed day is one file where the analytics job has folded it, and then stays i
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from boston_page.findings.kept_days import KeptDays, Part, concatenated, read_file
 from boston_page.period import Period
+from boston_page.unreadable import UNREADABLE, left_out, why_unreadable
 from spark_jobs.arrow_values import instants
 from spark_jobs.completeness import HOUR
 from spark_jobs.paths import Layout, day_folder, hour_folder, hour_of_folder, newest_hour_folder
@@ -22,11 +22,17 @@ OUTPUT = "data.parquet"
 
 
 class Outputs:
-    """The outputs below ANALYTICS_OUTPUT_PATH."""
+    """The outputs below ANALYTICS_OUTPUT_PATH, for one question."""
 
     def __init__(self, layout: Layout, kept: KeptDays) -> None:
         self.layout = layout
         self._kept = kept
+        self._unreadable: dict[Path, str] = {}
+
+    @property
+    def left_out(self) -> str | None:
+        """What could not be read so far, and is not in any rows."""
+        return left_out(self._unreadable.values())
 
     def rows(self, output: str, part: Part, period: Period) -> pa.Table | None:
         """Return the rows of the part whose window starts in the period, in no order; None where there is none."""
@@ -64,10 +70,18 @@ class Outputs:
     def _hours(self, output: str, part: Part, period: Period, days: Iterable[date]) -> Iterator[pa.Table]:
         for day in days:
             if self._day_folder(output, day).is_dir():
-                for hour in period.hours_of(day):
-                    with suppress(FileNotFoundError):  # no row in this hour
-                        path = self.layout.dataset(output) / hour_folder(hour) / OUTPUT
-                        yield part.of(within(read_file(path, part.columns), period))
+                paths = (self.layout.dataset(output) / hour_folder(hour) / OUTPUT for hour in period.hours_of(day))
+                found = (self._hour(path, part.columns) for path in paths)
+                yield from (part.of(within(rows, period)) for rows in found if rows is not None)
+
+    def _hour(self, path: Path, columns: Sequence[str]) -> pa.Table | None:
+        try:
+            return read_file(path, columns)
+        except FileNotFoundError:  # no row in this hour
+            return None
+        except UNREADABLE as failure:
+            self._unreadable[path] = why_unreadable(path, failure)
+            return None
 
     def _day_folder(self, output: str, day: date) -> Path:
         return self.layout.dataset(output) / day_folder(day)

@@ -20,6 +20,7 @@ from boston_page.findings.registry import FINDINGS
 from boston_page.period import USUAL_DAYS, Period, period
 from boston_page.places import places
 from boston_page.question import End, Start, clock_of
+from boston_page.unreadable import IN_A_SENTENCE
 from spark_jobs.documents.codec import iso
 from spark_jobs.stream_jobs import ANALYTICS_JOB
 
@@ -31,7 +32,7 @@ PLOTLY_MISSING = (
 _NO_ROWS = "There are no rows in this period. The newest of this output are of {newest}."
 _NO_SUCH_ROWS = "None of the rows in this period can be shown yet. Shown are {only}."
 
-router = APIRouter(dependencies=[FEW_AT_ONCE])
+router = APIRouter(dependencies=[FEW_AT_ONCE, IN_A_SENTENCE])
 kept_days = KeptDays()
 
 
@@ -66,6 +67,7 @@ def _chart(one: Finding, outputs: Outputs, span: Period, clock: ZoneInfo) -> dic
         "to": iso(span.end),
         "query": one.query(outputs, span),
         "rows": 0 if rows is None else rows.num_rows,
+        "left_out": outputs.left_out,
     }
     if rows is None:
         return {**answer, "sentence": _why_nothing(one, outputs, span), "data": [], "layout": {}, "table": None}
@@ -80,8 +82,9 @@ def rows_as_csv(
 ) -> Response:
     """Answer with all rows behind a chart, times in UTC."""
     written = io.BytesIO()
-    pa_csv.write_csv(_rows(name, start, end, days, zone), written)
-    return _download(written, f"{name}.csv", "text/csv")
+    rows, stem = _rows(name, start, end, days, zone)
+    pa_csv.write_csv(rows, written)
+    return _download(written, f"{stem}.csv", "text/csv")
 
 
 @router.get("/findings/{name}/rows.parquet")
@@ -90,8 +93,9 @@ def rows_as_parquet(
 ) -> Response:
     """Answer with all rows behind a chart."""
     written = io.BytesIO()
-    pq.write_table(_rows(name, start, end, days, zone), written, compression="zstd")
-    return _download(written, f"{name}.parquet", "application/vnd.apache.parquet")
+    rows, stem = _rows(name, start, end, days, zone)
+    pq.write_table(rows, written, compression="zstd")
+    return _download(written, f"{stem}.parquet", "application/vnd.apache.parquet")
 
 
 @router.get("/plotly.js")
@@ -142,12 +146,15 @@ def _asked(
         raise HTTPException(422, f"the period cannot be read: {fault}") from fault
 
 
-def _rows(name: str, start: str | None, end: str | None, days: int, zone: str) -> pa.Table:
+def _rows(name: str, start: str | None, end: str | None, days: int, zone: str) -> tuple[pa.Table, str]:
+    """The rows of a file, and its name, which says where it does not hold all of them."""
     one, outputs, span, _ = _asked(name, start, end, days, zone)
     rows = one.rows(outputs, span)
+    if rows is None and outputs.left_out:
+        raise HTTPException(503, outputs.left_out)
     if rows is None:
         raise HTTPException(404, "there are no rows in this period")
-    return rows
+    return rows, f"{name}-incomplete" if outputs.left_out else name
 
 
 def _table(rows: pa.Table, clock: ZoneInfo) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // The tab "Complete?": for each hour and feed whether all of it is there, by the one rule that the page states.
 import { Fragment, h, usePolled } from "./host.js";
-import { count, plural, when } from "./words.js";
+import { LeftOut, count, plural, when } from "./words.js";
 
 const EVERY_S = 10;
 const TONES = { complete: "good", filling: "busy", "nothing came": "", unknown: "warn" };
@@ -27,10 +27,12 @@ export default function Complete({ params, setParams }) {
 
 function Hours({ value, zone }) {
   const hours = value.feeds[0].hours.map((hour) => hour.hour);
+  const unreadable = value.feeds.flatMap((feed) => feed.hours.map((hour) => hour.unreadable)).filter(Boolean);
   return h(
     Fragment,
     null,
     h("p", { className: "muted" }, value.rule, " What comes later is late, and a revision. A message that is refused has no hour: it is counted where the hour was filling."),
+    h(LeftOut, { said: unreadable[0] }),
     h(
       "div",
       { className: "scrolled tall", tabIndex: 0, role: "region", "aria-label": "hours" },
@@ -51,11 +53,12 @@ function Feed({ feed }) {
 
 function Cell({ feed, hour }) {
   const more = [
+    hour.unreadable && "a file cannot be read",
     hour.late > 0 && plural(hour.late, "late row", "late rows"),
     hour.revision > 1 && `revision ${hour.revision}`,
     hour.refused > 0 && `${count(hour.refused)} refused`,
   ].filter(Boolean);
-  const title = hour.complete_at ? `complete since ${hour.complete_at}` : undefined;
+  const title = hour.unreadable ?? (hour.complete_at ? `complete since ${hour.complete_at}` : undefined);
   return h(
     "td",
     { "data-feed": feed, "data-state": hour.state, title },

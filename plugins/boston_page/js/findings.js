@@ -1,6 +1,7 @@
 // The tab "Findings": what the data say. Each chart is read once it is scrolled to; plotly.js is loaded on this tab only.
 import { Fragment, h, route, useCallback, useEffect, useRead, useRef, useState } from "./host.js";
 import { Pickers, questionOf } from "./period.js";
+import { LeftOut } from "./words.js";
 
 const RANGES = [[1, "24 hours"], [7, "7 days"], [30, "30 days"], [365, "365 days"]];
 const USUAL = { days: 7, zone: "boston" };
@@ -29,6 +30,7 @@ function Chart({ chart, asked, canDraw }) {
     h("h2", { id: heading }, chart.title),
     value === null && h("p", { className: error ? "notice bad" : "muted", role: "status" }, error ?? "Reading …"),
     value !== null && h("p", { role: "status" }, value.sentence),
+    value !== null && h(LeftOut, { said: value.left_out }),
     value !== null && canDraw && value.data.length > 0 && h(Drawing, { value, label: `${chart.title}. ${value.sentence}` }),
     h("p", { className: "muted" }, chart.caveat),
     value !== null && h(Behind, { value }),

@@ -2,7 +2,7 @@
 import { Fragment, h, route, usePolled, useRef, useState } from "./host.js";
 import { Pickers, questionOf } from "./period.js";
 import { Replay } from "./replay.js";
-import { count, when } from "./words.js";
+import { LeftOut, count, when } from "./words.js";
 
 const EVERY_S = 10;
 const RANGES = [[1, "24 hours"], [7, "7 days"], [30, "30 days"]];
@@ -19,6 +19,7 @@ export default function Refused({ params, setParams }) {
     h(Pickers, { params, setParams, ranges: RANGES, usual: USUAL }),
     error && h("p", { className: "notice bad", role: "alert" }, error),
     value === null && !error && h("p", { className: "muted", role: "status" }, "Reading …"),
+    value !== null && value.feeds.map((one) => h(LeftOut, { key: one.feed, said: one.left_out })),
     value !== null && h(Counts, { value, feed, reason, choose: (chosen) => setParams(chosen) }),
     value !== null && feed && h(Messages, { key: `${feed} ${reason} ${asked}`, feed, reason, asked }),
   );
@@ -91,6 +92,7 @@ function Messages({ feed, reason, asked }) {
     { "aria-labelledby": heading },
     h("h2", { id: heading }, `${feed}: ${reason || "all reasons"}`),
     error && h("p", { className: "notice bad", role: "alert" }, error),
+    h(LeftOut, { said: value.left_out }),
     !value.has_right && h("p", { className: "notice" }, "What is in the messages is shown to those who may send them again (trigger the DAG redrive)."),
     h(
       "p",

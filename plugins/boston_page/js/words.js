@@ -16,6 +16,11 @@ export function Badge({ verdict }) {
   return h("span", { className: `badge ${toneOf(verdict)}` }, verdict);
 }
 
+/** What an answer lacks because a file cannot be read; nothing where it lacks nothing. */
+export function LeftOut({ said }) {
+  return said ? h("p", { className: "notice bad", role: "status" }, said) : null;
+}
+
 const UNKNOWN = "–";
 const numbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
 const small = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 2 }); // a row a minute is not 0 rows/s

@@ -1,11 +1,13 @@
 """How many messages a feed refused, by reason and UTC day: from its counts of data quality. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from boston_page.findings.kept_days import read_file
+from boston_page.unreadable import UNREADABLE, left_out, why_unreadable
 from spark_jobs.paths import Layout
 
 _COLUMNS = ("measure", "name", "rows")
@@ -14,9 +16,9 @@ _COLUMNS = ("measure", "name", "rows")
 def refused_of(layout: Layout, feed: str, days: Sequence[date]) -> dict[str, Any]:
     """Count by reason, most first; a count for each day. A day without a file is a day without messages."""
     by_reason: dict[str, dict[date, int]] = defaultdict(dict)
-    messages = 0
+    messages, unreadable = 0, list[str]()
     for day in days:
-        for line in _lines(layout, feed, day):
+        for line in _lines(layout.quality_day(feed, day), unreadable):
             messages += line["rows"] if line["measure"] in ("accepted", "refused") else 0
             if line["measure"] == "refused":
                 by_reason[line["name"]][day] = line["rows"]
@@ -25,11 +27,14 @@ def refused_of(layout: Layout, feed: str, days: Sequence[date]) -> dict[str, Any
         {"reason": reason, "total": sum(counts.values()), "by_day": [counts.get(day, 0) for day in days]}
         for reason, counts in most_first
     ]
-    return {"feed": feed, "messages": messages, "reasons": reasons}
+    return {"feed": feed, "messages": messages, "reasons": reasons, "left_out": left_out(unreadable)}
 
 
-def _lines(layout: Layout, feed: str, day: date) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, unreadable: list[str]) -> list[dict[str, Any]]:
     try:
-        yield from read_file(layout.quality_day(feed, day), _COLUMNS).to_pylist()
+        return read_file(path, _COLUMNS).to_pylist()  # type: ignore[no-any-return]
     except FileNotFoundError:
-        return
+        return []
+    except UNREADABLE as failure:
+        unreadable.append(why_unreadable(path, failure))
+        return []

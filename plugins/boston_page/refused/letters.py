@@ -6,7 +6,7 @@ content only of messages that are meant, and at most so many rows, bytes and fil
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from boston_page.period import Period
+from boston_page.unreadable import UNREADABLE, why_unreadable
 from spark_jobs.arrow_values import integers
 from spark_jobs.paths import Layout
+from spark_jobs.publication.parquet_files import parquet_file
 from spark_jobs.refused_files import PLACE, in_order, of_time_and_reason
 
 COLUMNS = (*PLACE, "kafka_timestamp", "reason", "refused_at")
@@ -50,19 +52,34 @@ class Question:
         return numbers
 
 
-def newest_letters(layout: Layout, question: Question, most: int) -> tuple[pa.Table, bool]:
-    """Return at most so many, and whether there may be more: rows, bytes or files were too many."""
-    found: list[pa.Table] = []
+@dataclass(frozen=True)
+class Letters:
+    """The newest messages that are meant."""
+
+    rows: pa.Table
+    is_cut: bool
+    """whether there may be more: rows, bytes or files were too many"""
+    unreadable: Sequence[str]
+    """a sentence for each file that could not be read to its end"""
+
+
+def newest_letters(layout: Layout, question: Question, most: int) -> Letters:
+    """Return at most so many."""
+    found, unreadable = list[pa.Table](), list[str]()
     rows = size = 0
+    is_cut = False
     for number, file in enumerate(_files(layout, question)):
-        if rows >= most or number >= MOST_FILES:
-            return _newest(found, most, question), True
-        for part in _parts(file, question, most):
-            found.append(part)
-            rows, size = rows + part.num_rows, size + part.nbytes
-            if rows > most or size >= MOST_BYTES:
-                return _newest(found, most, question), True
-    return _newest(found, most, question), False
+        if is_cut := is_cut or rows >= most or number >= MOST_FILES:
+            break
+        try:
+            for part in _parts(file, question, most):
+                found.append(part)
+                rows, size = rows + part.num_rows, size + part.nbytes
+                if is_cut := rows > most or size >= MOST_BYTES:
+                    break
+        except UNREADABLE as failure:
+            unreadable.append(why_unreadable(file, failure))
+    return Letters(_newest(found, most, question), is_cut, unreadable)
 
 
 def _files(layout: Layout, question: Question) -> Iterator[Path]:
@@ -77,7 +94,7 @@ def _folder(layout: Layout, feed: str, day: date) -> Path:
 
 def _parts(file: Path, question: Question, most: int) -> Iterator[pa.Table]:
     """What is meant in a file, a row group at a time, newest first. One that is compacted meanwhile has none."""
-    with suppress(FileNotFoundError), pq.ParquetFile(file) as letters:
+    with suppress(FileNotFoundError), parquet_file(file) as letters:
         for group in reversed(range(letters.num_row_groups)):
             rows = letters.read_row_group(group, columns=list(COLUMNS), use_threads=False)
             meant = question.meant(rows)[-most - 1 :]  # one more says that there are more

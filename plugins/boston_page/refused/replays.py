@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from boston_page.findings.kept_days import read_file
+from boston_page.unreadable import UNREADABLE, why_unreadable
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
 from spark_jobs.redrives import ACCEPTED, MessagePlace
@@ -23,7 +24,9 @@ class Replays:
     def __init__(self, layout: Layout, feed: str, since: datetime) -> None:
         self._of_original: dict[MessagePlace, dict[str, Any]] = {}
         self._original_of: dict[MessagePlace, MessagePlace] = {}
-        for original, copy, outcome, at in _lines(layout, feed, since):
+        self.unreadable: list[str] = []
+        """days that nothing is known of"""
+        for original, copy, outcome, at in _lines(layout, feed, since, self.unreadable):
             self._original_of[copy] = original
             known = self._of_original.get(original)
             if known is None or known["outcome"] != ACCEPTED:
@@ -37,13 +40,19 @@ class Replays:
         return {"copy_of": None if original is None else str(original), **(known or nothing)}
 
 
-def _lines(layout: Layout, feed: str, since: datetime) -> Iterator[tuple[MessagePlace, MessagePlace, str, datetime]]:
+def _lines(
+    layout: Layout, feed: str, since: datetime, unreadable: list[str]
+) -> Iterator[tuple[MessagePlace, MessagePlace, str, datetime]]:
     """A message is sent again after it was refused: the days that have any, from that one on."""
     days = (folder.name.removeprefix("date=") for folder in layout.redriven(feed).glob("date=*"))
     for day in sorted(day for day in days if day >= str(since.date())):
+        path = layout.redriven_day(feed, day)
         try:
-            rows = read_file(layout.redriven_day(feed, day), _COLUMNS)
+            rows = read_file(path, _COLUMNS)
         except FileNotFoundError:
+            continue
+        except UNREADABLE as failure:
+            unreadable.append(why_unreadable(path, failure))
             continue
         for *places, outcome, at in zip(*(rows[name].to_pylist() for name in _COLUMNS), strict=True):
             yield MessagePlace(*places[:3]), MessagePlace(*places[3:]), outcome, at.astimezone(UTC)

@@ -3,7 +3,7 @@
 import io
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -17,9 +17,10 @@ from boston_page.period import Period, period
 from boston_page.places import places
 from boston_page.question import End, Start, clock_of
 from boston_page.refused.counts import refused_of
-from boston_page.refused.letters import MESSAGE, Question, newest_letters
+from boston_page.refused.letters import MESSAGE, Letters, Question, newest_letters
 from boston_page.refused.replays import Replays
 from boston_page.refused.rights import Right
+from boston_page.unreadable import IN_A_SENTENCE, left_out
 from spark_jobs.arrow_values import rows_of
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.codec import iso
@@ -34,7 +35,7 @@ SHOWN_CHARACTERS = 4_000
 _AT_ONCE = 100
 """messages that are Python's at a time, out of Arrow's memory"""
 
-router = APIRouter(dependencies=[FEW_AT_ONCE])
+router = APIRouter(dependencies=[FEW_AT_ONCE, IN_A_SENTENCE])
 
 
 def asked_period(start: Start = None, end: End = None, days: int = 7, zone: str = "utc") -> Period:
@@ -69,32 +70,33 @@ def refused(right: Right, span: AskedPeriod) -> JSONResponse:
 @router.get("/refused/{feed}")
 def messages(question: Asked) -> JSONResponse:
     """Answer with the newest refused messages, each with what became of it since."""
-    rows, is_cut = newest_letters(_layout(), question, SAMPLES)
+    found, replays = newest_letters(_layout(), question, SAMPLES), _replays(question)
     answer = {
         **_of(question.period, question.has_right),
         "feed": question.feed,
         "reason": question.reason,
-        "is_cut": is_cut,
+        "is_cut": found.is_cut,
+        "left_out": left_out([*found.unreadable, *replays.unreadable]),
     }
-    return JSONResponse({**answer, "messages": [_shortened(line) for line in _lines(rows, question)]})
+    return JSONResponse({**answer, "messages": [_shortened(line) for line in _lines(found.rows, replays)]})
 
 
 @router.get("/refused/{feed}/rows.ndjson")
 def messages_as_ndjson(question: Asked) -> Response:
     """Answer with the newest refused messages, one JSON object a line."""
-    rows, is_cut = newest_letters(_layout(), question, DOWNLOADED)
-    lines = (f"{json.dumps(line)}\n" for line in _lines(rows, question))
-    headers = _as_file(question, rows, is_cut, "ndjson")
+    found, replays = newest_letters(_layout(), question, DOWNLOADED), _replays(question)
+    lines = (f"{json.dumps(line)}\n" for line in _lines(found.rows, replays))
+    headers = _as_file(question, found, [*found.unreadable, *replays.unreadable], "ndjson")
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
 
 
 @router.get("/refused/{feed}/rows.parquet")
 def messages_as_parquet(question: Asked) -> Response:
     """Answer with the newest refused messages, as the dead letters hold them."""
-    rows, is_cut = newest_letters(_layout(), question, DOWNLOADED)
+    found = newest_letters(_layout(), question, DOWNLOADED)
     written = io.BytesIO()
-    pq.write_table(rows, written, compression="zstd")
-    headers = _as_file(question, rows, is_cut, "parquet")
+    pq.write_table(found.rows, written, compression="zstd")
+    headers = _as_file(question, found, found.unreadable, "parquet")
     return Response(written.getvalue(), media_type="application/vnd.apache.parquet", headers=headers)
 
 
@@ -106,8 +108,11 @@ def _of(span: Period, right: bool) -> dict[str, Any]:
     return {"from": iso(span.start), "to": iso(span.end), "has_right": right}
 
 
-def _lines(rows: pa.Table, question: Question) -> Iterator[dict[str, Any]]:
-    replays = Replays(_layout(), question.feed, question.period.start)
+def _replays(question: Question) -> Replays:
+    return Replays(_layout(), question.feed, question.period.start)
+
+
+def _lines(rows: pa.Table, replays: Replays) -> Iterator[dict[str, Any]]:
     batches = rows.to_batches(max_chunksize=_AT_ONCE)
     return (_line(row, replays) for batch in batches for row in rows_of(batch))
 
@@ -133,7 +138,8 @@ def _shortened(line: dict[str, Any]) -> dict[str, Any]:
     return {**shown, "is_cut": shown != line}
 
 
-def _as_file(question: Question, rows: pa.Table, is_cut: bool, kind: str) -> dict[str, str]:
+def _as_file(question: Question, found: Letters, lacks: Sequence[str], kind: str) -> dict[str, str]:
     """The headers of a download. The name says where it does not hold all that was asked for."""
-    name = f"{question.feed}-refused{f'-newest-{rows.num_rows}' if is_cut else ''}.{kind}"
-    return {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    name = f"{question.feed}-refused{f'-newest-{found.rows.num_rows}' if found.is_cut else ''}"
+    name += "-incomplete" if lacks else ""
+    return {"Content-Disposition": f'attachment; filename="{name}.{kind}"', "X-Content-Type-Options": "nosniff"}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from boston_page.complete import routes
-from boston_page.complete.hour_rows import RowCounts, late_rows
+from boston_page.complete.hour_rows import late_rows, rows_in
 from boston_page.complete.kept_hours import KeptHours
 from boston_page.complete.routes import router
 from fastapi import FastAPI
@@ -73,7 +73,6 @@ def tell(layout: Layout, log: str, age: timedelta = timedelta(0), newest: dateti
 @pytest.fixture
 def client(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setattr(routes, "places", lambda: {"ingestion": SimpleNamespace(layout=layout)})
-    monkeypatch.setattr(routes, "_counts", RowCounts())
     monkeypatch.setattr(routes, "_kept", KeptHours())
     app = FastAPI()
     app.include_router(router)
@@ -155,7 +154,7 @@ def test_an_hour_that_cannot_be_read_is_unknown_and_all_others_are_shown(
     before = hours(client)[10]
     write(layout, TEN, "6-0-a", [(0, 10)])
     spoil(folder / f"{name}.parquet")
-    RowCounts.__init__(routes._counts)
+    rows_in.cache_clear()
     found = hours(client)
     ten = found[10]
     assert (ten["state"], ten["rows"], ten["late"], ten["complete_at"]) == ("unknown", None, None, None)
@@ -234,8 +233,8 @@ def test_a_question_that_makes_no_sense_gets_a_sentence(client: TestClient, aske
 def test_a_row_of_a_partition_that_nobody_knew_came_late(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"kafka_partition": [0, 0, 1], "kafka_offset": [4, 5, 0]}), file)
-    assert late_rows(file, {"0": 5}) == 2
-    assert late_rows(file, {"0": 6, "1": 1}) == 0
+    assert late_rows(str(file), (("0", 5),)) == 2
+    assert late_rows(str(file), (("0", 6), ("1", 1))) == 0
 
 
 def test_of_a_history_only_what_was_added_is_read(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
-"""Rows of a feed's hours by the footers of their files, and how many of them came late. Pure."""
+"""Rows of a feed's hours by the footers of their files, and how many of them came late. Pure.
 
-from collections import OrderedDict
-from collections.abc import Mapping
+What was read of a file is kept: a file of a feed never changes under its name.
+"""
+
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 
 import pyarrow.compute as pc
 
@@ -13,66 +14,57 @@ from spark_jobs.documents.complete_hours import HourEvent
 from spark_jobs.paths import Layout, hour_folder
 from spark_jobs.publication.parquet_files import footer, read_parquet
 
-MOST_KEPT = 50_000
+MOST_KEPT = 25_000
+"""files, of either count"""
 _TRIES = 3
 
-
-class RowCounts:
-    """How many rows a file holds, and which of them came late. Kept: a file of a feed never changes under its name."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._kept: OrderedDict[tuple[str, int | None], int] = OrderedDict()
-
-    def rows(self, layout: Layout, feed: str, hour: datetime) -> int:
-        """Rows of the hour."""
-        return self._sum(layout.dataset(feed) / hour_folder(hour), None)
-
-    def late(self, layout: Layout, feed: str, hour: datetime, completion: HourEvent) -> int:
-        """Rows of the hour that were read after it was complete."""
-        return self._sum(layout.dataset(feed) / hour_folder(hour), completion)
-
-    def _sum(self, folder: Path, completion: HourEvent | None) -> int:
-        for _ in range(_TRIES):
-            try:
-                return sum(self._of_file(file, completion) for file in _files(folder))
-            except FileNotFoundError:
-                continue  # compacted while we looked
-        raise TimeoutError("it changes faster than it can be read")
-
-    def _of_file(self, path: Path, completion: HourEvent | None) -> int:
-        key = (str(path), None if completion is None else completion.seq)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        count = rows_in(path) if completion is None else late_rows(path, completion.next_offset)
-        with self._lock:
-            self._kept[key] = count
-            if len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        return count
+Offsets = tuple[tuple[str, int], ...]
+"""(partition, next offset), in the order of the partitions"""
 
 
-def _files(folder: Path) -> list[Path]:
+def rows(layout: Layout, feed: str, hour: datetime) -> int:
+    """Rows of the hour. Raises: as `parquet_file`; OSError where it changes faster than it can be read."""
+    return _sum(layout.dataset(feed) / hour_folder(hour), None)
+
+
+def late(layout: Layout, feed: str, hour: datetime, completion: HourEvent) -> int:
+    """Rows of the hour that were read after it was complete. Raises: as `rows`."""
+    return _sum(layout.dataset(feed) / hour_folder(hour), tuple(sorted(completion.next_offset.items())))
+
+
+def _sum(folder: Path, complete_up_to: Offsets | None) -> int:
+    for _ in range(_TRIES):
+        try:
+            files = _files(folder)
+            if complete_up_to is None:
+                return sum(map(rows_in, files))
+            return sum(late_rows(file, complete_up_to) for file in files)
+        except FileNotFoundError:
+            continue  # compacted while we looked
+    raise TimeoutError("it changes faster than it can be read")
+
+
+def _files(folder: Path) -> list[str]:
     """None where no row came. A folder that cannot be listed is an OSError, not none."""
     try:
-        return [file for file in folder.iterdir() if file.suffix == ".parquet"]
+        return [str(file) for file in folder.iterdir() if file.suffix == ".parquet"]
     except FileNotFoundError:
         return []
 
 
-def rows_in(path: Path) -> int:
+@lru_cache(MOST_KEPT)
+def rows_in(path: str) -> int:
     """Rows of a file, by its footer."""
-    return int(footer(path).num_rows)
+    return int(footer(Path(path)).num_rows)
 
 
-def late_rows(path: Path, next_offset: Mapping[str, int]) -> int:
+@lru_cache(MOST_KEPT)
+def late_rows(path: str, next_offset: Offsets) -> int:
     """Rows at or beyond these offsets; of a partition that is not named, all."""
-    rows = read_parquet(path, ("kafka_partition", "kafka_offset"))
+    places = read_parquet(Path(path), ("kafka_partition", "kafka_offset"))
     early = 0
-    for partition, end in next_offset.items():
+    for partition, end in next_offset:
         number, offset = integers([int(partition), end])
-        of_partition = pc.equal(rows["kafka_partition"], number)
-        early += pc.sum(pc.and_(of_partition, pc.less(rows["kafka_offset"], offset))).as_py() or 0
-    return int(rows.num_rows - early)
+        of_partition = pc.equal(places["kafka_partition"], number)
+        early += pc.sum(pc.and_(of_partition, pc.less(places["kafka_offset"], offset))).as_py() or 0
+    return int(places.num_rows - early)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from boston_page.complete.hour_rows import RowCounts
+from boston_page.complete import hour_rows
 from boston_page.complete.kept_hours import KeptHours
 from boston_page.unreadable import UNREADABLE, why_unreadable
 from spark_jobs.completeness import HOUR, HourState, hour_end, hour_of, state_of
@@ -70,25 +70,25 @@ def _told(layout: Layout) -> Mapping[str, FeedHours]:
         return {}
 
 
-def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime, counts: RowCounts) -> Iterator[Hour]:
+def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime) -> Iterator[Hour]:
     """The hours that begin in [start, end), newest first."""
     hour = hour_of(end) if end > hour_of(end) else hour_of(end) - HOUR
     while hour >= start:
-        yield _hour_or_why_not(layout, facts, hour, counts)
+        yield _hour_or_why_not(layout, facts, hour)
         hour -= HOUR
 
 
-def _hour_or_why_not(layout: Layout, facts: FeedFacts, hour: datetime, counts: RowCounts) -> Hour:
+def _hour_or_why_not(layout: Layout, facts: FeedFacts, hour: datetime) -> Hour:
     """What cannot be read is unknown, however complete it was: one damaged file hides no other hour."""
     try:
-        return _hour(layout, facts, hour, counts)
+        return _hour(layout, facts, hour)
     except UNREADABLE as failure:
         why = why_unreadable(layout.dataset(facts.feed) / hour_folder(hour), failure)
         return Hour(iso(hour), HourState.UNKNOWN, None, None, None, 0, None, why)
 
 
-def _hour(layout: Layout, facts: FeedFacts, hour: datetime, counts: RowCounts) -> Hour:
-    rows, history = counts.rows(layout, facts.feed, hour), facts.history
+def _hour(layout: Layout, facts: FeedFacts, hour: datetime) -> Hour:
+    rows, history = hour_rows.rows(layout, facts.feed, hour), facts.history
     state = state_of(hour, history.known_since, history.complete_before, rows, facts.is_told)
     completion = None if state is HourState.UNKNOWN else history.completion_of(hour)
     revision = 0 if completion is None else history.revision_of(hour)
@@ -97,7 +97,7 @@ def _hour(layout: Layout, facts: FeedFacts, hour: datetime, counts: RowCounts) -
         hour=iso(hour),
         state=state,
         rows=rows,
-        late=counts.late(layout, facts.feed, hour, completion) if completion is not None and revision > 1 else 0,
+        late=hour_rows.late(layout, facts.feed, hour, completion) if completion is not None and revision > 1 else 0,
         refused=completion.refused if completion is not None and is_last_of_its_line else None,
         revision=revision,
         complete_at=None if completion is None else completion.at,

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
-from boston_page.complete.hour_rows import RowCounts
 from boston_page.complete.hours import FeedFacts, facts_of, hours_of
 from boston_page.complete.kept_hours import KeptHours
 from boston_page.few_at_once import FEW_AT_ONCE
@@ -29,7 +28,6 @@ RULE = (
 )
 
 router = APIRouter(dependencies=[FEW_AT_ONCE, IN_A_SENTENCE])
-_counts = RowCounts()
 _kept = KeptHours()
 
 
@@ -64,7 +62,7 @@ def _feed(layout: Layout, facts: FeedFacts, span: Period) -> dict[str, Any]:
         "is_told": facts.is_told,
         "newest_event": facts.newest_event,
         "complete_before": None if before is None else iso(before),
-        "hours": [asdict(hour) for hour in hours_of(layout, facts, span.start, span.end, _counts)],
+        "hours": [asdict(hour) for hour in hours_of(layout, facts, span.start, span.end)],
     }
 
 

@@ -47,22 +47,24 @@ class FoldedDays:
     def fold(self) -> None:
         """Fold the newest closed days that are not folded.
 
-        Raises: UnreadableHour for the first of those there are, once all else is folded.
+        Raises: UnreadableHour, or OSError, for the first of those there are, once all else is folded.
         """
-        unreadable: list[UnreadableHour] = []
+        faults: list[UnreadableHour | OSError] = []
         for output in self.logs:
             try:
                 days = unfolded(closed_days(output), output)[: _DAYS_PER_ENTRY * _ENTRIES_PER_ROUND]
                 for first in range(0, len(days), _DAYS_PER_ENTRY):
-                    self._fold(output, days[first : first + _DAYS_PER_ENTRY], unreadable)
+                    self._fold(output, days[first : first + _DAYS_PER_ENTRY], faults)
             except LogDamaged as damaged:
                 log.warning("no day of %s is folded: %s", output.dataset, damaged)
-        if unreadable:
-            raise unreadable[0]
+            except OSError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
 
-    def _fold(self, output: PublicationLog, days: Sequence[date], unreadable: list["UnreadableHour"]) -> None:
+    def _fold(self, output: PublicationLog, days: Sequence[date], faults: list[UnreadableHour | OSError]) -> None:
         with output.transaction(self.writer.check) as transaction:
-            moves = tuple(self._staged(transaction, days, unreadable))
+            moves = tuple(self._staged(transaction, days, faults))
             head = transaction.head
             details = {name: known for name, known in head.details.items() if name != "origin"}
             draft = Entry(
@@ -72,7 +74,7 @@ class FoldedDays:
                 transaction.commit(draft, self.now())
 
     def _staged(
-        self, transaction: Transaction, days: Sequence[date], unreadable: list["UnreadableHour"]
+        self, transaction: Transaction, days: Sequence[date], faults: list[UnreadableHour | OSError]
     ) -> Iterator[tuple[str, str]]:
         layout, output = transaction.log.layout, transaction.log.dataset
         staging = transaction.new_staging(self.writer.driver.instance)
@@ -80,7 +82,7 @@ class FoldedDays:
             try:
                 rows = rows_of_day(hours_of_day(layout.dataset(output), day))
             except UnreadableHour as fault:
-                unreadable.append(fault)
+                faults.append(fault)
                 continue
             if rows is not None:
                 yield staged_file(rows, staging / f"{day}.parquet", layout.folded_day(output, day), layout.root)

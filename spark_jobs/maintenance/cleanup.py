@@ -41,12 +41,12 @@ class CleanUp:
     def work(self, arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         tell("looking at what there is")
         dry_run = bool(arguments.get("dry_run"))
-        sound, damaged = self._fold(dry_run)
+        sound, faults = self._fold(dry_run)
         folded = sum(sound.values())
         removals = plan(self.found(sound), self.settings, self.now())
         total = sum(removal.found.bytes for removal in removals)
         report = [_line(removal) for removal in removals]
-        left = "".join(f"; nothing of {name}: {why}" for name, why in damaged.items())
+        left = "".join(f"; nothing of {name}: {why}" for name, why in faults.items())
         if dry_run:
             would = f"{len(removals)} things would be removed, {total} bytes, and {folded} log entries folded"
             return Outcome(f"dry run: {would}{left}", report)
@@ -58,25 +58,25 @@ class CleanUp:
     def housekeep(self) -> None:
         """What the job does by itself every hour: fold its logs, and remove what dead drivers left.
 
-        Raises: LogDamaged for the first such log, once all else is done: it would grow without a word.
+        Raises: LogDamaged, or OSError, for the first such log, once all else is done: it would grow without a word.
         """
-        sound, damaged = self._fold(dry_run=False)
+        sound, faults = self._fold(dry_run=False)
         found = self.found(sound)
         for removal in plan(replace(found, checkpoints=(), dead_letters=()), self.settings, self.now()):
             self._remove(removal)
-        for fault in damaged.values():
+        for fault in faults.values():
             raise fault
 
-    def _fold(self, dry_run: bool) -> tuple[Mapping[str, int], Mapping[str, LogDamaged]]:
-        """Stream -> how many entries of its log were folded, and of those whose log is damaged, why."""
-        keep, folded, damaged = self.settings, {}, {}
+    def _fold(self, dry_run: bool) -> tuple[Mapping[str, int], Mapping[str, LogDamaged | OSError]]:
+        """Stream -> how many entries of its log were folded, and of those whose log cannot be read, why."""
+        keep, folded, faults = self.settings, {}, {}
         for stream in self.streams:
             try:
                 stream.log.recover()  # what was promised from staging is moved before anything is removed
                 folded[stream.name] = fold(stream.log, keep.KEEP_LOG, keep.KEEP_FOLDED_LOG, self.now(), dry_run)
-            except LogDamaged as fault:
-                damaged[stream.name] = fault
-        return folded, damaged
+            except (LogDamaged, OSError) as fault:
+                faults[stream.name] = fault
+        return folded, faults
 
     # -- removing -----------------------------------------------------------------------------------------------
 

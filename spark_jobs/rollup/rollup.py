@@ -45,6 +45,7 @@ class Taken:
     """What was read of one feed in one go."""
 
     feed: Feed
+    topic: str
     position: Position
     tiles: pa.Table
     days: Mapping[date, pa.Table]
@@ -110,8 +111,8 @@ class Rollup:
     def _head_of(self, feed: Feed) -> Head | None:
         try:
             position = self.readers[feed.name].position()
-        except LogDamaged:
-            return None
+        except (LogDamaged, OSError):
+            return None  # who reads the feed finds it too, and says why
         return None if position is None else (position.log, position.seq)
 
     def _take(self, feed: Feed, head: Entry) -> Taken | None:
@@ -155,7 +156,7 @@ class Rollup:
         days = days_of(tiles)
         if not found.anew:
             days = {day: merged_day(self._sound_day(feed, day, head), new, feed.name) for day, new in days.items()}
-        return Taken(feed, position, tiles, days, found.anew)
+        return Taken(feed, topic_of(reader), position, tiles, days, found.anew)
 
     def _sound_day(self, feed: Feed, day: date, head: Entry) -> pa.Table | None:
         """The day's tiles; made again where they are damaged. None where there are none."""
@@ -206,9 +207,14 @@ class Rollup:
             )
 
     def _still_holds(self, taken: Taken) -> bool:
-        """Whether the feed was not started over while it was read."""
-        newest = self._head_of(taken.feed)
-        return newest is not None and newest[0] == taken.position.log
+        """Whether the feed was not started over while it was read; one that cannot be looked at waits."""
+        name = taken.feed.name
+        try:
+            newest = self.readers[name].position()
+        except (LogDamaged, OSError) as fault:
+            self.waiting.add(name, fault, needs_person=False)
+            return False
+        return newest is not None and newest.log == taken.position.log
 
     def _has_lost_days(self, feed: Feed, head: Entry) -> bool:
         """Whether day files were removed by hand: nothing may be added to those that are left, or computed of them."""
@@ -223,7 +229,7 @@ class Rollup:
         replaced = [one.feed.name for one in taken if one.anew]
         tables = {(one.feed.name, day): tiles for one in taken for day, tiles in one.days.items()}
         for one in taken:
-            position.pop(topic_of(self.readers[one.feed.name]), None)  # where v0.1 kept it
+            position.pop(one.topic, None)  # where v0.1 kept it
             there = 0 if one.anew else self.tiles.count(one.feed.name)
             new = sum(one.anew or not self.tiles.has(one.feed.name, day) for day in one.days)
             position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations), there + new)

@@ -18,7 +18,7 @@ from spark_jobs.runtime.query import clock_query, longest_wait_s
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, Failures
-from spark_jobs.supervision.driver_observation import DriverObserver
+from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver
 
 SETTLE_S = 0.7
 """after the first feed's news: the others' triggers fire at the same moment, and one entry for all is cheaper"""
@@ -89,8 +89,11 @@ class RollupStream:
         self._look_upstream()
 
     def _look_upstream(self) -> None:
-        seen = self._ingestion.look(time.monotonic())
-        nothing = ingestion_missing(seen, self.context.settings.HEARTBEAT_STALE_AFTER)
+        try:
+            seen = self._ingestion.look(time.monotonic())
+            nothing = ingestion_missing(seen, self.context.settings.HEARTBEAT_STALE_AFTER)
+        except OSError as failure:
+            seen, nothing = DriverObservation(None), f"ingestion, whose status cannot be read: {failure}"
         missing = {}
         for feed in FEEDS:
             waits = self.rollup.waiting.why.get(feed.name)

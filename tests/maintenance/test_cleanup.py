@@ -1,5 +1,6 @@
 """Clean-up on a real feed: what goes, what stays, and that the feed carries on."""
 
+import errno
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from spark_jobs.documents.lease import take_token, token_path
 from spark_jobs.documents.status import Driver, Process
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.cleanup_plan import NEWEST_TOKENS
+from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged
@@ -212,3 +214,20 @@ def test_a_damaged_log_is_told_and_keeps_no_other_from_being_looked_after(is_fir
     assert promised.exists(), "nobody knows what it is needed for"
     for dry_run in (True, False):
         assert "nothing of taxi_trips: " in work.work({"dry_run": dry_run}, tell).sentence
+
+
+def test_a_log_that_cannot_be_read_for_a_moment_keeps_no_other_from_being_looked_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    feed, taxis = LiveFeed(tmp_path), PublicationLog(Layout(tmp_path), "taxi_trips")
+    for number in range(3):
+        feed.take([trip(f"2018-01-15 09:0{number}:00")])
+    work = clean_up(feed, timedelta(hours=5), Dataset("taxi_trips", taxis, tmp_path / "checkpoints" / "taxi_trips"))
+    work = replace(work, streams=work.streams[::-1])
+    monkeypatch.setattr(taxis, "recover", unreadable)
+    with pytest.raises(OSError, match="Input/output error"):
+        work.housekeep()
+    assert sorted(feed.log.seqs()) == [0, 3]

@@ -1,8 +1,10 @@
 """How the rollup follows four feeds that do not stop each other."""
 
+import errno
 import time
 from pathlib import Path
 from shutil import rmtree
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +17,7 @@ from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.rollup.waiting_feeds import TRY_AGAIN_S
+from spark_jobs.supervision import driver_observation
 from tests.rollup.events import events
 from tests.rollup.four_feeds import (
     ACCIDENTS,
@@ -220,6 +223,72 @@ def test_a_feed_that_cannot_be_read_is_tried_again_after_a_minute_or_with_its_ne
     job.update()
     assert counted(job, BIKES) == 2
     assert job.rollup.waiting.why == {}
+
+
+def unreadable(*_: object) -> NoReturn:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_log_that_cannot_be_read_for_a_moment_does_not_stop_the_other_feeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+    with monkeypatch.context() as disk:
+        disk.setattr(job.rollup.readers[BIKES].log, "newest", unreadable)
+        job.update()
+        assert "Input/output error" in job.rollup.waiting.why[BIKES].message
+    assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+    job.update()
+    assert (counted(job, BIKES), job.rollup.waiting.why) == (2, {})
+
+
+def test_a_log_that_cannot_be_read_any_more_once_its_rows_are_is_looked_at_again_without_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+    log = job.rollup.readers[BIKES].log
+    with monkeypatch.context() as disk:
+        job.rollup.log.reached = lambda step: disk.setattr(log, "newest", unreadable) if step == "read" else None
+        job.update()
+        assert "Input/output error" in job.rollup.waiting.why[BIKES].message
+    job.rollup.log.reached = lambda _step: None
+    assert [counted(job, feed) for feed in one_of_each()] == [1, 2, 2, 2]
+    later = time.monotonic() + TRY_AGAIN_S
+    monkeypatch.setattr("spark_jobs.rollup.waiting_feeds.time.monotonic", lambda: later)
+    job.update()
+    assert (counted(job, BIKES), job.rollup.waiting.why) == (2, {})
+
+
+def test_what_was_read_and_still_holds_is_published_without_another_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+    log = job.rollup.readers[BIKES].log
+    newest, looks = log.newest, iter(range(1))
+
+    def once_more() -> object:
+        return unreadable() if next(looks, None) is None else newest()
+
+    job.rollup.log.reached = lambda step: monkeypatch.setattr(log, "newest", once_more) if step == "read" else None
+    job.rollup.update()
+    assert [counted(job, feed) for feed in one_of_each()] == [2, 2, 2, 2]
+
+
+def test_a_status_of_ingestion_that_cannot_be_read_stops_no_rollup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_below(tmp_path)
+    with monkeypatch.context() as disk:
+        disk.setattr(driver_observation, "read_status", unreadable)
+        job.take(one_of_each())
+        assert [counted(job, feed) for feed in one_of_each()] == [1, 1, 1, 1]
+        assert "Input/output error" in (job.upstream.of((BIKES,)) or "")
 
 
 def test_much_is_read_folder_by_folder_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """Closed days in one file: equal to their hours as long as they are there, whatever changes, crashes or starts over."""
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import duckdb
 import pytest
@@ -121,6 +123,21 @@ def test_a_damaged_hour_is_told_keeps_back_its_day_alone_and_is_made_again_by_a_
     job.settle()
     fold(job)
     assert rows(tmp_path / "_days" / NAME / f"{newest_closed}.parquet") == of_day(tmp_path, newest_closed)
+
+
+def test_a_log_that_cannot_be_read_for_a_moment_is_told_and_keeps_no_other_output_from_being_folded(
+    job: LiveJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    other = LiveJob(tmp_path / "other", names=(NAME,)).analytics[NAME].log
+    other_days = job.layout.dataset(NAME), other.layout.dataset(NAME)
+    copytree(*other_days)
+    monkeypatch.setattr(other, "newest", unreadable)
+    with pytest.raises(OSError, match="Input/output error"):
+        FoldedDays([other, job.analytics[NAME].log], job.writer, now).fold()
+    assert folded(tmp_path) == [str(FIRST), str(FIRST + DAY)]
 
 
 def test_starting_over_takes_the_days_too(job: LiveJob, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class WaitingFeeds:
 
     why: dict[str, Diagnosis] = field(default_factory=dict)
     """why each is not read at the moment"""
-    _looked_at: dict[str, Head] = field(default_factory=dict)
+    _looked_at: dict[str, Head | None] = field(default_factory=dict)
     _try_again_at: dict[str, float] = field(default_factory=dict)
     _ask: set[str] = field(default_factory=set)
     """those that wait for a person"""
@@ -43,10 +43,9 @@ class WaitingFeeds:
         return any(due <= time.monotonic() for due in self._try_again_at.values())
 
     def is_due(self, feed: str, head: Head | None) -> bool:
-        """Note the head of the feed's log; whether the feed is to be read now."""
+        """Note the head of the feed's log, None where it has none; whether the feed is to be read now."""
         is_new = feed not in self._ask and self.has_news(feed, head)
-        if head is not None:
-            self._looked_at[feed] = head
+        self._looked_at[feed] = head
         return is_new or self._try_again_at.get(feed, 0.0) <= time.monotonic()
 
     def add(self, feed: str, fault: Exception, needs_person: bool) -> None:

@@ -291,6 +291,22 @@ def test_a_status_of_ingestion_that_cannot_be_read_stops_no_rollup(
         assert "Input/output error" in (job.upstream.of((BIKES,)) or "")
 
 
+def test_a_log_that_is_damaged_is_tried_again_after_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every trigger ends at once, and the four feeds are read without a pause."""
+    job = job_below(tmp_path)
+    job.take(one_of_each())
+    first = job.ingested.logs[BIKES].path(0)
+    content = first.read_bytes()
+    first.unlink()
+    job.update()
+    assert "has lost its first entry" in job.rollup.waiting.why[BIKES].message
+    assert not job.rollup.has_news()
+    first.write_bytes(content)
+    assert job.rollup.has_news()
+    job.take({BIKES: events(BIKES, NOON)})
+    assert (counted(job, BIKES), job.rollup.waiting.why) == (2, {})
+
+
 def test_much_is_read_folder_by_folder_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(increments, "_FEW_ROWS", 0)
     job = job_below(tmp_path)

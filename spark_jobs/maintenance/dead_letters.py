@@ -60,8 +60,8 @@ def selection(arguments: Mapping[str, Any], now: datetime) -> Selection:
 
 
 def _time(arguments: Mapping[str, Any], name: str, usually: datetime) -> datetime:
-    text = arguments.get(name)
-    if not text:
+    text = _given(arguments, name, None)
+    if text is None:
         return usually
     try:
         given = datetime.fromisoformat(str(text))
@@ -80,7 +80,7 @@ def _originals(arguments: Mapping[str, Any]) -> frozenset[MessagePlace]:
 
 
 def _at_most(arguments: Mapping[str, Any]) -> int:
-    given = arguments.get("at_most") or USUALLY_AT_MOST
+    given = _given(arguments, "at_most", USUALLY_AT_MOST)
     try:
         number = int(given)
     except (TypeError, ValueError):
@@ -88,6 +88,12 @@ def _at_most(arguments: Mapping[str, Any]) -> int:
     if not 0 < number <= MOST:
         raise Refused(f"'at_most' is {given!r}; allowed: a number from 1 to {MOST}")
     return number
+
+
+def _given(arguments: Mapping[str, Any], name: str, usually: Any) -> Any:
+    """An argument; a form leaves one empty that is not given, and 0 is no such thing."""
+    given = arguments.get(name)
+    return usually if given in (None, "") else given
 
 
 def dead_letters(log: PublicationLog, chosen: Selection) -> Iterator[pa.Table]:

@@ -143,6 +143,8 @@ def test_of_many_messages_some_are_named_and_all_are_counted(tmp_path: Path) -> 
         ({"originals": "bike-trips:0:1"}, "'originals' has 'bike-trips:0:1'; allowed: <topic>/<partition>/<offset>"),
         ({"at_most": "0"}, "'at_most' is '0'; allowed: a number from 1 to"),
         ({"at_most": "many"}, "'at_most' is 'many'"),
+        ({"at_most": 0}, "'at_most' is 0; allowed: a number from 1 to"),
+        ({"to": 0}, "'to' is 0; allowed: a time such as"),
     ],
 )
 def test_what_says_nothing_is_refused(feed: LiveFeed, arguments: dict[str, Any], why: str) -> None:

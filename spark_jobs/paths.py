@@ -1,11 +1,15 @@
 """Where things are below one root."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from spark_jobs.catalog import DEAD_LETTERS, QUALITY, REDRIVEN, ROLLUP
+
+_YEAR_MONTH_OR_HOUR = re.compile(r"year=\d{4}|month=(\d|1[0-2])|hour=(\d|1\d|2[0-3])", re.ASCII)
+_DATE = "date="
 
 
 def day_folder(day: date) -> str:
@@ -24,6 +28,25 @@ def hour_of_folder(folder: str) -> datetime:
     return datetime.strptime(f"{date}T{int(hour):02}+0000", "%Y-%m-%dT%H%z")
 
 
+def is_partition(name: str) -> bool:
+    """Whether a folder is called as our partitions are; what somebody has put beside them is none."""
+    return _YEAR_MONTH_OR_HOUR.fullmatch(name) is not None or _day(name) is not None
+
+
+def days_below(folder: Path) -> list[date]:
+    """The days that have a partition folder just below, oldest first."""
+    days = (_day(path.name) for path in folder.glob(f"{_DATE}*"))
+    return sorted(day for day in days if day is not None)
+
+
+def _day(name: str) -> date | None:
+    try:
+        day = date.fromisoformat(name.removeprefix(_DATE))
+    except ValueError:
+        return None
+    return day if name == f"{_DATE}{day}" else None
+
+
 def newest_hour_folder(dataset: Path) -> Path | None:
     """The folder of the newest hour; None where there is none. Lists one folder of each kind."""
     return _hour_at_the_end(dataset, max)
@@ -37,7 +60,7 @@ def oldest_hour_folder(dataset: Path) -> Path | None:
 def _hour_at_the_end(dataset: Path, end: Callable[..., Path]) -> Path | None:
     folder = dataset
     for part in ("year", "month", "date", "hour"):
-        found = [path for path in folder.glob(f"{part}=*") if path.is_dir()]
+        found = [path for path in folder.glob(f"{part}=*") if is_partition(path.name) and path.is_dir()]
         if not found:
             return None
         folder = end(found, key=_value)
@@ -72,13 +95,13 @@ class Layout:
     def quality(self, feed: str) -> Path:
         return self.root / QUALITY / feed
 
-    def quality_day(self, feed: str, day: date | str) -> Path:
+    def quality_day(self, feed: str, day: date) -> Path:
         return self.quality(feed) / f"date={day}" / "data.parquet"
 
     def redriven(self, feed: str) -> Path:
         return self.root / REDRIVEN / feed
 
-    def redriven_day(self, feed: str, day: date | str) -> Path:
+    def redriven_day(self, feed: str, day: date) -> Path:
         return self.redriven(feed) / f"date={day}" / "data.parquet"
 
     def sent_copies(self, feed: str) -> Path:

@@ -12,10 +12,10 @@ import pyarrow as pa
 from spark_jobs.analytics.affected_hours import every_hour, output_hours
 from spark_jobs.analytics.backlog import Backlog
 from spark_jobs.analytics.declaration import Declaration
-from spark_jobs.analytics.folded_days import stale_days
+from spark_jobs.analytics.folded_days import days_with_hours, hours_of_day, stale_days
 from spark_jobs.analytics.refresh import definition_of, refresh
 from spark_jobs.completeness import hour_of
-from spark_jobs.paths import hour_folder
+from spark_jobs.paths import hour_folder, hour_of_folder
 from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, Entry
@@ -31,7 +31,6 @@ from spark_jobs.setting_values import in_words
 
 _NOTHING_YET = -1
 _OUTPUT = "data.parquet"
-_ANY_HOUR = "year=*/month=*/date=*/hour=*"
 _DURATIONS: tuple[DurationName, ...] = ("medium", "long", "slide")
 # A position that only moves on, with no hour to replace, is written this rarely.
 _IDLE_ENTRIES = 100
@@ -165,9 +164,9 @@ class AnalyticUpdater:
         first, last = tiles.oldest_tile(reads), tiles.newest_tile(reads)
         if first is not None and last is not None:
             yield from every_hour(first, last, self.declaration, self.durations)
-        for file in self.log.layout.dataset(self.log.dataset).glob(f"{_ANY_HOUR}/{_OUTPUT}"):
-            date, hour = (folder.name.split("=")[1] for folder in (file.parents[1], file.parents[0]))
-            yield datetime.fromisoformat(f"{date}T{int(hour):02}:00:00+00:00")
+        dataset = self.log.layout.dataset(self.log.dataset)
+        for day in days_with_hours(dataset):
+            yield from (hour_of_folder(str(file.parent)) for file in hours_of_day(dataset, day))
 
     def _position(self, head: Entry, newest: int, is_settled: bool) -> dict[str, Any]:
         """`rollup_seq`: new tiles are in up to here; `settled_seq`: so are all their later consequences."""

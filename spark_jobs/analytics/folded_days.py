@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from spark_jobs.diagnosis import StreamFault
-from spark_jobs.paths import day_folder, hour_of_folder
+from spark_jobs.paths import day_folder, days_below, hour_of_folder
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged
@@ -90,8 +90,12 @@ class FoldedDays:
 
 def closed_days(output: PublicationLog) -> list[date]:
     """The days before that of the newest hour, newest first. Lists the folders down to the days."""
-    found = output.layout.dataset(output.dataset).glob("year=*/month=*/date=*")
-    return sorted((date.fromisoformat(folder.name.removeprefix("date=")) for folder in found), reverse=True)[1:]
+    return sorted(days_with_hours(output.layout.dataset(output.dataset)), reverse=True)[1:]
+
+
+def days_with_hours(dataset: Path) -> Iterator[date]:
+    """The days that have a folder, in no order."""
+    return (day for month in dataset.glob("year=*/month=*") for day in days_below(month))
 
 
 def unfolded(days: Iterable[date], output: PublicationLog) -> list[date]:
@@ -108,9 +112,7 @@ def stale_days(output: PublicationLog, hours: Iterable[datetime]) -> list[str]:
 
 def hours_of_day(dataset: Path, day: date) -> list[Path]:
     """The files of a day's hours, in order."""
-    return sorted(
-        (dataset / day_folder(day)).glob("hour=*/*.parquet"), key=lambda file: hour_of_folder(str(file.parent))
-    )
+    return [file for hour in range(24) for file in (dataset / day_folder(day) / f"hour={hour}").glob("*.parquet")]
 
 
 def rows_of_day(files: Iterable[Path]) -> pa.Table | None:

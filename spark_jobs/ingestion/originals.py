@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.feeds.refusals import RedriveRefusal
 from spark_jobs.ingestion.redriven_days import Redriven
+from spark_jobs.paths import days_below
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.parquet_files import read_parquet
 from spark_jobs.redrives import MessagePlace
@@ -67,9 +68,10 @@ def refused_before(wanted: Iterable[MessagePlace], log: PublicationLog, topic: s
     """
     left = {original for original in wanted if original.topic == topic}
     found = {original for original in left if _is_before(original, log)}
-    folders = sorted(log.layout.dead_letters(log.dataset).glob("date=*"), reverse=True)
-    while folders and left - found:
-        files = list(folders.pop(0).glob("*.parquet"))
+    folder = log.layout.dead_letters(log.dataset)
+    days = days_below(folder)
+    while days and left - found:
+        files = list((folder / f"date={days.pop()}").glob("*.parquet"))
         found |= refused_in(files, left - found, topic)
     return found
 

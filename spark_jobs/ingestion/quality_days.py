@@ -16,7 +16,7 @@ import pyarrow as pa
 from spark_jobs.catalog import Feed
 from spark_jobs.ingestion.message_layouts import OTHERS, most_used
 from spark_jobs.ingestion.quality import Key, Line, Measure, Quality, lines_of, quality_of, total
-from spark_jobs.paths import Layout
+from spark_jobs.paths import Layout, days_below
 from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class QualityDays:
     layout: Layout
     feed: Feed
 
-    def of(self, day: date | str) -> Quality:
+    def of(self, day: date) -> Quality:
         """The counts so far; none where there is no file, or a damaged one. OSError where it cannot be opened now."""
         path = self.layout.quality_day(self.feed.name, day)
         try:
@@ -72,8 +72,7 @@ class QualityDays:
 
     def _day_before(self, day: date) -> Quality:
         """The last day before that has counts."""
-        folders = (folder.name.removeprefix("date=") for folder in self.layout.quality(self.feed.name).glob("date=*"))
-        last = max((name for name in folders if name < str(day)), default=None)
+        last = max((one for one in days_below(self.layout.quality(self.feed.name)) if one < day), default=None)
         return Quality() if last is None else self.of(last)
 
     def staged(self, quality: Quality, day: date, staging: Path) -> tuple[str, str]:

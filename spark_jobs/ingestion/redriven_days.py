@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import START_OVER, StreamFault
-from spark_jobs.paths import Layout
+from spark_jobs.paths import Layout, days_below
 from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
 from spark_jobs.redrives import ACCEPTED, MessagePlace
 
@@ -55,10 +55,9 @@ class RedrivenDays:
 
     def all(self) -> list[Redriven]:
         """All copies that were read since the feed began."""
-        folders = sorted(self.layout.redriven(self.feed.name).glob("date=*"))
-        return [one for folder in folders for one in self.of(folder.name.removeprefix("date="))]
+        return [one for day in days_below(self.layout.redriven(self.feed.name)) for one in self.of(day)]
 
-    def of(self, day: date | str) -> list[Redriven]:
+    def of(self, day: date) -> list[Redriven]:
         """The copies of a day.
 
         Raises: StreamFault where the file is damaged, since beginning at nothing would double rows; OSError where it

@@ -3,15 +3,14 @@
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.catalog import DEAD_LETTERS
 from spark_jobs.documents.lease import token_driver, token_path
 from spark_jobs.maintenance.cleanup_plan import Checkpoint, Files, Found, Removal, Staging, Token, plan
 from spark_jobs.maintenance.start_over import trash_dirs
-from spark_jobs.paths import Layout
+from spark_jobs.paths import Layout, days_below
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
@@ -148,23 +147,16 @@ class CleanUp:
             yield from folder.rglob(".*.tmp")
 
     def _dead_letters(self, sound: Collection[str]) -> Iterator[tuple[str, datetime, Files]]:
-        for folder in (self.layout.root / DEAD_LETTERS).glob("*/date=*"):
-            day = _day(folder.name.removeprefix("date="))
-            if folder.parent.name in sound and day is not None:
-                yield folder.parent.name, day, _files(folder, folder.glob("*.parquet"))
+        for name in sound:
+            for day in days_below(self.layout.dead_letters(name)):
+                folder = self.layout.dead_letters(name) / f"date={day}"
+                yield name, datetime.combine(day, time.min, UTC), _files(folder, folder.glob("*.parquet"))
 
 
 def _line(removal: Removal) -> dict[str, Any]:
     files = removal.found.files
     path = str(removal.found.path) if len(files) <= 1 else f"{removal.found.path} ({len(files)} files)"
     return {"what": removal.what, "path": path, "why": removal.why, "bytes": removal.found.bytes}
-
-
-def _day(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _there(paths: Iterable[Path]) -> Iterator[Path]:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_jobs.diagnosis import START_OVER, StreamFault
+from spark_jobs.paths import is_partition
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import Transaction
 from spark_jobs.publication.entry import Entry
@@ -157,7 +158,7 @@ def _partition_folders(folder: str) -> Iterator[tuple[str, list[str]]]:
     if names:
         yield folder, names
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
+        if is_partition(entry.name) and entry.is_dir(follow_symlinks=False):
             yield from _partition_folders(entry.path)
 
 

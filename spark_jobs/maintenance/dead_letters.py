@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
+from spark_jobs.paths import days_below
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.parquet_files import parquet_file
 from spark_jobs.redrives import MessagePlace, parse_place
@@ -98,10 +99,11 @@ def _given(arguments: Mapping[str, Any], name: str, usually: Any) -> Any:
 
 def dead_letters(log: PublicationLog, chosen: Selection) -> Iterator[pa.Table]:
     """The dead letters that are meant, in the order of their refusal. No table is empty."""
-    for folder in sorted(log.layout.dead_letters(log.dataset).glob("date=*")):
-        day = datetime.fromisoformat(folder.name.removeprefix("date=")).replace(tzinfo=UTC)
-        if chosen.start < day + timedelta(days=1) and day < chosen.end:
-            for file in in_order(folder):
+    folder = log.layout.dead_letters(log.dataset)
+    for day in days_below(folder):
+        midnight = datetime.combine(day, time.min, UTC)
+        if chosen.start < midnight + timedelta(days=1) and midnight < chosen.end:
+            for file in in_order(folder / f"date={day}"):
                 yield from _meant(file, chosen)
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pyarrow as pa
@@ -202,6 +203,15 @@ def test_a_damaged_memory_stops_the_feed_rather_than_doubling_rows(query: Query)
         query.publish([TRIP], 5, originals={0: name(1)})
     assert not stopped.value.diagnosis.retryable
     assert query.offsets() == [0, 3, 4], "ordinary messages do not ask for it"
+
+
+def test_a_damaged_memory_that_was_set_aside_is_none(query: Query) -> None:
+    query.publish([TRIP], 3, originals={0: name(1)})
+    day = next(query.log.layout.redriven(BIKES.name).glob("date=*"))
+    copytree(day, day.with_name(f"{day.name}.damaged"))
+    (day.with_name(f"{day.name}.damaged") / "data.parquet").write_bytes(b"PAR1 no more")
+    query.publish([TRIP], 4, originals={0: name(1)})
+    assert outcomes(query) == [(1, 3, "accepted"), (1, 4, BEFORE)]
 
 
 def test_a_memory_that_cannot_be_opened_now_is_waited_for(query: Query) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pyarrow as pa
@@ -181,6 +182,16 @@ def test_a_file_brought_along_by_hand_under_the_next_number_is_not_written_over(
     compacted(feed)
     assert feed.rows() == rows
     assert not by_hand.exists()
+
+
+def test_what_somebody_has_put_beside_the_folders_stays_as_it_is(tmp_path: Path) -> None:
+    """An entry that named it would stop whoever asks which hours have got rows."""
+    feed = two_hours(tmp_path)
+    hour = next(feed.layout.dataset(BIKES.name).glob("**/hour=14"))
+    stray = copytree(hour.parent, hour.parent.with_name(f"{hour.parent.name}.old"))
+    names = sorted(path.name for path in stray.rglob("*.parquet"))
+    assert compacted(feed).sentence.startswith("3 folders compacted")
+    assert sorted(path.name for path in stray.rglob("*.parquet")) == names
 
 
 def test_who_lost_the_lease_declares_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -86,6 +87,12 @@ def test_only_a_plain_no_makes_it_more_than_a_dry_run(feed: LiveFeed, said: obje
 )
 def test_which_are_meant(feed: LiveFeed, arguments: dict[str, Any], offsets: list[int]) -> None:
     assert list(said(dry(feed, **arguments))) == [name(offset) for offset in offsets]
+
+
+def test_what_somebody_has_put_beside_the_days_is_not_meant(feed: LiveFeed) -> None:
+    day = next(feed.layout.dead_letters(BIKES.name).glob("date=*"))
+    copytree(day, day.with_name(f"{day.name}.old"))
+    assert list(said(dry(feed))) == [name(offset) for offset in range(4)]
 
 
 def test_where_nothing_is_meant_it_says_so(feed: LiveFeed) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from boston_page.findings.kept_days import read_file
 from boston_page.unreadable import UNREADABLE, why_unreadable
 from spark_jobs.documents.codec import iso
-from spark_jobs.paths import Layout
+from spark_jobs.paths import Layout, days_below
 from spark_jobs.redrives import ACCEPTED, MessagePlace
 
 _COLUMNS = (
@@ -44,8 +44,7 @@ def _lines(
     layout: Layout, feed: str, since: datetime, unreadable: list[str]
 ) -> Iterator[tuple[MessagePlace, MessagePlace, str, datetime]]:
     """A message is sent again after it was refused: the days that have any, from that one on."""
-    days = (folder.name.removeprefix("date=") for folder in layout.redriven(feed).glob("date=*"))
-    for day in sorted(day for day in days if day >= str(since.date())):
+    for day in (day for day in days_below(layout.redriven(feed)) if day >= since.date()):
         path = layout.redriven_day(feed, day)
         try:
             rows = read_file(path, _COLUMNS)

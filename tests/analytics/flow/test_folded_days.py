@@ -140,6 +140,16 @@ def test_a_log_that_cannot_be_read_for_a_moment_is_told_and_keeps_no_other_outpu
     assert folded(tmp_path) == [str(FIRST), str(FIRST + DAY)]
 
 
+def test_what_somebody_has_put_beside_the_days_and_hours_is_passed_over(job: LiveJob, tmp_path: Path) -> None:
+    for folder in sorted((tmp_path / NAME).glob("**/date=*")):
+        hour = next(folder.glob("hour=*"))
+        copytree(hour, hour.with_name(f"{hour.name}.old"))
+        copytree(folder, folder.with_name(f"{folder.name}.old"))
+    fold(job)
+    assert folded(tmp_path) == [str(FIRST), str(FIRST + DAY)]
+    assert len(rows(tmp_path / "_days" / NAME / f"{FIRST}.parquet")) == 2
+
+
 def test_starting_over_takes_the_days_too(job: LiveJob, tmp_path: Path) -> None:
     fold(job)
     stream = Dataset(NAME, job.analytics[NAME].log, tmp_path / "checkpoints" / NAME)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from shutil import rmtree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.analytics.flow.conftest import DAWN, DUSK, mixed, part, share
 from tests.analytics.flow.feeds import Feeds
 from tests.analytics.flow.ingestion import Killed, kill_at, tell
-from tests.analytics.flow.live import OF_ALL_FEEDS, LiveJob, assert_is_current, settings_of
+from tests.analytics.flow.live import OF_ALL_FEEDS, LiveJob, assert_is_current, settings_of, with_durations
 from tests.analytics.tiles import bikes, tile_table
 
 FIRST, LAST = DUSK.date(), DAWN.date()
@@ -55,6 +55,17 @@ def damage(job: LiveJob) -> None:
     day_file(root, "bike_trips", LAST).unlink()
     day_file(root, "accidents", FIRST).write_bytes(b"not Parquet")
     rmtree(job.layout.dataset("precipitation_impact"))
+
+
+def test_an_output_is_made_anew_whatever_somebody_has_put_beside_its_hours(tmp_path: Path) -> None:
+    job = LiveJob(tmp_path, names=("transport_usage_summary",))
+    job.take_tiles({"bike_trips": tile_table("bike_trips", [bikes(DUSK, 5)])})
+    job.settle()
+    day = next(job.layout.dataset("transport_usage_summary").glob("**/date=*"))
+    copytree(day, day.with_name(f"{day.name}.old"))
+    job = LiveJob(tmp_path, durations=with_durations(medium=timedelta(hours=2)), names=("transport_usage_summary",))
+    job.settle()
+    assert job.is_settled("transport_usage_summary")
 
 
 def test_damaged_days_are_made_again_from_the_rows_that_the_rollup_has_read(night: Feeds, tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from spark_jobs.catalog import Feed
+from spark_jobs.kafka.broker_client import BrokerClient
+from spark_jobs.kafka.kept_messages import kept_messages
+from spark_jobs.kafka.last_read import LastRead, first_replaced, replaced
 from spark_jobs.kafka.offsets import FeedPosition, Lost, TopicOnBroker, checked_position, origin
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import LOST, Entry
@@ -19,16 +22,17 @@ log = logging.getLogger(__name__)
 
 
 def position_to_read_from(
-    feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, context: StreamContext
+    feed: Feed, dataset_log: PublicationLog, topic: TopicOnBroker, broker: BrokerClient, context: StreamContext
 ) -> tuple[FeedPosition, Entry]:
     """Recover or begin the dataset, and skip in its log what the broker has lost; with the head that it has then."""
     writer = context.writer
     first = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.as_document())
     end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
     open_log(dataset_log, first, writer, context.now(), end_offsets=end_offsets)
+    replaced = replaced_messages(dataset_log, topic.name, broker)
     with dataset_log.transaction(writer.check) as transaction:
         head = transaction.head
-        position, lost = checked_position(head.position, topic, context.settings.ON_LOST_MESSAGES)
+        position, lost = checked_position(head.position, topic, context.settings.ON_LOST_MESSAGES, replaced)
         if lost:
             log.warning("%s goes on without %s", feed.name, "; ".join(map(str, lost)))
         if lost or "total" not in head.rows:
@@ -38,6 +42,27 @@ def position_to_read_from(
             draft = Entry("skip", position, rows=rows, writer=writer.as_document(), details=details)
             head = transaction.commit(draft, context.now())
     return position, head
+
+
+def replaced_messages(dataset_log: PublicationLog, topic: str, broker: BrokerClient) -> dict[str, int]:
+    """Partition -> the first offset that may have another message than was read there, as `checked_position` takes it.
+
+    How far back that is, is looked for among the entries that are kept.
+    """
+    head = dataset_log.head()
+    last_read = _last_read(head, topic) if head else {}
+    if head is None or not last_read:
+        return {}
+    with kept_messages(broker.connection) as kept:
+        partitions = replaced(topic, last_read, kept)
+        entries = (dataset_log.since(dataset_log.oldest_kept() - 1, head.seq) if partitions else None) or [head]
+        history = [_last_read(entry, topic) for entry in reversed(entries)]
+        return {partition: first_replaced(topic, partition, history, kept) for partition in partitions}
+
+
+def _last_read(entry: Entry, topic: str) -> LastRead:
+    found: LastRead = entry.position.get(topic, {}).get("last_read", {})
+    return found
 
 
 def rows_in(dataset_log: PublicationLog) -> int:

@@ -27,6 +27,7 @@ from spark_jobs.kafka.broker_client import BrokerClient
 from spark_jobs.kafka.checkpoint import planned_offsets
 from spark_jobs.kafka.connection import connection_of
 from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
+from spark_jobs.kafka.last_read import latest
 from spark_jobs.kafka.offsets import FeedPosition, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.paths import hour_of_folder
@@ -112,7 +113,7 @@ class FeedStream:
         return offsets.topic_on_broker(self.broker, self.topic)
 
     def _position_to_read_from(self) -> FeedPosition:
-        position, head = position_to_read_from(self.feed, self.log, self._on_broker(), self.context)
+        position, head = position_to_read_from(self.feed, self.log, self._on_broker(), self.broker, self.context)
         self.record.lost(recently_lost(self.log, head.seq, self.context.now()))
         self.record.new_layout(new_layout(self.quality.of(self.context.now().date())))
         return position
@@ -160,9 +161,11 @@ class FeedStream:
         counted = [*(report.quality for report in reports), late_rows(files, self.hours.progress())]
         quality = self.quality.with_batch(now.date(), counted)
         written = sum(file.rows for file in files if not file.refused)
+        next_offset = dict(sorted(end.items(), key=lambda one: int(one[0])))
+        last_read = latest([known.get("last_read", {}), *(report.last_read for report in reports)])
         draft = Entry(
             "batch",
-            {self.topic: {**known, "next_offset": dict(sorted(end.items(), key=lambda one: int(one[0])))}},
+            {self.topic: {**known, "next_offset": next_offset, "last_read": last_read}},
             moves=(
                 *moves_of(self.feed, files, staging.relative_to(self.log.layout.root), transaction),
                 self.quality.staged(quality, now.date(), staging),

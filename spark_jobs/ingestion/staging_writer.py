@@ -6,7 +6,7 @@ file (docs/decisions/0004-parsing-in-the-tasks.md). Only a report goes back to t
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from spark_jobs.bounded_tables import bounded_tables
 from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.quality import Line, Quality, lines_of, quality_of, total
+from spark_jobs.kafka.last_read import LastRead, last_read_of, latest
 from spark_jobs.paths import hour_folder
 from spark_jobs.publication.parquet_files import write_parquet
 
@@ -46,17 +47,20 @@ class TaskReport:
     quality: Quality
     copies: str | None = None
     """the staged file of the messages that say to be copies of refused ones, where there are any"""
+    last_read: LastRead = field(default_factory=dict)
 
     def encoded(self) -> pa.RecordBatch:
         files = [asdict(file) for file in self.files]
-        document = {"files": files, "quality": lines_of(self.quality), "copies": self.copies}
+        counted = {"quality": lines_of(self.quality), "copies": self.copies, "last_read": self.last_read}
+        document = {"files": files, **counted}
         return pa.RecordBatch.from_arrays([pa.array([json.dumps(document)])], ["report"])
 
     @classmethod
     def decoded(cls, report: str) -> "TaskReport":
         document = json.loads(report)
         files = tuple(StagedFile(**file) for file in document["files"])
-        return cls(files, quality_of(Line(*line) for line in document["quality"]), document["copies"])
+        quality = quality_of(Line(*line) for line in document["quality"])
+        return cls(files, quality, document["copies"], document["last_read"])
 
 
 def staging_task(staging: Path, parser: Parser) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -68,15 +72,23 @@ def staging_task(staging: Path, parser: Parser) -> Callable[[Iterable[pa.RecordB
         written: list[StagedFile] = []
         counted: list[Quality] = []
         copies: list[pa.RecordBatch] = []
-        rows_of = _parsed_batches(without_copies(batches, copies), parser, counted)
+        last: list[LastRead] = []
+        rows_of = _parsed_batches(without_copies(_noted(batches, last), copies), parser, counted)
         for number, rows in enumerate(bounded_tables(rows_of)):
             prefix = f"{name}-{number}"
             counted.append(row_quality(rows, parser.feed))
             written += staged_hours(rows, staging, prefix, parser.feed.event_time)
             written += staged_dead_letters(rows, staging, prefix, parser.read_at)
-        yield TaskReport(tuple(written), total(counted), staged_copies(copies, staging, name)).encoded()
+        copied = staged_copies(copies, staging, name)
+        yield TaskReport(tuple(written), total(counted), copied, latest(last)).encoded()
 
     return write
+
+
+def _noted(batches: Iterable[pa.RecordBatch], last: list[LastRead]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        last.append(last_read_of(batch))
+        yield batch
 
 
 def without_copies(batches: Iterable[pa.RecordBatch], copies: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -15,8 +16,13 @@ EARLIEST = -2
 """Spark's and Kafka's word for 'the first message that is kept'"""
 _REQUEST_TIMEOUT_S = 10.0
 
+_GO_ON_BEHIND = (
+    "set ON_LOST_MESSAGES=skip to go on with what comes after the last one that was read (docs/troubleshoot.md, "
+    f"'Kafka has lost messages that were read'), or {START_OVER}"
+)
+
 FeedPosition = Mapping[str, Any]
-"""topic -> {"topic_id": ..., "next_offset": {partition as text: offset}}: the form the log keeps"""
+"""topic -> {"topic_id": ..., "next_offset": {partition as text: offset}, "last_read": LastRead}: as the log keeps it"""
 
 
 @dataclass(frozen=True)
@@ -112,19 +118,19 @@ class Lost:
 
 def origin(topic: TopicOnBroker) -> FeedPosition:
     """The position of a stream that has read nothing: the first message that each partition keeps."""
-    return position_of(topic, {str(partition): first for partition, first in sorted(topic.first.items())})
-
-
-def position_of(topic: TopicOnBroker, next_offset: Mapping[str, int]) -> FeedPosition:
-    """A position in the form the log keeps."""
-    return {topic.name: {"topic_id": topic.topic_id, "next_offset": dict(next_offset)}}
+    next_offset = {str(partition): first for partition, first in sorted(topic.first.items())}
+    return {topic.name: {"topic_id": topic.topic_id, "next_offset": next_offset}}
 
 
 def checked_position(
-    head: FeedPosition, topic: TopicOnBroker, on_lost_messages: Literal["stop", "skip"]
+    head: FeedPosition,
+    topic: TopicOnBroker,
+    on_lost_messages: Literal["stop", "skip"],
+    replaced: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[FeedPosition, list[Lost]]:
     """Where to read on, new partitions from their start, and what is skipped for it.
 
+    `replaced`: partition -> the first offset that may have another message than was read there (`last_read`).
     Raises: StreamFault where Kafka cannot give it: another topic, a recreated one, or messages that are lost.
     """
     known = head.get(topic.name)
@@ -139,10 +145,11 @@ def checked_position(
     for partition, first in sorted(topic.first.items()):
         reached = known["next_offset"].get(str(partition), 0)  # the origin names all that there were: it is new
         if reached > topic.end[partition]:
-            raise _recreated(
-                topic.name,
-                f"partition {partition} ends at {topic.end[partition]}, but {reached} messages were read before",
-            )
+            raise _cut_back(topic, partition, reached, is_skipped=on_lost_messages == "skip")
+        if str(partition) in replaced:
+            if on_lost_messages == "stop":
+                raise _replaced(topic, partition, reached)
+            lost.append(Lost(topic.name, str(partition), replaced[str(partition)], reached))
         if reached < first:
             if on_lost_messages == "stop":
                 raise _lost(topic, partition, reached, first)
@@ -151,7 +158,8 @@ def checked_position(
     missing = sorted(set(known["next_offset"]) - set(next_offset))
     if missing:
         raise _recreated(topic.name, f"partition {missing[0]}, which was read before, does not exist any more")
-    return position_of(topic, next_offset), lost
+    last_read = {partition: last for partition, last in known.get("last_read", {}).items() if partition not in replaced}
+    return {topic.name: {**known, "next_offset": next_offset, "last_read": last_read}}, lost
 
 
 def refuse_other_topic_id(topic: str, known: str, now: str) -> None:
@@ -164,6 +172,31 @@ def _recreated(topic: str, evidence: str) -> StreamFault:
         f"the topic {topic} was recreated: {evidence}",
         f"if its messages are a new history, {START_OVER}; "
         "if the wrong broker answers, correct KAFKA_BOOTSTRAP_SERVERS",
+        retryable=False,
+    )
+
+
+def _cut_back(topic: TopicOnBroker, partition: int, reached: int, is_skipped: bool) -> StreamFault:
+    """The topic is the same, by its id."""
+    step = (
+        "it goes on behind them once the topic has grown beyond, and says what was lost"
+        if is_skipped
+        else f"correct KAFKA_BOOTSTRAP_SERVERS if the wrong broker answers; else {_GO_ON_BEHIND}"
+    )
+    return StreamFault(
+        f"Kafka has lost messages of {topic.name} that were read before: partition {partition} ends at "
+        f"{topic.end[partition]}, but {reached} were read",
+        step,
+        retryable=is_skipped,
+        external=is_skipped,
+    )
+
+
+def _replaced(topic: TopicOnBroker, partition: int, reached: int) -> StreamFault:
+    return StreamFault(
+        f"Kafka has lost messages of {topic.name} that were read before, and has others in their places: those of "
+        f"partition {partition} below offset {reached} were not read",
+        _GO_ON_BEHIND,
         retryable=False,
     )
 

@@ -1,5 +1,6 @@
 """What the broker may do to a running or stopped job: be away, die, lose messages, get partitions and other topics."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -65,6 +66,13 @@ class Faulty:
         ends = {TopicPartition(topic, int(partition), end) for partition, end in self.ends()[topic].items()}
         for deleted in self.admin.delete_records(list(ends)).values():
             deleted.result(30)
+
+    def lose_newest_messages_of(self, topic: str) -> None:
+        """As a power cut does: the last batch of each partition is not whole, and the next start cuts it off."""
+        self.broker.kill()
+        for segment in (self.broker.config.folder / "data").glob(f"{topic}-*/*.log"):
+            os.truncate(segment, max(0, segment.stat().st_size - 1))
+        self.broker.start()
 
 
 @pytest.fixture
@@ -159,6 +167,12 @@ def test_a_recreated_topic_breaks_its_stream_alone(tmp_path: Path, faulty: Fault
 
 
 def lost_messages_and_a_new_partition_are_found_at_the_next_start(place: Place, faulty: Faulty, drivers: Start) -> None:
+    crashes, read = TOPICS["accidents"], faulty.ends()
+    faulty.lose_newest_messages_of(crashes)
+    assert all(end < read[crashes][partition] for partition, end in faulty.ends()[crashes].items())
+    for partition in map(int, read[crashes]):
+        faulty.produce(["accidents"], partition)
+        faulty.produce(["accidents"], partition)
     faulty.produce(["taxi_trips"])
     faulty.forget_messages_of(TOPICS["taxi_trips"])
     faulty.produce(["taxi_trips"])
@@ -170,14 +184,17 @@ def lost_messages_and_a_new_partition_are_found_at_the_next_start(place: Place, 
     assert "ON_LOST_MESSAGES=skip" in taxis["next_step"]
     weather = wait_until_state(strict, "weather_data", "broken")
     assert f"the topic {TOPICS['weather_data']} was recreated" in weather["last_error"]
-    wait_until_read(strict, faulty.ends(), ["bike_trips", "accidents"])
+    accidents = wait_until_state(strict, "accidents", "broken")
+    assert f"messages of {crashes} that were read before, and has others in their places" in accidents["last_error"]
+    wait_until_read(strict, faulty.ends(), ["bike_trips"])
     assert strict.stop() == 0, strict.said()
 
     lenient = drivers(replace(place, settings={"ON_LOST_MESSAGES": "skip"}))
-    wait_until_read(lenient, faulty.ends(), ["taxi_trips"])
+    wait_until_read(lenient, faulty.ends(), ["taxi_trips", "accidents"])
+    assert f"messages of {crashes} 0 (offsets " in lenient.stream("accidents")["lost_messages"]
     assert lenient.stop() == 0, lenient.said()
     for feed in ("bike_trips", "accidents"):
-        assert messages_of(feed, place) == faulty.messages_of(feed)
+        assert messages_of(feed, place) == faulty.messages_of(feed), "by their places"
     # 2 x MESSAGES of the taxis were read before or kept, MESSAGES are lost.
     assert len(messages_of("taxi_trips", place)) == len(faulty.messages_of("taxi_trips")) - MESSAGES
 

@@ -1,10 +1,12 @@
 """One feed's stream by hand: the real one with its log on disk, but no Spark and no Kafka."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ import pytest
 from spark_jobs.catalog import feed_named
 from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.documents.status import Driver, Process
+from spark_jobs.ingestion import feed_start
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.ingestion.feed_stream import FeedStream
 from spark_jobs.kafka import offsets
@@ -21,11 +24,12 @@ from spark_jobs.kafka.offsets import TopicOnBroker
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
+from spark_jobs.redrives import MessagePlace
 from spark_jobs.runtime.stream import StreamContext
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
-from tests.feeds.kafka_messages import kafka_messages, naming
+from tests.feeds.kafka_messages import KAFKA_TIME, kafka_messages, naming
 from tests.monotonic import Seconds
 
 BIKES, TOPIC = feed_named("bike_trips"), "bike-trips"
@@ -43,6 +47,9 @@ class Broker:
     is_away: bool = False
     in_transactions: int = 0
     """messages of every partition that are after its end, as nobody can read them yet"""
+    others_from: int | None = None
+    """the offset from which on it has other messages than before"""
+    connection: None = None
 
     def topic(self, *_: object) -> TopicOnBroker:
         if self.is_away:
@@ -51,6 +58,19 @@ class Broker:
 
     def written_ends(self, *_: object) -> dict[int, int]:
         return {partition: end + self.in_transactions for partition, end in self.end.items()}
+
+    @contextmanager
+    def kept_messages(self, *_: object) -> Iterator["Broker"]:
+        yield self
+
+    def at(self, places: Sequence[MessagePlace]) -> dict[MessagePlace, Any]:
+        """Messages by their places; their time alone tells them apart."""
+
+        def message(place: MessagePlace) -> Any:
+            at = KAFKA_TIME + timedelta(hours=self.others_from is not None and place.offset >= self.others_from)
+            return SimpleNamespace(timestamp=lambda: (1, int(at.timestamp() * 1000)))
+
+        return {place: message(place) for place in places if self.first[place.partition] <= place.offset}
 
 
 class Batch:
@@ -153,4 +173,5 @@ def broker_by_hand(monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.setattr(offsets, "topic_on_broker", broker.topic)
     monkeypatch.setattr(offsets, "topic_id_on_broker", lambda *_: broker.topic_id)
     monkeypatch.setattr(offsets, "written_ends", broker.written_ends)
+    monkeypatch.setattr(feed_start, "kept_messages", broker.kept_messages)
     return broker

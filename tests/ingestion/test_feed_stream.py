@@ -19,6 +19,7 @@ from spark_jobs.publication.log import LogDamaged
 from spark_jobs.publication.reader import DatasetReader
 from spark_jobs.runtime.rows_today import RowsOfDay, RowsToday
 from spark_jobs.runtime.stream_record import LOSS_IS_NEWS_FOR
+from tests.feeds.kafka_messages import KAFKA_TIME
 from tests.ingestion.feed_by_hand import BIKES, NOON, TOPIC, TRIP, Batch, Broker, Query, broker_by_hand
 from tests.publication.small_feed import Killed, dies_at
 
@@ -84,11 +85,11 @@ def test_a_partition_that_is_new_is_read_from_its_beginning(broker: Broker, tmp_
     query = Query(tmp_path, broker)
     query.start()
     query.publish([TRIP], 0)
-    broker.first, broker.end = {0: 0, 1: 3}, {0: 100, 1: 7}
+    broker.first, broker.end = {0: 0, 1: 0}, {0: 100, 1: 7}
     query = Query(tmp_path, broker)
-    assert query.start() == {"0": 1, "1": 3}
-    query.publish([TRIP], 1, {"0": 2, "1": 3})
-    assert query.head().position[TOPIC]["next_offset"] == {"0": 2, "1": 3}
+    assert query.start() == {"0": 1, "1": 0}
+    query.publish([TRIP], 1, {"0": 2, "1": 0})
+    assert query.head().position[TOPIC]["next_offset"] == {"0": 2, "1": 0}
 
 
 LOST = "3 messages of bike-trips 0 (offsets 1 to 3)"
@@ -126,6 +127,45 @@ def test_what_was_lost_before_the_first_batch_is_told_too(broker: Broker, tmp_pa
     assert query.record.status(NOON).lost_messages == "4 messages of bike-trips 0 (offsets 0 to 3)"
 
 
+def test_messages_that_kafka_lost_after_they_were_read_are_missed_though_others_are_in_their_places(
+    broker: Broker, tmp_path: Path
+) -> None:
+    query = Query(tmp_path, broker)
+    query.start()
+    for first in (0, 2, 4):
+        query.publish([TRIP, TRIP], first)
+    broker.others_from = 3
+    with pytest.raises(StreamFault, match="has others in their places: those of partition 0 below offset 6") as stopped:
+        Query(tmp_path, broker).start()
+    assert not stopped.value.diagnosis.retryable
+    query = Query(tmp_path, broker, ON_LOST_MESSAGES="skip")
+    assert query.start() == {"0": 6}
+    assert query.record.status(NOON).lost_messages == "4 messages of bike-trips 0 (offsets 2 to 5)"
+    seq = query.head().seq
+    assert Query(tmp_path, broker).start() == {"0": 6}, "known by now"
+    query.publish([TRIP], 6)
+    broker.others_from = 6
+    again = Query(tmp_path, broker, ON_LOST_MESSAGES="skip")
+    assert again.start() == {"0": 7}
+    assert "; 1 messages of bike-trips 0 (offsets 6 to 6)" in (again.record.status(NOON).lost_messages or "")
+    assert again.head().seq == seq + 2
+
+
+def test_a_topic_that_ends_before_what_was_read_is_waited_for_where_losses_are_skipped(
+    broker: Broker, tmp_path: Path
+) -> None:
+    query = Query(tmp_path, broker)
+    query.start()
+    query.publish([TRIP] * 4, 0)
+    broker.end = {0: 3}
+    with pytest.raises(StreamFault, match="partition 0 ends at 3, but 4 were read") as stopped:
+        Query(tmp_path, broker).start()
+    assert not stopped.value.diagnosis.retryable
+    with pytest.raises(StreamFault, match="partition 0 ends at 3, but 4 were read") as waits:
+        Query(tmp_path, broker, ON_LOST_MESSAGES="skip").start()
+    assert (waits.value.diagnosis.retryable, waits.value.diagnosis.external) == (True, True)
+
+
 def test_the_rows_of_a_log_of_v01_are_counted_at_its_first_start(broker: Broker, tmp_path: Path) -> None:
     query = Query(tmp_path, broker)
     query.start()
@@ -158,7 +198,8 @@ def query(broker: Broker, tmp_path: Path) -> Query:
 def test_a_batch_is_one_entry_with_its_rows_and_the_sum_of_all(query: Query) -> None:
     query.publish([TRIP, b"{"], 0)
     query.publish([TRIP, TRIP], 2)
-    assert query.head().position == {TOPIC: {"topic_id": "A", "next_offset": {"0": 4}}}
+    last_read = {"0": [3, KAFKA_TIME.timestamp() * 1000]}
+    assert query.head().position == {TOPIC: {"topic_id": "A", "next_offset": {"0": 4}, "last_read": last_read}}
     assert query.head().rows == {"written": 2, "refused": 0, "total": 3}
     assert query.offsets() == [0, 2, 3]
     rows = RowsToday(query.log).count(NOON.date())

@@ -41,8 +41,13 @@ class AirflowClient:
         return all((health.get(name) or {}).get("status") == "healthy" for name in components)
 
     def variables(self) -> dict[str, str]:
-        variables = self._call("GET", "/api/v2/variables?limit=1000")["variables"]
-        return {variable["key"]: variable["value"] for variable in variables}
+        """Return all Variables, read page by page: Airflow's `maximum_page_limit` is 100 by default."""
+        found: list[dict[str, str]] = []
+        while True:
+            page = self._call("GET", f"/api/v2/variables?order_by=id&limit=100&offset={len(found)}")
+            found += page["variables"]
+            if not page["variables"] or len(found) >= page["total_entries"]:
+                return {variable["key"]: variable["value"] for variable in found}
 
     def set_variables(self, values: Mapping[str, str], descriptions: Mapping[str, str] = MappingProxyType({})) -> None:
         entities = [

@@ -1,12 +1,17 @@
 """Decisions of the launcher and of setup; `make run` itself starts the whole."""
 
+import json
 import socket
 import sqlite3
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request
 
 import pytest
 
+from playground.airflow.client import AirflowClient
 from playground.airflow.database import default_variables, variables_to_set
 from playground.airflow.home import AirflowHome
 from playground.run.memory import part_of
@@ -44,6 +49,23 @@ def test_default_variables_are_settings_the_job_accepts(tmp_path: Path) -> None:
     assert jobs.KAFKA_BOOTSTRAP_SERVERS == "127.0.0.1:9999", "make run's jobs read make run's broker"
     assert jobs.BATCH_INTERVAL.total_seconds() == 3
     assert Path(jobs.OUTPUT_BASE_PATH).is_relative_to(tmp_path)
+
+
+def test_variables_are_read_to_the_last_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [{"key": f"V{number}", "value": str(number)} for number in range(250)]
+
+    def airflow(request: Request, timeout: float) -> BytesIO:
+        url = urlsplit(request.full_url)
+        if url.path == "/auth/token":
+            return BytesIO(b'{"access_token": "t"}')
+        asked = {name: int(value) for name, (value,) in parse_qs(url.query).items() if value.isdigit()}
+        first = asked.get("offset", 0)
+        page = known[first : first + min(asked["limit"], 100)]  # [api] maximum_page_limit
+        return BytesIO(json.dumps({"variables": page, "total_entries": len(known)}).encode())
+
+    monkeypatch.setattr("playground.airflow.client.urlopen", airflow)
+    client = AirflowClient(AirflowHome(tmp_path, port=8080, parallelism=2))
+    assert client.variables() == {variable["key"]: variable["value"] for variable in known}
 
 
 def test_its_own_broker_is_spoken_to_without_a_login() -> None:

@@ -26,7 +26,18 @@ DEFAULT_JAVA_OPTIONS = "-XX:+ExitOnOutOfMemoryError"
 """for the plain contenders' JVM: Java's default compilers and collector; our jobs choose theirs"""
 BACKLOG_TIMEOUT_S = 3600
 _STOP_TIMEOUT_S = 60
-_SETTINGS_PREFIXES = ("KAFKA_", "STREAMS_", "OUTPUT_", "CHECKPOINT_", "ANALYTICS_", "ENABLE_", "MAX_OFFSETS", "BATCH_")
+_SETTINGS_PREFIXES = (
+    "KAFKA_",
+    "STREAMS_",
+    "OUTPUT_",
+    "CHECKPOINT_",
+    "ANALYTICS_",
+    "ENABLE_",
+    "MAX_OFFSETS",
+    "BATCH_",
+    "WINDOW_",
+    "SLIDE_",
+)
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
@@ -108,10 +119,12 @@ def our_analytics(folder: Path, **settings: str) -> Contender:
     # The rollup's triggers follow each other at once; the analytics keep their default interval.
     env = environment(folder, **{"ANALYTICS_INTERVAL": "10 seconds", **settings})
     output, datasets = Path(env["ANALYTICS_OUTPUT_PATH"]), [ROLLUP, *(analytic.name for analytic in ANALYTICS)]
+    feeds = Layout(Path(env["OUTPUT_BASE_PATH"]))
 
     def done_at(ends: Offsets) -> float | None:
         layout = Layout(output)
-        return last_publication_at(layout, datasets) if is_analysed(layout, ends) else None
+        is_done = ingested(feeds) == ends and is_analysed(layout, feeds)
+        return last_publication_at(layout, datasets) if is_done else None
 
     return Contender(
         "spark_jobs.analytics_job", folder, env, output, Checkpoints(Path(env["ANALYTICS_CHECKPOINT_PATH"])), done_at

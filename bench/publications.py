@@ -9,6 +9,7 @@ from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import ANEW, CHANGED, Entry
 from spark_jobs.publication.log import LogReader
+from spark_jobs.publication.reader import DatasetReader
 
 
 def newest_applied(log: LogReader) -> Entry | None:
@@ -16,7 +17,7 @@ def newest_applied(log: LogReader) -> Entry | None:
     head = log.head()
     if head is None or log.applied_up_to() == head.seq:
         return head
-    return log.entry(head.seq - 1) if head.seq else None
+    return log.standing_for(head.seq - 1) if head.seq else None
 
 
 def entries_after(log: LogReader, seq: int) -> list[Entry]:
@@ -46,34 +47,37 @@ def ingested(layout: Layout) -> Offsets:
     return {topic: offsets for entry in newest if entry for topic, offsets in next_offsets(entry).items()}
 
 
-def is_analysed(layout: Layout, ends: Offsets) -> bool:
-    """Whether the nine outputs are made of all messages before these offsets."""
-    return is_rolled_up(layout, ends) and is_settled(layout)
+def is_analysed(analytics: Layout, feeds: Layout) -> bool:
+    """Whether the nine outputs are made of all messages that are ingested."""
+    return is_rolled_up(analytics, feeds) and all(is_settled(analytics, analytic.name) for analytic in ANALYTICS)
 
 
-def is_rolled_up(layout: Layout, ends: Offsets) -> bool:
-    """Whether the rollup has read all messages before these offsets."""
-    newest = newest_applied(LogReader(layout, ROLLUP))
-    return newest is not None and next_offsets(newest) == ends
+def is_rolled_up(analytics: Layout, feeds: Layout) -> bool:
+    """Whether the rollup has each feed up to its log's head."""
+    log = LogReader(analytics, ROLLUP)
+    head = log.head()
+    if head is None or log.applied_up_to() != head.seq:
+        return False
+    newest = {feed.name: DatasetReader(feeds.root, feed.name).position() for feed in FEEDS}
+    return all(
+        position is not None
+        and head.position.get(feed, {}).get("log") == position.log
+        and head.position[feed]["next_offset"] == dict(position.next_offset)
+        for feed, position in newest.items()
+    )
 
 
-def is_settled(layout: Layout) -> bool:
-    """Whether every analytic has published all output hours that the rollup's changes affect."""
-    rollup = LogReader(layout, ROLLUP)
-    for analytic in ANALYTICS:
-        newest = newest_applied(LogReader(layout, analytic.name))
-        if newest is None:
-            return False
-        settled = newest.position.get("settled_seq", newest.position["rollup_seq"])
-        if settled < _newest_change(rollup, declaration_of(analytic.name).reads):
-            return False
-    return True
-
-
-def _newest_change(rollup: LogReader, feeds: Iterable[str]) -> int:
-    """Return the number of the newest entry that changed tiles of these feeds; 0 where none did."""
-    for seq in sorted(rollup.seqs(), reverse=True):
-        details = rollup.entry(seq).details
-        if {*details.get(CHANGED, {}), *details.get(ANEW, ())} & {*feeds}:
-            return seq
-    return 0
+def is_settled(analytics: Layout, name: str, medium: str = "15 minutes") -> bool:
+    """Whether the newest change of its feeds is in, with all its consequences, on this rollup and these windows."""
+    log, rollup = LogReader(analytics, name), LogReader(analytics, ROLLUP)
+    head, origin = log.head(), rollup.origin()
+    if head is None or origin is None or log.applied_up_to() != head.seq:
+        return False
+    if head.details.get("rollup") != origin.id or head.details.get("durations", {}).get("medium") != medium:
+        return False
+    entries = rollup.since(0, rollup.applied_up_to()) or []
+    reads = declaration_of(name).reads
+    changes = [
+        entry.seq for entry in entries if {*entry.details.get(CHANGED, {}), *entry.details.get(ANEW, ())} & {*reads}
+    ]
+    return bool(head.position["settled_seq"] >= max(changes, default=0))

@@ -78,4 +78,4 @@ class Reconciliation:
         return FinalState(message_count(ends), is_read, *self.lost_and_doubled(), different)
 
     def _is_read(self, ends: Offsets) -> bool:
-        return ingested(self._feeds) == ends and is_analysed(self._analytics, ends)
+        return ingested(self._feeds) == ends and is_analysed(self._analytics, self._feeds)

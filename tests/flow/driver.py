@@ -14,10 +14,10 @@ from typing import Any
 
 import psutil
 
+from bench.publications import ingested
 from playground.run.settings import CHECKOUT
 from playground.setup.by_hand import JARS, ready_to_run
 from spark_jobs.paths import Layout
-from spark_jobs.publication.commit import PublicationLog
 
 
 @dataclass
@@ -31,6 +31,10 @@ class Place:
     @property
     def output(self) -> Path:
         return self.folder / "out"
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.output)
 
     @property
     def checkpoints(self) -> Path:
@@ -101,7 +105,7 @@ class Driver:
     def wait_until_all_is_read(self, ends: Mapping[str, Mapping[str, int]], timeout_s: float = 400) -> None:
         """`ends`: topic -> partition -> end offset, the position each feed's log must reach and have applied."""
         self.wait_until_it_runs()
-        self.wait_until(lambda: log_positions(self.place.output) == ends, "everything is read", timeout_s)
+        self.wait_until(lambda: ingested(self.place.layout) == ends, "everything is read", timeout_s)
 
     def wait_until_it_runs(self) -> None:
         """An earlier driver may have left nothing to do; one that has not begun yet cannot be asked to stop."""
@@ -174,14 +178,3 @@ def spark_submit(module: str) -> list[str]:
     jars = ",".join(str(jar) for jar in sorted(JARS.glob("*.jar")))
     job = CHECKOUT / f"{module.replace('.', '/')}.py"
     return [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]", "--jars", jars, str(job)]
-
-
-def log_positions(output: Path) -> dict[str, dict[str, int]]:
-    """The position of every dataset whose newest entry is applied."""
-    positions: dict[str, dict[str, int]] = {}
-    for folder in (output / "_log").glob("*"):
-        log = PublicationLog(Layout(output), folder.name)
-        head = log.head()
-        if head is not None and log.applied_up_to() == head.seq:
-            positions |= {topic: dict(state["next_offset"]) for topic, state in head.position.items()}
-    return positions

@@ -19,12 +19,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from bench.publications import ingested
 from playground.broker.process import Broker
 from spark_jobs.catalog import FEEDS
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.paths import Layout
 from tests.feeds.test_against_reference import SAMPLES, mutants
-from tests.flow.driver import Driver, Place, log_positions
+from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once
 from tests.flow.produced import TOPICS, end_offsets, produce, settings_for
 
@@ -80,7 +81,7 @@ def test_what_a_producer_took_back_is_no_row_and_its_marks_are_no_lag(odd: Drive
     ends = end_offsets(history.bootstrap_servers, [topic])[topic]
     assert ends["0"] == 4, "two messages, and what became of each"
 
-    odd.wait_until(lambda: log_positions(output).get(topic) == ends, "everything is read")
+    odd.wait_until(lambda: ingested(odd.place.layout).get(topic) == ends, "everything is read")
     odd.wait_until(lambda: odd.stream("bike_trips").get("lag_records") == 0, "nothing is left to read")
     with duckdb.connect() as connection:
         rows = connection.execute(

@@ -12,13 +12,14 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
+from bench.publications import ingested
 from playground.broker.configuration import BrokerConfig
 from playground.broker.process import Broker
 from playground.run.ports import free_port
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import START_OVER
 from tests.feeds.test_against_reference import mutants
-from tests.flow.driver import Driver, Place, log_positions
+from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once, read_messages
 from tests.flow.produced import ANY, TOPICS, Produced, end_offsets, produce
 
@@ -99,7 +100,7 @@ def wait_until_told(driver: Driver, feeds: Sequence[str], sentence: str) -> None
 
 def wait_until_read(driver: Driver, ends: dict[str, dict[str, int]], feeds: list[str]) -> None:
     def read() -> bool:
-        positions = log_positions(driver.place.output)
+        positions = ingested(driver.place.layout)
         return all(positions.get(TOPICS[feed]) == ends[TOPICS[feed]] for feed in feeds)
 
     driver.wait_until(read, f"{feeds} are read", timeout_s=240)

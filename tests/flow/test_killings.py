@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tests.flow.driver import Driver, Place, log_positions
+from bench.publications import ingested
+from tests.flow.driver import Driver, Place
 from tests.flow.killings import TELLING_STEPS, assert_same_as, named_killings, random_killings, suffer
 
 Start = Callable[..., Driver]
@@ -40,7 +41,7 @@ def test_kills_and_lost_or_older_checkpoints_lose_and_double_nothing(
     last.wait_until(lambda: _newest_entry(place) > before + 1, "some batches")
     for stream in ("bike_trips", "taxi_trips"):
         (place.checkpoints / stream).rename(place.folder / f"removed-{stream}")  # at once: the query writes there
-    assert log_positions(place.output) != history_ends, "every mishap came while there was something to read"
+    assert ingested(place.layout) != history_ends, "every mishap came while there was something to read"
     last.wait_until_all_is_read(history_ends)
     assert last.stop() == 0, last.said()
     assert_same_as(undisturbed, place, history_ends)

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.publications import ingested
 from playground.broker.process import Broker, temporary_broker
 from playground.setup.by_hand import HOME
 from playground.setup.class_archive import archive_of, with_archive
@@ -24,7 +25,7 @@ from spark_jobs.documents.status import Status, read_status
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from tests.flow.airflow_place import AirflowUser, airflow, wait_until
-from tests.flow.driver import Place, log_positions
+from tests.flow.driver import Place
 from tests.flow.metrics_collector import Collector, metrics_collector
 from tests.flow.produced import end_offsets, generated, produce
 
@@ -74,7 +75,7 @@ class Stream:
         """Seconds until a new committed batch of every feed."""
         produce(self.broker.bootstrap_servers, generated(count, seed=seed))
         ends = end_offsets(self.broker.bootstrap_servers)
-        return wait_until(lambda: log_positions(self.place.output) == ends, "everything is read")
+        return wait_until(lambda: ingested(self.layout) == ends, "everything is read")
 
     def bike_hours(self) -> HourHistory:
         origin = PublicationLog(self.layout, "bike_trips").origin()

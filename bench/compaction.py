@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from bench.backlog import end_offsets
+from bench.options import RecordReliability
 from bench.record import RELIABILITY, write_between_markers
 from playground.broker.process import temporary_broker
 from tests.flow.compaction import EVENTS_A_FILE, compacted_while_reading, hour_folders, hours_of_many_files, mixed_ms
@@ -22,7 +23,7 @@ from tests.flow.driver import Driver, Place
 def main(
     hours: Annotated[int, typer.Option(min=1, help="Hours to compact.")] = 10,
     files: Annotated[int, typer.Option(min=2, help="Files of each hour.")] = 360,
-    record: Annotated[bool, typer.Option("--record", help="Write the result into RELIABILITY.md.")] = False,
+    record: RecordReliability = False,
 ) -> None:
     """Compact hours of many files in a live job, under a reader."""
     with tempfile.TemporaryDirectory(prefix="bench-compaction-") as folder:
@@ -36,15 +37,12 @@ def measured(work: Path, hours: int, files: int) -> str:
     with temporary_broker(work, partitions=1) as broker:
         place = Place(work, broker.bootstrap_servers, {"COMPACTION_AFTER": "1 minute"})
         feed = hours_of_many_files(broker, place, hours, files)
-        driver = Driver(place)
-        try:
+        with Driver(place) as driver:
             driver.wait_until(driver.is_running, "it runs")
             driver.wait_until_all_is_read(end_offsets(broker.bootstrap_servers))
             began = time.monotonic()
             answer, readings = compacted_while_reading(place, feed, driver)
             took_s = time.monotonic() - began
-        finally:
-            driver.end()
         mixed = sorted(mixed_ms(folder) for folder in hour_folders(feed))
     assert len(mixed) == hours
     assert not readings.bad_undisturbed, readings.bad_undisturbed

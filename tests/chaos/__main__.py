@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from bench.options import RecordReliability
 from bench.record import RELIABILITY, table
 from playground.run.interrupts import interrupt_on_signals
 from tests.chaos.all_faults import all_faults
@@ -40,7 +41,7 @@ def main(
     only: Annotated[list[str], typer.Option(help="Faults with this text in their name (repeatable).")] = [],  # noqa: B006
     crashes: Annotated[int, typer.Option(min=0, help="Crashes at random moments.")] = 50,
     quiet_minutes: Annotated[float, typer.Option(min=0, help="Minutes without feeds in the quiet faults.")] = 60,
-    record: Annotated[bool, typer.Option("--record", help="Write the rows into the table of RELIABILITY.md.")] = False,
+    record: RecordReliability = False,
 ) -> None:
     """Inject faults into a running playground, and compare its data with the logs and an independent reference.
 

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from bench.options import RecordReliability
 from bench.record import RELIABILITY, progress, target, write_between_markers
 from playground.run.interrupts import interrupt_on_signals
 from playground.run.waiting import wait_until
@@ -32,7 +33,7 @@ _WELL_AGAIN_TIMEOUT_S = 2 * restarts.RESET_AFTER.total_seconds()
 
 def main(
     count: Annotated[int, typer.Option(min=1, help="Killings.")] = 20,
-    record: Annotated[bool, typer.Option("--record", help="Write the figures into RELIABILITY.md.")] = False,
+    record: RecordReliability = False,
 ) -> None:
     """Kill the jobs of a running playground one after the other, and report when each commits again.
 

@@ -19,6 +19,7 @@ from typing import Annotated
 import psutil
 import typer
 
+from bench.options import RecordReliability
 from bench.record import RELIABILITY, command_line, table, write_between_markers
 from playground.run.interrupts import interrupt_on_signals
 from playground.run.memory import MIB, part_of_process, pss_bytes, running_processes
@@ -72,7 +73,7 @@ def sample(mark: str) -> Sample:
 def main(
     minutes: Annotated[float, typer.Option(min=1, help="Minutes under faults.")] = 60,
     every: Annotated[float, typer.Option(min=0.1, help="Minutes from one fault to the next.")] = 5,
-    record: Annotated[bool, typer.Option("--record", help="Write the tables into RELIABILITY.md.")] = False,
+    record: RecordReliability = False,
 ) -> None:
     """Run a playground under load and faults, and report what grows or is left behind.
 

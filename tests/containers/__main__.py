@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from bench.options import RecordReliability
 from bench.record import RELIABILITY, table, write_between_markers
 from playground.run.settings import playground_settings
 from playground.run.waiting import wait_until
@@ -28,7 +29,7 @@ _KINDS = (*_OF_AIRFLOW, "spark-worker", "spark-master", "kafka", "generator", "d
 def main(
     speed: Annotated[str, typer.Option(help="Simulated seconds per second of the feeds.")] = "600",
     only: Annotated[list[str], typer.Option(help="Kill these services only (repeatable).")] = [],  # noqa: B006
-    record: Annotated[bool, typer.Option("--record", help="Write the figures into RELIABILITY.md.")] = False,
+    record: RecordReliability = False,
 ) -> None:
     """Build the images, run docker-compose.yaml, and kill a container of each kind."""
     try:

@@ -8,6 +8,7 @@ import pytest
 
 from playground.broker.process import Broker, temporary_broker
 from tests.flow.driver import Driver, Place
+from tests.flow.killings import read_to_the_end
 from tests.flow.produced import end_offsets, generated, produce
 
 EVENTS = 6_000
@@ -52,10 +53,5 @@ def undisturbed(
 ) -> Path:
     """The output of a run that nothing disturbed."""
     place = Place(tmp_path_factory.mktemp("undisturbed"), history.bootstrap_servers)
-    driver = Driver(place)
-    try:
-        driver.wait_until_all_is_read(history_ends)
-        assert driver.stop() == 0, driver.said()
-    finally:
-        driver.end()
+    read_to_the_end(place, history_ends)
     return place.output

@@ -4,25 +4,29 @@ Every round goes through the named steps with Python, JVM and both in turn, then
 each round everything is read and compared with an undisturbed run. The result goes to RELIABILITY.md with --record.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from bench.options import RecordReliability
 from bench.record import RELIABILITY, write_between_markers
 from playground.broker.process import temporary_broker
-from tests.flow.driver import Place
+from tests.flow.driver import Driver, Place
 from tests.flow.killings import (
     STEPS,
     Killing,
     assert_same_as,
-    kill_again_and_again,
     named_killings,
     random_killings,
     read_to_the_end,
+    suffer,
 )
 from tests.flow.produced import end_offsets, generated, produce
 
@@ -43,31 +47,27 @@ def rounds(count: int) -> Iterator[list[Killing]]:
 def one_round(folder: Path, bootstrap_servers: str, killings: Sequence[Killing], undisturbed: Path) -> None:
     ends = end_offsets(bootstrap_servers)
     place = Place(folder, bootstrap_servers, {"MAX_OFFSETS_PER_TRIGGER": "300"})
-    kill_again_and_again(place, killings)
+    for killing in killings:
+        suffer(partial(Driver, place), killing)
     read_to_the_end(place, ends)
     assert_same_as(undisturbed, place, ends)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100, help="how many killings")
-    parser.add_argument("--record", action="store_true", help="write the result to RELIABILITY.md")
-    given = parser.parse_args()
+def main(count: Annotated[int, typer.Option(min=1, help="Killings.")] = 100, record: RecordReliability = False) -> None:
+    """Kill the ingestion job again and again, and compare what it wrote with an undisturbed run."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kill-matrix-") as name, temporary_broker(Path(name)) as broker:
         produce(broker.bootstrap_servers, generated(EVENTS_PER_ROUND))
         undisturbed = Place(Path(name) / "undisturbed", broker.bootstrap_servers)
         read_to_the_end(undisturbed, end_offsets(broker.bootstrap_servers))
         done = 0
-        for number, killings in enumerate(rounds(given.count)):
+        for number, killings in enumerate(rounds(count)):
             one_round(Path(name) / f"round-{number}", broker.bootstrap_servers, killings, undisturbed.output)
             done += len(killings)
-            print(
-                f"{done} of {given.count} killings: nothing lost, nothing doubled, content as undisturbed", flush=True
-            )
+            print(f"{done} of {count} killings: nothing lost, nothing doubled, content as undisturbed", flush=True)
     result = report(done, time.monotonic() - began, datetime.now(UTC))
     print(result)
-    if given.record:
+    if record:
         write_between_markers(RELIABILITY, "kill-matrix", result)
 
 
@@ -81,4 +81,4 @@ def report(killings: int, took_s: float, now: datetime) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

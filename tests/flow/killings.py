@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -28,22 +28,22 @@ VICTIMS = ("python", "jvm", "both")
 
 @dataclass(frozen=True)
 class Killing:
-    """One kill -9: at a step, or some seconds after the driver started to publish."""
+    """One kill -9: at a step of a stream, or some seconds after the driver started to publish."""
 
     victim: str
+    stream: str | None = None
     step: str | None = None
-    feed: str = "bike_trips"
     after_s: float = 0.0
 
     def __str__(self) -> str:
-        moment = f"{self.feed} at '{self.step}'" if self.step else f"after {self.after_s:.1f} s"
+        moment = f"{self.stream} at '{self.step}'" if self.step else f"after {self.after_s:.1f} s"
         return f"{self.victim} killed, {moment}"
 
 
 def named_killings(first_victim: int = 0, steps: Iterable[str] = STEPS) -> Iterator[Killing]:
     """Each of these steps, the victims in turn. The first step comes first: the origin is written once."""
     victims = islice(cycle(VICTIMS), first_victim % len(VICTIMS), None)
-    yield from (Killing(next(victims), step) for step in steps)
+    yield from (Killing(next(victims), "bike_trips", step) for step in steps)
 
 
 def random_killings(count: int, seed: int) -> Iterator[Killing]:
@@ -51,34 +51,23 @@ def random_killings(count: int, seed: int) -> Iterator[Killing]:
     yield from (Killing(dice.choice(VICTIMS), after_s=dice.uniform(0.0, 6.0)) for _ in range(count))
 
 
-def suffer(place: Place, killing: Killing) -> None:
-    """Start the job, let it work until the moment, kill it."""
-    driver = Driver(place, pause_at=f"{killing.feed}:{killing.step}:1" if killing.step else None)
-    try:
+def suffer(start: Callable[[str | None], Driver], killing: Killing) -> None:
+    """Start the job, which may pause at a step, let it work until the moment, kill it."""
+    with start(f"{killing.stream}:{killing.step}:1" if killing.step else None) as driver:
         if killing.step:
             driver.wait_until_paused()
         else:
             driver.wait_until_it_runs()
             time.sleep(killing.after_s)
         driver.kill(killing.victim)
-    finally:
-        driver.end()
 
 
 def read_to_the_end(place: Place, ends: Mapping[str, Mapping[str, int]]) -> None:
-    driver = Driver(place)
-    try:
+    with Driver(place) as driver:
         driver.wait_until_all_is_read(ends)
         assert driver.stop() == 0, driver.said()
-    finally:
-        driver.end()
 
 
 def assert_same_as(undisturbed: Path, place: Place, ends: Mapping[str, Mapping[str, int]]) -> None:
     assert_each_message_once(place.output, ends, TOPICS)
     assert content_hash(place.output) == content_hash(undisturbed)
-
-
-def kill_again_and_again(place: Place, killings: Iterable[Killing]) -> None:
-    for killing in killings:
-        suffer(place, killing)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import duckdb
 import typer
 
-from bench.options import Record
+from bench.options import RecordReliability
 from bench.record import RELIABILITY, progress, write_between_markers
 from playground.broker.process import temporary_broker
 from playground.run.settings import CHECKOUT
@@ -48,7 +48,7 @@ NO_SECONDS = "NULL::BIGINT"
 
 def main(
     data: Annotated[Path, typer.Argument(help="The folder with one file of each feed.", exists=True)],
-    record: Record = False,
+    record: RecordReliability = False,
 ) -> None:
     """Replay the folder, run both jobs to the end, and compare."""
     with tempfile.TemporaryDirectory(prefix="real-data-") as name, temporary_broker(Path(name)) as broker:
@@ -71,15 +71,12 @@ def main(
 
 
 def _compute(place: Place) -> None:
-    driver = AnalyticsDriver(AnalyticsPlace(place.folder / "analytics", ingested=place.output))
-    try:
+    with AnalyticsDriver(AnalyticsPlace(place.folder / "analytics", ingested=place.output)) as driver:
         driver.wait_until_settled()
         produce(place.bootstrap_servers, [(TOPICS["bike_trips"], b"junk")])
         read_to_the_end(place, end_offsets(place.bootstrap_servers))
         driver.wait_until_settled()  # a batch of refused messages alone is rolled up
         assert driver.stop() == 0, driver.said()
-    finally:
-        driver.end()
     assert_equals(driver.layout.root, reference(place.output))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from shutil import rmtree
@@ -12,8 +13,9 @@ import pytest
 from playground.broker.process import temporary_broker
 from spark_jobs.catalog import ROLLUP
 from tests.analytics.flow.against_reference import assert_equals
-from tests.flow.analytics_killings import IngestedDays, compute_to_the_end, ingested_days, killings, suffer
+from tests.flow.analytics_killings import IngestedDays, compute_to_the_end, ingested_days, killings
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
+from tests.flow.killings import suffer
 
 KILLS = 2
 SWITCHED, FAULTY = "transport_usage_summary", "temporal_correlations"
@@ -57,7 +59,7 @@ def test_killings_switches_faults_losses_and_other_durations_end_in_the_same_out
     in_the_way.touch()  # a file where a folder must be: this analytic cannot write
 
     for killing in islice(killings(seed=2018), KILLS):
-        suffer(analytics, killing)
+        suffer(partial(AnalyticsDriver, analytics), killing)
     rmtree(analytics.checkpoints)
 
     driver = start(analytics)

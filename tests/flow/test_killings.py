@@ -6,6 +6,7 @@ The log is the truth, and checkpoints are a cache. `make kill-matrix` kills at e
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench.publications import ingested
@@ -23,16 +24,17 @@ def test_kills_and_lost_or_older_checkpoints_lose_and_double_nothing(
     # One history, read in small steps; between two kills and during the last run, what may happen to checkpoints.
     small_steps = replace(place, settings={"MAX_OFFSETS_PER_TRIGGER": "120"})
     at_first, half_moved, before_commit = named_killings(steps=TELLING_STEPS)
-    suffer(small_steps, at_first)
-    suffer(small_steps, half_moved)
+    start = partial(Driver, small_steps)
+    suffer(start, at_first)
+    suffer(start, half_moved)
     shutil.copytree(place.checkpoints, place.folder / OLDER)
     shutil.rmtree(place.checkpoints / "bike_trips")
     _leave_one_of_v01(place, "weather_data")
-    suffer(small_steps, before_commit)
+    suffer(start, before_commit)
     shutil.rmtree(place.checkpoints / "taxi_trips")
     shutil.copytree(place.folder / OLDER / "taxi_trips", place.checkpoints / "taxi_trips")
     (at_random,) = random_killings(1, seed=2018)
-    suffer(small_steps, at_random)
+    suffer(start, at_random)
     shutil.rmtree(place.checkpoints)
 
     last = drivers(small_steps)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ DAYS = 14
 Offsets = Mapping[str, Mapping[str, int]]
 """topic -> partition -> next offset, as Spark's checkpoints and the publication logs have it"""
 TOPICS: Mapping[str, str] = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
-"""feed -> topic"""
+"""feed -> topic, by the defaults"""
 
 TRICKLE_PER_S = 50
 # A Wednesday after the backlog, ten in the morning in Boston: demand changes little over the next minutes.
@@ -81,15 +81,15 @@ def trickle(bootstrap_servers: str) -> Iterator[None]:
         generator.wait()
 
 
-def end_offsets(bootstrap_servers: str) -> dict[str, dict[str, int]]:
-    """Ask the broker for the end offsets of the four topics."""
+def end_offsets(bootstrap_servers: str, topics: Iterable[str] = tuple(TOPICS.values())) -> dict[str, dict[str, int]]:
+    """Ask the broker for topic -> partition -> end offset, as the log writes positions."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    topics = client.list_topics(timeout=10).topics
+    known = client.list_topics(timeout=60).topics
     futures = client.list_offsets(
         {
             TopicPartition(topic, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for topic in TOPICS.values()
-            for partition in topics[topic].partitions
+            for topic in topics
+            for partition in known[topic].partitions
         }
     )
     ends: dict[str, dict[str, int]] = {}

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
+from bench.backlog import TOPICS
 from bench.process_tree import Meter
 from bench.record import BENCHMARKS, progress, write_between_markers
 from spark_jobs.catalog import FEEDS, ROLLUP, Feed
@@ -27,7 +28,6 @@ from spark_jobs.paths import Layout, hour_folder
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import CHANGED, Entry, encode_entry
 from spark_jobs.publication.folding import fold
-from spark_jobs.settings import settings_from
 from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace
 
 TRIGGER = timedelta(seconds=10)
@@ -99,7 +99,7 @@ def ingest(root: Path, feed: Feed, start: datetime, end: datetime) -> None:
     log = PublicationLog(Layout(root), feed.name)
     head = log.head()
     if head is None:
-        position = {settings_from({}).topic(feed): {"topic_id": "t", "next_offset": {"0": 0}}}
+        position = {TOPICS[feed.name]: {"topic_id": "t", "next_offset": {"0": 0}}}
         head = log.begin(Entry("origin", position, rows={"total": 0}), start, end_offsets={"0": 0})
     hour = start.replace(minute=0, second=0)
     while hour < end:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import islice
 
+from bench.backlog import TOPICS
 from playground.run.waiting import wait_until
 from tests.chaos.fault import (
     BATCH_TIMEOUT_S,
@@ -18,7 +19,7 @@ from tests.chaos.fault import (
 )
 from tests.chaos.observer import JOBS
 from tests.chaos.system import SystemUnderTest
-from tests.flow.produced import TOPICS, generated, produce
+from tests.flow.produced import generated, produce
 
 BROKER_AWAY = timedelta(minutes=2)
 SET_BACK = timedelta(hours=1)

@@ -20,6 +20,7 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
+from bench.backlog import TOPICS, end_offsets
 from bench.options import RecordReliability
 from bench.record import RELIABILITY, write_between_markers
 from playground.broker.process import temporary_broker
@@ -28,7 +29,7 @@ from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.flow.analytics_place import NAMES, AnalyticsDriver, AnalyticsPlace
 from tests.flow.driver import Place
 from tests.flow.killings import VICTIMS, Killing, read_to_the_end, suffer
-from tests.flow.produced import TOPICS, end_offsets, produce
+from tests.flow.produced import produce
 
 STEPS = ("staging", "staged", "declared", "half moved", "moved", "applied")
 STREAMS = ("rollup", "precipitation_impact")

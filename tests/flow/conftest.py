@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from bench.backlog import end_offsets
 from playground.broker.process import Broker, temporary_broker
 from tests.flow.driver import Driver, Place
 from tests.flow.killings import read_to_the_end
-from tests.flow.produced import end_offsets, generated, produce
+from tests.flow.produced import generated, produce
 
 EVENTS = 6_000
 

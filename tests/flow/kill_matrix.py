@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from bench.backlog import end_offsets
 from bench.options import RecordReliability
 from bench.record import RELIABILITY, write_between_markers
 from playground.broker.process import temporary_broker
@@ -28,7 +29,7 @@ from tests.flow.killings import (
     read_to_the_end,
     suffer,
 )
-from tests.flow.produced import end_offsets, generated, produce
+from tests.flow.produced import generated, produce
 
 EVENTS_PER_ROUND = 12_000
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+from bench.backlog import TOPICS
 from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once, content_hash
-from tests.flow.produced import TOPICS
 
 STEPS = (
     "before the first entry",

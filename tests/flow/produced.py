@@ -3,20 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
-from confluent_kafka import KafkaError, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import KafkaError, Message, Producer
 
+from bench.backlog import TOPICS
 from playground.generator.stream import messages
 from spark_jobs.catalog import FEEDS
 from spark_jobs.kafka.broker_client import BrokerClient
 from spark_jobs.kafka.connection import Connection
 from spark_jobs.kafka.offsets import topic_id_on_broker
-from spark_jobs.settings import settings_from
 
 ANY = -1
 """any partition: the producer's choice, by key"""
-TOPICS: Mapping[str, str] = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
-"""feed -> topic, by the defaults"""
 
 Produced = dict[tuple[str, int, int], bytes | None]
 """(topic, partition, offset) -> value"""
@@ -62,20 +59,3 @@ def topic_id(bootstrap_servers: str, topic: str) -> str:
 def settings_for(topics: Mapping[str, str]) -> dict[str, str]:
     """The settings that make a job read these topics (feed -> topic)."""
     return {feed.topic_setting: topics[feed.name] for feed in FEEDS}
-
-
-def end_offsets(bootstrap_servers: str, topics: Iterable[str] = tuple(TOPICS.values())) -> dict[str, dict[str, int]]:
-    """topic -> partition -> end offset, as the log writes positions."""
-    client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-    known = client.list_topics(timeout=60).topics
-    answers = client.list_offsets(
-        {
-            TopicPartition(topic, partition): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            for topic in topics
-            for partition in known[topic].partitions
-        }
-    )
-    ends: dict[str, dict[str, int]] = {}
-    for place, future in answers.items():
-        ends.setdefault(place.topic, {})[str(place.partition)] = future.result().offset
-    return ends

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import duckdb
 import typer
 
+from bench.backlog import TOPICS, end_offsets
 from bench.options import RecordReliability
 from bench.record import RELIABILITY, progress, write_between_markers
 from playground.broker.process import temporary_broker
@@ -26,7 +27,7 @@ from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace
 from tests.flow.driver import Place
 from tests.flow.killings import read_to_the_end
 from tests.flow.outcome import assert_each_message_once
-from tests.flow.produced import TOPICS, end_offsets, produce
+from tests.flow.produced import produce
 
 # What feeds.md sections 2 and 7 make of each file's columns, said once more in SQL on the files' texts.
 FILES = {

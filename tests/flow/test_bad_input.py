@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from bench.backlog import TOPICS, end_offsets
 from bench.publications import ingested
 from playground.broker.process import Broker
 from spark_jobs.catalog import FEEDS
@@ -27,7 +28,7 @@ from spark_jobs.paths import Layout
 from tests.feeds.test_against_reference import SAMPLES, mutants
 from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once
-from tests.flow.produced import TOPICS, end_offsets, produce, settings_for
+from tests.flow.produced import produce, settings_for
 
 Start = Callable[..., Driver]
 BAD_TOPICS = {feed: f"bad-{topic}" for feed, topic in TOPICS.items()}

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
+from bench.backlog import TOPICS, end_offsets
 from bench.publications import ingested
 from playground.broker.configuration import BrokerConfig
 from playground.broker.process import Broker
@@ -21,7 +22,7 @@ from spark_jobs.diagnosis import START_OVER
 from tests.feeds.test_against_reference import mutants
 from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once, read_messages
-from tests.flow.produced import ANY, TOPICS, Produced, end_offsets, produce
+from tests.flow.produced import ANY, Produced, produce
 
 Start = Callable[..., Driver]
 NAMES = [feed.name for feed in FEEDS]

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]
 
+from bench.backlog import TOPICS, end_offsets
 from playground.run.settings import CHECKOUT
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import StreamFault
@@ -25,7 +26,7 @@ from spark_jobs.kafka.connection import Connection
 from spark_jobs.kafka.offsets import topic_id_on_broker
 from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once
-from tests.flow.produced import TOPICS, end_offsets, produce, topic_id
+from tests.flow.produced import produce, topic_id
 from tests.flow.secured_broker import USER, SecuredBroker, secured_broker
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 

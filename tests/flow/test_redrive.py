@@ -17,6 +17,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from bench.backlog import end_offsets
 from playground.broker.process import Broker, temporary_broker
 from playground.run.settings import CHECKOUT
 from playground.run.waiting import wait_until
@@ -29,7 +30,7 @@ from spark_jobs.kafka.kept_messages import kept_messages
 from spark_jobs.redrives import MessagePlace
 from tests.feeds.kafka_messages import KAFKA_TIME
 from tests.flow.driver import Driver, Place
-from tests.flow.produced import end_offsets, topic_id
+from tests.flow.produced import topic_id
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 
 Start = Callable[..., Driver]

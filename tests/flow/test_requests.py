@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from bench.backlog import end_offsets
 from playground.broker.process import Broker, temporary_broker
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Answer, Request
 from tests.flow.compaction import EVENTS_A_FILE, compacted_while_reading, hour_folders, hours_of_many_files
 from tests.flow.driver import Driver, Place
-from tests.flow.produced import end_offsets, produce
+from tests.flow.produced import produce
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, trip
 
 HOURS, FILES = 3, 30

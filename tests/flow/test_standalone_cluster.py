@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.backlog import TOPICS, end_offsets
 from playground.broker.process import Broker, temporary_broker
 from spark_jobs.driver_launch import JAVA_OPTIONS
 from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace
 from tests.flow.cluster import Cluster, kill_with_executors, standalone_cluster
 from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once
-from tests.flow.produced import TOPICS, end_offsets, generated, produce
+from tests.flow.produced import generated, produce
 
 # The first are more rows of a feed than the analytics sum up in their driver: they need the cluster too.
 FIRST, THEN = 24_000, 500

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from bench.backlog import TOPICS, end_offsets
 from playground.broker.process import Broker, temporary_broker
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.paths import Layout
@@ -19,7 +20,6 @@ from tests.analytics.flow.against_reference import assert_equals, reference
 from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace
 from tests.flow.driver import Driver, Place
 from tests.flow.outcome import assert_each_message_once
-from tests.flow.produced import TOPICS, end_offsets
 from tests.flow.v01_data import OldData, send, unpacked
 
 Start = Callable[..., Driver]

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.backlog import end_offsets
 from bench.publications import ingested
 from playground.broker.process import Broker, temporary_broker
 from playground.setup.by_hand import HOME
@@ -27,7 +28,7 @@ from spark_jobs.publication.commit import PublicationLog
 from tests.flow.airflow_place import AirflowUser, airflow, wait_until
 from tests.flow.driver import Place
 from tests.flow.metrics_collector import Collector, metrics_collector
-from tests.flow.produced import end_offsets, generated, produce
+from tests.flow.produced import generated, produce
 
 SETTINGS = (
     "KAFKA_BOOTSTRAP_SERVERS",

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.backlog import TOPICS
 from spark_jobs.catalog import FEEDS, Feed, feed_named
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import JobState, Status, StreamState, StreamStatus, write_status
@@ -28,7 +29,6 @@ from spark_jobs.publication.log import LogDamaged
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver_process import driver_identity, new_instance
 from spark_jobs.runtime.writer import Writer
-from spark_jobs.settings import settings_from
 from tests.analytics.flow.feeds import Feeds
 
 Counts = Mapping[str, int]
@@ -36,7 +36,6 @@ Counts = Mapping[str, int]
 Clock = Callable[[], datetime]
 
 NAMES_OF_FEEDS = tuple(feed.name for feed in FEEDS)
-_TOPICS = {feed.name: settings_from({}).topic(feed) for feed in FEEDS}
 
 
 def now() -> datetime:
@@ -80,7 +79,7 @@ def tell(*_: Any) -> None:
 
 def position(reached: Counts) -> dict[str, Any]:
     """As a log keeps it: each feed's messages are the offsets 0, 1, 2, ... of one partition."""
-    return {_TOPICS[feed]: {"topic_id": f"id-{feed}", "next_offset": {"0": offset}} for feed, offset in reached.items()}
+    return {TOPICS[feed]: {"topic_id": f"id-{feed}", "next_offset": {"0": offset}} for feed, offset in reached.items()}
 
 
 class Ingested:
@@ -124,13 +123,13 @@ class Ingested:
     def skip(self, feed: str, count: int) -> None:
         """Go on without so many messages, which Kafka has no more."""
         with self.logs[feed].transaction(may_write) as transaction:
-            first, topic = self.next_offset(feed), _TOPICS[feed]
+            first, topic = self.next_offset(feed), TOPICS[feed]
             lost = {"topic": topic, "partition": "0", "first": first, "end": first + count}
             transaction.commit(self._skip(transaction, first + count, {LOST: [lost]}), self.clock())
 
     def next_offset(self, feed: str) -> int:
         head = self.logs[feed].head()
-        return 0 if head is None else int(head.position[_TOPICS[feed]]["next_offset"]["0"])
+        return 0 if head is None else int(head.position[TOPICS[feed]]["next_offset"]["0"])
 
     def reached(self) -> dict[str, int]:
         return {feed: self.next_offset(feed) for feed in self.logs}

@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from playground import PlaygroundError
 from playground.airflow.secret_values import fernet_key, long_secret
 from playground.run.ports import HOST
 from playground.run.processes import MARK, Service, start_service
@@ -28,7 +29,7 @@ COMPONENTS = {
 ACTIVE_STATES = ("running", "queued", "scheduled", "restarting", "deferred", "up_for_retry", "up_for_reschedule")
 
 
-class AirflowError(RuntimeError):
+class AirflowError(PlaygroundError):
     """Airflow failed or refused a call: what, why, and the next step."""
 
 

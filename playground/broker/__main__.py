@@ -5,13 +5,12 @@ import time
 
 import typer
 
+from playground import PlaygroundError
 from playground.broker.configuration import BrokerConfig
 from playground.broker.process import Broker, BrokerError
 from playground.run.interrupts import interrupt_on_signals
-from playground.run.settings import PlaygroundSettings, PlaygroundSettingsError, merged_environment
+from playground.run.settings import PlaygroundSettings, merged_environment
 from playground.run.settings import playground_settings as read_settings
-from playground.setup.fetch import FetchFailed
-from playground.setup.java import JavaMissing
 from spark_jobs.catalog import FEEDS
 from spark_jobs.settings import SettingsError, settings_from
 
@@ -41,7 +40,7 @@ def run(
         settings = read_settings(env)
         topics = tuple(settings_from(env).topic(feed) for feed in FEEDS)
         serve(broker_of(settings), topics, settings.PLAYGROUND_KAFKA_PARTITIONS)
-    except (BrokerError, FetchFailed, JavaMissing, PlaygroundSettingsError, SettingsError) as failed:
+    except (PlaygroundError, SettingsError) as failed:
         sys.exit(str(failed))
 
 

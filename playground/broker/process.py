@@ -22,6 +22,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from playground import PlaygroundError
 from playground.broker.configuration import LOG_SETTINGS, BrokerConfig, broker_properties
 from playground.broker.topics import DEFAULT_TOPICS, TopicsError, create_missing
 from playground.run.ports import HOST, free_port, is_taken, port_owner
@@ -36,7 +37,7 @@ PROGRESS_EVERY_S = 5
 STOP_TIMEOUT_S = 30
 
 
-class BrokerError(RuntimeError):
+class BrokerError(PlaygroundError):
     """The broker cannot be started or used: what, why, and the next step."""
 
 

@@ -6,19 +6,11 @@ from contextlib import ExitStack
 
 import typer
 
-from playground.airflow.home import AirflowError
-from playground.broker.process import BrokerError
+from playground import PlaygroundError
 from playground.run.interrupts import interrupt_on_signals
 from playground.run.playground import Playground
-from playground.run.settings import (
-    PlaygroundSettingsError,
-    merged_environment,
-    of_a_plain_broker,
-    playground_settings,
-)
-from playground.run.side_by_side import AlreadyRunning, end_leftovers, exclusive, with_free_ports
-from playground.setup.fetch import FetchFailed
-from playground.setup.java import JavaMissing
+from playground.run.settings import merged_environment, of_a_plain_broker, playground_settings
+from playground.run.side_by_side import end_leftovers, exclusive, with_free_ports
 from spark_jobs.settings import SettingsError
 
 
@@ -39,15 +31,7 @@ def main() -> None:
             playground.show_progress(started_s)
     except KeyboardInterrupt:
         return
-    except (
-        AirflowError,
-        AlreadyRunning,
-        BrokerError,
-        FetchFailed,
-        JavaMissing,
-        PlaygroundSettingsError,
-        SettingsError,
-    ) as failed:
+    except (PlaygroundError, SettingsError) as failed:
         sys.exit(str(failed))
 
 

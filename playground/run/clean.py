@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import typer
 
+from playground import PlaygroundError
 from playground.run.processes import command_line, end_processes, marked_processes
-from playground.run.settings import PlaygroundSettingsError, playground_settings
+from playground.run.settings import playground_settings
 
 # Only what the playground makes: PLAYGROUND_HOME may be any folder.
 WRITTEN = ("airflow", "broker", "data", "generator", "spark")
@@ -19,7 +20,7 @@ def main() -> None:
     """End a running playground and remove its data, Airflow and logs."""
     try:
         home = playground_settings().PLAYGROUND_HOME
-    except PlaygroundSettingsError as wrong:
+    except PlaygroundError as wrong:
         sys.exit(str(wrong))
     end_launcher(home / "run.lock")
     end_processes(list(marked_processes(str(home))), patience_s=10)

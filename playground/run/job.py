@@ -10,15 +10,9 @@ from typing import Annotated
 
 import typer
 
-from playground.run.settings import (
-    CHECKOUT,
-    PlaygroundSettingsError,
-    job_environment,
-    merged_environment,
-    playground_settings,
-)
+from playground import PlaygroundError
+from playground.run.settings import CHECKOUT, job_environment, merged_environment, playground_settings
 from playground.setup.class_archive import with_archive
-from playground.setup.java import JavaMissing
 from spark_jobs.catalog import FEEDS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -71,7 +65,7 @@ def _environment() -> dict[str, str]:
         env = merged_environment()
         settings = playground_settings(env)
         return with_archive(settings.PLAYGROUND_HOME, {**job_environment(settings), **env, "PYTHONPATH": str(CHECKOUT)})
-    except (JavaMissing, PlaygroundSettingsError) as wrong:
+    except PlaygroundError as wrong:
         sys.exit(str(wrong))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from playground import PlaygroundError
 from spark_jobs.settings import checked_together
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,7 @@ class PlaygroundSettings(BaseModel):
         return self.PLAYGROUND_HOME / name
 
 
-class PlaygroundSettingsError(ValueError):
+class PlaygroundSettingsError(PlaygroundError):
     """Every invalid setting, one line each."""
 
 

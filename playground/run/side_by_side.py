@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from playground import PlaygroundError
 from playground.run.console import say
 from playground.run.ports import HOST, is_taken, next_free_port, port_owner
 from playground.run.processes import end_processes, marked_processes
 from playground.run.settings import PlaygroundSettings, PlaygroundSettingsError, playground_settings
 
 
-class AlreadyRunning(RuntimeError):
+class AlreadyRunning(PlaygroundError):
     """Another `make run` uses this folder."""
 
 

@@ -18,8 +18,9 @@ from xml.sax.saxutils import quoteattr
 
 import typer
 
-from playground.run.settings import PlaygroundSettingsError, playground_settings
-from playground.setup.java import JavaMissing, usable_java
+from playground import PlaygroundError
+from playground.run.settings import playground_settings
+from playground.setup.java import usable_java
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ COMPLETE = "complete"
 """name of the file that lists the coordinates of a completed download"""
 
 
-class FetchFailed(RuntimeError):
+class FetchFailed(PlaygroundError):
     """The jars could not be downloaded; the message names the log."""
 
 
@@ -156,7 +157,7 @@ def main(name: str = typer.Argument(..., help=f"The set of jars: {' or '.join(JA
         if not is_complete(home, jars):
             print(f"Downloading {jars.purpose} into {jars_folder(home, jars)} ...", flush=True)
             ensure_jars(home, jars)
-    except (FetchFailed, JavaMissing, PlaygroundSettingsError) as failed:
+    except PlaygroundError as failed:
         sys.exit(str(failed))
 
 

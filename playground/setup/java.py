@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from playground import PlaygroundError
 from playground.setup.apt import can_install, install_one_of
 
 OLDEST_JAVA = 17
@@ -15,7 +16,7 @@ APT_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
 """alternatives: a distribution has one or both, and the first that it has is installed"""
 
 
-class JavaMissing(RuntimeError):
+class JavaMissing(PlaygroundError):
     """There is no usable Java; the message says what to install."""
 
 

@@ -18,7 +18,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fi
 
 from playground.airflow.client import AirflowClient
 from playground.airflow.database import watch_dag
-from playground.airflow.home import AirflowHome
+from playground.airflow.home import AirflowError, AirflowHome
 from playground.run.ports import HOST, free_port
 from playground.run.waiting import wait_until
 from playground.setup.compose_secrets import add_missing_secrets
@@ -76,7 +76,7 @@ class ComposedSystem:
         """Return whether every component of Airflow's has shown life after this moment."""
         try:
             health = self.airflow._call("GET", "/api/v2/monitor/health", authorised=False)
-        except (OSError, RuntimeError):
+        except (OSError, AirflowError):
             return False
         beats = [health[name][f"latest_{name}_heartbeat"] for name in ("scheduler", "triggerer", "dag_processor")]
         return all(beat and datetime.fromisoformat(beat) > since for beat in beats)
@@ -120,7 +120,7 @@ class ComposedSystem:
     def _is_known(self, dag: str) -> bool:
         try:
             return self.airflow.has_dag(dag)
-        except (OSError, RuntimeError):
+        except (OSError, AirflowError):
             return False
 
 

@@ -20,16 +20,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from playground import PlaygroundError
 from playground.broker.configuration import LOG_SETTINGS, BrokerConfig, broker_properties
-from playground.broker.topics import DEFAULT_TOPICS, TopicsError, create_missing
 from playground.run.ports import HOST, free_port, is_taken, port_owner
 from playground.run.waiting import wait_until
 from playground.setup.fetch import BROKER_JARS, ensure_jars
 from playground.setup.java import usable_java
 
+DEFAULT_TOPICS = ("bike-trips", "taxi-trips", "weather-data", "accidents")
 # Seconds on a free machine; more than a minute on one with six times as much work as cores.
 START_TIMEOUT_S = 180
 PROGRESS_EVERY_S = 5
@@ -111,10 +111,19 @@ class Broker:
 
     def create_topics(self, topics: tuple[str, ...] = DEFAULT_TOPICS, partitions: int = 2) -> None:
         """Create the topics that do not exist yet and wait for their leaders. Raises: BrokerError."""
+        admin = self._admin()
+        missing = sorted(set(topics) - set(admin.list_topics(timeout=30).topics))
+        new = [NewTopic(topic, num_partitions=partitions, replication_factor=1) for topic in missing]
+        for topic, created in (admin.create_topics(new) if new else {}).items():
+            try:
+                created.result()
+            except KafkaException as failed:
+                reason = failed.args[0].str()
+                raise BrokerError(f"topic {topic} could not be created: {reason}. See {self.log}.") from None
         try:
-            create_missing(self._admin(), topics, partitions, START_TIMEOUT_S)
-        except TopicsError as failed:
-            raise BrokerError(f"{failed} See {self.log}.") from None
+            wait_until(lambda: all(_has_leader(admin, topic) for topic in topics), "leaders", START_TIMEOUT_S)
+        except TimeoutError:
+            raise BrokerError(f"topics {', '.join(topics)} did not become usable. See {self.log}.") from None
 
     def _admin(self) -> AdminClient:
         # log_level 2: librdkafka would print every refused connection of a broker that is still starting.
@@ -219,6 +228,11 @@ def _accepts_connections(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
+
+
+def _has_leader(admin: AdminClient, topic: str) -> bool:
+    found = admin.list_topics(topic, timeout=30).topics[topic]
+    return found.error is None and all(partition.leader >= 0 for partition in found.partitions.values())
 
 
 @contextmanager

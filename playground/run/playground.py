@@ -181,7 +181,7 @@ class Playground:
                     took_s = time.monotonic() - started_s
                     say(f"{'New' if rows_before else 'First'} rows are readable, {took_s:.0f} s after the start.")
                 jobs = [self.progress.job(job, now, stale_after) for job in JOBS]
-                line = progress_line(rows, self.progress.refused(), jobs, now)
+                line = progress_line(rows, self.progress.refused_today(now, stale_after), jobs, now)
                 if status is not None:
                     status.update(Text(line))
                 elif time.monotonic() - printed_s >= PROGRESS_TO_FILE_EVERY_S:

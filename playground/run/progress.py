@@ -1,40 +1,13 @@
-"""What `make run` prints while it runs: rows per feed, as a reader of the Parquet files counts them, and job states."""
+"""What `make run` prints while it runs: rows per feed, as its log counts them, and job states."""
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from spark_jobs.catalog import FEEDS
-from spark_jobs.documents.status import ENDED_JOB_STATES, StreamState, StreamStatus, read_status
+from spark_jobs.documents.status import ENDED_JOB_STATES, StreamState, StreamStatus, as_read, read_status
 from spark_jobs.paths import Layout
-
-
-class RowCounts:
-    """Counts rows below a folder; opens each file once, as published files never change."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, int] = {}
-
-    def rows(self, folder: Path) -> int:
-        present = set(folder.rglob("*.parquet"))
-        for gone in [path for path in self._known if path not in present and path.is_relative_to(folder)]:
-            del self._known[gone]
-        for path in present - self._known.keys():
-            rows = _rows_of(path)
-            if rows is not None:
-                self._known[path] = rows
-        return sum(self._known.get(path, 0) for path in present)
-
-
-def _rows_of(path: Path) -> int | None:
-    try:
-        return int(pq.read_metadata(path).num_rows)
-    except (OSError, pa.ArrowException):
-        return None  # moved or replaced since the listing: counted next time
+from spark_jobs.publication.log import LogDamaged, LogReader
 
 
 class Progress:
@@ -42,14 +15,17 @@ class Progress:
 
     def __init__(self, output: Layout, analytics: Layout) -> None:
         self._layouts = {"ingestion": output, "analytics": analytics}
-        self._counts = RowCounts()
+        self._logs = {feed.name: LogReader(output, feed.name) for feed in FEEDS}
 
     def rows(self) -> dict[str, int]:
-        output = self._layouts["ingestion"]
-        return {feed.name: self._counts.rows(output.dataset(feed.name)) for feed in FEEDS}
+        return {feed: _rows_in(log) for feed, log in self._logs.items()}
 
-    def refused(self) -> int:
-        return self._counts.rows(self._layouts["ingestion"].root / "_dead_letters")
+    def refused_today(self, now: datetime, stale_after: timedelta) -> int | None:
+        """Return how many messages were refused since midnight UTC; None where the job has not said it."""
+        status = read_status(self._layouts["ingestion"])
+        streams = as_read(status, now, stale_after).streams if status else ()
+        told = [stream.refused_today for stream in streams if stream.refused_today is not None]
+        return sum(told) if told else None
 
     def job(self, name: str, now: datetime, stale_after: timedelta) -> str:
         """Return how many streams are at what, and of those that are not well what is the matter."""
@@ -65,6 +41,15 @@ class Progress:
         counted = Counter(stream.state.value for stream in status.streams)
         states = ", ".join(f"{counted[state]} {state}" for state in sorted(counted))
         return f"{name}: {states}{_complete_to(status.streams)}" + "".join(f" ({one})" for one in told[:1])
+
+
+def _rows_in(log: LogReader) -> int:
+    """The rows of a feed; 0 where its log cannot be read: what is wrong with it, its job says."""
+    try:
+        head = log.head()
+    except (LogDamaged, OSError):
+        return 0
+    return head.rows.get("total", 0) if head else 0
 
 
 def _trouble(stream: StreamStatus) -> str | None:
@@ -86,9 +71,10 @@ def _complete_to(streams: Iterable[StreamStatus]) -> str:
     return f", to {min(known)[:13].replace('T', ' ')}h" if known and len(known) == len(hours) else ""
 
 
-def progress_line(rows: dict[str, int], refused: int, jobs: list[str], now: datetime) -> str:
-    counted = "  ".join(f"{name} {count:,}" for name, count in rows.items())
-    return f"{now.astimezone():%H:%M:%S}  {counted}  refused {refused:,}  |  {', '.join(jobs)}"
+def progress_line(rows: dict[str, int], refused_today: int | None, jobs: list[str], now: datetime) -> str:
+    refused = {} if refused_today is None else {"refused today": refused_today}
+    counted = "  ".join(f"{name} {count:,}" for name, count in (rows | refused).items())
+    return f"{now.astimezone():%H:%M:%S}  {counted}  |  {', '.join(jobs)}"
 
 
 def utc_now() -> datetime:

@@ -1,39 +1,66 @@
-"""Rows are counted as a reader sees them, and a job is what its status says, as far as that can be believed."""
+"""Rows are counted as the logs do it, and a job is what its status says, as far as that can be believed."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from playground.run.progress import Progress, RowCounts
+from playground.run.progress import Progress, progress_line
+from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus, write_status
 from spark_jobs.paths import Layout
+from spark_jobs.publication.commit import PublicationLog
+from spark_jobs.publication.entry import Entry
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def written(path: Path, rows: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"n": list(range(rows))}), path)
+STALE_AFTER = timedelta(seconds=10)
 
 
-def test_rows_follow_files_that_come_and_go(tmp_path: Path) -> None:
-    counts = RowCounts()
-    assert counts.rows(tmp_path / "feed") == 0
-    written(tmp_path / "feed" / "hour=1" / "1.parquet", 3)
-    written(tmp_path / "feed" / "hour=2" / "2.parquet", 4)
-    assert counts.rows(tmp_path / "feed") == 7
-    (tmp_path / "feed" / "hour=1" / "1.parquet").unlink()
-    assert counts.rows(tmp_path / "feed") == 4
+def publish(layout: Layout, feed: str, total: int) -> None:
+    log = PublicationLog(layout, feed)
+    if log.recover() is None:
+        log.begin(Entry("origin", {}, rows={"total": 0}), NOW)
+    with log.transaction(lambda: None) as transaction:
+        transaction.commit(Entry("batch", {}, rows={"written": 1, "refused": 2, "total": total}), NOW)
 
 
-def test_a_half_written_file_counts_once_it_is_whole(tmp_path: Path) -> None:
-    counts = RowCounts()
-    (tmp_path / "1.parquet").write_bytes(b"PAR1")
-    assert counts.rows(tmp_path) == 0
-    written(tmp_path / "1.parquet", 2)
-    assert counts.rows(tmp_path) == 2
+def test_rows_follow_the_logs(tmp_path: Path) -> None:
+    layout, none = Layout(tmp_path), dict.fromkeys((feed.name for feed in FEEDS), 0)
+    progress = Progress(layout, layout)
+    assert progress.rows() == none
+    publish(layout, "bike_trips", 3)
+    publish(layout, "accidents", 4)
+    assert progress.rows() == {**none, "bike_trips": 3, "accidents": 4}
+    publish(layout, "bike_trips", 7)
+    assert progress.rows() == {**none, "bike_trips": 7, "accidents": 4}
+
+
+def test_a_feed_whose_log_cannot_be_read_has_no_rows(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    publish(layout, "bike_trips", 3)
+    publish(layout, "accidents", 4)
+    PublicationLog(layout, "bike_trips").path(1).write_text("{")
+    PublicationLog(layout, "accidents").path(0).unlink()
+    assert set(Progress(layout, layout).rows().values()) == {0}
+
+
+def test_refused_messages_are_those_of_today_where_the_job_has_said_so(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    progress = Progress(layout, Layout(tmp_path / "analytics"))
+    assert progress.refused_today(NOW, STALE_AFTER) is None
+    streams = (StreamStatus("bike_trips", refused_today=1_200), StreamStatus("accidents", refused_today=34))
+    at = NOW.isoformat()
+    write_status(layout, Status("ingestion", Driver("a", "host"), 1, at, at, JobState.RUNNING, "", streams=streams))
+    assert progress.refused_today(NOW, STALE_AFTER) == 1_234
+    assert progress.refused_today(NOW + timedelta(days=1), STALE_AFTER) is None
+
+
+def test_the_line_has_rows_refused_messages_and_jobs() -> None:
+    clock = f"{NOW.astimezone():%H:%M:%S}"
+    assert progress_line({"bike_trips": 1_000}, 7, ["ingestion: 4 idle"], NOW) == (
+        f"{clock}  bike_trips 1,000  refused today 7  |  ingestion: 4 idle"
+    )
+    assert "refused" not in progress_line({"bike_trips": 0}, None, [], NOW)
 
 
 def line(root: Path, *streams: StreamStatus, state: JobState = JobState.RUNNING, age_s: float = 1) -> str:
@@ -42,7 +69,7 @@ def line(root: Path, *streams: StreamStatus, state: JobState = JobState.RUNNING,
     why = "no disk" if state == JobState.FAILED else None
     status = Status("analytics", Driver("a", "host"), 1, at, at, state, "", streams=streams, last_error=why)
     write_status(layout, status)
-    return Progress(Layout(root / "feeds"), layout).job("analytics", NOW, timedelta(seconds=10))
+    return Progress(Layout(root / "feeds"), layout).job("analytics", NOW, STALE_AFTER)
 
 
 def test_a_job_is_shown_by_the_words_of_its_streams(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from configparser import ConfigParser
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -141,24 +140,14 @@ def _cores(server: ApiServer) -> float:
     return (server.cpu_s() - before) / (time.monotonic() - began)
 
 
-def _take_plugins_away(home: AirflowHome) -> None:
-    path = home.folder / "airflow.cfg"
-    configuration = ConfigParser(interpolation=None)
-    configuration.read(path)
-    configuration["core"]["plugins_folder"] = str(home.folder / "no-plugins")
-    with path.open("w") as file:
-        configuration.write(file)
-
-
 @contextmanager
 def api_server(folders: dict[str, str], with_page: bool) -> Iterator[ApiServer]:
     """Run the API server of an Airflow of its own until the end of the block, logged in to and asked once."""
     with tempfile.TemporaryDirectory(prefix="bench-page-airflow-") as folder:
-        home = AirflowHome(Path(folder), free_port(), parallelism=1)
+        settings = {} if with_page else {"core": {"plugins_folder": f"{folder}/no-plugins"}}
+        home = AirflowHome(Path(folder), free_port(), parallelism=1, more_settings=settings)
         env = {**os.environ, **folders}
         home.write_configuration()
-        if not with_page:
-            _take_plugins_away(home)
         home.finish_migration(home.start_migration(env))
         service = home.start_component("api-server", env)
         try:

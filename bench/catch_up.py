@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 import typer
 
 from bench.backlog import TOPICS
+from bench.options import Record
 from bench.process_tree import Meter
-from bench.record import BENCHMARKS, progress, write_between_markers
+from bench.record import command_line, progress, report, target
 from spark_jobs.catalog import FEEDS, ROLLUP, Feed
 from spark_jobs.feeds.parsed_messages import dataset_columns
 from spark_jobs.paths import Layout, hour_folder
@@ -35,16 +36,16 @@ HOUR = timedelta(hours=1)
 A_TRIGGERS_ROWS = {"bike_trips": 2, "taxi_trips": 2, "weather_data": 0, "accidents": 0}
 """weather and accidents come once an hour"""
 SLEEPER = "pearson_correlations"
-MOST_CPU_S = 60.0
+MOST_CPU_S = 60
 
 
 def main(
     weekend_hours: Annotated[int, typer.Option(help="Hours that the whole job is off.")] = 60,
     week_entries: Annotated[int, typer.Option(help="Entries of the rollup that one analytic misses.")] = 60_480,
-    record: Annotated[bool, typer.Option(help="Write the result to BENCHMARKS.md.")] = False,
+    record: Record = False,
 ) -> None:
     """Measure what a weekend off costs the job, and a week off an analytic."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    command, now = command_line("bench.catch_up"), datetime.now(UTC).replace(microsecond=0)
     with tempfile.TemporaryDirectory(prefix="catch-up-") as name:
         place = AnalyticsPlace(Path(name), settings={"BATCH_INTERVAL": "10 seconds"}, ingested=Path(name) / "feeds")
         begun = now - weekend_hours * HOUR
@@ -62,17 +63,16 @@ def main(
         missed_entries(place.layout, week_entries, begun, now)
         week_s = until_settled(place)
         again = sum(files_of(place.layout, SLEEPER)[path] != inode for path, inode in written.items())
-    result = (
-        f"- all of the analytics off for {weekend_hours} hours of a trigger every 10 s (entries of four feeds folded, "
-        f"hours compacted): **{weekend_s:.0f} CPU-s** until current again, the start of the job included "
-        f"(bound {MOST_CPU_S:.0f})\n"
-        f"- {week_entries:,} entries of the rollup missed: **{week_s:.0f} CPU-s** (bound {MOST_CPU_S:.0f}), "
-        f"{again} of {len(written)} files of {SLEEPER} written again though nothing in them changed\n\n"
-        f"{datetime.now(UTC):%Y-%m-%d}. Command: `make bench-catch-up`."
+    weekend = (
+        f"all of the analytics off for {weekend_hours} hours of a trigger every 10 s (entries of four feeds folded, "
+        "hours compacted), CPU-s until current again, the start of the job included"
     )
-    print(result)
-    if record:
-        write_between_markers(BENCHMARKS, "catch-up", result)
+    targets = [
+        target(weekend, weekend_s, at_most=MOST_CPU_S),
+        target(f"{week_entries:,} entries of the rollup missed, CPU-s", week_s, at_most=MOST_CPU_S),
+        target(f"of {len(written)} files of {SLEEPER}, written again though nothing in them changed", again, at_most=0),
+    ]
+    report("catch-up", command, "\n".join(targets), record)
     raise typer.Exit(int(weekend_s > MOST_CPU_S or week_s > MOST_CPU_S or again > 0))
 
 

@@ -3,19 +3,17 @@
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from boston_page.complete.hours import FeedFacts, facts_of, hours_of
 from boston_page.complete.kept_hours import KeptHours
 from boston_page.few_at_once import FEW_AT_ONCE
-from boston_page.period import Period, period
+from boston_page.period import Period
 from boston_page.places import places
-from boston_page.question import End, Start, clock_of
+from boston_page.question import End, Start, asked_period, clock_of, named_feeds
 from boston_page.unreadable import IN_A_SENTENCE
-from spark_jobs.catalog import FEEDS
 from spark_jobs.completeness import GRACE, HOUR, hour_of
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
@@ -40,10 +38,10 @@ def complete(
     zone: str = "utc",
 ) -> JSONResponse:
     """Answer feed by feed, hours newest first; without a period, the last day up to the newest event of all feeds."""
-    names, clock, now = _feeds(feed), clock_of(zone), datetime.now(UTC)
+    names, clock, now = named_feeds(feed), clock_of(zone), datetime.now(UTC)
     layout = places()[INGESTION.name].layout
     facts = [facts_of(layout, name, now, _kept) for name in names]
-    span = _period(start, end, days, clock, facts)
+    span = asked_period(start, end, clock, _newest(facts) + HOUR, days, LONGEST)
     return JSONResponse(
         {
             "rule": RULE,
@@ -64,21 +62,6 @@ def _feed(layout: Layout, facts: FeedFacts, span: Period) -> dict[str, Any]:
         "complete_before": None if before is None else iso(before),
         "hours": [asdict(hour) for hour in hours_of(layout, facts, span.start, span.end)],
     }
-
-
-def _feeds(feed: str | None) -> list[str]:
-    """The name chooses among the feeds there are: it never becomes a path."""
-    names = [one.name for one in FEEDS if feed in (None, one.name)]
-    if not names:
-        raise HTTPException(404, f"there is no such feed; there are {', '.join(one.name for one in FEEDS)}")
-    return names
-
-
-def _period(start: str | None, end: str | None, days: int, clock: ZoneInfo, facts: list[FeedFacts]) -> Period:
-    try:
-        return period(start, end, clock, _newest(facts) + HOUR, days, LONGEST)
-    except (ValueError, OverflowError) as fault:
-        raise HTTPException(422, f"the period cannot be read: {fault}") from fault
 
 
 def _newest(facts: list[FeedFacts]) -> datetime:

@@ -1,15 +1,16 @@
 """`/findings`: charts of a period, the rows behind them as CSV and Parquet, and plotly's own JavaScript."""
 
 import io
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from boston_page.few_at_once import FEW_AT_ONCE
@@ -17,9 +18,9 @@ from boston_page.findings.finding import Finding, written_times
 from boston_page.findings.kept_days import KeptDays, Part
 from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
-from boston_page.period import USUAL_DAYS, Period, period
+from boston_page.period import USUAL_DAYS, Period
 from boston_page.places import places
-from boston_page.question import End, Start, clock_of
+from boston_page.question import End, Start, asked_period, clock_of
 from boston_page.unreadable import IN_A_SENTENCE
 from spark_jobs.documents.codec import iso
 from spark_jobs.stream_jobs import ANALYTICS_JOB
@@ -36,6 +37,30 @@ router = APIRouter(dependencies=[FEW_AT_ONCE, IN_A_SENTENCE])
 kept_days = KeptDays()
 
 
+@dataclass(frozen=True)
+class Question:
+    """Which chart, of which period, and by which clock its times are read and written."""
+
+    finding: Finding
+    outputs: Outputs
+    period: Period
+    clock: ZoneInfo
+
+
+def asked_question(
+    name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
+) -> Question:
+    """Read it: of `from` to `to`, or of the last days that the chart has. The name never becomes a path."""
+    one = FINDINGS.get(name)
+    if one is None:
+        raise HTTPException(404, f"there is no such chart; there are {', '.join(FINDINGS)}")
+    clock, outputs = clock_of(zone), _outputs()
+    return Question(one, outputs, asked_period(start, end, clock, outputs.newest_end(one.outputs[0]), days), clock)
+
+
+Asked = Annotated[Question, Depends(asked_question)]
+
+
 @router.get("/findings")
 def findings() -> dict[str, Any]:
     """Answer with what there is to see, up to when, and whether it can be drawn."""
@@ -48,16 +73,15 @@ def findings() -> dict[str, Any]:
 
 
 @router.get("/findings/{name}")
-def finding(
-    name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
-) -> JSONResponse:
-    """Answer with one chart: of `from` to `to`, or of the last days that it has."""
-    answer = JSONResponse(_chart(*_asked(name, start, end, days, zone)))
+def finding(question: Asked) -> JSONResponse:
+    """Answer with one chart."""
+    answer = JSONResponse(_chart(question))
     pa.default_memory_pool().release_unused()  # or it holds what the largest chart took: 15 MiB
     return answer
 
 
-def _chart(one: Finding, outputs: Outputs, span: Period, clock: ZoneInfo) -> dict[str, Any]:
+def _chart(question: Question) -> dict[str, Any]:
+    one, outputs, span = question.finding, question.outputs, question.period
     rows = one.rows(outputs, span)
     answer: dict[str, Any] = {
         "name": one.name,
@@ -71,29 +95,25 @@ def _chart(one: Finding, outputs: Outputs, span: Period, clock: ZoneInfo) -> dic
     }
     if rows is None:
         return {**answer, "sentence": _why_nothing(one, outputs, span), "data": [], "layout": {}, "table": None}
-    drawn = one.figure(rows, clock, span)
+    drawn = one.figure(rows, question.clock, span)
     shown = {"sentence": drawn.sentence, "data": drawn.data, "layout": drawn.layout}
-    return {**answer, **shown, "table": _table(rows.slice(max(0, rows.num_rows - TABLE_ROWS)), clock)}
+    return {**answer, **shown, "table": _table(rows.slice(max(0, rows.num_rows - TABLE_ROWS)), question.clock)}
 
 
 @router.get("/findings/{name}/rows.csv")
-def rows_as_csv(
-    name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
-) -> Response:
+def rows_as_csv(question: Asked) -> Response:
     """Answer with all rows behind a chart, times in UTC."""
     written = io.BytesIO()
-    rows, stem = _rows(name, start, end, days, zone)
+    rows, stem = _rows(question)
     pa_csv.write_csv(rows, written)
     return _download(written, f"{stem}.csv", "text/csv")
 
 
 @router.get("/findings/{name}/rows.parquet")
-def rows_as_parquet(
-    name: str, start: Start = None, end: End = None, days: int = USUAL_DAYS, zone: str = "boston"
-) -> Response:
+def rows_as_parquet(question: Asked) -> Response:
     """Answer with all rows behind a chart."""
     written = io.BytesIO()
-    rows, stem = _rows(name, start, end, days, zone)
+    rows, stem = _rows(question)
     pq.write_table(rows, written, compression="zstd")
     return _download(written, f"{stem}.parquet", "application/vnd.apache.parquet")
 
@@ -132,24 +152,10 @@ def _newest(outputs: Outputs, one: Finding) -> str | None:
     return None if newest is None else iso(newest)
 
 
-def _asked(
-    name: str, start: str | None, end: str | None, days: int, zone: str
-) -> tuple[Finding, Outputs, Period, ZoneInfo]:
-    """What a request is about. The name chooses among what there is: it never becomes a path."""
-    one = FINDINGS.get(name)
-    if one is None:
-        raise HTTPException(404, f"there is no such chart; there are {', '.join(FINDINGS)}")
-    clock, outputs = clock_of(zone), _outputs()
-    try:
-        return one, outputs, period(start, end, clock, outputs.newest_end(one.outputs[0]), days), clock
-    except (ValueError, OverflowError) as fault:
-        raise HTTPException(422, f"the period cannot be read: {fault}") from fault
-
-
-def _rows(name: str, start: str | None, end: str | None, days: int, zone: str) -> tuple[pa.Table, str]:
+def _rows(question: Question) -> tuple[pa.Table, str]:
     """The rows of a file, and its name, which says where it does not hold all of them."""
-    one, outputs, span, _ = _asked(name, start, end, days, zone)
-    rows = one.rows(outputs, span)
+    name, outputs = question.finding.name, question.outputs
+    rows = question.finding.rows(outputs, question.period)
     if rows is None and outputs.left_out:
         raise HTTPException(503, outputs.left_out)
     if rows is None:

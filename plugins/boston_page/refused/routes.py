@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from boston_page.few_at_once import FEW_AT_ONCE
-from boston_page.period import Period, period
+from boston_page.period import Period
 from boston_page.places import places
-from boston_page.question import End, Start, clock_of
+from boston_page.question import End, Start, asked_period, clock_of, named_feeds
 from boston_page.refused.counts import refused_of
 from boston_page.refused.letters import MESSAGE, Letters, Question, newest_letters
 from boston_page.refused.replays import Replays
@@ -38,29 +38,25 @@ _AT_ONCE = 100
 router = APIRouter(dependencies=[FEW_AT_ONCE, IN_A_SENTENCE])
 
 
-def asked_period(start: Start = None, end: End = None, days: int = 7, zone: str = "utc") -> Period:
+def asked_span(start: Start = None, end: End = None, days: int = 7, zone: str = "utc") -> Period:
     """Read the period: `from` to `to`, or so many days up to now."""
-    try:
-        return period(start, end, clock_of(zone), datetime.now(UTC), days, LONGEST)
-    except (ValueError, OverflowError) as fault:
-        raise HTTPException(422, f"the period cannot be read: {fault}") from fault
+    return asked_period(start, end, clock_of(zone), datetime.now(UTC), days, LONGEST)
 
 
-AskedPeriod = Annotated[Period, Depends(asked_period)]
+AskedSpan = Annotated[Period, Depends(asked_span)]
 
 
-def asked_question(feed: str, right: Right, span: AskedPeriod, reason: str | None = None) -> Question:
-    """Read which messages. The name chooses among the feeds there are: it never becomes a path."""
-    if feed not in (one.name for one in FEEDS):
-        raise HTTPException(404, f"there is no such feed; there are {', '.join(one.name for one in FEEDS)}")
-    return Question(feed, span, reason, right)
+def asked_question(feed: str, right: Right, span: AskedSpan, reason: str | None = None) -> Question:
+    """Read which messages."""
+    (name,) = named_feeds(feed)
+    return Question(name, span, reason, right)
 
 
 Asked = Annotated[Question, Depends(asked_question)]
 
 
 @router.get("/refused")
-def refused(right: Right, span: AskedPeriod) -> JSONResponse:
+def refused(right: Right, span: AskedSpan) -> JSONResponse:
     """Answer with the counts of the UTC days that the period touches, feed by feed."""
     days = list(span.days())
     feeds = [refused_of(_layout(), feed.name, days) for feed in FEEDS]

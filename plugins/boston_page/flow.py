@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException
 
-from boston_page.flow_rows import job_row, said_of, stream_row, switch_of
+from boston_page.flow_rows import job_row, stream_row
 from boston_page.health import Judgement
-from boston_page.heartbeat import Heartbeat, look_at_heartbeat
-from boston_page.job_health import Supervision, judge_job
+from boston_page.job_health import Supervision
+from boston_page.job_view import JobView, look_at_job
 from boston_page.latest import Latest
 from boston_page.places import Place, places
 from boston_page.stream_health import judge_stream
@@ -39,16 +39,9 @@ def flow() -> dict[str, Any]:
 
 def look(now: datetime, found: Mapping[str, Place], supervision: Mapping[str, Supervision]) -> dict[str, Any]:
     """Read both jobs' documents and judge. Opens a handful of small files, however much data there are."""
-    heartbeats = {
-        name: look_at_heartbeat(place.layout, now, place.settings.HEARTBEAT_STALE_AFTER)
-        for name, place in found.items()
-    }
-    jobs = {
-        name: judge_job(place.job, place.is_wanted, heartbeats[name], supervision[name])
-        for name, place in found.items()
-    }
-    job_rows = [job_row(found[name], heartbeats[name], jobs[name], supervision[name]) for name in found]
-    streams = list(_streams(found, heartbeats, jobs, supervision))
+    jobs = {name: look_at_job(place, supervision[name], now) for name, place in found.items()}
+    job_rows = [job_row(job) for job in jobs.values()]
+    streams = list(_streams(jobs))
     return {
         "at": iso(now),
         "needs_person": sum(row["needs_person"] for row in (*job_rows, *streams)),
@@ -65,16 +58,11 @@ def _look() -> dict[str, Any]:
 _latest = Latest(_look, at_most_every_s=1.0)
 
 
-def _streams(
-    found: Mapping[str, Place],
-    heartbeats: Mapping[str, Heartbeat],
-    jobs: Mapping[str, Judgement],
-    supervision: Mapping[str, Supervision],
-) -> Iterator[dict[str, Any]]:
+def _streams(jobs: Mapping[str, JobView]) -> Iterator[dict[str, Any]]:
     judged: dict[str, Judgement] = {}
     for name, upstream in UPSTREAM.items():
-        job = (INGESTION if name in INGESTION.streams else ANALYTICS_JOB).name
-        said, switch = said_of(heartbeats[job], name), switch_of(found[job], name)
+        job = jobs[(INGESTION if name in INGESTION.streams else ANALYTICS_JOB).name]
         owed = {other: judged[other] for other in upstream}
-        judged[name] = judge_stream(said, switch, jobs[job], owed, supervision[job].memory.incidents, name)
-        yield stream_row(name, job, said, switch, judged[name], upstream, heartbeats[job].is_live)
+        incidents = job.supervision.memory.incidents
+        judged[name] = judge_stream(job.said_of(name), job.switch_of(name), job.judged, owed, incidents, name)
+        yield stream_row(name, job, judged[name], upstream)

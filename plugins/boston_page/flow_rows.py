@@ -5,11 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from boston_page.health import Judgement
-from boston_page.heartbeat import Heartbeat
-from boston_page.job_health import Supervision
-from boston_page.places import Place
-from boston_page.stream_health import StreamSwitch
-from spark_jobs.documents.status import StreamState, StreamStatus
+from boston_page.job_view import JobView
+from spark_jobs.documents.status import StreamState
 
 _FIGURES = (
     "batch",
@@ -32,46 +29,28 @@ _FIGURES = (
 """what everybody who is logged in may see of a stream; a field that a status has more is not shown by itself"""
 
 
-def said_of(heartbeat: Heartbeat, name: str) -> StreamStatus | None:
-    """Return what the job's heartbeat says of a stream; None where it says nothing."""
-    streams = heartbeat.status.streams if heartbeat.status else ()
-    return next((stream for stream in streams if stream.name == name), None)
-
-
-def switch_of(place: Place, name: str) -> StreamSwitch | None:
-    """Return the switch of an analytic; None where a stream has none."""
-    flag = place.job.stream_flags.get(name)
-    return StreamSwitch(flag, place.wants(name)) if flag else None
-
-
-def stream_row(
-    name: str,
-    job: str,
-    said: StreamStatus | None,
-    switch: StreamSwitch | None,
-    judged: Judgement,
-    upstream: Iterable[str],
-    is_live: bool,
-) -> dict[str, Any]:
+def stream_row(name: str, job: JobView, judged: Judgement, upstream: Iterable[str]) -> dict[str, Any]:
     """Return a stream's figures as its job tells them, and what the page makes of them."""
+    said, switch = job.said_of(name), job.switch_of(name)
     return {
         **{figure: getattr(said, figure, None) for figure in _FIGURES},
         **asdict(judged),
         "name": name,
-        "job": job,
+        "job": job.name,
         "from": list(upstream),
         "flag": switch.flag if switch else None,
         "wanted": switch.wanted if switch else None,
-        "is_on": is_live and said is not None and said.state != StreamState.OFF,
+        "is_on": job.heartbeat.is_live and said is not None and said.state != StreamState.OFF,
     }
 
 
-def job_row(place: Place, heartbeat: Heartbeat, judged: Judgement, supervision: Supervision) -> dict[str, Any]:
+def job_row(job: JobView) -> dict[str, Any]:
     """Return how a job is: its heartbeat, its switch, its watch, and the settings that changed nothing."""
+    place, heartbeat, supervision = job.place, job.heartbeat, job.supervision
     status = heartbeat.status
     return {
-        **asdict(judged),
-        "name": place.job.name,
+        **asdict(job.judged),
+        "name": job.name,
         "flag": place.job.flag,
         "wanted": place.is_wanted,
         "is_on": heartbeat.is_live,

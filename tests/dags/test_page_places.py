@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from boston_page import places
 from boston_page.flow_rows import job_row
-from boston_page.health import HealthWord, Judgement
-from boston_page.heartbeat import look_at_heartbeat
 from boston_page.job_health import Supervision
+from boston_page.job_view import look_at_job
 from boston_page.places import place_of
 
 from spark_jobs.documents.accepted_settings import AcceptedSettings, settings_as_text, write_settings_copy
@@ -81,8 +80,7 @@ def test_what_holds_in_place_of_a_value_that_is_not_allowed_is_known(tmp_path: P
     write_desired_state(layout, DesiredState(rejected=rejected), now)
     write_settings_copy(layout, AcceptedSettings({"BATCH_INTERVAL": "2 seconds"}), now)
     place = place_of(ANALYTICS_JOB, {"ANALYTICS_OUTPUT_PATH": str(tmp_path)})
-    heartbeat, judged = look_at_heartbeat(layout, now, timedelta(seconds=10)), Judgement(HealthWord.UNKNOWN, "")
-    row = job_row(place, heartbeat, judged, Supervision("", WatchMemory()))
+    row = job_row(look_at_job(place, Supervision("", WatchMemory()), now))
     assert row["rejected"] == [
         {"setting": "BATCH_INTERVAL", "why": "BATCH_INTERVAL is 'soon'", "holds": "2 seconds"},
         {"setting": "RESTART_LIMIT", "why": "RESTART_LIMIT is 'many'", "holds": None},

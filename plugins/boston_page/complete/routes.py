@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from boston_page.complete.hours import FeedFacts, facts_of, hours_of
 from boston_page.complete.kept_hours import KeptHours
 from boston_page.few_at_once import FEW_AT_ONCE
+from boston_page.in_a_sentence import IN_A_SENTENCE
 from boston_page.period import Period
 from boston_page.places import places
 from boston_page.question import End, Start, asked_period, clock_of, named_feeds
-from boston_page.unreadable import IN_A_SENTENCE
 from spark_jobs.completeness import GRACE, HOUR, hour_of
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout

@@ -18,10 +18,10 @@ from boston_page.findings.finding import Finding, written_times
 from boston_page.findings.kept_days import KeptDays, Part
 from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
+from boston_page.in_a_sentence import IN_A_SENTENCE
 from boston_page.period import USUAL_DAYS, Period
 from boston_page.places import places
 from boston_page.question import End, Start, asked_period, clock_of
-from boston_page.unreadable import IN_A_SENTENCE
 from spark_jobs.documents.codec import iso
 from spark_jobs.stream_jobs import ANALYTICS_JOB
 

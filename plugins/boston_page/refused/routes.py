@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from boston_page.few_at_once import FEW_AT_ONCE
+from boston_page.in_a_sentence import IN_A_SENTENCE
 from boston_page.period import Period
 from boston_page.places import places
 from boston_page.question import End, Start, asked_period, clock_of, named_feeds
@@ -20,7 +21,7 @@ from boston_page.refused.counts import refused_of
 from boston_page.refused.letters import MESSAGE, Letters, Question, newest_letters
 from boston_page.refused.replays import Replays
 from boston_page.refused.rights import Right
-from boston_page.unreadable import IN_A_SENTENCE, left_out
+from boston_page.unreadable import left_out
 from spark_jobs.arrow_values import rows_of
 from spark_jobs.catalog import FEEDS
 from spark_jobs.documents.codec import iso

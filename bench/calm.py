@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.backlog import broker_with_backlog, dump_messages, end_offsets, message_count, trickle
+from bench.backlog import broker_with_backlog, end_offsets, message_count, trickle
 from bench.contender import Contender, Process, our_analytics, our_ingestion, wait_for
 from bench.freshness import freshness, freshness_text
 from bench.options import Record
@@ -56,10 +56,8 @@ def measured_text(work: Path, broker: Broker, warm_up_s: float, measured_s: floa
             busy = measured("trickle", jobs, broker, warm_up_s, measured_s)
         wait_until_done(jobs, contenders, end_offsets(broker.bootstrap_servers))
         files = {contender.output.name: document_files(contender.output) for contender in contenders}
-    raw = work / "raw"
-    raw.mkdir()
-    dump_messages(broker.bootstrap_servers, raw)
-    fresh = freshness(Layout(contenders[1].output), raw, busy.began, busy.ended)
+    feeds, outputs = (Layout(contender.output) for contender in contenders)
+    fresh = freshness(outputs, feeds, busy.began, busy.ended)
     head = ["", "events/s", "ingestion, cores", "analytics, cores", "both, cores", "ingestion, MiB", "analytics, MiB"]
     targets = [
         target("idle, cores of both jobs", idle.cores, at_most=0.06),

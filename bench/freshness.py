@@ -2,17 +2,15 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.backlog import TOPICS
-from bench.publications import entries_after, next_offsets, published_at
+from bench.publications import entries_after, published_at
 from bench.record import table, target
 from spark_jobs.analytics.refresh import declaration_of
-from spark_jobs.catalog import ANALYTICS, ROLLUP
+from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.paths import Layout
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogReader
@@ -21,16 +19,13 @@ P50, P95 = 0.5, 0.95
 _P95_TARGET_S = 20
 
 
-def freshness(layout: Layout, raw: Path, began: float, ended: float) -> dict[str, tuple[float, float]]:
-    """Return analytic -> (p50, p95) seconds from produced to visible, over the messages produced between two times.
-
-    `raw` has the topics' messages as `dump_messages` writes them.
-    """
-    entries = entries_after(LogReader(layout, ROLLUP), -1)
-    rolled_up = {feed: list(_rolled_up(entries, topic, raw, began, ended)) for feed, topic in TOPICS.items()}
+def freshness(analytics: Layout, feeds: Layout, began: float, ended: float) -> dict[str, tuple[float, float]]:
+    """Return analytic -> (p50, p95) seconds from produced to visible, over the rows produced between two times."""
+    entries = entries_after(LogReader(analytics, ROLLUP), -1)
+    rolled_up = {feed.name: list(_rolled_up(entries, feed.name, feeds, began, ended)) for feed in FEEDS}
     found = {}
     for analytic in ANALYTICS:
-        published = list(_published(layout, analytic.name))
+        published = list(_published(analytics, analytic.name))
         waits = [
             published[bisect_left(published, (seq, 0.0))][1] - produced
             for feed in declaration_of(analytic.name).reads
@@ -42,19 +37,19 @@ def freshness(layout: Layout, raw: Path, began: float, ended: float) -> dict[str
 
 
 def _rolled_up(
-    entries: Sequence[Entry], topic: str, raw: Path, began: float, ended: float
+    entries: Sequence[Entry], feed: str, feeds: Layout, began: float, ended: float
 ) -> Iterator[tuple[float, int]]:
-    """Yield (when it was produced, number of the rollup's entry that has it) of every message."""
-    offsets = [(next_offsets(entry).get(topic, {}), entry.seq) for entry in entries]
-    rows = pq.read_table(raw / f"{topic}.parquet", columns=["kafka_partition", "kafka_offset", "kafka_timestamp"])
+    """Yield (when it was produced, number of the rollup's entry that has it) of every row of a feed."""
+    offsets = [(entry.position.get(feed, {}).get("next_offset", {}), entry.seq) for entry in entries]
     reached = {
         partition: [(of_entry.get(partition, 0), seq) for of_entry, seq in offsets] for partition in offsets[-1][0]
     }
-    for row in rows.to_pylist():
-        produced = row["kafka_timestamp"].timestamp()
-        if began <= produced < ended:
-            of_partition = reached[str(row["kafka_partition"])]
-            yield produced, of_partition[bisect_left(of_partition, (row["kafka_offset"] + 1, 0))][1]
+    for file in feeds.dataset(feed).rglob("*.parquet"):
+        for row in pq.ParquetFile(file).read(["kafka_partition", "kafka_offset", "kafka_timestamp"]).to_pylist():
+            produced = row["kafka_timestamp"].timestamp()
+            if began <= produced < ended:
+                of_partition = reached[str(row["kafka_partition"])]
+                yield produced, of_partition[bisect_left(of_partition, (row["kafka_offset"] + 1, 0))][1]
 
 
 def _published(layout: Layout, analytic: str) -> Iterator[tuple[int, float]]:

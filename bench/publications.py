@@ -1,9 +1,9 @@
 """How far our jobs have come, read from their publication logs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
-from bench.backlog import TOPICS, Offsets
+from bench.backlog import Offsets
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
 from spark_jobs.paths import Layout
@@ -36,15 +36,10 @@ def last_publication_at(layout: Layout, datasets: Iterable[str]) -> float:
     return max(published_at(head) for head in heads if head is not None)
 
 
-def next_offsets(entry: Entry) -> dict[str, Mapping[str, int]]:
-    """Return topic -> partition -> next offset; feeds name their topic, the rollup names feeds."""
-    return {TOPICS.get(name, name): reached["next_offset"] for name, reached in entry.position.items()}
-
-
 def ingested(layout: Layout) -> Offsets:
     """Return the next offsets of every feed that has published something."""
     newest = [newest_applied(LogReader(layout, feed.name)) for feed in FEEDS]
-    return {topic: offsets for entry in newest if entry for topic, offsets in next_offsets(entry).items()}
+    return {topic: reached["next_offset"] for entry in newest if entry for topic, reached in entry.position.items()}
 
 
 def is_analysed(analytics: Layout, feeds: Layout) -> bool:

@@ -18,7 +18,7 @@ from spark_jobs.runtime.query import clock_query, longest_wait_s
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BatchGate, Failures
+from spark_jobs.runtime.supervisor import BatchGate
 
 
 def analytic_stream(analytic: Analytic, context: StreamContext, rollup: Rollup, upstream: Upstream) -> Stream:
@@ -40,14 +40,14 @@ class AnalyticStream:
     record: StreamRecord
     upstream: Upstream
 
-    def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
+    def start(self, gate: BatchGate) -> StreamingQuery:
         """Recover the output, take up what is not done yet, and tick from now on."""
         self.updater.resume()
         queries = analytics_queries()
         interval = self.context.settings.analytics_interval
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
-            with failures.noted(), gate.batch():
+            with gate.batch():
                 if not self.updater.backlog:
                     gate.wait_for(self.updater.has_news, longest_wait_s(interval))
                 self.catch_up(queries, batch_id)

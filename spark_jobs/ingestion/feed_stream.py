@@ -39,7 +39,7 @@ from spark_jobs.runtime.query import start_query
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BatchGate, Failures
+from spark_jobs.runtime.supervisor import BatchGate
 
 # Below this a batch is one task and so one file per hour: a second task would cost more than it saves.
 _ONE_TASK_UP_TO_ROWS = 20_000
@@ -81,14 +81,14 @@ class FeedStream:
         """What was counted of its messages, day by day."""
         return QualityDays(self.log.layout, self.feed)
 
-    def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
+    def start(self, gate: BatchGate) -> StreamingQuery:
         """Recover the dataset, agree with the broker where to read on, and start a query there."""
         settings = self.context.settings
         start = self._position_to_read_from()[self.topic]["next_offset"]
         checkpoint = fresh_checkpoint(self.context.checkpoints / self.feed.name, self.context.writer.driver.instance)
 
         def publish(batch: DataFrame, batch_id: int) -> None:
-            with failures.noted(), gate.batch():
+            with gate.batch(), self.record.working():
                 self._publish(batch, batch_id, checkpoint, start)
 
         most = settings.MAX_OFFSETS_PER_TRIGGER
@@ -121,10 +121,6 @@ class FeedStream:
     # -- a batch ------------------------------------------------------------------------------------------------
 
     def _publish(self, batch: DataFrame, batch_id: int, checkpoint: Path, query_start: Mapping[str, int]) -> None:
-        with self.record.working():
-            self._publish_once(batch, batch_id, checkpoint, query_start)
-
-    def _publish_once(self, batch: DataFrame, batch_id: int, checkpoint: Path, query_start: Mapping[str, int]) -> None:
         began = time.monotonic()
         end = planned_offsets(checkpoint, batch_id)
         if end is None:

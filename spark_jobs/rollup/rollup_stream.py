@@ -17,7 +17,7 @@ from spark_jobs.rollup.upstream import Upstream, feed_missing, ingestion_missing
 from spark_jobs.runtime.query import clock_query, longest_wait_s
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BatchGate, Failures
+from spark_jobs.runtime.supervisor import BatchGate
 from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver
 
 SETTLE_S = 0.7
@@ -44,13 +44,13 @@ class RollupStream:
     def __post_init__(self) -> None:
         self._ingestion = DriverObserver(Layout(Path(self.context.settings.OUTPUT_BASE_PATH)))
 
-    def start(self, gate: BatchGate, failures: Failures) -> StreamingQuery:
+    def start(self, gate: BatchGate) -> StreamingQuery:
         """Recover the rollup and tick from now on."""
         self.rollup.begin()
         interval = self.context.settings.BATCH_INTERVAL
 
         def tick(_batch: DataFrame, batch_id: int) -> None:
-            with failures.noted(), gate.batch():
+            with gate.batch():
                 if gate.wait_for(self._has_work, longest_wait_s(interval)):
                     gate.wait_for(lambda: False, min(SETTLE_S, interval.total_seconds() / 10))
                 self.catch_up(batch_id)

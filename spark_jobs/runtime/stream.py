@@ -18,7 +18,7 @@ from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.rows_today import RowsToday
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
+from spark_jobs.runtime.supervisor import BatchGate, StreamSupervisor
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 
@@ -70,7 +70,7 @@ def assembled(
     context: StreamContext,
     record: StreamRecord,
     log: PublicationLog,
-    query: Callable[[BatchGate, Failures], StreamingQuery],
+    query: Callable[[BatchGate], StreamingQuery],
     look_at_lag: Callable[[], None],
     catch_up_to: Callable[[int], bool] = lambda _seq: True,
 ) -> Stream:

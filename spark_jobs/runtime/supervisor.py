@@ -45,13 +45,19 @@ class BatchGate:
     def __init__(self) -> None:
         self._inside = threading.Lock()
         self._closed = False
+        self.failure: BaseException | None = None
+        """of the first batch that failed: Spark hands on its text only"""
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        with self._inside:
-            if self._closed:
-                raise GateClosed
-            yield
+        try:
+            with self._inside:
+                if self._closed:
+                    raise GateClosed
+                yield
+        except BaseException as failure:
+            self.failure = self.failure or failure
+            raise
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Inside a batch: wait until the condition holds, the gate is closed or time is up; whether it holds.
@@ -80,7 +86,7 @@ class StreamSupervisor:
     def __init__(
         self,
         spark: SparkSession,
-        start: Callable[[BatchGate, "Failures"], StreamingQuery],
+        start: Callable[[BatchGate], StreamingQuery],
         record: StreamRecord,
         now: Callable[[], datetime],
         lease_lost: Callable[[str], None],
@@ -157,17 +163,17 @@ class StreamSupervisor:
 
     def _run_once(self) -> timedelta | None:
         """Run the query until it is asked to stop (None) or fails (how long to wait before the next try)."""
-        gate, failures = BatchGate(), Failures()
+        gate = BatchGate()
         self.record.starting()
         try:
             # The stream's Spark jobs share the cores fairly with the other streams' instead of queueing behind them.
             self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
-            query = self._start(gate, failures)
+            query = self._start(gate)
             self.is_given_up = False
             self.record.running()
             self._watch(query, gate)
         except Exception as failure:
-            return self._failed(failures.first or failure)
+            return self._failed(gate.failure or failure)
         return None
 
     def _watch(self, query: StreamingQuery, gate: BatchGate) -> None:
@@ -231,18 +237,3 @@ class StreamSupervisor:
     def _sleep(self, pause: timedelta) -> None:
         self._wake.wait(pause.total_seconds())
         self._wake.clear()
-
-
-class Failures:
-    """The Python failure behind a failed query: Spark hands on its text only."""
-
-    def __init__(self) -> None:
-        self.first: BaseException | None = None
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as failure:
-            self.first = self.first or failure
-            raise

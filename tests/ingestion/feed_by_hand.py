@@ -149,7 +149,8 @@ class Query:
         (self.checkpoint / "offsets" / str(self.batches)).write_text(f"v1\n{{}}\n{json.dumps(plan)}")
         batch = cast(Any, Batch(values, first, originals))
         self.batches += 1
-        self.stream._publish(batch, self.batches - 1, self.checkpoint, self.begin)
+        with self.record.working():
+            self.stream._publish(batch, self.batches - 1, self.checkpoint, self.begin)
 
     def look(self) -> None:
         """What the driver does every few seconds."""

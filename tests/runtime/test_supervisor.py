@@ -17,7 +17,7 @@ from spark_jobs.publication.log import LogDamaged
 from spark_jobs.runtime import supervisor as supervisor_module
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.runtime.supervisor import BREAKER_OPENS_AFTER, BatchGate, Failures, GateClosed, StreamSupervisor
+from spark_jobs.runtime.supervisor import BREAKER_OPENS_AFTER, BatchGate, GateClosed, StreamSupervisor
 from tests.patience import PATIENCE_S, wait_until
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -64,12 +64,12 @@ class Stream:
         self.looks_at_the_clock += 1
         return datetime.now(UTC) + self.clock_set_by
 
-    def _start(self, _gate: BatchGate, failures: Failures) -> Any:
+    def _start(self, gate: BatchGate) -> Any:
         end = self._ends.pop(0) if self._ends else None
         if end is not None and not self._in_batch:
             raise end
         if end is not None:
-            with pytest.raises(type(end)), failures.noted():
+            with pytest.raises(type(end)), gate.batch():
                 raise end
         self.queries.append(FakeQuery(fails=end is not None))
         return self.queries[-1]
@@ -187,6 +187,7 @@ def test_closing_the_gate_waits_for_the_batch_inside_and_lets_no_other_in() -> N
     assert not closing.is_alive()
     with pytest.raises(GateClosed), gate.batch():
         pass
+    assert isinstance(gate.failure, GateClosed)
 
 
 def test_a_batch_waits_inside_the_gate_until_its_condition_holds() -> None:

@@ -20,7 +20,7 @@ from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.driver_process import driver_identity
 from spark_jobs.runtime.lease import acquire_lease
 from spark_jobs.runtime.stream import Stream, look_at
-from spark_jobs.runtime.supervisor import BatchGate, Failures, StreamSupervisor
+from spark_jobs.runtime.supervisor import BatchGate, StreamSupervisor
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
 from tests.ingestion.feed_by_hand import BIKES, TRIP, Broker, Query
@@ -68,7 +68,7 @@ class RunningJob:
         self.look = look_at(stream, count_after_s=0.0)
         self.starts = 0
 
-    def _start(self, _gate: BatchGate, _failures: Failures) -> Any:
+    def _start(self, _gate: BatchGate) -> Any:
         self.feed.start()
         self.starts += 1
         return HandQuery()

@@ -72,4 +72,4 @@ class AnalyticStream:
             reached, hours, is_much = self.updater.lag(newest)
             due = self.record.saw({ROLLUP: reached}, {ROLLUP: newest}, hours, is_much)
             self.record.complete_to(None if due else complete)
-        self.record.waits(self.upstream.of(reads))
+        self.record.waits_for = self.upstream.of(reads)

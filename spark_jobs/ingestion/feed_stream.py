@@ -107,15 +107,15 @@ class FeedStream:
         reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
         is_much = unread(reached, end) > self.context.settings.MAX_OFFSETS_PER_TRIGGER
         self.record.saw(reached, end, is_much=is_much)
-        self.record.waits(self.open_transactions.look(topic, offsets.written_ends(self.broker, topic)))
+        self.record.waits_for = self.open_transactions.look(topic, offsets.written_ends(self.broker, topic))
 
     def _on_broker(self) -> TopicOnBroker:
         return offsets.topic_on_broker(self.broker, self.topic)
 
     def _position_to_read_from(self) -> FeedPosition:
         position, head = position_to_read_from(self.feed, self.log, self._on_broker(), self.broker, self.context)
-        self.record.lost(recently_lost(self.log, head.seq, self.context.now()))
-        self.record.new_layout(new_layout(self.quality.of(self.context.now().date())))
+        self.record.lost = recently_lost(self.log, head.seq, self.context.now())
+        self.record.new_layout = new_layout(self.quality.of(self.context.now().date()))
         return position
 
     # -- a batch ------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class FeedStream:
             details={"spark": {"batch_id": batch_id}},
         )
         entry = transaction.commit(draft, self.context.now())
-        self.record.new_layout(new_layout(quality))
+        self.record.new_layout = new_layout(quality)
         return entry
 
     def _refuse_recreated_topic(self, topic_id: str) -> None:

@@ -101,7 +101,7 @@ class RollupStream:
             if what is not None:
                 missing[feed.name] = what
         self.upstream.missing = missing
-        self.record.waits(self.upstream.of(tuple(feed.name for feed in FEEDS)))
+        self.record.waits_for = self.upstream.of(tuple(feed.name for feed in FEEDS))
 
 
 def _complete_hours(ingested: str) -> dict[str, datetime]:

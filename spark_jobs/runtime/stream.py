@@ -93,7 +93,7 @@ def look_at(stream: Stream, count_after_s: float = _COUNT_ROWS_AFTER_S) -> Calla
         try:
             stream.look_at_lag()
             if time.monotonic() >= count_at:
-                record.rows_counted(rows.count(utc_now().date()))
+                record.rows = rows.count(utc_now().date())
         except LeaseLost:
             raise
         except Exception as failure:

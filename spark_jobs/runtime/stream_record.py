@@ -67,17 +67,21 @@ class StreamRecord:
         self._batches = RecentBatches()
         self._first_seen = FirstSeen(monotonic, unread_before_s)
         self._looks = Looks(now - unread_before_s if unread_before_s else None)
-        self._rows: RowsOfDay | None = None
         self._complete_before: datetime | None = None
         self._restarts = self._failures = 0
         self._is_given_up = False
         self._retry_at: float | None = None
         self._diagnosis: Diagnosis | None = None
         self._paused_for: str | None = None
-        self._waits_for: str | None = None
         self._executors_missing: str | None = None
-        self._lost: Loss | None = None
-        self._new_layout: str | None = None
+        self.rows: RowsOfDay | None = None
+        """of the day, as they were counted last"""
+        self.waits_for: str | None = None
+        """whose rows are missing, and why"""
+        self.lost: Loss | None = None
+        """what Kafka no longer had lately"""
+        self.new_layout: str | None = None
+        """one not seen before, which many messages of the day have"""
 
     # -- what the stream's threads do ---------------------------------------------------------------------------
 
@@ -88,7 +92,7 @@ class StreamRecord:
     def switched_off(self) -> None:
         with self._lock:
             self._phase, self._diagnosis, self._failures = _Phase.OFF, None, 0
-            self._retry_at = self._waits_for = self._paused_for = None
+            self._retry_at = self.waits_for = self._paused_for = None
             self._looks.forget()
             self._first_seen.forget()
 
@@ -143,16 +147,6 @@ class StreamRecord:
             self._batches.add(batch, seconds, rows, self._moved_at)
             self._has_settled = True
 
-    def lost(self, loss: Loss | None) -> None:
-        """Note which messages Kafka no longer had lately."""
-        with self._lock:
-            self._lost = loss
-
-    def new_layout(self, found: str | None) -> None:
-        """Note that many messages of the day have a layout not seen before."""
-        with self._lock:
-            self._new_layout = found
-
     # -- what looks from beside find ----------------------------------------------------------------------------
 
     def saw(
@@ -176,19 +170,10 @@ class StreamRecord:
         with self._lock:
             self._looks.failed(why)
 
-    def rows_counted(self, rows: RowsOfDay | None) -> None:
-        with self._lock:
-            self._rows = rows
-
     def complete_to(self, complete_before: datetime | None) -> None:
         """Note that the hours that end by then are complete in the output; None where nobody knows."""
         with self._lock:
             self._complete_before = complete_before or self._complete_before
-
-    def waits(self, waits_for: str | None) -> None:
-        """Note whose rows are missing, and why; None where nobody's are."""
-        with self._lock:
-            self._waits_for = waits_for
 
     def lacks_executors(self, sentence: str | None) -> None:
         """Note that the cluster takes no task of the job; None where it does."""
@@ -210,8 +195,9 @@ class StreamRecord:
             at = self._monotonic()
             facts, batches, looks, why = self._facts(at), self._batches, self._looks, self._diagnosis
             due = looks.due if facts.is_on and looks.unknown(at, self._asked_at) is None else None
-            rows = self._rows if self._rows is not None and self._rows.day == now.date() else None
-            lost = self._lost if self._lost is not None and now - self._lost.at <= LOSS_IS_NEWS_FOR else None
+            rows, lost = self.rows, self.lost
+            rows = rows if rows is not None and rows.day == now.date() else None
+            lost = lost if lost is not None and now - lost.at <= LOSS_IS_NEWS_FOR else None
             lag_s = 0.0 if due is None or due.first_seen is None else round(at - due.first_seen, 1)
             return StreamStatus(
                 name=self.name,
@@ -236,7 +222,7 @@ class StreamRecord:
                 waits_for=facts.waits_for if facts.is_on else None,
                 lost_messages=None if lost is None else lost.messages,
                 lost_at=None if lost is None else iso(lost.at),
-                new_layout=self._new_layout,
+                new_layout=self.new_layout,
             )
 
     def _facts(self, at: float) -> Facts:
@@ -263,7 +249,7 @@ class StreamRecord:
 
     def _missing(self, at: float) -> str | None:
         executors = self._executors_missing if self._is_working else None
-        return self._paused_for or executors or self._waits_for or self._looks.unknown(at, self._asked_at)
+        return self._paused_for or executors or self.waits_for or self._looks.unknown(at, self._asked_at)
 
 
 def _on_the_wall(moment: float | None, at: float, now: datetime) -> str | None:

@@ -171,7 +171,7 @@ def test_more_than_one_interval_brings_is_behind(
 
 def test_a_stream_that_is_off_has_no_lag_no_error_and_waits_for_nobody(stream: Stream) -> None:
     stream.look(5)
-    stream.record.waits("ingestion is off")
+    stream.record.waits_for = "ingestion is off"
     stream.record.failed(Diagnosis("why", "do"), 1, False, timedelta(0))
     stream.record.switched_off()
     told = stream.told(after_s=3_600)
@@ -240,9 +240,9 @@ def test_rows_of_the_last_minute_and_of_the_day(stream: Stream) -> None:
     assert stream.told(after_s=59.5).rows_per_s == 9.9
     assert stream.told(after_s=1).rows_per_s == 0.0
     assert (stream.told().rows_today, stream.told().refused_today) == (None, None), "nobody has counted yet"
-    stream.record.rows_counted(RowsOfDay(START.date(), 90, 10))
+    stream.record.rows = RowsOfDay(START.date(), 90, 10)
     assert (stream.told().rows_today, stream.told().refused_today) == (90, 10)
-    stream.record.rows_counted(RowsOfDay(date(2025, 12, 31), 90, 10))
+    stream.record.rows = RowsOfDay(date(2025, 12, 31), 90, 10)
     assert stream.told().rows_today is None, "of yesterday"
 
 
@@ -264,7 +264,7 @@ def test_since_when_something_is_unread_is_known_to_the_next_driver() -> None:
 
 def test_messages_that_kafka_had_no_longer_are_told(stream: Stream) -> None:
     assert stream.told().lost_messages is None
-    stream.record.lost(Loss("5 messages of bike-trips 0 (offsets 20 to 24)", START))
+    stream.record.lost = Loss("5 messages of bike-trips 0 (offsets 20 to 24)", START)
     told = stream.told()
     assert (told.lost_messages, told.lost_at) == ("5 messages of bike-trips 0 (offsets 20 to 24)", START.isoformat())
     assert stream.record.status(START + LOSS_IS_NEWS_FOR).lost_messages is not None

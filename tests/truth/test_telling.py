@@ -206,7 +206,7 @@ def test_a_look_that_hangs_keeps_no_other_stream_from_being_looked_at(tmp_path: 
     hung, looked = threading.Event(), threading.Event()
 
     def stream(name: str, look: Any) -> Any:
-        record = SimpleNamespace(name=name, is_on=True, rows_counted=lambda _: None)
+        record = SimpleNamespace(name=name, is_on=True)
         return SimpleNamespace(record=record, look_at_lag=look, dataset=SimpleNamespace(log=cast(Any, None)))
 
     for name, look in (("bike_trips", hung.wait), ("taxi_trips", looked.set)):

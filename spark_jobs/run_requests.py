@@ -48,11 +48,10 @@ def run_requests(name: str, settings: Settings) -> int:
     """Take the lease and do all that is pending; the exit code."""
     layout = STREAM_JOBS[name].layout(settings)
     me = driver_process.driver_identity(driver_process.new_instance(utc_now()), None)
-    lease = lease_where_job_is_off(layout, me, settings.HEARTBEAT_STALE_AFTER, utc_now)
-    if lease is None:
+    writer = lease_where_job_is_off(layout, me, settings.HEARTBEAT_STALE_AFTER, utc_now)
+    if writer is None:
         log.info("the %s job runs, or is just starting: it does its requests itself", name)
         return STOPPED
-    writer = Writer(me, lease.token, lease.check)
     finish_removals(layout)
     queue = RequestQueue(layout, WORK[name](settings, writer), writer, utc_now)
     try:

@@ -35,7 +35,7 @@ from spark_jobs.runtime.driver_process import JvmTie
 from spark_jobs.runtime.executors import Executors
 from spark_jobs.runtime.heartbeat import Heartbeat
 from spark_jobs.runtime.lasting_threads import LastingThreads
-from spark_jobs.runtime.lease import HeldLease, acquire_lease, end_without_lease
+from spark_jobs.runtime.lease import acquire_lease, end_without_lease
 from spark_jobs.runtime.own_folders import own
 from spark_jobs.runtime.request_queue import RequestQueue, Work
 from spark_jobs.runtime.spark_session import spark_session
@@ -87,8 +87,8 @@ class JobRun:
         asked_to_stop = threading.Event()
         _listen_for_signals(asked_to_stop)
         me = driver_process.driver_identity(driver_process.new_instance(utc_now()), None)
-        lease = acquire_lease(job.layout(settings), me, settings.HEARTBEAT_STALE_AFTER, utc_now)
-        run = cls(job, settings, env, follows_switches, lease, asked_to_stop)
+        writer = acquire_lease(job.layout(settings), me, settings.HEARTBEAT_STALE_AFTER, utc_now)
+        run = cls(job, settings, env, follows_switches, writer, asked_to_stop)
         run._threads.begin("heartbeat", run._beat)
         return run
 
@@ -98,7 +98,7 @@ class JobRun:
         settings: Settings,
         env: MutableMapping[str, str],
         follows_switches: bool,
-        lease: HeldLease,
+        writer: Writer,
         asked_to_stop: threading.Event,
     ) -> None:
         self.job = job
@@ -107,7 +107,6 @@ class JobRun:
         self.layout = job.layout(settings)
         self._flags = desired_state_of(job, settings).streams
         self._switches = DesiredStateReader(self.layout) if follows_switches else None
-        self._lease = lease
         self._spark: SparkSession | None = None
         self._jvm: JvmTie | None = None
         self._asked_to_stop = asked_to_stop
@@ -115,7 +114,7 @@ class JobRun:
         self._threads = LastingThreads(asked_to_stop, end_without_lease)
         self._request_thread: threading.Thread | None = None
         fingerprint, log_file = job.fingerprint(settings), env.get("DRIVER_LOG")
-        self.heartbeat = Heartbeat(job.name, lease, fingerprint, self._threads, self._switches, log_file)
+        self.heartbeat = Heartbeat(job.name, self.layout, writer, fingerprint, self._threads, self._switches, log_file)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
@@ -138,16 +137,15 @@ class JobRun:
         )
         _listen_for_signals(self._asked_to_stop)  # again: Spark has put its own, which raises, in the place of SIGINT's
         self._jvm = JvmTie(self._spark.sparkContext)
-        driver = driver_process.driver_identity(self._lease.driver.instance, self._jvm.pid)
-        spark_ui = self._spark.sparkContext.uiWebUrl
-        self.heartbeat.driver, self.heartbeat.spark_ui = driver, spark_ui
+        instance, spark_ui = self._writer.driver.instance, self._spark.sparkContext.uiWebUrl
+        writer = replace(self._writer, driver=driver_process.driver_identity(instance, self._jvm.pid))
+        self.heartbeat.writer, self.heartbeat.spark_ui = writer, spark_ui
         self._jvm.forward_signals(self._asked_to_stop.set)
-        writer = Writer(driver, self._lease.token, self._lease.check)
         java = self._spark.sparkContext._jvm.java.lang.System.getProperty("java.version")  # type: ignore[union-attr]
         lines = [
             f"{self.settings.SPARK_APP_NAME} - {self.job.name}",
             f"  Spark {pyspark.__version__}, Java {java}, Python {platform.python_version()}",
-            f"  driver {driver.instance}, token {self._lease.token}, Spark UI {spark_ui or 'off'}",
+            f"  driver {instance}, token {writer.token}, Spark UI {spark_ui or 'off'}",
             *(f"  {line}" for line in banner),
         ]
         print("\n".join(lines), file=sys.stderr, flush=True)
@@ -202,6 +200,10 @@ class JobRun:
         self._stop_gracefully()
 
     @property
+    def _writer(self) -> Writer:
+        return self.heartbeat.writer
+
+    @property
     def _streams(self) -> Sequence[Stream]:
         return self.heartbeat.streams
 
@@ -228,7 +230,7 @@ class JobRun:
     def _beat(self) -> None:
         while not self.heartbeat.has_ended():
             try:
-                self._lease.check()
+                self._writer.check()
                 if self._jvm is not None and self._jvm.jvm_is_gone():
                     self._fail(_JVM_GONE)
                 self.heartbeat.beat()

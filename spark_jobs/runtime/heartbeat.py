@@ -9,13 +9,14 @@ from pathlib import Path
 
 from spark_jobs.diagnosis import Diagnosis, diagnose
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.status import ENDED_JOB_STATES, Driver, JobState, Status, ended, show_life, write_status
+from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, ended, show_life, write_status
+from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver_log
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.desired_state_reader import DesiredStateReader
 from spark_jobs.runtime.lasting_threads import LastingThreads
-from spark_jobs.runtime.lease import HeldLease
 from spark_jobs.runtime.stream import Stream
+from spark_jobs.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -25,23 +26,20 @@ class Heartbeat:
     """Writes the status; the run sets what becomes of it."""
 
     app: str
-    lease: HeldLease
+    layout: Layout
+    writer: Writer
+    """this process, and its JVM once there is one"""
     settings_fingerprint: str
     threads: LastingThreads
     switches: DesiredStateReader | None
     log_file: str | None
     """the file with what the driver prints, where there is one"""
     started_at: datetime = field(default_factory=utc_now)
-    driver: Driver = field(init=False)
-    """this process, and its JVM once there is one"""
     state: JobState = JobState.STARTING
     why_failed: Diagnosis | None = None
     spark_ui: str | None = None
     streams: Sequence[Stream] = ()
     _writing: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.driver = self.lease.driver
 
     def beat(self) -> None:
         """Write the status, and keep the driver's log small."""
@@ -53,10 +51,10 @@ class Heartbeat:
         """Write the status, or show at least that the driver lives."""
         with self._writing:  # the last one is not to be replaced by one that was begun before it
             try:
-                write_status(self.lease.layout, self.status(utc_now()))
+                write_status(self.layout, self.status(utc_now()))
             except OSError as failure:
                 log.error("the heartbeat could not be written: %s", diagnose(failure).message)
-                show_life(self.lease.layout)
+                show_life(self.layout)
 
     def has_ended(self) -> bool:
         """Return whether the last status was written, or is about to be."""
@@ -68,8 +66,8 @@ class Heartbeat:
         streams = tuple(stream.record.status(now) for stream in self.streams)
         return Status(
             app=self.app,
-            driver=self.driver,
-            token=self.lease.token,
+            driver=self.writer.driver,
+            token=self.writer.token,
             at=iso(now),
             started_at=iso(self.started_at),
             state=self.state,

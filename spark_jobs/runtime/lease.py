@@ -5,8 +5,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NoReturn
 
 from spark_jobs.diagnosis import LeaseLost
@@ -14,6 +14,7 @@ from spark_jobs.documents.lease import holds_lease, newest_token, take_token, ta
 from spark_jobs.documents.status import Driver, read_status
 from spark_jobs.exit_codes import LEASE_LOST
 from spark_jobs.paths import Layout
+from spark_jobs.runtime.writer import Writer
 from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.driver_observation import live_driver, looks_alive
 
@@ -22,34 +23,7 @@ log = logging.getLogger(__name__)
 _HANDOVER_TIMEOUT_S = 12.0
 
 
-@dataclass(frozen=True)
-class HeldLease:
-    """The token that a driver took."""
-
-    layout: Layout
-    driver: Driver
-    token: int
-
-    def check(self) -> None:
-        """Raise LeaseLost once a newer driver has started, or the token was removed."""
-        if not holds_lease(self.layout, self.token):
-            raise LeaseLost(self._lost_to())
-
-    def _lost_to(self) -> str:
-        newest = newest_token(self.layout)
-        if newest <= self.token:
-            return (
-                f"the token {self.token} of this driver is gone: {self.layout.tokens} was removed or is away; "
-                "this driver ends without writing any more, and the next one takes up what is published"
-            )
-        newer = token_driver(self.layout, newest)
-        return (
-            f"a newer driver ({newer.instance if newer else 'unknown'}, token {newest}) has taken over from this one "
-            f"({self.driver.instance}, token {self.token}); this one ends without writing any more"
-        )
-
-
-def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> HeldLease:
+def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]) -> Writer:
     """Become the one writer below this root.
 
     A dead or hanging older driver is ended first where it can be reached; a live one finds the new token at its next
@@ -67,12 +41,12 @@ def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Calla
         older = newest if newest is None or newest.driver.instance == older.driver.instance else older
     if older is not None:
         driver_processes.end_now(older.driver)
-    return HeldLease(layout, me, token)
+    return _writer(layout, me, token)
 
 
 def lease_where_job_is_off(
     layout: Layout, me: Driver, stale_after: timedelta, now: Callable[[], datetime]
-) -> HeldLease | None:
+) -> Writer | None:
     """Become the one writer as long as the job is off; None where a driver has the lease, or is just starting."""
     newest = newest_token(layout)
     holder = token_driver(layout, newest)
@@ -81,7 +55,28 @@ def lease_where_job_is_off(
     if holder is not None and driver_processes.running(holder):
         return None  # a driver that has not written its first heartbeat yet
     mine = newest + 1
-    return HeldLease(layout, me, mine) if take_token_numbered(layout, me, mine, now()) else None
+    return _writer(layout, me, mine) if take_token_numbered(layout, me, mine, now()) else None
+
+
+def _writer(layout: Layout, me: Driver, token: int) -> Writer:
+    return Writer(me, token, partial(_check, layout, me, token))
+
+
+def _check(layout: Layout, me: Driver, token: int) -> None:
+    """Raise LeaseLost once a newer driver has started, or the token was removed."""
+    if holds_lease(layout, token):
+        return
+    newest = newest_token(layout)
+    if newest <= token:
+        raise LeaseLost(
+            f"the token {token} of this driver is gone: {layout.tokens} was removed or is away; "
+            "this driver ends without writing any more, and the next one takes up what is published"
+        )
+    newer = token_driver(layout, newest)
+    raise LeaseLost(
+        f"a newer driver ({newer.instance if newer else 'unknown'}, token {newest}) has taken over from this one "
+        f"({me.instance}, token {token}); this one ends without writing any more"
+    )
 
 
 def end_without_lease(message: str) -> NoReturn:

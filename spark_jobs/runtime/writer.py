@@ -13,7 +13,7 @@ class Writer:
     driver: Driver
     token: int
     check: Callable[[], None]
-    """raises LeaseLost once a newer driver has started"""
+    """raises LeaseLost once a newer driver has started, or the token was removed"""
 
     def as_document(self) -> dict[str, object]:
         pids = {process.role: process.pid for process in self.driver.processes}

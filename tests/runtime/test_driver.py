@@ -25,8 +25,8 @@ from tests.patience import PATIENCE_S
 
 def a_run(root: Path, follows_switches: bool = True) -> JobRun:
     settings = settings_from({"ANALYTICS_OUTPUT_PATH": str(root), "ENABLE_PEARSON_CORRELATIONS": "false"})
-    lease = acquire_lease(Layout(root), driver_identity("job", None), timedelta(seconds=30), utc_now)
-    return JobRun(ANALYTICS_JOB, settings, {}, follows_switches, lease, threading.Event())
+    writer = acquire_lease(Layout(root), driver_identity("job", None), timedelta(seconds=30), utc_now)
+    return JobRun(ANALYTICS_JOB, settings, {}, follows_switches, writer, threading.Event())
 
 
 def test_what_fails_beside_the_streams_is_a_warning_until_it_succeeds(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.paths import Layout
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver_process import driver_identity
-from spark_jobs.runtime.lease import HeldLease, acquire_lease
+from spark_jobs.runtime.lease import acquire_lease
+from spark_jobs.runtime.writer import Writer
 
 STALE_AFTER = timedelta(seconds=30)
 
 
-def _acquired(layout: Layout, instance: str) -> HeldLease:
+def _acquired(layout: Layout, instance: str) -> Writer:
     return acquire_lease(layout, driver_identity(instance, None), STALE_AFTER, utc_now)
 
 

@@ -44,9 +44,9 @@ class HandQuery:
 
 def run_of_ingestion(root: Path, follows_switches: bool) -> JobRun:
     """A run that has its lease; nothing has begun."""
-    lease = acquire_lease(Layout(root), driver_identity("job", None), timedelta(seconds=30), utc_now)
+    writer = acquire_lease(Layout(root), driver_identity("job", None), timedelta(seconds=30), utc_now)
     settings = settings_from({"OUTPUT_BASE_PATH": str(root)})
-    return JobRun(INGESTION, settings, {}, follows_switches, lease, threading.Event())
+    return JobRun(INGESTION, settings, {}, follows_switches, writer, threading.Event())
 
 
 class RunningJob:

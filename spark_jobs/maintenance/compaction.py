@@ -26,8 +26,8 @@ from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file
-from spark_jobs.runtime.dataset import Dataset, request_instance
-from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
+from spark_jobs.runtime.dataset import Dataset, find_stream, request_instance
+from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
 
@@ -71,7 +71,8 @@ def compaction(settings: Settings, writer: Writer, feeds: Sequence[Dataset], now
     """Arguments: `feed`, one feed only; `most_minutes`, instead of MOST_MINUTES."""
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
-        chosen = _chosen(feeds, arguments.get("feed"))
+        name = arguments.get("feed")
+        chosen = [find_stream(feeds, name)] if name else feeds
         deadline = time.monotonic() + 60 * float(arguments.get("most_minutes", MOST_MINUTES))
         closed_since = now() - settings.COMPACTION_AFTER
         waiting = [
@@ -82,41 +83,24 @@ def compaction(settings: Settings, writer: Writer, feeds: Sequence[Dataset], now
         ]
         # Most files first: should the time not suffice, readers have gained the most.
         waiting.sort(key=lambda found: -len(found[1].files))
-        unreadable: list[UnreadableFolder] = []
-        done = list(_compacted(waiting, writer, now, tell, deadline, unreadable))
-        if unreadable:
-            raise unreadable[0]
+        done: list[Compacted] = []
+        faults: list[UnreadableFolder] = []
+        for number, (feed, folder) in enumerate(waiting):
+            if time.monotonic() > deadline:
+                break
+            tell(f"{folder.path.relative_to(feed.log.layout.root)}: {len(folder.files)} files", number, len(waiting))
+            try:
+                compacted = compact(feed, folder, writer, now)
+            except UnreadableFolder as fault:
+                faults.append(fault)
+                continue
+            if compacted is not None:
+                done.append(compacted)
+        if faults:
+            raise faults[0]
         return Outcome(_summary(done, len(waiting)), _by_feed(done))
 
     return work
-
-
-def _chosen(feeds: Sequence[Dataset], name: str | None) -> Sequence[Dataset]:
-    chosen = [feed for feed in feeds if name in (None, "", feed.name)]
-    if not chosen:
-        raise Refused(f"no feed is called {name!r}; there are {', '.join(feed.name for feed in feeds)}")
-    return chosen
-
-
-def _compacted(
-    waiting: Sequence[tuple[Dataset, ClosedFolder]],
-    writer: Writer,
-    now: Callable[[], datetime],
-    tell: ReportProgress,
-    deadline: float,
-    unreadable: list[UnreadableFolder],
-) -> Iterator[Compacted]:
-    for number, (feed, folder) in enumerate(waiting):
-        if time.monotonic() > deadline:
-            return
-        tell(f"{folder.path.relative_to(feed.log.layout.root)}: {len(folder.files)} files", number, len(waiting))
-        try:
-            compacted = compact(feed, folder, writer, now)
-        except UnreadableFolder as fault:
-            unreadable.append(fault)
-            continue
-        if compacted is not None:
-            yield compacted
 
 
 def _summary(done: Sequence[Compacted], found: int) -> str:

@@ -18,7 +18,7 @@ if __package__ in (None, ""):  # spark-submit runs this file by its path, with a
 import typer
 
 from spark_jobs.analytics.analytic_stream import analytic_stream
-from spark_jobs.analytics.folded_days import FoldedDays
+from spark_jobs.analytics.folded_days import fold_closed_days
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.maintenance.analytics_requests import analytics_requests
 from spark_jobs.maintenance.cleanup import CleanUp
@@ -59,13 +59,13 @@ def main(
         datasets = [stream.dataset for stream in streams]
         checkpoints = ANALYTICS_JOB.checkpoints(settings)
         clean_up = CleanUp(settings, run.layout, checkpoints, datasets, context.writer, utc_now)
-        days = FoldedDays([stream.dataset.log for stream in analytics], context.writer, utc_now)
+        outputs = [stream.dataset.log for stream in analytics]
 
         def housekeep() -> None:
             try:
                 clean_up.housekeep()
             finally:
-                days.fold()
+                fold_closed_days(outputs, context.writer, utc_now)
 
         run.serve(context, streams, analytics_requests(rollup, clean_up), housekeep)
     run.until_stopped()

@@ -6,8 +6,7 @@ log: the entry that replaces an hour takes the file of its day away, and a later
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.paths import day_folder, days_below, hour_of_folder
-from spark_jobs.publication.commit import PublicationLog, Transaction
+from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged
 from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
@@ -36,56 +35,49 @@ class UnreadableHour(StreamFault):
         super().__init__(f"{why}; analytics_rebuild of its day makes it again", "trigger analytics_rebuild")
 
 
-@dataclass(frozen=True)
-class FoldedDays:
-    """The folding of a job's outputs, as one round of its hourly housekeeping."""
+def fold_closed_days(outputs: Iterable[PublicationLog], writer: Writer, now: Callable[[], datetime]) -> None:
+    """Fold the newest closed days of each output that are not folded: one round of the hourly housekeeping.
 
-    logs: Sequence[PublicationLog]
-    writer: Writer
-    now: Callable[[], datetime]
+    Raises: UnreadableHour, or OSError, for the first of those there are, once all else is folded.
+    """
+    faults: list[UnreadableHour | OSError] = []
+    for output in outputs:
+        try:
+            days = unfolded(closed_days(output), output)[: _DAYS_PER_ENTRY * _ENTRIES_PER_ROUND]
+            for first in range(0, len(days), _DAYS_PER_ENTRY):
+                faults += _fold(output, days[first : first + _DAYS_PER_ENTRY], writer, now)
+        except LogDamaged as damaged:
+            log.warning("no day of %s is folded: %s", output.dataset, damaged)
+        except OSError as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0]
 
-    def fold(self) -> None:
-        """Fold the newest closed days that are not folded.
 
-        Raises: UnreadableHour, or OSError, for the first of those there are, once all else is folded.
-        """
-        faults: list[UnreadableHour | OSError] = []
-        for output in self.logs:
-            try:
-                days = unfolded(closed_days(output), output)[: _DAYS_PER_ENTRY * _ENTRIES_PER_ROUND]
-                for first in range(0, len(days), _DAYS_PER_ENTRY):
-                    self._fold(output, days[first : first + _DAYS_PER_ENTRY], faults)
-            except LogDamaged as damaged:
-                log.warning("no day of %s is folded: %s", output.dataset, damaged)
-            except OSError as fault:
-                faults.append(fault)
-        if faults:
-            raise faults[0]
-
-    def _fold(self, output: PublicationLog, days: Sequence[date], faults: list[UnreadableHour | OSError]) -> None:
-        with output.transaction(self.writer.check) as transaction:
-            moves = tuple(self._staged(transaction, days, faults))
-            head = transaction.head
-            details = {name: known for name, known in head.details.items() if name != "origin"}
-            draft = Entry(
-                KIND, head.position, moves, rows={"written": 0}, writer=self.writer.as_document(), details=details
-            )
-            if moves:
-                transaction.commit(draft, self.now())
-
-    def _staged(
-        self, transaction: Transaction, days: Sequence[date], faults: list[UnreadableHour | OSError]
-    ) -> Iterator[tuple[str, str]]:
-        layout, output = transaction.log.layout, transaction.log.dataset
-        staging = transaction.new_staging(self.writer.driver.instance)
+def _fold(
+    output: PublicationLog, days: Iterable[date], writer: Writer, now: Callable[[], datetime]
+) -> list[UnreadableHour]:
+    """Fold these days in one entry; what of them cannot be read."""
+    layout, moves, unreadable = output.layout, [], []
+    with output.transaction(writer.check) as transaction:
+        staging = transaction.new_staging(writer.driver.instance)
         for day in days:
             try:
-                rows = rows_of_day(hours_of_day(layout.dataset(output), day))
+                rows = rows_of_day(hours_of_day(layout.dataset(output.dataset), day))
             except UnreadableHour as fault:
-                faults.append(fault)
+                unreadable.append(fault)
                 continue
             if rows is not None:
-                yield staged_file(rows, staging / f"{day}.parquet", layout.folded_day(output, day), layout.root)
+                target = layout.folded_day(output.dataset, day)
+                moves.append(staged_file(rows, staging / f"{day}.parquet", target, layout.root))
+        head = transaction.head
+        details = {name: known for name, known in head.details.items() if name != "origin"}
+        draft = Entry(
+            KIND, head.position, tuple(moves), rows={"written": 0}, writer=writer.as_document(), details=details
+        )
+        if moves:
+            transaction.commit(draft, now())
+    return unreadable
 
 
 def closed_days(output: PublicationLog) -> list[date]:

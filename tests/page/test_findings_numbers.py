@@ -18,7 +18,7 @@ import pytest
 
 from playground.generator.stream import Scenario, messages
 from playground.run.settings import CHECKOUT
-from spark_jobs.analytics.folded_days import FoldedDays
+from spark_jobs.analytics.folded_days import fold_closed_days
 from tests.analytics.flow.feeds import parsed_feeds
 from tests.analytics.flow.ingestion import now
 from tests.analytics.flow.live import LiveJob
@@ -68,7 +68,7 @@ def hourly(job: LiveJob) -> Outputs:
 def folded(job: LiveJob, hourly: Outputs) -> Outputs:
     """The same outputs, with their closed days folded, and read once before."""
     before = [rows_of(hourly, name, ALL_OF_IT) for name in FINDINGS]
-    FoldedDays([analytic.log for analytic in job.analytics.values()], job.writer, now).fold()
+    fold_closed_days([analytic.log for analytic in job.analytics.values()], job.writer, now)
     outputs = Outputs(job.layout, KeptDays())
     assert [rows_of(outputs, name, ALL_OF_IT) for name in FINDINGS] == before
     return outputs

@@ -9,7 +9,7 @@ from shutil import copytree
 import duckdb
 import pytest
 
-from spark_jobs.analytics.folded_days import FoldedDays, UnreadableHour, closed_days
+from spark_jobs.analytics.folded_days import UnreadableHour, closed_days, fold_closed_days
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.day_rebuild import rebuild_day
@@ -36,7 +36,7 @@ def job(tmp_path: Path) -> LiveJob:
 
 
 def fold(job: LiveJob) -> None:
-    FoldedDays([job.analytics[NAME].log], job.writer, now).fold()
+    fold_closed_days([job.analytics[NAME].log], job.writer, now)
 
 
 def change(job: LiveJob, at: datetime) -> None:
@@ -136,7 +136,7 @@ def test_a_log_that_cannot_be_read_for_a_moment_is_told_and_keeps_no_other_outpu
     copytree(*other_days)
     monkeypatch.setattr(other, "newest", unreadable)
     with pytest.raises(OSError, match="Input/output error"):
-        FoldedDays([other, job.analytics[NAME].log], job.writer, now).fold()
+        fold_closed_days([other, job.analytics[NAME].log], job.writer, now)
     assert folded(tmp_path) == [str(FIRST), str(FIRST + DAY)]
 
 

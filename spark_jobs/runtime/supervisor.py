@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
+from spark_jobs.diagnosis import LeaseLost, StreamFault, diagnose
 from spark_jobs.publication.commit import CommitConflict
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.supervision import backoff
@@ -221,18 +221,9 @@ class StreamSupervisor:
         if why.external:
             pause = min(pause, LONGEST_WAIT_FOR_OTHERS)
         self.record.failed(why, self._failures, broken, pause)
-        self._tell(why, pause)
+        log.error("%s stopped: %s Trying again in %.0f s.", self.name, why, pause.total_seconds())
         log.debug("%s", self.name, exc_info=failure)
         return pause
-
-    def _tell(self, why: Diagnosis, pause: timedelta) -> None:
-        log.error(
-            "%s stopped: %s. Next step: %s. Trying again in %s s.",
-            self.name,
-            why.message,
-            why.next_step,
-            int(pause.total_seconds()),
-        )
 
     def _sleep(self, pause: timedelta) -> None:
         self._wake.wait(pause.total_seconds())

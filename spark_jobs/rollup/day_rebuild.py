@@ -14,7 +14,7 @@ from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, place, staged_days
 from spark_jobs.rollup.feed_position import known_position
 from spark_jobs.rollup.rollup import FewerEvents, Rollup
-from spark_jobs.rollup.tile_schemas import BUCKET_START, no_tiles
+from spark_jobs.rollup.tile_schemas import BUCKET_START
 from spark_jobs.rollup.tiles import events_in
 from spark_jobs.runtime.dataset import request_instance
 from spark_jobs.settings import TILE
@@ -32,7 +32,10 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
         tables: dict[tuple[str, date], pa.Table] = {}
         going: set[tuple[str, date]] = set()
         for feed in FEEDS:
-            before, after = rollup.tiles.readable_day(feed.name, day), _day_again(rollup, feed, day, transaction.head)
+            if known_position(transaction.head.position, feed) is None:
+                continue  # never read: there is nothing to make again
+            before = rollup.tiles.readable_day(feed.name, day)
+            after = rollup.day_again(feed, day, transaction.head)
             if before is not None and after.equals(before):
                 continue
             if before is not None and not confirmed:
@@ -69,17 +72,6 @@ def _with_days(
         gone = sum(name == feed.name for name, _ in going)
         after[feed.name] = {**position[feed.name], "days": max(known, len(there | new)) - gone}
     return after
-
-
-def _day(tiles: DayFiles, feed: Feed, day: date) -> pa.Table:
-    known = tiles.day(feed.name, day)
-    return no_tiles(feed.name) if known is None else known
-
-
-def _day_again(rollup: Rollup, feed: Feed, day: date, head: Entry) -> pa.Table:
-    if known_position(head.position, feed) is None:
-        return _day(rollup.tiles, feed, day)  # never read: there is nothing to make again
-    return rollup.day_again(feed, day, head)
 
 
 def _refuse_fewer(feed: Feed, day: date, before: pa.Table, after: pa.Table) -> None:

@@ -22,8 +22,7 @@ def accidents(time_zone: str) -> FeedRules:
         known_by=("mode_type", *_TEXTS, *_NUMBERS),
         as_written={"dispatch_ts": ("dispatch_ts",)},
         # The publisher ends every local time in +00 (feeds.md section 2), so that suffix says nothing.
-        clock_texts={"dispatched": r"regexp_replace(trim_blanks(dispatch_ts), '(Z|\+00(:?00)?)$', '')"},
-        times={"dispatch_timestamp": "dispatched"},
+        times={"dispatch_timestamp": r"regexp_replace(trim_blanks(dispatch_ts), '(Z|\+00(:?00)?)$', '')"},
         time_zone=time_zone,
         event_time_given="dispatch_ts IS NOT NULL",
         steps=({"mode_type": "lower(mode_type)", **in_boston("lat", "long")},),

@@ -1,6 +1,6 @@
 """Messages -> looked-up values: those of a known shape all at once, the odd ones one by one, both the same."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +23,6 @@ _shape_caches: dict[str, ShapeCache] = {}
 
 
 @dataclass(frozen=True)
-class FieldLayout:
-    """One layout of a feed, and which of its columns are needed."""
-
-    rules: FeedRules
-    needed: Collection[str]
-
-
-@dataclass(frozen=True)
 class Extracted:
     """The looked-up values, the envelope and what a message without a record is, of the messages of one layout."""
 
@@ -40,21 +32,21 @@ class Extracted:
     values: pa.Table
 
 
-def extract(messages: pa.ChunkedArray, feed: str, layouts: Sequence[FieldLayout]) -> list[Extracted]:
+def extract(messages: pa.ChunkedArray, feed: str, layouts: Sequence[FeedRules]) -> list[Extracted]:
     """Each message in one of the parts, and one part for a layout at the most."""
     values = messages.combine_chunks()
     everywhere = pa.array(range(len(values)), pa.int64())
     if len(messages) < MIN_BATCH_FOR_SQL:
         return list(irregular_values(values, everywhere, layouts))
-    wanted = [wanted_by(layout.rules) for layout in layouts]
+    wanted = [wanted_by(rules) for rules in layouts]
     shapes = _shape_caches.setdefault(feed, ShapeCache(wanted))
     parts: list[Extracted] = []
     for shape, at in _worthwhile(shapes.sorted_out(values)):
         if shape is None:
             parts += irregular_values(_taken(values, at), at, layouts)
         else:
-            layout, texts = layouts[shape.layout], _taken(inside(shape, values), at)
-            parts.append(Extracted(shape.layout, at, fast_path(texts, shape, layout.rules, layout.needed)))
+            texts = _taken(inside(shape, values), at)
+            parts.append(Extracted(shape.layout, at, fast_path(texts, shape, layouts[shape.layout])))
     return [_together(number, parts) for number in sorted({part.layout for part in parts})]
 
 
@@ -83,17 +75,17 @@ def _worthwhile(
         yield None, at.take(pc.sort_indices(at))
 
 
-def irregular_values(messages: pa.Array, at: pa.Array, layouts: Sequence[FieldLayout]) -> Iterator[Extracted]:
+def irregular_values(messages: pa.Array, at: pa.Array, layouts: Sequence[FeedRules]) -> Iterator[Extracted]:
     """Each message on its own, whatever it is."""
     read = records(messages.to_pylist())
-    of_layout = _layouts_of(read, [KnownFields(layout.rules.known_by) for layout in layouts])
-    for number, layout in enumerate(layouts):
+    of_layout = _layouts_of(read, [KnownFields(rules.known_by) for rules in layouts])
+    for number, rules in enumerate(layouts):
         places = [place for place, of in enumerate(of_layout) if of == number]
         if len(places) == len(of_layout):
-            yield Extracted(number, at, _values(read, layout))
+            yield Extracted(number, at, _values(read, rules))
             return
         if places:
-            yield Extracted(number, at.take(pa.array(places)), _values(_some(read, places), layout))
+            yield Extracted(number, at.take(pa.array(places)), _values(_some(read, places), rules))
 
 
 def _layouts_of(read: Records, layouts: Sequence[KnownFields]) -> list[int]:
@@ -114,8 +106,7 @@ def _some(read: Records, places: list[int]) -> Records:
     return Records(of(read.record), of(read.event_timestamp), of(read.source), of(read.change), of(read.refusal))
 
 
-def _values(read: Records, layout: FieldLayout) -> pa.Table:
-    rules, needed = layout.rules, layout.needed
+def _values(read: Records, rules: FeedRules) -> pa.Table:
     values = GivenValues(read.record)
     envelope: list[dict[str, Any]] = [
         dict(zip(ENVELOPE, sent, strict=True)) for sent in zip(read.event_timestamp, read.source, strict=True)
@@ -123,17 +114,9 @@ def _values(read: Records, layout: FieldLayout) -> pa.Table:
     given_by_envelope = GivenValues(envelope)
     return pa.table(
         {
-            **{
-                name: trimmed(values.text(names, name in rules.identifiers))
-                for name, names in rules.texts.items()
-                if name in needed
-            },
-            **{
-                name: values.number(names, name in rules.exact_numbers)
-                for name, names in rules.numbers.items()
-                if name in needed
-            },
-            **{name: values.text(names) for name, names in rules.as_written.items() if name in needed},
+            **{name: trimmed(values.text(names, name in rules.identifiers)) for name, names in rules.texts.items()},
+            **{name: values.number(names, name in rules.exact_numbers) for name, names in rules.numbers.items()},
+            **{name: values.text(names) for name, names in rules.as_written.items()},
             **{name: trimmed(given_by_envelope.text((name,))) for name in ENVELOPE},
             "change": pa.array(read.change, pa.string()),
             "shape_refusal": pa.array(read.refusal, pa.string()),

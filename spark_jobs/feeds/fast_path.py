@@ -2,7 +2,7 @@
 """Messages of one shape -> the looked-up values, by DuckDB's JSON reader: all rows of a batch in one go."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -27,17 +27,13 @@ def wanted_by(rules: FeedRules) -> WantedPaths:
     return WantedPaths(paths(rules.texts, rules.as_written), paths(rules.numbers), KnownFields(rules.known_by))
 
 
-def fast_path(texts: pa.Array, shape: MessageShape, rules: FeedRules, needed: Collection[str]) -> pa.Table:
+def fast_path(texts: pa.Array, shape: MessageShape, rules: FeedRules) -> pa.Table:
     """What `GivenValues` finds, of what is inside of messages that all have this shape."""
     reading = _Reading(shape)
     lookups = {
-        **{
-            name: reading.text(names, name in rules.identifiers)
-            for name, names in rules.texts.items()
-            if name in needed
-        },
-        **{name: reading.number(names) for name, names in rules.numbers.items() if name in needed},
-        **{name: reading.as_written(names) for name, names in rules.as_written.items() if name in needed},
+        **{name: reading.text(names, name in rules.identifiers) for name, names in rules.texts.items()},
+        **{name: reading.number(names) for name, names in rules.numbers.items()},
+        **{name: reading.as_written(names) for name, names in rules.as_written.items()},
         **{name: reading.of_envelope(name) for name in ENVELOPE},
         "change": f"'{shape.change}'" if shape.change else "NULL::VARCHAR",
         "shape_refusal": "NULL::VARCHAR",

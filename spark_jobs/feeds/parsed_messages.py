@@ -5,8 +5,7 @@ Messages come as Arrow tables, in the tasks of a batch. orjson reads each once, 
 DuckDB applies the rules (docs/decisions/0004-parsing-in-the-tasks.md). Nothing here needs Spark.
 """
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from spark_jobs.catalog import Feed
 from spark_jobs.feeds.accidents import accidents
 from spark_jobs.feeds.bike_trips import BIKE_TRIPS
-from spark_jobs.feeds.extract import Extracted, FieldLayout, extract
+from spark_jobs.feeds.extract import Extracted, extract
 from spark_jobs.feeds.instants import INSTANT, PLAIN_TIME, in_utc, irregular_instants
 from spark_jobs.feeds.refusals import Refusal
 from spark_jobs.feeds.rules import FeedRules, Step
@@ -59,16 +58,15 @@ class Parser:
     accident_time_zone: str
     read_at: datetime
 
-    def parse(self, messages: pa.Table, only: Collection[str] | None = None) -> pa.Table:
-        """Return one row per message, in order: the dataset's columns (or `only` those), then the verdict.
+    def parse(self, messages: pa.Table) -> pa.Table:
+        """Return one row per message, in order: the dataset's columns, then the verdict.
 
-        A message is its bytes (`value`), and where and when Kafka took it: `topic`, `kafka_timestamp`, and where they
-        are asked for `kafka_partition` and `kafka_offset`.
+        A message is its bytes (`value`), and where and when Kafka took it: `topic`, `kafka_timestamp`,
+        `kafka_partition` and `kafka_offset`.
         """
         feed = self.feed
-        columns = {name: kind for name, kind in dataset_columns(feed).items() if only is None or name in only}
-        rules = layouts_of(feed, self.accident_time_zone)
-        layouts = [FieldLayout(one, _needed([*columns, feed.event_time], one)) for one in rules]
+        columns = dataset_columns(feed)
+        layouts = layouts_of(feed, self.accident_time_zone)
         parts = extract(messages["value"], feed.name, layouts)
         ruled = [_ruled(part, messages, feed, layouts[part.layout], [*columns], self.read_at) for part in parts]
         result = _in_order(parts, ruled)
@@ -99,27 +97,15 @@ def _in_order(parts: list[Extracted], results: list[pa.Table]) -> pa.Table:
 
 
 def _ruled(
-    part: Extracted, messages: pa.Table, feed: Feed, layout: FieldLayout, columns: Sequence[str], read_at: datetime
+    part: Extracted, messages: pa.Table, feed: Feed, rules: FeedRules, columns: Sequence[str], read_at: datetime
 ) -> pa.Table:
     """The columns and the verdict of the messages of one layout."""
-    given = _given(part, messages, layout)
+    given = _given(part, messages, rules)
     read = pa.repeat(pa.scalar(read_at.astimezone(UTC).replace(tzinfo=None), _CLOCK), len(given))
-    return result_over({"given": given.append_column("read_at", read)}, _rules_sql(feed, layout, columns))
+    return result_over({"given": given.append_column("read_at", read)}, _rules_sql(feed, rules, columns))
 
 
-def _needed(columns: Iterable[str], rules: FeedRules) -> set[str]:
-    """All names that the wanted columns and the verdict are made of, through all steps."""
-    needed = {*columns, *_words(rules.event_time_given), *_words(*rules.refusals.values())}
-    for step in reversed((rules.clock_texts, rules.times, *rules.steps)):
-        needed |= _words(*(rule for name, rule in step.items() if name in needed))
-    return needed
-
-
-def _words(*rules: str) -> set[str]:
-    return {word for rule in rules for word in re.findall(r"[a-z_]\w*", rule)}
-
-
-def _given(part: Extracted, messages: pa.Table, layout: FieldLayout) -> pa.Table:
+def _given(part: Extracted, messages: pa.Table, rules: FeedRules) -> pa.Table:
     """The looked-up values as columns, times read, next to what Kafka says of the message."""
     given = part.values
     of_kafka = messages.drop_columns(["value"])
@@ -129,38 +115,35 @@ def _given(part: Extracted, messages: pa.Table, layout: FieldLayout) -> pa.Table
         given = given.append_column(name, of_kafka[name])
     sent = given.schema.get_field_index("kafka_timestamp")
     given = given.set_column(sent, "kafka_timestamp", given["kafka_timestamp"].cast(_CLOCK))
-    times = {name: text for name, text in layout.rules.times.items() if name in layout.needed}
-    for name, instants in _times(given, layout.rules, times).items():
+    for name, instants in _times(given, rules).items():
         given = given.append_column(name, instants.cast(_CLOCK))
     return given
 
 
-def _times(given: pa.Table, rules: FeedRules, times: Mapping[str, str]) -> dict[str, pa.Array]:
+def _times(given: pa.Table, rules: FeedRules) -> dict[str, pa.Array]:
     """instant column -> instants. The plain texts are read by DuckDB, the odd ones one by one."""
+    texts = ", ".join(f"{text} AS text_of_{name}" for name, text in rules.times.items())
     clocks = ", ".join(
-        f"CASE WHEN regexp_full_match({text}, '{PLAIN_TIME}') THEN try_cast({text} AS TIMESTAMP) END AS {name}, "
-        f"CASE WHEN {name} IS NULL THEN {text} END AS odd_{name}"
-        for name, text in times.items()
+        f"CASE WHEN regexp_full_match(text_of_{name}, '{PLAIN_TIME}') THEN try_cast(text_of_{name} AS TIMESTAMP) END "
+        f"AS {name}, CASE WHEN {name} IS NULL THEN text_of_{name} END AS odd_{name}"
+        for name in rules.times
     )
-    ready = f"SELECT * {_with_step(rules.clock_texts, given.column_names)} FROM given"
-    found = result_over({"given": given}, f"SELECT {clocks} FROM ({ready})")
+    found = result_over({"given": given}, f"SELECT {clocks} FROM (SELECT {texts} FROM given)")
     return {
         name: pc.coalesce(
             in_utc(found[name].combine_chunks(), rules.time_zone),
             irregular_instants(found[f"odd_{name}"].combine_chunks(), rules.time_zone),
         )
-        for name in times
+        for name in rules.times
     }
 
 
-def _rules_sql(feed: Feed, layout: FieldLayout, columns: Sequence[str]) -> str:
-    """The steps one after the other, then the wanted columns and the verdict."""
-    rules = layout.rules
+def _rules_sql(feed: Feed, rules: FeedRules, columns: Sequence[str]) -> str:
+    """The steps one after the other, then the columns and the verdict."""
     query, known = "given", {*rules.texts, *rules.numbers, *rules.as_written, *rules.times}
     for step in rules.steps:
-        part = {name: rule for name, rule in step.items() if name in layout.needed}
-        query = f"(SELECT * {_with_step(part, known)} FROM {query})"
-        known |= set(part)
+        query = f"(SELECT * {_with_step(step, known)} FROM {query})"
+        known |= set(step)
     return f"SELECT {', '.join(columns)}, change, topic, {_refusal(feed, rules)} AS refusal FROM {query}"
 
 

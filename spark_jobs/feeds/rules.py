@@ -32,7 +32,7 @@ class FeedRules:
     known_by: tuple[str, ...]
     """a record that has none of these names is none of this layout"""
     times: Mapping[str, str]
-    """instant column -> the `as_written` text, or a column of `clock_texts`, it is read from"""
+    """instant column -> SQL over the lookups: the text it is read from"""
     time_zone: str
     """of a time without an offset"""
     event_time_given: str
@@ -42,8 +42,6 @@ class FeedRules:
     """the texts that are written without a zero fraction where they come as a number"""
     exact_numbers: frozenset[str] = frozenset()
     """the numbers that are not to be taken from a text that a spreadsheet rounded"""
-    clock_texts: Step = field(default_factory=dict)
-    """texts made ready to be read as times"""
     refusals: Mapping[Refusal, str] = field(default_factory=dict)
     """what the record is refused for before its time is looked at: SQL that is true, and never null"""
 

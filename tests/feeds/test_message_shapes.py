@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.catalog import feed_named
-from spark_jobs.feeds.extract import MIN_BATCH_FOR_SQL, FieldLayout, irregular_values
+from spark_jobs.feeds.extract import MIN_BATCH_FOR_SQL, irregular_values
 from spark_jobs.feeds.fast_path import fast_path, wanted_by
 from spark_jobs.feeds.message_shapes import shape_of
 from spark_jobs.feeds.parsed_messages import layouts_of
@@ -27,10 +27,6 @@ from tests.feeds.test_against_reference import (
 
 RULES = {feed: layouts_of(feed_named(feed), "UTC") for feed in FILES}
 WANTED = {feed: [wanted_by(rules) for rules in RULES[feed]] for feed in FILES}
-READ = {
-    feed: [FieldLayout(rules, {*rules.texts, *rules.numbers, *rules.as_written}) for rules in RULES[feed]]
-    for feed in FILES
-}
 # In the place of a value, as a producer may write it.
 WRITTEN = [
     *(b"0", b"-0", b"-0.0", b"0.0000", b"00", b"01", b"1.", b".5", b"+1", b"1e5", b"1E-5", b"1e400", b"1.50", b"-1.5"),
@@ -105,7 +101,7 @@ def irregular_in_each_place(feed: str) -> Iterator[bytes]:
 def test_a_message_with_a_form_reads_as_if_it_had_none(feed: str) -> None:
     messages = pa.array([*mutants(feed), *deletions(feed), *irregular_in_each_place(feed)], pa.binary())
     slow: list[dict[str, Any]] = [{} for _ in messages]
-    for part in irregular_values(messages, pa.array(range(len(messages))), READ[feed]):
+    for part in irregular_values(messages, pa.array(range(len(messages))), RULES[feed]):
         for at, row in zip(part.at.to_pylist(), part.values.to_pylist(), strict=True):
             slow[at] = {"layout": part.layout, **row}
     for envelope, fields in samples(feed):
@@ -113,9 +109,8 @@ def test_a_message_with_a_form_reads_as_if_it_had_none(feed: str) -> None:
         shape = shape_of(sample, WANTED[feed])
         assert shape is not None, sample
         has_shape = having(shape, messages)
-        layout = READ[feed][shape.layout]
         texts = inside(shape, messages.filter(has_shape))
-        fast = fast_path(texts, shape, layout.rules, layout.needed).to_pylist()
+        fast = fast_path(texts, shape, RULES[feed][shape.layout]).to_pylist()
         expected = [row for row, has in zip(slow, has_shape.to_pylist(), strict=True) if has]
         # As text, which tells -0.0 from 0.0.
         assert sorted(map(str, expected)) == sorted(str({"layout": shape.layout, **row}) for row in fast)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.catalog import FEEDS, feed_named
+from spark_jobs.catalog import FEEDS
 from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser, dataset_columns
 from spark_jobs.feeds.refusals import Refusal
 from tests.feeds.kafka_messages import READ_AT, kafka_messages, outcomes
@@ -229,10 +229,3 @@ def test_columns_come_in_the_order_of_the_dataset_whether_there_are_rows_or_not(
                 **dataset_columns(feed),
                 **OUTCOME_COLUMNS,
             }
-
-
-def test_only_the_wanted_columns_are_made() -> None:
-    wanted = ("duration_seconds", "start_time_ts")
-    result = Parser(feed_named("bike_trips"), "UTC", READ_AT).parse(kafka_messages([JSON(BIKE).encode()]), only=wanted)
-    assert result.column_names == [*wanted, *OUTCOME_COLUMNS]
-    assert result["refusal"].to_pylist() == [None]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from playground.generator.message import Message
 from spark_jobs.catalog import FEEDS, feed_named
-from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser
+from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.rollup.tiles import MEASURED
 
 ZONE = "America/New_York"
@@ -31,11 +31,11 @@ def _parsed(name: str, sent: list[Message]) -> pa.Table:
     feed = feed_named(name)
     wanted = [feed.event_time, *MEASURED[name]]
     parts = [
-        Parser(feed, ZONE, READ_AT).parse(_kafka_messages(name, sent[start : start + AT_ONCE]), only=wanted)
+        Parser(feed, ZONE, READ_AT).parse(_kafka_messages(name, sent[start : start + AT_ONCE]))
         for start in range(0, len(sent), AT_ONCE)
     ]
     rows = pa.concat_tables(parts)
-    return rows.filter(pc.is_null(rows["refusal"])).drop_columns(list(OUTCOME_COLUMNS)).select(wanted).combine_chunks()
+    return rows.filter(pc.is_null(rows["refusal"])).select(wanted).combine_chunks()
 
 
 def _kafka_messages(feed: str, sent: list[Message]) -> pa.Table:
@@ -45,5 +45,7 @@ def _kafka_messages(feed: str, sent: list[Message]) -> pa.Table:
             "value": pa.array([message.value for message in sent], pa.binary()),
             "topic": pa.array([feed] * count),
             "kafka_timestamp": pa.array([message.sent_at for message in sent], pa.timestamp("us", "UTC")),
+            "kafka_partition": pa.array([0] * count, pa.int32()),
+            "kafka_offset": pa.array(range(count), pa.int64()),
         }
     )

@@ -28,13 +28,11 @@ from spark_jobs.feeds.weather_scales import (
     LIGHT_RAIN_UP_TO_MM_PER_H,
     MODERATE_RAIN_UP_TO_MM_PER_H,
     TEMPERATURE_BUCKETS,
-    TEMPERATURE_POINTS,
-    TEMPERATURE_POINTS_ELSE,
     UNKNOWN,
     VISIBILITY_CATEGORIES,
-    VISIBILITY_POINTS,
     WIND_CATEGORIES,
-    WIND_POINTS,
+    bands,
+    score,
 )
 
 TEXTS: Lookups = {
@@ -96,32 +94,11 @@ def in_range(measure: str) -> str:
     return between(measure, *_RANGES[measure])
 
 
-def _band(value: str, bands: tuple[tuple[float | None, str], ...]) -> str:
-    whens = " ".join(f"WHEN {value} < {edge!r}e0 THEN '{name}'" for edge, name in bands if edge is not None)
-    return f"CASE WHEN {value} IS NULL THEN '{UNKNOWN}' {whens} ELSE '{bands[-1][1]}' END"
-
-
-def _points(value: str, comparison: str, points: tuple[tuple[float | None, int], ...]) -> str:
-    whens = " ".join(f"WHEN {value} {comparison} {edge!r}e0 THEN {given}" for edge, given in points if edge is not None)
-    return f"CASE {whens} ELSE {points[-1][1]} END"
-
-
-def _score() -> str:
-    warmth = " ".join(
-        f"WHEN {condition.format(t='temperature_celsius')} THEN {points}" for condition, points in TEMPERATURE_POINTS
-    )
-    return (
-        "CASE WHEN temperature_celsius IS NOT NULL AND wind_speed_ms IS NOT NULL AND visibility_m IS NOT NULL THEN "
-        f"(CASE {warmth} ELSE {TEMPERATURE_POINTS_ELSE} END + {_points('wind_speed_ms', '<', WIND_POINTS)} "
-        f"+ {_points('visibility_m', '>', VISIBILITY_POINTS)})::DOUBLE END"
-    )
-
-
 _NAMES = {
-    "temp_bucket": _band("temperature_celsius", TEMPERATURE_BUCKETS),
-    "wind_category": _band("wind_speed_ms", WIND_CATEGORIES),
-    "visibility_category": _band("visibility_m", VISIBILITY_CATEGORIES),
-    "weather_condition_score": _score(),
+    "temp_bucket": bands("temperature_celsius", TEMPERATURE_BUCKETS),
+    "wind_category": bands("wind_speed_ms", WIND_CATEGORIES),
+    "visibility_category": bands("visibility_m", VISIBILITY_CATEGORIES),
+    "weather_condition_score": score("temperature_celsius", "wind_speed_ms", "visibility_m"),
     "precipitation_period_h": whole_between("period", 1, 98),
 }
 

@@ -1,4 +1,4 @@
-"""The weather tables of feeds.md section 5: names, edges and points, once for both engines that apply them.
+"""The weather tables of feeds.md section 5: names, edges and points, and the SQL (DuckDB's) that applies them.
 
 A band holds the values below its upper edge and not below the previous band's; the last band is open (edge None).
 """
@@ -52,3 +52,30 @@ BAD_WEATHER_SCORE = 30.0
 
 LIGHT_RAIN_UP_TO_MM_PER_H = 2.5
 MODERATE_RAIN_UP_TO_MM_PER_H = 7.6
+
+
+def bands(value: str, edges: tuple[tuple[float | None, str], ...], unknown: str = f"'{UNKNOWN}'") -> str:
+    """SQL: the name of the band that holds the value; `unknown` where it is null."""
+    cases = " ".join(
+        f"WHEN {value} < {edge} THEN '{name}'" if edge is not None else f"ELSE '{name}'" for edge, name in edges
+    )
+    return f"CASE WHEN {value} IS NULL THEN {unknown} {cases} END"
+
+
+def _points(value: str, comparison: str, edges: tuple[tuple[float | None, int], ...]) -> str:
+    cases = " ".join(
+        f"WHEN {value} {comparison} {edge} THEN {points}" if edge is not None else f"ELSE {points}"
+        for edge, points in edges
+    )
+    return f"CASE {cases} END"
+
+
+def score(t: str, w: str, v: str) -> str:
+    """SQL: the points of temperature, wind and visibility together; null where one of them is."""
+    by_temperature = " ".join(f"WHEN {rule.format(t=t)} THEN {points}" for rule, points in TEMPERATURE_POINTS)
+    return f"""
+        CASE WHEN {t} IS NOT NULL AND {w} IS NOT NULL AND {v} IS NOT NULL THEN (
+            CASE {by_temperature} ELSE {TEMPERATURE_POINTS_ELSE} END
+            + {_points(w, "<", WIND_POINTS)}
+            + {_points(v, ">", VISIBILITY_POINTS)}
+        )::DOUBLE END"""

@@ -15,12 +15,10 @@ from spark_jobs.feeds.weather_scales import (
     LIGHT_RAIN_UP_TO_MM_PER_H,
     MODERATE_RAIN_UP_TO_MM_PER_H,
     TEMPERATURE_BUCKETS,
-    TEMPERATURE_POINTS,
-    TEMPERATURE_POINTS_ELSE,
     UNKNOWN,
-    VISIBILITY_POINTS,
     WIND_CATEGORIES,
-    WIND_POINTS,
+    bands,
+    score,
 )
 from spark_jobs.settings import TILE, Settings
 
@@ -183,36 +181,10 @@ def with_local_calendar(windows: str) -> str:
     )"""
 
 
-def bands(value: str, edges: tuple[tuple[float | None, str], ...], unknown: str) -> str:
-    """CASE for a table of (exclusive upper edge, name); the edge None takes the rest."""
-    cases = " ".join(
-        f"WHEN {value} < {edge} THEN '{name}'" if edge is not None else f"ELSE '{name}'" for edge, name in edges
-    )
-    return f"CASE WHEN {value} IS NULL THEN {unknown} {cases} END"
-
-
-def _points(value: str, comparison: str, edges: tuple[tuple[float | None, int], ...]) -> str:
-    cases = " ".join(
-        f"WHEN {value} {comparison} {edge} THEN {points}" if edge is not None else f"ELSE {points}"
-        for edge, points in edges
-    )
-    return f"CASE {cases} END"
-
-
-def _score() -> str:
-    by_temperature = " ".join(f"WHEN {rule.format(t='t')} THEN {points}" for rule, points in TEMPERATURE_POINTS)
-    return f"""
-        CASE WHEN t IS NOT NULL AND w IS NOT NULL AND v IS NOT NULL THEN (
-            CASE {by_temperature} ELSE {TEMPERATURE_POINTS_ELSE} END
-            + {_points("w", "<", WIND_POINTS)}
-            + {_points("v", ">", VISIBILITY_POINTS)}
-        )::DOUBLE END"""
-
-
 WEATHER_MACROS = {
-    "temp_bucket(t)": bands("t", TEMPERATURE_BUCKETS, f"'{UNKNOWN}'"),
-    "wind_category(w)": bands("w", WIND_CATEGORIES, f"'{UNKNOWN}'"),
-    "weather_score(t, w, v)": _score(),
+    "temp_bucket(t)": bands("t", TEMPERATURE_BUCKETS),
+    "wind_category(w)": bands("w", WIND_CATEGORIES),
+    "weather_score(t, w, v)": score("t", "w", "v"),
     "is_good(score)": f"(score >= {GOOD_WEATHER_SCORE})::INT::DOUBLE",
     "is_bad(score)": f"(score <= {BAD_WEATHER_SCORE})::INT",
     "precip_category(p, trace)": f"""

@@ -65,16 +65,10 @@ def checked(table: pa.Table, declaration: Declaration) -> pa.Table:
 
 
 def _differences(computed: pa.Schema, declared: pa.Schema) -> list[str]:
-    missing = [name for name in declared.names if name not in computed.names]
-    extra = [name for name in computed.names if name not in declared.names]
-    mistyped = [
-        f"{name} is {computed.field(name).type} and should be {declared.field(name).type}"
-        for name in declared.names
-        if name in computed.names and computed.field(name).type != declared.field(name).type
-    ]
+    found, expected = (dict(zip(schema.names, schema.types, strict=True)) for schema in (computed, declared))
     differences = [
-        *([f"missing {', '.join(missing)}"] if missing else []),
-        *([f"not declared: {', '.join(extra)}"] if extra else []),
-        *mistyped,
+        f"{name} is {found.get(name, 'absent')} and should be {expected.get(name, 'absent')}"
+        for name in expected | found
+        if found.get(name) != expected.get(name)
     ]
     return differences or [f"columns are in the order {', '.join(computed.names)}"]

@@ -37,8 +37,8 @@ def test_without_tiles_there_are_no_rows_but_all_columns(name: str) -> None:
 
 USAGE = declaration_of("transport_usage_summary")
 MISMATCHES = {
-    "missing hour_of_day": lambda table: table.drop_columns(["hour_of_day"]),
-    "not declared: weather": lambda table: table.append_column("weather", pa.nulls(table.num_rows)),
+    "hour_of_day is absent and should be int32": lambda table: table.drop_columns(["hour_of_day"]),
+    "weather is null and should be absent": lambda table: table.append_column("weather", pa.nulls(table.num_rows)),
     "bike_count is int32 and should be int64": lambda table: table.set_column(
         4, "bike_count", table["bike_count"].cast(pa.int32())
     ),

@@ -50,115 +50,105 @@ class Cause:
     """One way to fail: what Spark, Kafka, Java or the operating system say of it, and what it means."""
 
     says: str
-    diagnosis: Diagnosis
+    """regular expression"""
+    message: str
+    next_step: str
+    external: bool = False
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        return Diagnosis(self.message, self.next_step, external=self.external)
 
 
 JVM_GONE = Cause(
     r"Py4JNetworkError|Answer from Java side is empty|Error while sending or receiving|\[Errno 111\]",
-    Diagnosis("the JVM under this driver is gone", "the driver ends with it; start the job again"),
+    "the JVM under this driver is gone",
+    "the driver ends with it; start the job again",
 )
 DISK_FULL = Cause(
     r"No space left on device|Disk quota exceeded|ENOSPC|Errno 28\b|Errno 122\b",
-    Diagnosis("the disk is full", "free some space; the stream goes on by itself where it stopped", external=True),
+    "the disk is full",
+    "free some space; the stream goes on by itself where it stopped",
+    external=True,
 )
 OUT_OF_MEMORY = Cause(
     r"OutOfMemoryError|MemoryError|Cannot allocate memory|insufficient memory for the Java Runtime",
-    Diagnosis(
-        "the driver ran out of memory",
-        "raise SPARK_DRIVER_MEMORY or lower MAX_OFFSETS_PER_TRIGGER, then restart the job",
-    ),
+    "the driver ran out of memory",
+    "raise SPARK_DRIVER_MEMORY or lower MAX_OFFSETS_PER_TRIGGER, then restart the job",
 )
 NO_TOPIC = Cause(
     r"UnknownTopicOrPartition|UNKNOWN_TOPIC_OR_PART",
-    Diagnosis(
-        "the topic does not exist on the broker",
-        "create the topic or correct the KAFKA_TOPIC_ setting; the stream tries again by itself",
-        external=True,
-    ),
+    "the topic does not exist on the broker",
+    "create the topic or correct the KAFKA_TOPIC_ setting; the stream tries again by itself",
+    external=True,
 )
 NO_KAFKA = Cause(
     r"TimeoutException|TIMED_OUT|_TRANSPORT|Broker transport failure|DisconnectException|Connection refused|"
     r"All broker connections are down|No resolvable bootstrap",
-    Diagnosis(
-        "Kafka cannot be reached",
-        "check that the broker runs, that KAFKA_BOOTSTRAP_SERVERS names it, and that KAFKA_SECURITY_PROTOCOL is what "
-        "it speaks there; the stream tries again by itself",
-        external=True,
-    ),
+    "Kafka cannot be reached",
+    "check that the broker runs, that KAFKA_BOOTSTRAP_SERVERS names it, and that KAFKA_SECURITY_PROTOCOL is what "
+    "it speaks there; the stream tries again by itself",
+    external=True,
 )
 KAFKA_SECURITY = "docs/operate.md, 'Kafka security (SASL, TLS)'"
 """where to read on, in the sentences of all who speak to Kafka"""
 NO_CREDENTIALS = Cause(
     r"Could not read properties from file",
-    Diagnosis(
-        "the file of KAFKA_CREDENTIALS_FILE cannot be read where the job runs",
-        f"put it on the driver and the executors ({KAFKA_SECURITY}); the stream tries again by itself",
-        external=True,
-    ),
+    "the file of KAFKA_CREDENTIALS_FILE cannot be read where the job runs",
+    f"put it on the driver and the executors ({KAFKA_SECURITY}); the stream tries again by itself",
+    external=True,
 )
 LOGIN_REFUSED = Cause(
     r"SaslAuthenticationException|\b_AUTHENTICATION\b|SASL authentication error",
-    Diagnosis(
-        "Kafka refuses the login",
-        "correct username and password in the file of KAFKA_CREDENTIALS_FILE, or KAFKA_SASL_MECHANISM; the stream "
-        "tries again by itself",
-        external=True,
-    ),
+    "Kafka refuses the login",
+    "correct username and password in the file of KAFKA_CREDENTIALS_FILE, or KAFKA_SASL_MECHANISM; the stream "
+    "tries again by itself",
+    external=True,
 )
 NOT_TRUSTED = Cause(
     r"PKIX path|certificate verify failed|No subject alternative|No name matching",
-    Diagnosis(
-        "the brokers' certificate is not trusted",
-        "name the authority that signed it in KAFKA_CA_FILE, and the brokers in KAFKA_BOOTSTRAP_SERVERS as their "
-        "certificates do; the stream tries again by itself",
-        external=True,
-    ),
+    "the brokers' certificate is not trusted",
+    "name the authority that signed it in KAFKA_CA_FILE, and the brokers in KAFKA_BOOTSTRAP_SERVERS as their "
+    "certificates do; the stream tries again by itself",
+    external=True,
 )
 NO_TLS = Cause(
     r"SslAuthenticationException|SSLHandshakeException|\b_SSL\b|SSL alert|ssl\.\w+\.location failed",
-    Diagnosis(
-        "Kafka and this job do not come to terms about TLS",
-        "check KAFKA_SECURITY_PROTOCOL, and KAFKA_CLIENT_PEM_FILE where the brokers ask for a certificate; the stream "
-        "tries again by itself",
-        external=True,
-    ),
+    "Kafka and this job do not come to terms about TLS",
+    "check KAFKA_SECURITY_PROTOCOL, and KAFKA_CLIENT_PEM_FILE where the brokers ask for a certificate; the stream "
+    "tries again by itself",
+    external=True,
 )
 NO_PERMISSION = Cause(
     r"(Topic|Group|Cluster|TransactionalId)AuthorizationException|AUTHORIZATION_FAILED|authorization failed",
-    Diagnosis(
-        "Kafka's ACLs do not permit it",
-        f"give the job's user the permissions of {KAFKA_SECURITY}; the stream tries again by itself",
-        external=True,
-    ),
+    "Kafka's ACLs do not permit it",
+    f"give the job's user the permissions of {KAFKA_SECURITY}; the stream tries again by itself",
+    external=True,
 )
 NOT_WRITABLE = Cause(
     r"Permission denied|Errno 13\b|AccessDeniedException|Read-only file system|Errno 30\b",
-    Diagnosis("a path cannot be written", "give the job's user write access to its outputs and checkpoints"),
+    "a path cannot be written",
+    "give the job's user write access to its outputs and checkpoints",
 )
 LOST_MESSAGES = Cause(
     r"Some data may have been lost|OffsetOutOfRange|offsets? .* out of range|KAFKA_DATA_LOSS",
-    Diagnosis(
-        "Kafka no longer has messages that were not read yet",
-        "the stream looks again at what is kept and then says what to do",
-    ),
+    "Kafka no longer has messages that were not read yet",
+    "the stream looks again at what is kept and then says what to do",
 )
 UNREADABLE_TIMESTAMP = Cause(
     r"MALFORMED_RECORD_TIMESTAMP|ArithmeticException: long overflow",
-    Diagnosis(
-        "a message has a Kafka timestamp that Spark cannot read",
-        "see docs/troubleshoot.md, 'A Kafka timestamp that Spark cannot read'",
-    ),
+    "a message has a Kafka timestamp that Spark cannot read",
+    "see docs/troubleshoot.md, 'A Kafka timestamp that Spark cannot read'",
 )
 NO_CONNECTOR = Cause(
     r"unresolved dependency|UNRESOLVED DEPENDENCIES|Failed to find data source: kafka",
-    Diagnosis(
-        "Spark's Kafka connector is missing",
-        "run `make setup`, or check KAFKA_CONNECTOR_JARS and the network (docs/troubleshoot.md, 'Without a network')",
-    ),
+    "Spark's Kafka connector is missing",
+    "run `make setup`, or check KAFKA_CONNECTOR_JARS and the network (docs/troubleshoot.md, 'Without a network')",
 )
 NO_JAVA = Cause(
     r"JAVA_HOME is not set|UnsupportedClassVersionError|Unable to locate a Java Runtime",
-    Diagnosis("Java 17 or newer was not found", "install it, or set JAVA_HOME for Airflow's processes"),
+    "Java 17 or newer was not found",
+    "install it, or set JAVA_HOME for Airflow's processes",
 )
 
 # The first match counts.

@@ -5,7 +5,6 @@ their events would have given, in any order and any grouping.
 """
 
 from collections.abc import Sequence
-from enum import Enum
 
 import pyarrow as pa
 
@@ -16,39 +15,33 @@ BUCKET_START = "bucket_start"
 _TIME = pa.timestamp("us", tz="UTC")
 
 
-class Merge(Enum):
-    """How two partial values of one measure become one."""
+Measure = tuple[pa.DataType, str]
+"""its type, and the SQL that makes one value of partial ones"""
 
-    COUNT = "sum({0})::BIGINT"
-    AMOUNT = "sum({0})"
-    HIGHEST = "max({0})"
-    # The whole tuple decides: a later report, then the better report type, then the station, value and trace.
-    LATEST = "max({0})"
-
-
-_LATEST = pa.struct([("ts", _TIME), ("rank", pa.int32()), ("station", pa.string()), ("value", pa.float64())])
-_LATEST_PRECIPITATION = pa.struct([*_LATEST, ("trace", pa.bool_())])
+_COUNT: Measure = (pa.int64(), "sum({0})::BIGINT")
+_AMOUNT: Measure = (pa.float64(), "sum({0})")
+_HIGHEST: Measure = (pa.float64(), "max({0})")
+_OF_A_REPORT = [("ts", _TIME), ("rank", pa.int32()), ("station", pa.string()), ("value", pa.float64())]
+# The whole tuple decides: a later report, then the better report type, then the station, value and trace.
+_LATEST: Measure = (pa.struct(_OF_A_REPORT), "max({0})")
+_LATEST_PRECIPITATION: Measure = (pa.struct([*_OF_A_REPORT, ("trace", pa.bool_())]), "max({0})")
 
 # Moments of x against surge, one set per weather element that a ride reports: n, x, y, x^2, y^2, x*y.
 SURGE_MOMENTS = ("st", "sp", "sh", "sw")
 
 
-def _moments(prefix: str) -> dict[str, tuple[pa.DataType, Merge]]:
-    sums = {f"{prefix}_{name}": (pa.float64(), Merge.AMOUNT) for name in ("x", "y", "xx", "yy", "xy")}
-    return {f"{prefix}_n": (pa.int64(), Merge.COUNT), **sums}
+def _moments(*prefixes: str) -> dict[str, Measure]:
+    names = ("n", "x", "y", "xx", "yy", "xy")
+    return {f"{prefix}_{name}": _COUNT if name == "n" else _AMOUNT for prefix in prefixes for name in names}
 
 
-def _counts(*names: str) -> dict[str, tuple[pa.DataType, Merge]]:
-    return {name: (pa.int64(), Merge.COUNT) for name in names}
+def _counts(*names: str) -> dict[str, Measure]:
+    return dict.fromkeys(names, _COUNT)
 
 
-def _mean_of(*names: str) -> dict[str, tuple[pa.DataType, Merge]]:
+def _mean_of(*names: str) -> dict[str, Measure]:
     """Count and sum of the known values of each."""
-    both: dict[str, tuple[pa.DataType, Merge]] = {}
-    for name in names:
-        both[f"{name}_n"] = (pa.int64(), Merge.COUNT)
-        both[f"{name}_sum"] = (pa.float64(), Merge.AMOUNT)
-    return both
+    return {f"{name}_{part}": measure for name in names for part, measure in (("n", _COUNT), ("sum", _AMOUNT))}
 
 
 _KEYS: dict[str, dict[str, pa.DataType]] = {
@@ -58,26 +51,23 @@ _KEYS: dict[str, dict[str, pa.DataType]] = {
     "accidents": {"mode_type": pa.string()},
 }
 
-_MEASURES: dict[str, dict[str, tuple[pa.DataType, Merge]]] = {
+_MEASURES: dict[str, dict[str, Measure]] = {
     "bike_trips": _counts("rental_count", "duration_n", "duration_sum", "subscriber_count", "customer_count"),
     "taxi_trips": {
         **_counts("ride_count"),
         **_mean_of("price", "surge"),
-        "surge_max": (pa.float64(), Merge.HIGHEST),
+        "surge_max": _HIGHEST,
         **_counts("surge_ride_count"),
         **_mean_of("temp", "precip", "humidity", "wind"),
-        **_moments("st"),
-        **_moments("sp"),
-        **_moments("sh"),
-        **_moments("sw"),
+        **_moments(*SURGE_MOMENTS),
         **_mean_of("wet_surge", "dry_surge"),
     },
     "weather_data": {
         **_counts("observation_count"),
-        "temp_latest": (_LATEST, Merge.LATEST),
-        "wind_latest": (_LATEST, Merge.LATEST),
-        "visibility_latest": (_LATEST, Merge.LATEST),
-        "precip_latest": (_LATEST_PRECIPITATION, Merge.LATEST),
+        "temp_latest": _LATEST,
+        "wind_latest": _LATEST,
+        "visibility_latest": _LATEST,
+        "precip_latest": _LATEST_PRECIPITATION,
     },
     "accidents": _counts("accident_count", "intersection_accidents", "street_accidents"),
 }
@@ -104,7 +94,7 @@ def merged(parts: Sequence[pa.Table], feed: str) -> pa.Table:
     """The tiles of all parts, one row per key, sorted by key."""
     schema = TILE_SCHEMAS[feed]
     keys = ", ".join(tile_keys(feed))
-    measures = [f"{rule.value.format(name)} AS {name}" for name, (_, rule) in _MEASURES[feed].items()]
+    measures = [f"{rule.format(name)} AS {name}" for name, (_, rule) in _MEASURES[feed].items()]
     parts_together = pa.concat_tables([part.cast(schema) for part in parts])
     merge = f"SELECT {keys}, {', '.join(measures)} FROM partial_tiles GROUP BY {keys} ORDER BY {keys}"  # noqa: S608
     return result_over({"partial_tiles": parts_together}, merge).cast(schema)

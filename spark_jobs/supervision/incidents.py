@@ -93,7 +93,7 @@ def unread_problems(status: Status, unread_for: Mapping[str, timedelta], limit: 
             why = stream.waits_for or stream.last_error or f"it is {stream.state}"
             step = stream.next_step or "see whether Kafka and the disk answer; it then goes on by itself"
             message = f"{stream.name} has read nothing for more than {in_words(limit)}: {why}"
-            yield Problem(f"{_UNREAD}:{stream.name}", Diagnosis(message, step, external=True))
+            yield _of(stream, _UNREAD, message, step, external=True)
 
 
 def warnings_of(status: Status) -> Iterator[Problem]:
@@ -107,21 +107,11 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
     """Find what the heartbeat of a running job says of its streams."""
     for stream in status.streams:
         if stream.state == StreamState.BROKEN:
-            yield Problem(
-                f"broken:{stream.name}",
-                Diagnosis(
-                    f"{stream.name} fails again and again: {stream.last_error}",
-                    stream.next_step or "see the driver's log",
-                ),
-            )
+            message = f"{stream.name} fails again and again: {stream.last_error}"
+            yield _of(stream, "broken", message, stream.next_step or "see the driver's log")
         if stream.state == StreamState.STUCK:
-            yield Problem(
-                f"stuck:{stream.name}",
-                Diagnosis(
-                    stuck_sentence(stream),
-                    "the watch starts the job again; if that does not help, see the driver's log and the broker",
-                ),
-            )
+            step = "the watch starts the job again; if that does not help, see the driver's log and the broker"
+            yield _of(stream, "stuck", stuck_sentence(stream), step)
         if stream.lost_messages is not None:
             yield Problem(
                 f"lost:{stream.name}:{stream.lost_at}",
@@ -131,16 +121,19 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
                 ),
             )
         if stream.new_layout is not None:
-            yield Problem(
-                f"layout:{stream.name}",
-                Diagnosis(
-                    f"the producer of {stream.name} has changed something: {stream.new_layout}",
-                    "see in _quality an example, and whether its values are still found (null, refused); "
-                    "docs/troubleshoot.md, 'A layout not seen before'",
-                ),
+            yield _of(
+                stream,
+                "layout",
+                f"the producer of {stream.name} has changed something: {stream.new_layout}",
+                "see in _quality an example, and whether its values are still found (null, refused); "
+                "docs/troubleshoot.md, 'A layout not seen before'",
             )
         yield from _lag_problem(stream, settings.LAG_ALERT_AFTER)
         yield from _dead_letter_problem(stream, settings.DEAD_LETTER_ALERT_PERCENT)
+
+
+def _of(stream: StreamStatus, kind: str, message: str, step: str, external: bool = False) -> Problem:
+    return Problem(f"{kind}:{stream.name}", Diagnosis(message, step, external=external))
 
 
 def _is_late(stream: StreamStatus, limit: timedelta) -> bool:
@@ -153,11 +146,10 @@ def _lag_problem(stream: StreamStatus, limit: timedelta) -> Iterator[Problem]:
     behind = f"{stream.name} is {stream.lag_s / 60:.0f} minutes behind (more than {in_words(limit)})"
     if stream.state == StreamState.WAITING:
         step = stream.next_step or "see to what it waits for; it then goes on by itself"
-        diagnosis = Diagnosis(f"{behind}: {stream.waits_for}", step, external=True)
-        yield Problem(f"{_WAITING}:{stream.name}", diagnosis)
+        yield _of(stream, _WAITING, f"{behind}: {stream.waits_for}", step, external=True)
     else:
         cores = "give the job more cores or, where it reads Kafka, raise MAX_OFFSETS_PER_TRIGGER"
-        yield Problem(f"{_LAG}:{stream.name}", Diagnosis(behind, f"see whether it catches up; if not, {cores}"))
+        yield _of(stream, _LAG, behind, f"see whether it catches up; if not, {cores}")
 
 
 def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[Problem]:
@@ -165,13 +157,12 @@ def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[P
     messages = refused + (stream.rows_today or 0)
     if messages >= _ENOUGH_MESSAGES and refused * 100 > limit_percent * messages:
         percent = 100 * refused / messages
-        yield Problem(
-            f"dead letters:{stream.name}",
-            Diagnosis(
-                f"{percent:.0f} % of {stream.name}'s messages of today were refused (more than {limit_percent} %)",
-                "the reasons are in _dead_letters; correct the producer, or our settings or rules, and replay what is "
-                "taken then (docs/operate.md, 'Refused messages')",
-            ),
+        yield _of(
+            stream,
+            "dead letters",
+            f"{percent:.0f} % of {stream.name}'s messages of today were refused (more than {limit_percent} %)",
+            "the reasons are in _dead_letters; correct the producer, or our settings or rules, and replay what is "
+            "taken then (docs/operate.md, 'Refused messages')",
         )
 
 

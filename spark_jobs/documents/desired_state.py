@@ -37,11 +37,6 @@ def read_desired_state(layout: Layout) -> DesiredState | None:
     return read_document(layout.switches, DesiredState)
 
 
-def is_readable(layout: Layout) -> bool:
-    """Whether the document says something, or is not there. A text in a boolean's place says nothing."""
-    return read_desired_state(layout) is not None or not layout.switches.exists()
-
-
 def hold(layout: Layout, why: str, now: datetime) -> None:
     """Note that a person stopped the job."""
     write_document(layout.hold, Hold(why), now)

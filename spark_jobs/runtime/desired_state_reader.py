@@ -3,7 +3,7 @@
 import logging
 
 from spark_jobs.diagnosis import StreamFault
-from spark_jobs.documents.desired_state import DesiredState, is_readable, read_desired_state
+from spark_jobs.documents.desired_state import DesiredState, read_desired_state
 from spark_jobs.paths import Layout
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,9 @@ class DesiredStateReader:
 
     def read(self) -> DesiredState | None:
         """Return what is to be on; None where nobody has said."""
-        if is_readable(self._layout):
-            self._desired, self.fault = read_desired_state(self._layout), None
+        found = read_desired_state(self._layout)
+        if not self._is_unreadable(found):
+            self._desired, self.fault = found, None
         elif self.fault is None:
             self.fault = (
                 f"{self._layout.switches} cannot be read and changes nothing: it is no JSON object of this version, or "
@@ -32,9 +33,13 @@ class DesiredStateReader:
 
     def refuse_unreadable(self, job: str) -> None:
         """Raise StreamFault where the document cannot be read: a job that starts has no last word to keep to."""
-        if not is_readable(self._layout):
+        if self._is_unreadable(read_desired_state(self._layout)):
             raise StreamFault(
                 f"{self._layout.switches} cannot be read, so nobody knows whether {job} is to run",
                 "correct or remove it, then start the job again",
                 retryable=False,
             )
+
+    def _is_unreadable(self, found: DesiredState | None) -> bool:
+        """Whether there is a document that says nothing: a text in a boolean's place is one."""
+        return found is None and self._layout.switches.exists()

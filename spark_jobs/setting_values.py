@@ -80,13 +80,10 @@ def _read(reader: Any, kind: type) -> Any:
     return BeforeValidator(lambda value: value if isinstance(value, kind) else reader(str(value)))
 
 
-def _matching(pattern: re.Pattern[str], allowed: str) -> Any:
-    def check(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise ValueError(allowed)
-        return text
-
-    return AfterValidator(check)
+def _topic(name: str) -> str:
+    if not _TOPIC.fullmatch(name):
+        raise ValueError("1 to 249 letters, digits, dots, hyphens or underscores, not only one or two dots")
+    return name
 
 
 def _folder(path: str) -> str:
@@ -165,9 +162,7 @@ def _stations(text: str) -> str:
 
 Duration = Annotated[timedelta, _read(duration, timedelta)]
 Flag = Annotated[bool, _read(flag, bool)]
-Topic = Annotated[
-    str, _matching(_TOPIC, "1 to 249 letters, digits, dots, hyphens or underscores, not only one or two dots")
-]
+Topic = Annotated[str, AfterValidator(_topic)]
 Memory = Annotated[str, AfterValidator(_memory)]
 SparkPort = Annotated[int, AfterValidator(_port_of_spark)]
 FolderPath = Annotated[str, AfterValidator(_folder)]

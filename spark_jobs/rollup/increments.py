@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.bounded_tables import bounded_tables
 from spark_jobs.catalog import Feed, feed_named
-from spark_jobs.diagnosis import StreamFault
+from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.publication.parquet_files import DamagedParquet, footer, parquet_file
 from spark_jobs.publication.reader import DatasetReader, Increment
 from spark_jobs.rollup.tile_schemas import merged, no_tiles
@@ -81,7 +81,7 @@ def read_increment(
         f"{feed.name} holds other rows than its log says: {increment.rows} were published between two positions, "
         f"{rows} are in its files",
         f"look at the files below {reader.log.layout.dataset(feed.name)}: were some removed or added by hand? "
-        "Bring them back, or start the feed over (docs/troubleshoot.md, 'To start a dataset over')",
+        f"Bring them back, or {START_OVER}",
         retryable=False,
     )
 
@@ -178,7 +178,7 @@ def _rows_of_file(path: Path, feed: Feed, bounds: Bounds) -> Iterator[pa.RecordB
 def _damaged(message: str) -> StreamFault:
     return StreamFault(
         message,
-        "bring the file back from a backup, or start the feed over (docs/troubleshoot.md, 'To start a dataset over')",
+        f"bring the file back from a backup, or {START_OVER}",
         retryable=False,
     )
 

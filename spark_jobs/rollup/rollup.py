@@ -219,7 +219,7 @@ class Rollup:
     def _has_lost_days(self, feed: Feed, head: Entry) -> bool:
         """Whether day files were removed by hand: nothing may be added to those that are left, or computed of them."""
         known = known_position(head.position, feed)
-        return known is not None and self.tiles.count(feed.name) < known.get("days", 0)
+        return known is not None and len(self.tiles.days(feed.name)) < known.get("days", 0)
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class Rollup:
         tables = {(one.feed.name, day): tiles for one in taken for day, tiles in one.days.items()}
         for one in taken:
             position.pop(one.topic, None)  # where v0.1 kept it
-            there = 0 if one.anew else self.tiles.count(one.feed.name)
+            there = 0 if one.anew else len(self.tiles.days(one.feed.name))
             new = sum(one.anew or not self.tiles.has(one.feed.name, day) for day in one.days)
             position[one.feed.name] = document_of(one.position, formula(one.feed, self.stations), there + new)
         layout = self.log.layout

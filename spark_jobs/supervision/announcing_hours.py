@@ -82,9 +82,8 @@ def _hours_of(event: HourEvent, done: datetime | None, with_rows: Container[date
 def _older_hours(history: HourHistory, announced: AnnouncedHours) -> Iterator[datetime]:
     """What is left of the period that is to be announced again, as far as it is complete."""
     since, before = _instant(announced.again_since), _instant(announced.again_before)
-    oldest = next((event.since for event in history.events if event.since), None)
-    if since and before and oldest and history.complete_before:
-        yield from _span(max(since, datetime.fromisoformat(oldest)), min(before, history.complete_before))
+    if since and before and history.known_since and history.complete_before:
+        yield from _span(max(since, history.known_since), min(before, history.complete_before))
 
 
 def _span(since: datetime, before: datetime) -> Iterator[datetime]:

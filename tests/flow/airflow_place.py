@@ -25,12 +25,16 @@ class AirflowUser(AirflowClient):
     def sets(self, **variables: str) -> None:
         self.set_variables(variables)
 
+    def forgets(self, variable: str) -> None:
+        """Deletes it, where it is there."""
+        if variable in self.variables():
+            self._call("DELETE", f"/api/v2/variables/{variable}")
+
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """Oldest first."""
-        found: list[dict[str, Any]] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?order_by=id&limit=100")[
-            "dag_runs"
-        ]
-        return found
+        """The newest runs, as many as Airflow tells at once, oldest first."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns?order_by=-id&limit=100"
+        found: list[dict[str, Any]] = self._call("GET", path)["dag_runs"]
+        return found[::-1]
 
     def has_run(self, dag_id: str, params: Mapping[str, object], timeout_s: float = 240) -> str:
         """Triggers the DAG and waits; how the run ended: `success` or `failed`."""
@@ -59,8 +63,9 @@ class AirflowUser(AirflowClient):
     def pauses(self, dag_id: str) -> None:
         self._call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": True})
 
-    def marks_failed(self, dag_id: str) -> None:
-        run = self.runs(dag_id)[-1]["dag_run_id"]
+    def marks_failed(self, dag_id: str, run: str | None = None) -> None:
+        """The newest run, where none is named."""
+        run = run or self.runs(dag_id)[-1]["dag_run_id"]
         self._call("PATCH", f"/api/v2/dags/{dag_id}/dagRuns/{run}", {"state": "failed"})
 
     def returned(self, dag_id: str, task_id: str) -> list[Any]:

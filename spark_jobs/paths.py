@@ -107,8 +107,12 @@ class Layout:
     def sent_copies(self, feed: str) -> Path:
         return self.redriven(feed) / "sent.jsonl"
 
+    @property
+    def logs(self) -> Path:
+        return self.root / "_log"
+
     def log(self, dataset: str) -> Path:
-        return self.root / "_log" / dataset
+        return self.logs / dataset
 
     def applied(self, dataset: str) -> Path:
         return self.root / "_applied" / dataset

@@ -79,8 +79,8 @@ class JobRun:
         except SettingsError as faults:
             _refuse("settings that are not allowed:\n" + str(faults))
         try:
-            for folder in (job.root(settings), job.checkpoints(settings)):
-                own(folder, job.name)
+            own(job.root(settings), job.name)
+            own(job.checkpoints(settings), job.name, has_run=job.layout(settings).logs.exists())
         except StreamFault as fault:
             why = fault.diagnosis
             _refuse(str(why), FAILED if why.retryable else WRONG_SETTINGS)

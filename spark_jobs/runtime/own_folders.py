@@ -8,16 +8,21 @@ from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.identity import claim
 from spark_jobs.runtime.clock import utc_now
 
-_WRONG_PATH = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG)
+_NO_PATH = (errno.ENOTDIR, errno.ENAMETOOLONG)
+_NOT_PERMITTED = (errno.EACCES, errno.EPERM)
 
 
-def own(folder: Path, job: str) -> None:
-    """Make the folder this job's. Raises: StreamFault where it cannot be written, or is another owner's."""
-    _check_writable(folder)
+def own(folder: Path, job: str, has_run: bool = False) -> None:
+    """Make the folder this job's. Raises: StreamFault where it cannot be written, or is another owner's.
+
+    `has_run`: the job has worked with these outputs before. A folder that it may not write to then can be the empty
+    place of a mount that is late.
+    """
+    _check_writable(folder, has_run)
     claim(folder, job, utc_now())
 
 
-def _check_writable(folder: Path) -> None:
+def _check_writable(folder: Path, has_run: bool) -> None:
     probe = folder / f".writable-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,8 +30,8 @@ def _check_writable(folder: Path) -> None:
         probe.unlink(missing_ok=True)  # another container's driver may have the same process id
     except OSError as failure:
         message = f"{folder} cannot be written ({failure.strerror})"
-        if not _is_wrong_path(folder, failure):
-            step = "see to the disk or the mount; starting again is enough then"
+        if not _is_wrong_path(folder, failure, has_run):
+            step = "see to the disk, the mount or this user's permissions; starting again is enough then"
             raise StreamFault(message, step, external=True) from failure
         raise StreamFault(
             message,
@@ -36,7 +41,7 @@ def _check_writable(folder: Path) -> None:
         ) from failure
 
 
-def _is_wrong_path(folder: Path, failure: OSError) -> bool:
+def _is_wrong_path(folder: Path, failure: OSError, has_run: bool) -> bool:
     """Whether only a person can help. All else may pass by itself: a full disk, a mount that is late or stale."""
     is_a_file = failure.errno == errno.EEXIST and folder.exists()  # a link into a missing mount is there, too
-    return is_a_file or failure.errno in _WRONG_PATH
+    return is_a_file or failure.errno in (_NO_PATH if has_run else (*_NO_PATH, *_NOT_PERMITTED))

@@ -47,6 +47,19 @@ def test_what_passes_by_itself_is_tried_again_and_a_wrong_path_is_not(
     assert (fault.value.diagnosis.retryable, fault.value.diagnosis.external) == (passes, passes)
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_the_empty_place_of_a_late_mount_is_no_wrong_path_of_a_job_that_has_run(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "touch", fail)
+    with pytest.raises(StreamFault, match="cannot be written") as fault:
+        own(tmp_path, "ingestion", has_run=True)
+    assert fault.value.diagnosis.retryable
+
+
 def test_a_file_is_no_folder_and_a_link_into_a_mount_that_is_late_may_become_one(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "mount")

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import cycle, islice
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -17,11 +16,10 @@ from pydantic import TypeAdapter
 from spark_jobs.documents.watch_memory import Notification, UnwrittenMemory
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
-from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.notifications import is_due
-from spark_streams.airflow_internals import count_runs, read_variable, set_gauges, write_variable
+from spark_streams.airflow_internals import count_runs, set_gauges
 from spark_streams.lasting import Lasted
-from spark_streams.settings_store import SettingsStore
+from spark_streams.settings_reader import SettingsReader
 from spark_streams.watching import Finding, Watch
 
 log = logging.getLogger(__name__)
@@ -30,10 +28,6 @@ POLL_S = 3.0
 UNWRITTEN = TypeAdapter(UnwrittenMemory | None)
 LASTED = TypeAdapter(Lasted | None)
 NOTIFICATIONS = TypeAdapter(tuple[Notification, ...])
-# In looks.
-_FLAGS_EVERY = 3
-_EAGER_LOOKS = 4
-_IN_TURN = 2
 _MAX_FAILURES = 20
 """looks in a row: then the task fails with the reason, and tries again"""
 
@@ -109,44 +103,6 @@ class WatchTrigger(BaseTrigger):
             self._has_told_of_metrics = True
         else:
             self._has_told_of_metrics = False
-
-
-class SettingsReader(SettingsStore):
-    """Reads the flags every 9 seconds, the others in turn, within a minute.
-
-    One Variable costs Airflow's database interface 12 ms of a core. Once one has changed somebody is editing, and all
-    of them are read at each look for a while.
-    """
-
-    def __init__(
-        self,
-        job: StreamJob,
-        fallbacks: Mapping[str, str],
-        read: Callable[[str], str | None] = read_variable,
-        write: Callable[[str, str, str], None] = write_variable,
-    ) -> None:
-        super().__init__(job, fallbacks, read, write)
-        self._flags = [name for name in fallbacks if name.startswith("ENABLE_")]
-        self._in_turn = cycle([name for name in fallbacks if name not in self._flags])
-        self._texts: dict[str, str | None] = {}
-        self._looks = 0
-        self._eager_looks = 1
-
-    def look(self, now: datetime) -> EffectiveSettings:
-        """Read what is due, and find what holds."""
-        texts = {**self._texts, **{name: self._read(name) for name in self._due()}}
-        if texts != self._texts:
-            self._eager_looks = _EAGER_LOOKS
-        self._texts = texts
-        return self.effective(texts, now)
-
-    def _due(self) -> Iterable[str]:
-        self._looks += 1
-        if self._eager_looks > 0:
-            self._eager_looks -= 1
-            return self.fallbacks
-        flags = self._flags if self._looks % _FLAGS_EVERY == 0 else []
-        return [*flags, *islice(self._in_turn, _IN_TURN)]
 
 
 class RootTrigger(BaseTrigger):

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
@@ -25,6 +24,7 @@ from spark_jobs.supervision.restart_policy import RestartAction, RestartContext,
 from spark_jobs.supervision.restarts import failing_for, reset_if_recovered
 from spark_streams.gauges import gauges
 from spark_streams.lasting import Lasted, Lasting
+from spark_streams.settings_reader import SettingsReader
 from spark_streams.watch_notes import WatchNotes
 
 log = logging.getLogger(__name__)
@@ -53,18 +53,6 @@ class Finding:
     lasted: Lasted | None = None
 
 
-class SettingsLook(Protocol):
-    """The job's settings as they are at each look (SettingsReader)."""
-
-    def look(self, now: datetime) -> EffectiveSettings: ...
-
-    def why_not_that_root(self, layout: Layout) -> Diagnosis | None: ...
-
-    def other_roots(self, layout: Layout) -> list[Layout]: ...
-
-    def take(self, layout: Layout, now: datetime) -> None: ...
-
-
 class Watch:
     """Looks every few seconds.
 
@@ -76,7 +64,7 @@ class Watch:
         self,
         job: StreamJob,
         layout: Layout,
-        settings: "SettingsLook",
+        settings: SettingsReader,
         count_runs: Callable[[str, float], int],
         unwritten: UnwrittenMemory | None = None,
         lasted: Lasted | None = None,

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from spark_streams.settings_reader import SettingsReader
 from spark_streams.submit import fallback_settings
-from spark_streams.watch_trigger import POLL_S, SettingsReader
+from spark_streams.watch_trigger import POLL_S
 
 from spark_jobs.stream_jobs import STREAM_JOBS, StreamJob
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException, TaskDeferred
 from spark_streams import watch_sensor, watch_trigger
+from spark_streams.settings_reader import SettingsReader
 from spark_streams.watch_sensor import WatchSensor
-from spark_streams.watch_trigger import RootTrigger, SettingsReader, WatchTrigger
+from spark_streams.watch_trigger import RootTrigger, WatchTrigger
 
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from spark_streams import lasting, watching
 from spark_streams.lasting import Lasted
-from spark_streams.watch_trigger import SettingsReader
+from spark_streams.settings_reader import SettingsReader
 from spark_streams.watching import Finding, Watch
 
 from spark_jobs.documents import watch_memory

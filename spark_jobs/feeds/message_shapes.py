@@ -32,6 +32,8 @@ from spark_jobs.feeds.refusals import Refusal
 # Of the escapes those that stand for one character each; a table in a change event has a list as text.
 _ANY_TEXT = r'"(?:[ !#-\[\]-~]|\\["\\/bfnrt])*"'
 _PART = re.compile(_ANY_TEXT + r"|[{}:,]|true|false|null|-?[0-9][-+.0-9eE]*| +")
+# In one go: to look for parts behind what is none begins anew at each escaped quote of a text.
+_PARTS = re.compile(f"(?:{_PART.pattern})*+")
 # What RE2 holds in memory, and so reads at full speed; a hundred values.
 _MOST_PARTS = 600
 # The same for long names: RE2 is slower by far with a longer pattern, and refuses one of a megabyte.
@@ -48,7 +50,6 @@ _TEXT_FOR_NUMBER = rf'"(?:-?[0-9]{{1,15}}(?:{_FRACTION})?)?"'
 _ANY_NUMBER = rf"-?(?:0|[1-9][0-9]{{0,18}})(?:{_FRACTION})?"
 _SCHEMA = re.compile(r'\{ *"schema" *: *')
 _PAYLOAD = re.compile(r' *, *"payload" *: *')
-_END = re.compile(r" *\} *\Z")
 
 
 class Kind(Enum):
@@ -96,20 +97,22 @@ def shape_of(message: bytes | None, layouts: Sequence[WantedPaths]) -> MessageSh
 
 def _shape_in_connect(text: str, layouts: Sequence[WantedPaths]) -> MessageShape | None:
     """That of the payload, where it comes last: what is around it is the same in each message."""
-    schema, end = _SCHEMA.match(text), _END.search(text)
+    schema, end = _SCHEMA.match(text), text.rstrip(" ")
     start = _PAYLOAD.match(text, json.JSONDecoder().raw_decode(text, schema.end())[1]) if schema else None
-    if start is None or end is None:
+    if start is None or not end.endswith("}"):
         return None
-    inside = text[start.end() : end.start()]
+    inside = end[start.end() : -1].rstrip(" ")
     payload = orjson.loads(inside)
     # No envelope inside of another of its kind.
     shape = _shape(inside, payload, layouts) if isinstance(payload, dict) and not is_connect(payload) else None
-    return shape and replace(shape, before=text[: start.end()], after=text[end.start() :])
+    return shape and replace(shape, before=text[: start.end()], after=text[start.end() + len(inside) :])
 
 
 def _shape(text: str, whole: Record, layouts: Sequence[WantedPaths]) -> MessageShape | None:
+    if not _PARTS.fullmatch(text):
+        return None
     parts = _PART.findall(text)
-    if "".join(parts) != text or len(parts) > _MOST_PARTS:
+    if len(parts) > _MOST_PARTS:
         return None
     path = path_to_record(whole)
     if isinstance(path, Refusal) or is_deletion(at(whole, path)):

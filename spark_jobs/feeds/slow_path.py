@@ -15,8 +15,9 @@ from spark_jobs.feeds.known_fields import spellings
 BLANKS = " \t\n\x0b\f\r"
 EMPTY_VALUES = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", r"\N")
 _EMPTY = pa.array(EMPTY_VALUES)
-# Python's own parser would also take 1_000, nan and other digits than these.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# Python's own parser would also take 1_000, nan and other digits than these. Digits match in one way only: where they
+# had two, a long text of them that is no number took minutes.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DIGITS_OF_AN_EPOCH = 7
 _ROUNDED = "rounded"
 """a text that is no number, in the place of one that cannot be used"""

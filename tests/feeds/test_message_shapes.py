@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from time import thread_time
 from typing import Any
 
 import pyarrow as pa
@@ -158,6 +159,23 @@ def test_a_message_too_large_for_a_regular_expression_is_a_row_like_its_neighbou
     large = {"starttime": "2018-01-01 00:16:33", "bikeid": 643, "x" * 900_000: 1}
     values = [encoded(large), *[encoded(LAYOUTS["bike_trips"][0])] * MIN_BATCH_FOR_SQL]
     assert {row["refusal"] for row in outcomes("bike_trips", values)} == {None}
+
+
+LONG_TEXTS = {
+    "digits that are no number": {"starttime": "2018-01-01 00:16:33", "gender": "9" * 20_000 + "x"},
+    "JSON as a text, not all of it ASCII": {"gender": 1, "x": json.dumps({f"x{n}": "" for n in range(3_000)}) + "é"},
+    "a text filled up with blanks": connected({"gender": 1, "x": "x" + " " * 40_000 + "x"}),
+}
+
+
+@pytest.mark.parametrize("what", LONG_TEXTS)
+def test_a_long_text_takes_no_time_of_its_own(what: str) -> None:
+    message = encoded(LONG_TEXTS[what])
+    outcomes("bike_trips", [b"{}"])  # the queries are planned
+    began = thread_time()
+    shape_of(message, WANTED["bike_trips"])
+    outcomes("bike_trips", [message])
+    assert thread_time() - began < 1
 
 
 def test_small_numbers_have_the_form_of_others() -> None:

@@ -70,8 +70,10 @@ BIKE_TRIPS = FeedRules(
         {
             "trip_id": "coalesce(trip_id, start_time || '_' || bike_id)",
             "duration_seconds": whole_between("duration_seconds", 1, _LONGEST_RENTAL_S),
-            # A local time of the last hours of 9999 may land in the year 10000, where few readers go.
-            "stop_time_ts": "CASE WHEN stop_time_ts >= start_time_ts AND stop_time_ts < TIMESTAMP '10000-01-01' "
+            # A local time of the last hours of 9999 may land in the year 10000, where few readers go; of a text that is
+            # read on its own that is the last instant of 9999.
+            "stop_time_ts": "CASE WHEN stop_time_ts >= start_time_ts "
+            "AND stop_time_ts < TIMESTAMP '9999-12-31 23:59:59.999999' "
             "THEN stop_time_ts END",
             **in_boston("start_station_latitude", "start_station_longitude"),
             **in_boston("end_station_latitude", "end_station_longitude"),

@@ -66,10 +66,13 @@ class AnalyticStream:
     def look_at_lag(self) -> None:
         """Note what of the rollup is not in the output yet: its entries, and the hours that are due."""
         reads = self.updater.declaration.reads
-        complete = self.upstream.complete_to(reads)  # before the rollup is looked at
-        newest = self.updater.newest()
-        if self.updater.log.head() is not None and newest is not None:
+        # before the rollup is looked at
+        rests_on, complete = self.upstream.rollup_log, self.upstream.complete_to(reads)
+        newest, output = self.updater.newest(), self.updater.log.newest()
+        if output is None:
+            self.record.complete_to(None, None)
+        elif newest is not None:
             reached, hours, is_much = self.updater.lag(newest)
             due = self.record.saw({ROLLUP: reached}, {ROLLUP: newest}, hours, is_much)
-            self.record.complete_to(None if due else complete)
+            self.record.complete_to(None if due else complete, f"{output[0].id} of {rests_on}")
         self.record.waits_for = self.upstream.of(reads)

@@ -80,11 +80,6 @@ class HoursOfFeed:
         """To be asked before the broker is: what it held then counts."""
         return self._together.passed(now)
 
-    @property
-    def complete_before(self) -> datetime | None:
-        """The end of the last complete hour, as the last look found it."""
-        return self._progress.complete_before
-
     def look(self, passed: datetime | None, topic: TopicOnBroker, now: datetime) -> None:
         """Compare the log with what the broker held, and write down what follows."""
         newest = self._log.newest()

@@ -97,13 +97,15 @@ class FeedStream:
 
     def look_at_lag(self) -> None:
         """Note how far the log is behind the broker, and which hours are complete."""
-        head = self.log.head()
-        if head is None:
+        newest = self.log.newest()
+        if newest is None:
+            self.record.complete_to(None, None)
             return
+        origin, head = newest
         passed = self.hours.passed(self.context.now())
         topic = self._on_broker()
         self.hours.look(passed, topic, self.context.now())  # first: where it fails, the stream says so and waits
-        self.record.complete_to(self.hours.complete_before)
+        self.record.complete_to(self.hours.progress().complete_before, origin.id)
         reached, end = reached_and_end(head.position[self.topic]["next_offset"], topic)
         is_much = unread(reached, end) > self.context.settings.MAX_OFFSETS_PER_TRIGGER
         self.record.saw(reached, end, is_much=is_much)

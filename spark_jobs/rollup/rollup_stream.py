@@ -72,9 +72,11 @@ class RollupStream:
 
     def look_at_lag(self) -> None:
         """Note how many ingested messages are not in the rollup. A feed that waits is no lag of ours."""
-        head = self.rollup.log.head()
-        if head is None:
+        newest = self.rollup.log.newest()
+        self._look_whose_hours(None if newest is None else newest[0].id)
+        if newest is None:
             return
+        origin, head = newest
         complete = _complete_hours(self.context.settings.OUTPUT_BASE_PATH)  # before what is ingested is looked at
         reached: dict[str, int] = {}
         ends: dict[str, int] = {}
@@ -85,8 +87,14 @@ class RollupStream:
         if not self.record.saw(reached, ends):
             waiting = self.rollup.waiting.why
             self.upstream.complete_before = {name: end for name, end in complete.items() if name not in waiting}
-            self.record.complete_to(self.upstream.complete_to([feed.name for feed in FEEDS]))
+            self.record.complete_to(self.upstream.complete_to([feed.name for feed in FEEDS]), origin.id)
         self._look_upstream()
+
+    def _look_whose_hours(self, log: str | None) -> None:
+        """Forget the complete hours of a rollup that was started over."""
+        if log != self.upstream.rollup_log:
+            self.upstream.complete_before, self.upstream.rollup_log = {}, log
+        self.record.complete_to(None, log)
 
     def _look_upstream(self) -> None:
         try:

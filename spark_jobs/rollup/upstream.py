@@ -19,6 +19,8 @@ class Upstream:
     """feed -> what is missing, and why"""
     complete_before: dict[str, datetime] = field(default_factory=dict)
     """feed -> the end of the last hour that was complete when the rollup had all that was ingested"""
+    rollup_log: str | None = None
+    """the id of the rollup's log, of which that is so"""
 
     def of(self, feeds: tuple[str, ...]) -> str | None:
         """In one sentence, for those feeds; None where nothing is missing."""

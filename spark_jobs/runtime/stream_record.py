@@ -68,6 +68,8 @@ class StreamRecord:
         self._first_seen = FirstSeen(monotonic, unread_before_s)
         self._looks = Looks(now - unread_before_s if unread_before_s else None)
         self._complete_before: datetime | None = None
+        self._complete_in: str | None = None
+        """the log of the output that this is so of"""
         self._restarts = self._failures = 0
         self._is_given_up = False
         self._retry_at: float | None = None
@@ -170,10 +172,14 @@ class StreamRecord:
         with self._lock:
             self._looks.failed(why)
 
-    def complete_to(self, complete_before: datetime | None) -> None:
-        """Note that the hours that end by then are complete in the output; None where nobody knows."""
+    def complete_to(self, complete_before: datetime | None, log: str | None) -> None:
+        """Note that the hours that end by then are complete in the output; None: no more than is known of this log.
+
+        `log`: the id of the output's log, None where there is none. Of one that was started over nothing is known.
+        """
         with self._lock:
-            self._complete_before = complete_before or self._complete_before
+            known = self._complete_before if log is not None and log == self._complete_in else None
+            self._complete_before, self._complete_in = complete_before or known, log
 
     def lacks_executors(self, sentence: str | None) -> None:
         """Note that the cluster takes no task of the job; None where it does."""

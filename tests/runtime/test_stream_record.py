@@ -248,9 +248,18 @@ def test_rows_of_the_last_minute_and_of_the_day(stream: Stream) -> None:
 
 def test_hours_that_are_complete_are_told_by_the_newest_of_them(stream: Stream) -> None:
     assert stream.told().caught_up_to is None
-    stream.record.complete_to(START)
-    stream.record.complete_to(None)
+    stream.record.complete_to(START, "log a")
+    stream.record.complete_to(None, "log a")
     assert stream.told().caught_up_to == (START - timedelta(hours=1)).isoformat()
+
+
+@pytest.mark.parametrize("log", [None, "log b"], ids=["it was removed", "it has begun again"])
+def test_no_hour_of_a_log_that_was_started_over_is_complete(stream: Stream, log: str | None) -> None:
+    stream.record.complete_to(START, "log a")
+    stream.record.complete_to(None, log)
+    assert stream.told().caught_up_to is None
+    stream.record.complete_to(None, "log a")
+    assert stream.told().caught_up_to is None
 
 
 def test_since_when_something_is_unread_is_known_to_the_next_driver() -> None:

@@ -3,18 +3,21 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from spark_jobs.diagnosis import Diagnosis
+from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
 from spark_jobs.documents.status import JobState, Status, read_status, unread_for_s
 from spark_jobs.documents.watch_memory import WatchMemory
 from spark_jobs.ingestion import complete_hours
+from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.runtime.clock import utc_now
+from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
@@ -23,7 +26,7 @@ from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.health import HealthState, judge
 from spark_jobs.supervision.incidents import stream_problems
 from spark_jobs.supervision.restart_policy import RestartAction, RestartContext, decide
-from tests.ingestion.feed_by_hand import BIKES, Broker, broker_by_hand
+from tests.ingestion.feed_by_hand import BIKES, NOON, Broker, broker_by_hand
 from tests.patience import wait_until
 from tests.truth.running_job import RunningJob
 
@@ -403,3 +406,19 @@ def test_the_lag_of_a_job_that_ends_again_and_again_reaches_the_alert(broker: Br
         unread_before_s = unread_for_s(read_status(job.run.layout))[BIKES.name]
     assert round(unread_before_s) == 320
     assert alerts == [[], [], [], ["lag:bike_trips"]]
+
+
+def test_caught_up_to_no_hour_of_a_feed_that_was_started_over(
+    job: RunningJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: list[datetime | None] = [NOON]
+    monkeypatch.setattr(job.feed.stream.hours, "passed", lambda _now: passed[0])
+    job.look()
+    assert job.says().caught_up_to == iso(NOON - timedelta(hours=1))
+    passed[0] = None
+    start_over([Dataset(BIKES.name, job.feed.log, tmp_path / "checkpoints", job.supervisor.paused)])(
+        {"stream": BIKES.name, "confirm": BIKES.name}, lambda _message: None
+    )
+    wait_until(lambda: job.starts == 2)
+    job.look()
+    assert job.says().caught_up_to is None

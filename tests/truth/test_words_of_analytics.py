@@ -10,7 +10,9 @@ from spark_jobs.catalog import FEEDS, ROLLUP
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import CompleteHours, FeedHours, write_complete_hours
 from spark_jobs.documents.status import JobState, StreamState, StreamStatus
-from tests.analytics.flow.ingestion import FakeClock
+from spark_jobs.maintenance.start_over import start_over
+from spark_jobs.runtime.dataset import Dataset
+from tests.analytics.flow.ingestion import FakeClock, tell
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import NOON, bikes, tile_table
 from tests.monotonic import Seconds
@@ -103,3 +105,26 @@ def test_caught_up_to_the_last_hour_that_was_complete_when_nothing_was_due(tmp_p
     hours_later(job, range(2, 3))
     complete(NOON + 3 * HOUR)
     assert caught_up_to() == [iso(NOON + 2 * HOUR), iso(NOON + HOUR)]
+
+
+@pytest.mark.parametrize("started_over", [ROLLUP, NAME])
+def test_caught_up_to_no_hour_of_an_output_that_was_started_over(tmp_path: Path, started_over: str) -> None:
+    job = job_below(tmp_path)
+    hours_later(job, range(2))
+    hours = {feed.name: FeedHours(iso(NOON), "log", iso(NOON + 2 * HOUR), None) for feed in FEEDS}
+    write_complete_hours(job.ingested.layout, CompleteHours(hours))
+    job.told(ROLLUP)
+    job.settle()
+    assert job.told(NAME).caught_up_to == iso(NOON + HOUR)
+    log = job.rollup.log if started_over == ROLLUP else job.analytics[NAME].log
+    start_over([Dataset(started_over, log, tmp_path / "checkpoints")])(
+        {"stream": started_over, "confirm": started_over}, tell
+    )
+    assert job.look(started_over).caught_up_to is None, "nothing is there"
+    (tmp_path / "feeds/_control/complete.json").unlink()
+    job.rollup.begin()
+    job.analytics[NAME].resume()
+    assert job.told(started_over).caught_up_to is None
+    assert job.told(NAME).caught_up_to is None
+    job.settle()
+    assert job.told(NAME).caught_up_to is None

@@ -144,11 +144,20 @@ class LiveJob:
         return head
 
     def told(self, name: str) -> StreamStatus:
-        """What the status says of a stream that runs, after a look at what is due."""
-        stream = self.rollup_stream if name == ROLLUP else self.streams[name]
-        stream.record.running()
+        """What the status says of a stream that runs, after a look at what is due of the rollup and of it."""
+        for each in dict.fromkeys((ROLLUP, name)):
+            self._stream(each).record.running()
+            told = self.look(each)
+        return told
+
+    def look(self, name: str) -> StreamStatus:
+        """The same of a stream as it is, after a look at it alone."""
+        stream = self._stream(name)
         stream.look_at_lag()
         return stream.record.status(self.clock())
+
+    def _stream(self, name: str) -> RollupStream | AnalyticStream:
+        return self.rollup_stream if name == ROLLUP else self.streams[name]
 
     def tiles_of(self, feed: str) -> pa.Table:
         days = (self.tiles.day(feed, day) for day in self.tiles.days(feed))

@@ -30,6 +30,7 @@ from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.runtime.step_pauses import step_listener
+from spark_jobs.runtime.stream import new_record
 from spark_jobs.setting_values import in_words
 from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import ANALYTICS_JOB
@@ -53,7 +54,7 @@ def main(
         log = PublicationLog(run.layout, ROLLUP, step_listener(run.env, ROLLUP))
         ingested = Path(settings.OUTPUT_BASE_PATH)
         rollup = Rollup(log, ingested, context.spark, context.writer, utc_now, settings.weather_stations)
-        upstream = Upstream()
+        upstream = Upstream(new_record(context, ROLLUP, settings.BATCH_INTERVAL))
         analytics = [analytic_stream(analytic, context, rollup, upstream) for analytic in ANALYTICS]
         streams = [rollup_stream(context, rollup, upstream), *analytics]
         datasets = [stream.dataset for stream in streams]

@@ -14,6 +14,7 @@ from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream
+from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.query import clock_query, longest_wait_s
 from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
@@ -66,13 +67,19 @@ class AnalyticStream:
     def look_at_lag(self) -> None:
         """Note what of the rollup is not in the output yet: its entries, and the hours that are due."""
         reads = self.updater.declaration.reads
-        # before the rollup is looked at
+        # Before the rollup is looked at: what it brings in meanwhile is seen below.
+        self.record.waits_for = self.upstream.of_analytic(reads)
         rests_on, complete = self.upstream.rollup_log, self.upstream.complete_to(reads)
         newest, output = self.updater.newest(), self.updater.log.newest()
         if output is None:
             self.record.complete_to(None, None)
-        elif newest is not None:
-            reached, hours, is_much = self.updater.lag(newest)
-            due = self.record.saw({ROLLUP: reached}, {ROLLUP: newest}, hours, is_much)
-            self.record.complete_to(None if due else complete, f"{output[0].id} of {rests_on}")
-        self.record.waits_for = self.upstream.of(reads)
+            return
+        due = self._look_at_entries(newest)
+        self.record.complete_to(None if due else complete, f"{output[0].id} of {rests_on}")
+
+    def _look_at_entries(self, newest: int | None) -> Due:
+        """Of a rollup that has not begun no entry is due: that it is missing is said of the rollup."""
+        if newest is None:
+            return self.record.saw({}, {})
+        reached, hours, is_much = self.updater.lag(newest)
+        return self.record.saw({ROLLUP: reached}, {ROLLUP: newest}, hours, is_much)

@@ -15,7 +15,7 @@ from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream, feed_missing, ingestion_missing
 from spark_jobs.runtime.query import clock_query, longest_wait_s
-from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
+from spark_jobs.runtime.stream import Stream, StreamContext, assembled
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate
 from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver
@@ -26,10 +26,9 @@ SETTLE_S = 0.7
 
 def rollup_stream(context: StreamContext, rollup: Rollup, upstream: Upstream) -> Stream:
     """The rollup's query, ready to begin."""
-    record = new_record(context, ROLLUP, context.settings.BATCH_INTERVAL)
-    rollup.moved = record.moved
-    stream = RollupStream(context, rollup, upstream, record)
-    return assembled(context, record, rollup.log, stream.start, stream.look_at_lag)
+    rollup.moved = upstream.rollup.moved
+    stream = RollupStream(context, rollup, upstream)
+    return assembled(context, stream.record, rollup.log, stream.start, stream.look_at_lag)
 
 
 @dataclass
@@ -39,9 +38,10 @@ class RollupStream:
     context: StreamContext
     rollup: Rollup
     upstream: Upstream
-    record: StreamRecord
+    """of the analytics: what this stream says of itself, and what is missing of the feeds"""
 
     def __post_init__(self) -> None:
+        self.record: StreamRecord = self.upstream.rollup
         self._ingestion = DriverObserver(Layout(Path(self.context.settings.OUTPUT_BASE_PATH)))
 
     def start(self, gate: BatchGate) -> StreamingQuery:

@@ -1,20 +1,23 @@
-"""Whether ingestion brings what the analytics wait for, from its heartbeat. Pure."""
+"""Whether ingestion, and the rollup after it, bring what the analytics wait for: from what both say of themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from spark_jobs.documents.status import JobState, Status, StreamState
+from spark_jobs.documents.status import JobState, Status, StreamState, StreamStatus
+from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.supervision.driver_observation import DriverObservation
 
 BEHIND_AFTER = timedelta(minutes=1)
 _AILING = (StreamState.BROKEN, StreamState.RESTARTING, StreamState.STUCK)
+_KEEPS_UP = (StreamState.HEALTHY, StreamState.IDLE)
 
 
 @dataclass
 class Upstream:
-    """What the rollup waits for, feed by feed; read by the analytics that stand on it."""
+    """What the rollup waits for, feed by feed, and the rollup itself; read by the analytics that stand on it."""
 
+    rollup: StreamRecord
     missing: dict[str, str] = field(default_factory=dict)
     """feed -> what is missing, and why"""
     complete_before: dict[str, datetime] = field(default_factory=dict)
@@ -26,6 +29,11 @@ class Upstream:
         """In one sentence, for those feeds; None where nothing is missing."""
         told = dict.fromkeys(self.missing[feed] for feed in feeds if feed in self.missing)
         return "; ".join(told) or None
+
+    def of_analytic(self, feeds: tuple[str, ...]) -> str | None:
+        """The same for who reads these feeds from the rollup, which may itself owe what was ingested."""
+        told = (self.of(feeds), rollup_missing(self.rollup.apart_from_upstream()))
+        return "; ".join(filter(None, told)) or None
 
     def complete_to(self, feeds: Iterable[str]) -> datetime | None:
         """The end of the last hour that is complete of all those feeds; None where that is not known."""
@@ -56,7 +64,7 @@ def feed_missing(status: Status | None, feed: str) -> str | None:
     if stream is None:
         return None
     if stream.state in _AILING:
-        return f"{feed}, whose ingestion is {stream.state}: {stream.last_error or 'it finishes no batch'}"
+        return f"{feed}, whose ingestion is {_ailment(stream)}"
     if stream.state == StreamState.WAITING:
         return f"{feed}, whose ingestion waits for {stream.waits_for}"
     if stream.state == StreamState.OFF:
@@ -64,3 +72,22 @@ def feed_missing(status: Status | None, feed: str) -> str | None:
     if stream.lag_s is not None and stream.lag_records and stream.lag_s > BEHIND_AFTER.total_seconds():
         return f"{feed}, whose ingestion is {stream.lag_records} messages behind Kafka"
     return None
+
+
+def rollup_missing(rollup: StreamStatus) -> str | None:
+    """Why the rollup may not have all that was ingested; None where it takes it as it comes.
+
+    `rollup`: apart from what it waits for itself. No number in it: nine analytics that wait for the same are one
+    sentence.
+    """
+    if rollup.state in _AILING:
+        return f"the rollup, which is {_ailment(rollup)}"
+    if rollup.state == StreamState.WAITING:
+        return f"the rollup, which waits for {rollup.waits_for}"
+    return None if rollup.state in _KEEPS_UP else f"the rollup, which is {rollup.state}"
+
+
+def _ailment(stream: StreamStatus) -> str:
+    """The last error of a stream that is stuck is past."""
+    error = None if stream.state == StreamState.STUCK else stream.last_error
+    return f"{stream.state}: {error or 'it finishes no batch'}"

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -63,7 +63,8 @@ class StreamRecord:
         self._asked_at = self._moved_at = now = monotonic()
         """when it was asked to run; when a batch, or a part of one, was done, or when there began to be work"""
         self._has_settled = False
-        self._is_working = False
+        self._working_since: float | None = None
+        """None where no batch is at work"""
         self._batches = RecentBatches()
         self._first_seen = FirstSeen(monotonic, unread_before_s)
         self._looks = Looks(now - unread_before_s if unread_before_s else None)
@@ -132,11 +133,12 @@ class StreamRecord:
         """Note that a batch is at work: until it ends something is due, whatever looks find."""
         with self._lock:
             self._begin_to_have_work()
-            self._is_working = True
+            self._working_since = self._monotonic()
         try:
             yield
         finally:
-            self._is_working = False
+            with self._lock:
+                self._working_since = None
 
     def moved(self) -> None:
         """Note that the batch at work has done a part of it: it takes long, and is not stuck."""
@@ -163,7 +165,7 @@ class StreamRecord:
         with self._lock:
             if due:
                 self._begin_to_have_work()
-            elif self._phase == _Phase.RUNNING:
+            elif self._phase == _Phase.RUNNING and self._working_since is None:
                 self._has_settled = True
             self._looks.found(due, self._monotonic())
 
@@ -186,6 +188,7 @@ class StreamRecord:
         with self._lock:
             if self._executors_missing is not None and sentence is None:
                 self._moved_at = self._monotonic()
+                self._working_since = None if self._working_since is None else self._moved_at
             self._executors_missing = sentence
 
     def _begin_to_have_work(self) -> None:
@@ -231,6 +234,16 @@ class StreamRecord:
                 new_layout=self.new_layout,
             )
 
+    def apart_from_upstream(self) -> StreamStatus:
+        """What it is at, and why, as if its upstream had brought everything: for who stands on it."""
+        with self._lock:
+            at = self._monotonic()
+            facts = replace(self._facts(at), waits_for=self._held_up(at))
+            why = self._diagnosis if facts.has_failed else None
+            return StreamStatus(
+                self.name, state_of(facts), last_error=why.message if why else None, waits_for=facts.waits_for
+            )
+
     def _facts(self, at: float) -> Facts:
         return Facts(
             is_on=self._phase != _Phase.OFF,
@@ -242,8 +255,13 @@ class StreamRecord:
             lacks_executors=self._executors_missing is not None,
             waits_for=self._missing(at),
             has_settled=self._has_settled,
-            is_behind=self._looks.is_behind(at, self._usual_s, self._batches.finished_at),
+            is_behind=self._is_behind(at),
         )
+
+    def _is_behind(self, at: float) -> bool:
+        # A batch may work off what no look finds: rows that are counted already, read again by another formula.
+        is_long = self._working_since is not None and at - self._working_since > self._usual_s
+        return is_long or self._looks.is_behind(at, self._usual_s, self._batches.finished_at)
 
     @property
     def _usual_s(self) -> float:
@@ -251,11 +269,17 @@ class StreamRecord:
         return 2 * self._trigger_s + slowest_s(self._batches.seconds)
 
     def _has_work(self) -> bool | None:
-        return True if self._is_working else self._looks.has_work(self._batches.finished_at)
+        return True if self._working_since is not None else self._looks.has_work(self._batches.finished_at)
 
     def _missing(self, at: float) -> str | None:
-        executors = self._executors_missing if self._is_working else None
-        return self._paused_for or executors or self.waits_for or self._looks.unknown(at, self._asked_at)
+        return self._withheld() or self.waits_for or self._looks.unknown(at, self._asked_at)
+
+    def _held_up(self, at: float) -> str | None:
+        """The same, but for what its upstream has to bring."""
+        return self._withheld() or self._looks.unknown(at, self._asked_at)
+
+    def _withheld(self) -> str | None:
+        return self._paused_for or (self._executors_missing if self._working_since is not None else None)
 
 
 def _on_the_wall(moment: float | None, at: float, now: datetime) -> str | None:

@@ -91,10 +91,22 @@ def test_work_that_was_seen_is_remembered_where_nobody_can_look_any_more(stream:
 
 def test_a_batch_that_is_at_work_is_work_whatever_looks_find(stream: Stream) -> None:
     with stream.record.working():
-        for _ in range(3):
+        for word in ("healthy", "catching up", "catching up"):  # after two intervals and a batch
             stream.look(0)
-            assert stream.state(after_s=20) == "healthy"
+            assert stream.state(after_s=20) == word
         assert stream.state(after_s=1) == "stuck"
+    stream.look(0)
+    assert stream.state() == "idle"
+
+
+def test_the_first_batch_after_a_start_is_a_start_until_it_ends_whatever_looks_find() -> None:
+    stream = Stream()
+    with stream.record.working():
+        for _ in range(15):
+            stream.look(0)
+            assert stream.state(after_s=20) == "starting"
+        assert stream.state(after_s=1) == "stuck"
+        stream.record.batch_finished(1, 301.0, 5)
     stream.look(0)
     assert stream.state() == "idle"
 

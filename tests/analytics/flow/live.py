@@ -73,13 +73,12 @@ class LiveJob:
         log = PublicationLog(self.layout, ROLLUP)
         self.rollup = Rollup(log, self.ingested.root, None, self.writer, clock)
         self.tiles = self.rollup.tiles
-        self.upstream = Upstream()
         settings = settings_of(root)
         self.context = StreamContext(
             settings, cast(Any, None), self.layout, root, self.writer, clock, {}, cast(Any, None)
         )
-        record = StreamRecord(ROLLUP, settings.BATCH_INTERVAL)
-        self.rollup_stream = RollupStream(self.context, self.rollup, self.upstream, record)
+        self.upstream = Upstream(StreamRecord(ROLLUP, settings.BATCH_INTERVAL))
+        self.rollup_stream = RollupStream(self.context, self.rollup, self.upstream)
         if begins:
             self.rollup.begin()
         self.analytics = {name: self.analytic(name) for name in names}

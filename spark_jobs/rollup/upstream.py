@@ -8,7 +8,6 @@ from spark_jobs.documents.status import JobState, Status, StreamState, StreamSta
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.supervision.driver_observation import DriverObservation
 
-BEHIND_AFTER = timedelta(minutes=1)
 _AILING = (StreamState.BROKEN, StreamState.RESTARTING, StreamState.STUCK)
 _KEEPS_UP = (StreamState.HEALTHY, StreamState.IDLE)
 
@@ -55,36 +54,30 @@ def ingestion_missing(seen: DriverObservation, stale_after: timedelta) -> str | 
         return "ingestion, whose processes are gone"
     if seen.is_silent(stale_after):
         return f"ingestion, which has given no sign of life for {seen.unchanged_for.total_seconds():.0f} s"
-    return None
+    return "ingestion, which is starting" if status.state == JobState.STARTING else None
 
 
 def feed_missing(status: Status | None, feed: str) -> str | None:
     """Why a running ingestion may not have all of this feed; None where it keeps up."""
     stream = next((one for one in status.streams if one.name == feed), None) if status else None
-    if stream is None:
-        return None
-    if stream.state in _AILING:
-        return f"{feed}, whose ingestion is {_ailment(stream)}"
-    if stream.state == StreamState.WAITING:
-        return f"{feed}, whose ingestion waits for {stream.waits_for}"
-    if stream.state == StreamState.OFF:
-        return f"{feed}, whose ingestion is off"
-    if stream.lag_s is not None and stream.lag_records and stream.lag_s > BEHIND_AFTER.total_seconds():
-        return f"{feed}, whose ingestion is {stream.lag_records} messages behind Kafka"
-    return None
+    return None if stream is None else _owes(f"{feed}, whose ingestion", stream)
 
 
 def rollup_missing(rollup: StreamStatus) -> str | None:
     """Why the rollup may not have all that was ingested; None where it takes it as it comes.
 
-    `rollup`: apart from what it waits for itself. No number in it: nine analytics that wait for the same are one
-    sentence.
+    `rollup`: apart from what it waits for itself.
     """
-    if rollup.state in _AILING:
-        return f"the rollup, which is {_ailment(rollup)}"
-    if rollup.state == StreamState.WAITING:
-        return f"the rollup, which waits for {rollup.waits_for}"
-    return None if rollup.state in _KEEPS_UP else f"the rollup, which is {rollup.state}"
+    return _owes("the rollup, which", rollup)
+
+
+def _owes(who: str, stream: StreamStatus) -> str | None:
+    # No number: analytics that wait for the same are one sentence.
+    if stream.state in _AILING:
+        return f"{who} is {_ailment(stream)}"
+    if stream.state == StreamState.WAITING:
+        return f"{who} waits for {stream.waits_for}"
+    return None if stream.state in _KEEPS_UP else f"{who} is {stream.state}"
 
 
 def _ailment(stream: StreamStatus) -> str:

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from spark_jobs.documents.status import Driver, JobState, Status
-from spark_jobs.rollup.upstream import ingestion_missing
+from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
+from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
 from spark_jobs.supervision.driver_observation import DriverObservation
 
 STALE = timedelta(seconds=10)
@@ -20,6 +20,11 @@ CASES = {
     "it was killed": (DriverObservation(RUNS, is_gone=True), "whose processes are gone"),
     "it is off": (DriverObservation(replace(RUNS, state=JobState.STOPPED)), "which is off"),
     "it failed": (DriverObservation(replace(RUNS, state=JobState.FAILED, last_error="no disk")), "failed: no disk"),
+    "it starts": (DriverObservation(replace(RUNS, state=JobState.STARTING)), "which is starting"),
+    "it was killed while it started": (
+        DriverObservation(replace(RUNS, state=JobState.STARTING), is_gone=True),
+        "whose processes are gone",
+    ),
     "it never ran": (DriverObservation(None), "never run here"),
 }
 
@@ -29,3 +34,22 @@ def test_what_is_missing_of_ingestion(case: str) -> None:
     seen, expected = CASES[case]
     missing = ingestion_missing(seen, STALE)
     assert (missing is None) if expected is None else expected in (missing or "")
+
+
+OF_A_FEED = {
+    StreamState.HEALTHY: None,
+    StreamState.IDLE: None,
+    StreamState.STARTING: "bike_trips, whose ingestion is starting",
+    StreamState.CATCHING_UP: "bike_trips, whose ingestion is catching up",
+    StreamState.WAITING: "bike_trips, whose ingestion waits for Kafka",
+    StreamState.STUCK: "bike_trips, whose ingestion is stuck: it finishes no batch",
+    StreamState.BROKEN: "bike_trips, whose ingestion is broken: no such topic",
+    StreamState.OFF: "bike_trips, whose ingestion is off",
+}
+
+
+@pytest.mark.parametrize("state", OF_A_FEED)
+def test_what_is_missing_of_a_feed(state: StreamState) -> None:
+    stream = StreamStatus("bike_trips", state, last_error="no such topic", waits_for="Kafka")
+    assert feed_missing(replace(RUNS, streams=(stream,)), "bike_trips") == OF_A_FEED[state]
+    assert feed_missing(replace(RUNS, streams=(stream,)), "taxi_trips") is None

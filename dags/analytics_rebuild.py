@@ -10,8 +10,8 @@ midnight belongs to the day before. A rollup that was lost needs no rebuild: the
 
 **Stop** Mark the run as failed: the job stops after the day at hand. What is done stays done.
 
-**Fewer events than before?** It then refuses and says how many, as files may be missing for a while. Where they are
-lost for good, trigger it again with `confirm` on.
+**Fewer events than before, or a damaged file?** It then refuses and says which, as files may be missing for a while.
+Where they are lost for good, trigger it again with `confirm` on. Feeds that wait for this are read as they are, too.
 
 **How far is it?** The task's log. Where the analytics job is off, it is done here, without Spark.
 

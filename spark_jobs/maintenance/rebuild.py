@@ -33,7 +33,7 @@ def rebuild(rollup: Rollup, followers: Followers) -> Work:
         if rollup.log.recover() is None:
             raise Refused("there is no rollup yet: let the analytics job run, it makes one")
         if confirmed and (feeds := rollup.accept_fewer_events()):
-            tell(f"read anew, with the events that are left: {', '.join(feeds)}")
+            tell(f"read as they are, with the events that are left: {', '.join(feeds)}")
         report = []
         for number, day in enumerate(days):
             tell(f"computing {day}", number, len(days))

@@ -35,7 +35,7 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
             if known_position(transaction.head.position, feed) is None:
                 continue  # never read: there is nothing to make again
             before = rollup.tiles.readable_day(feed.name, day)
-            after = rollup.day_again(feed, day, transaction.head)
+            after = rollup.day_again(feed, day, transaction.head, confirmed)
             if before is not None and after.equals(before):
                 continue
             if before is not None and not confirmed:

@@ -1,6 +1,6 @@
 """The rows that a day's tiles are made of."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -10,12 +10,9 @@ import pyarrow as pa
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.paths import day_folder
-from spark_jobs.publication.parquet_files import read_parquet
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup.day_files import ONE_DAY
-
-_PLACE = ["kafka_partition", "kafka_offset"]
-"""what names a row"""
+from spark_jobs.rollup.increments import Bounds, places_of
 
 
 def rows_of_day(reader: DatasetReader, feed: Feed, day: date, position: Position) -> Increment:
@@ -34,19 +31,24 @@ def day_folders(feed: Feed, day: date) -> list[str]:
     return [*hours, f"{feed.name}/{day_folder(day + ONE_DAY)}/hour=0"]
 
 
-def refuse_doubled(increment: Increment) -> None:
-    """Nobody has counted the rows of single folders: files that were brought back beside their merged one pass else."""
+def refuse_doubled(increment: Increment, moved: Callable[[], None] = lambda: None) -> None:
+    """Nobody has counted the rows of single folders: files that were brought back beside their merged one pass else.
+
+    `moved` is called after each folder.
+    """
     for folder, files in increment.by_folder.items():
         with suppress(FileNotFoundError):  # compacted just now, by our own job: it is read once more
-            doubled = _doubled_rows(files) if files else 0
+            doubled = _doubled_rows(files, increment.bounds)
             if doubled:
                 raise StreamFault(
                     f"{doubled} rows below {folder} are there more than once; nothing was changed",
                     "remove the files that were added by hand: a compacted file holds the rows of all before it",
                     retryable=False,
                 )
+        moved()
 
 
-def _doubled_rows(files: Iterable[Path]) -> int:
-    places = pa.concat_tables(read_parquet(file, _PLACE) for file in files)
-    return len(places) - len(places.group_by(_PLACE).aggregate([]))
+def _doubled_rows(files: Iterable[Path], bounds: Bounds) -> int:
+    batches = list(places_of(files, bounds))
+    places = pa.Table.from_batches(batches) if batches else None
+    return 0 if places is None else len(places) - len(places.group_by(places.column_names).aggregate([]))

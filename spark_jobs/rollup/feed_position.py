@@ -11,17 +11,20 @@ from spark_jobs.runtime.looks import unread
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be read of one feed."""
+class Anew:
+    """All of the feed is to be read, in place of every tile there is."""
 
-    increment: Increment
-    anew: bool = False
-    """all of it, in place of every tile there is"""
+    log: str
+    """the id of its log: another one must have caught up before it takes the tiles' place"""
     counted: Offsets | None = None
     """the tiles hold the messages before these offsets: fewer of their events are not believed unconfirmed"""
+    odd: StreamFault | None = None
+    """why what is new could not be read alone; all of it is read only where its files hold as many rows as its log"""
 
 
-def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], formula: str) -> Plan | None:
+def plan(
+    feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], formula: str
+) -> Increment | Anew | None:
     """What there is to read; None where nothing is new.
 
     Raises: StreamFault where it has to wait for ingestion, LogDamaged where the feed's log is none.
@@ -33,41 +36,46 @@ def plan(feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], 
         raise _waiting(feed, f"{gone} (below {reader.log.layout.root})", "let the ingestion job run")
     if known is None:
         of_v01 = rollup_position.get(topic_of(reader))
-        return everything(reader) if of_v01 is None else _replace_v01(feed, reader, newest, of_v01["next_offset"])
+        return Anew(newest.log) if of_v01 is None else _replace_v01(feed, newest, of_v01["next_offset"])
     position = Position.from_document(known)
     if not reader.holds(position):
         is_other = newest.log != position.log
         _wait_until(feed, newest, reader.end_offsets_at_origin() if is_other else position.next_offset)
         # A restored backup is no word of anybody that messages are lost.
-        return everything(reader, counted=None if is_other else position.next_offset)
+        return Anew(newest.log, counted=None if is_other else position.next_offset)
     if known["formula"] != formula:
-        return everything(reader)
+        return Anew(newest.log)
     try:
         increment = reader.since(position)
     except ValueError as started_over:
-        raise _waiting(feed, "it was started over just now") from started_over
-    return Plan(increment) if increment is not None and increment.bounds else None
+        raise _started_over(feed) from started_over
+    return increment if increment is not None and increment.bounds else None
 
 
-def everything(reader: DatasetReader, counted: Offsets | None = None) -> Plan:
-    """All rows of the feed, in place of every tile there is."""
+def everything(feed: Feed, reader: DatasetReader, anew: Anew) -> Increment:
+    """All rows of the feed. Raises: StreamFault where it was started over since it was decided."""
     increment = reader.since(None)
-    assert increment is not None
-    return Plan(increment, anew=True, counted=counted)
+    if increment is None or increment.position.log != anew.log:
+        raise _started_over(feed)
+    return increment
 
 
-def _replace_v01(feed: Feed, reader: DatasetReader, newest: Position, counted: Offsets) -> Plan:
+def _replace_v01(feed: Feed, newest: Position, counted: Offsets) -> Anew:
     """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested."""
     behind = unread(newest.next_offset, counted)
     if behind:
         raise _waiting(feed, f"ingestion has still to bring {behind} messages that the rollup counted before")
-    return everything(reader, counted)
+    return Anew(newest.log, counted)
 
 
 def _wait_until(feed: Feed, newest: Position, offsets: Offsets) -> None:
     behind = unread(newest.next_offset, offsets)
     if behind:
         raise _waiting(feed, f"it was started over, {behind} messages are still to be read; until then its tiles stay")
+
+
+def _started_over(feed: Feed) -> StreamFault:
+    return _waiting(feed, "it was started over just now")
 
 
 def _waiting(feed: Feed, why: str, next_step: str = "none: it goes on once ingestion has them") -> StreamFault:

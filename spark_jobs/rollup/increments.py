@@ -4,8 +4,9 @@ Files are compacted while they are read. A folder that lost a file meanwhile is 
 rows are counted in the end, and tiles that are not made of just the rows that the log tells of are refused.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,15 +16,23 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.bounded_tables import bounded_tables
 from spark_jobs.catalog import Feed, feed_named
-from spark_jobs.diagnosis import START_OVER, StreamFault
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.publication.parquet_files import DamagedParquet, footer, parquet_file
 from spark_jobs.publication.reader import DatasetReader, Increment
 from spark_jobs.rollup.tile_schemas import merged, no_tiles
 from spark_jobs.rollup.tiles import MEASURED, tiles_from_stream, tiles_of, tiles_to_stream
 
+log = logging.getLogger(__name__)
+
 Bounds = Mapping[int, tuple[int, int]]
 """partition -> (first offset, next offset)"""
 
+CONFIRM = (
+    "if they are lost for good, confirm it: trigger analytics_rebuild with 'confirm' "
+    "(docs/troubleshoot.md, 'The rebuild finds fewer events')"
+)
+"""the end of a next step: the feed is then read as it is"""
+_PLACE = ("kafka_partition", "kafka_offset")
 TRIES = 3
 _FEW_ROWS = 20_000
 _FEW_FILES = 400
@@ -53,15 +62,17 @@ def read_increment(
     spark: SparkSession | None,
     stations: Collection[str] = (),
     moved: Callable[[], None] = lambda: None,
+    left_out: Collection[Path] | None = None,
 ) -> pa.Table:
     """The tiles of the increment's rows, one row per key. `stations`: as `tiles_of` takes them.
 
     `moved` is called whenever a part is read: years of rows take long, and whoever waits is to see that it goes on.
+    `left_out`: damaged files, where somebody confirmed that rows are lost; then fewer than the log tells of are right.
 
     Raises: OtherRows where they are not those that the log tells of, StreamFault where they cannot be read.
     """
     done: list[Read] = []
-    left = increment
+    left = without(increment, left_out or ())
     for _ in range(TRIES):
         for part in _read(left, feed, spark, stations):
             done += part
@@ -69,21 +80,56 @@ def read_increment(
         missing = set(increment.by_folder).difference(*(one.folders for one in done))
         again = missing | reader.disturbed(left)
         rows = sum(one.rows for one in done)
-        if not again and increment.rows in (None, rows):
+        if not again and _fits(rows, increment, left_out is not None):
+            if increment.rows not in (None, rows):
+                log.warning("%s is read as it is: %d rows of %d are in its files", feed.name, rows, increment.rows)
             return _tiles(done, feed, stations)
         # What was read together is read again together; all of it where nothing shows which folder it was.
         again = again.union(*(one.folders for one in done if one.folders & again)) or set(increment.by_folder)
         done = [one for one in done if not one.folders & again]
-        left = reader.again(increment, sorted(again))
-    if increment.rows in (None, rows):
+        left = without(reader.again(increment, sorted(again)), left_out or ())
+    if _fits(rows, increment, left_out is not None):
         raise StreamFault(f"the files of {feed.name} went during each of {TRIES} reads", "none: it is tried again")
     raise OtherRows(
         f"{feed.name} holds other rows than its log says: {increment.rows} were published between two positions, "
-        f"{rows} are in its files",
-        f"look at the files below {reader.log.layout.dataset(feed.name)}: were some removed or added by hand? "
-        f"Bring them back, or {START_OVER}",
+        f"{rows} are in its files{_emptied(left)}",
+        f"look at the files below {reader.log.layout.dataset(feed.name)}: bring back what was removed, remove what was "
+        f"added by hand; {CONFIRM}",
         retryable=False,
     )
+
+
+def without(increment: Increment, files: Collection[Path]) -> Increment:
+    """The increment, where these files are not to be read."""
+    left = {folder: tuple(path for path in paths if path not in files) for folder, paths in increment.by_folder.items()}
+    return replace(increment, by_folder=left)
+
+
+def damaged_files(increment: Increment, feed: Feed, moved: Callable[[], None]) -> dict[Path, StreamFault]:
+    """The files whose rows cannot be read, and why. Reads all of them; `moved`: as `read_increment`."""
+    damaged = {}
+    for paths in increment.by_folder.values():
+        for path in paths:
+            try:
+                for _ in rows_of([path], feed, increment.bounds):
+                    pass
+            except FileNotFoundError:
+                continue  # compacted just now, by our own job
+            except StreamFault as fault:
+                damaged[path] = fault
+        moved()
+    return damaged
+
+
+def _fits(rows: int, increment: Increment, fewer_are_right: bool) -> bool:
+    """Whether so many rows are believed."""
+    return increment.rows in (None, rows) or (fewer_are_right and rows < increment.rows)
+
+
+def _emptied(increment: Increment) -> str:
+    """Which folders have no file any more, as the end of a sentence."""
+    empty = sorted(folder for folder, paths in increment.by_folder.items() if not paths)
+    return f"; no file is left in {', '.join(empty[:3])}{', …' if len(empty) > 3 else ''}" if empty else ""
 
 
 def rows_in_files(increment: Increment) -> int:
@@ -158,19 +204,27 @@ def _tiles_of(
 
 def rows_of(paths: Iterable[Path], feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:
     """The event times and measured columns of the rows within the bounds."""
+    return _columns_of(paths, [feed.event_time, *MEASURED[feed.name]], bounds)
+
+
+def places_of(paths: Iterable[Path], bounds: Bounds) -> Iterator[pa.RecordBatch]:
+    """Partition and offset of the rows within the bounds: what names a row."""
+    return _columns_of(paths, _PLACE, bounds)
+
+
+def _columns_of(paths: Iterable[Path], wanted: Sequence[str], bounds: Bounds) -> Iterator[pa.RecordBatch]:
     for path in paths:
         try:
-            yield from _rows_of_file(path, feed, bounds)
+            yield from _columns_of_file(path, wanted, bounds)
         except DamagedParquet as odd:
             raise _damaged(str(odd)) from odd
 
 
-def _rows_of_file(path: Path, feed: Feed, bounds: Bounds) -> Iterator[pa.RecordBatch]:
-    wanted = [feed.event_time, *MEASURED[feed.name]]
+def _columns_of_file(path: Path, wanted: Sequence[str], bounds: Bounds) -> Iterator[pa.RecordBatch]:
     with parquet_file(path) as file:
         for number in range(file.num_row_groups):
             if _may_hold(file.metadata.row_group(number), bounds):
-                columns = [*wanted, "kafka_partition", "kafka_offset"]
+                columns = list(dict.fromkeys([*wanted, *_PLACE]))
                 rows = file.read_row_group(number, columns=columns, use_threads=False)
                 yield from rows.filter(_within(rows, bounds)).select(wanted).combine_chunks().to_batches()
 
@@ -178,7 +232,7 @@ def _rows_of_file(path: Path, feed: Feed, bounds: Bounds) -> Iterator[pa.RecordB
 def _damaged(message: str) -> StreamFault:
     return StreamFault(
         message,
-        f"bring the file back from a backup, or {START_OVER}",
+        f"bring the file and its rows back from a backup; {CONFIRM}",
         retryable=False,
     )
 

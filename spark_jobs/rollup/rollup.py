@@ -4,7 +4,7 @@ Feeds are independent: one that is missing, damaged or started over does not sto
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.catalog import FEEDS, ROLLUP, Feed
 from spark_jobs.diagnosis import StreamFault
+from spark_jobs.paths import day_folder
 from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import ANEW, CHANGED, Entry
 from spark_jobs.publication.log import LogDamaged
@@ -29,8 +30,15 @@ from spark_jobs.rollup.day_files import (
     staged_days,
 )
 from spark_jobs.rollup.day_rows import refuse_doubled, rows_of_day
-from spark_jobs.rollup.feed_position import Plan, document_of, everything, known_position, plan, topic_of
-from spark_jobs.rollup.increments import OtherRows, read_increment, rows_in_files
+from spark_jobs.rollup.feed_position import Anew, document_of, everything, known_position, plan, topic_of
+from spark_jobs.rollup.increments import (
+    CONFIRM,
+    OtherRows,
+    damaged_files,
+    read_increment,
+    rows_in_files,
+    without,
+)
 from spark_jobs.rollup.tile_schemas import no_tiles
 from spark_jobs.rollup.tiles import events_in, formula
 from spark_jobs.rollup.waiting_feeds import Head, WaitingFeeds
@@ -55,6 +63,17 @@ class Taken:
 
 class FewerEvents(StreamFault):
     """The ingested rows make fewer events than the tiles hold; only a person can say that this is right."""
+
+
+def _needs_person(fault: Exception | None) -> bool:
+    """Whether only a person can help. A damaged log is no such fault: a look at it costs nothing."""
+    return isinstance(fault, StreamFault) and not fault.diagnosis.retryable
+
+
+def _told(fewer: Mapping[date, int]) -> str:
+    """How many events each day lacks, in brackets; nothing where none does."""
+    days = ", ".join(f"{day}: {count}" for day, count in list(fewer.items())[:10])
+    return f" ({days}{', …' if len(fewer) > 10 else ''})" if fewer else ""
 
 
 @dataclass
@@ -88,20 +107,33 @@ class Rollup:
         return any(self.waiting.has_news(feed.name, self._head_of(feed)) for feed in FEEDS)
 
     def update(self) -> Entry | None:
-        """Bring all new rows in, in one entry; None where there are none."""
-        with self.log.transaction(self.writer.check) as transaction:
-            taken = [one for feed in FEEDS if (one := self._take(feed, transaction.head)) is not None]
-            self.log.reached("read")
-            taken = [one for one in taken if self._still_holds(one)]
-            return self._commit(transaction, taken) if taken else None
+        """Bring all new rows in; the last entry, None where there are none.
+
+        Feeds that are read anew come in an entry of their own: nobody else's rows wait for all of theirs.
+        """
+        with self.log.lock:  # a request in between may make them anew itself
+            with self.log.transaction(self.writer.check) as transaction:
+                due = [feed for feed in FEEDS if self.waiting.is_due(feed.name, self._head_of(feed))]
+                found = {feed: self._take(feed, transaction.head) for feed in due}
+                entry = self._bring_in(transaction, found.values())
+            anew = {feed: one for feed, one in found.items() if isinstance(one, Anew)}
+            if anew:
+                with self.log.transaction(self.writer.check) as transaction:
+                    taken = [self._take(feed, transaction.head, one) for feed, one in anew.items()]
+                    entry = self._bring_in(transaction, taken) or entry
+            return entry
 
     def accept_fewer_events(self) -> list[str]:
-        """Read anew, as they are, the feeds that wait for somebody to confirm that events are lost; their names."""
+        """Read, as they are, the feeds that wait for somebody to confirm that events are lost; their names.
+
+        Raises: StreamFault where there is more wrong with one than that; none is taken then.
+        """
         with self.log.transaction(self.writer.check) as transaction:
-            waiting = [feed for feed in FEEDS if isinstance(self._fault_of(feed, transaction.head), FewerEvents)]
-            taken = [self._read(feed, transaction.head, confirmed=True) for feed in waiting]
+            waiting = [feed for feed in FEEDS if _needs_person(self._fault_of(feed, transaction.head))]
+            read = [self._read(feed, transaction.head, confirmed=True) for feed in waiting]
+            taken = [one for one in read if one is not None]
             if taken:
-                self._commit(transaction, [one for one in taken if one is not None])
+                self._commit(transaction, taken)
             for feed in waiting:
                 self.waiting.remove(feed.name)
             return [feed.name for feed in waiting]
@@ -115,70 +147,96 @@ class Rollup:
             return None  # who reads the feed finds it too, and says why
         return None if position is None else (position.log, position.seq)
 
-    def _take(self, feed: Feed, head: Entry) -> Taken | None:
-        """What is new of the feed; None where nothing is, or where it cannot be read: `waiting` then says why."""
-        if not self.waiting.is_due(feed.name, self._head_of(feed)):
-            return None
+    def _take(self, feed: Feed, head: Entry, anew: Anew | None = None) -> Taken | Anew | None:
+        """What is new of the feed, or all of it where that is known to be due; `Anew` where it is found to be.
+
+        None where nothing is new, or where it cannot be read: `waiting` then says why.
+        """
         try:
-            taken = self._read(feed, head)
+            taken = self._read_news(feed, head) if anew is None else self._read_anew(feed, anew)
         except (StreamFault, LogDamaged, OSError) as fault:
-            self.waiting.add(feed.name, fault, needs_person=isinstance(fault, FewerEvents))
+            self.waiting.add(feed.name, fault, needs_person=_needs_person(fault))
             return None
-        self.waiting.remove(feed.name)
+        if not isinstance(taken, Anew):
+            self.waiting.remove(feed.name)
         return taken
 
     def _read(self, feed: Feed, head: Entry, confirmed: bool = False) -> Taken | None:
+        found = self._read_news(feed, head, confirmed)
+        return self._read_anew(feed, found, confirmed) if isinstance(found, Anew) else found
+
+    def _read_news(self, feed: Feed, head: Entry, confirmed: bool = False) -> Taken | Anew | None:
         reader = self.readers[feed.name]
         found = plan(feed, reader, head.position, formula(feed, self.stations))
-        if self._has_lost_days(feed, head) and (found is None or not found.anew):
+        if not isinstance(found, Anew) and self._has_lost_days(feed, head):
             log.warning("day files of %s are gone below %s: all are made again", feed.name, self.log.layout.root)
-            found = everything(reader, head.position[feed.name]["next_offset"])
-        if found is None:
-            return None
+            return Anew(head.position[feed.name]["log"], head.position[feed.name]["next_offset"])
+        if not isinstance(found, Increment):
+            return found
         try:
-            return self._read_as_planned(feed, found, head, confirmed)
-        except OtherRows:
+            tiles = self.summed(feed, found, confirmed)
+        except OtherRows as odd:
             # A backup may have been restored while we were off: the log has been at our position, on another way.
-            if found.anew:
-                raise
-            anew = everything(reader, head.position[feed.name]["next_offset"])
-            if rows_in_files(anew.increment) != anew.increment.rows:
-                raise
-            return self._read_as_planned(feed, anew, head, confirmed)
+            return Anew(found.position.log, head.position[feed.name]["next_offset"], odd)
+        days = {
+            day: merged_day(self._sound_day(feed, day, head, confirmed), new, feed.name)
+            for day, new in days_of(tiles).items()
+        }
+        return Taken(feed, topic_of(reader), found.position, tiles, days, anew=False)
 
-    def _read_as_planned(self, feed: Feed, found: Plan, head: Entry, confirmed: bool) -> Taken:
-        reader, position = self.readers[feed.name], found.increment.position
-        tiles = self.summed(feed, found.increment)
-        if found.counted is not None and not confirmed:
-            has_more = any(end > found.counted.get(partition, 0) for partition, end in position.next_offset.items())
-            counted = reader.up_to(found.increment, found.counted)
-            self._refuse_fewer(feed, self.summed(feed, counted) if has_more else tiles)
-        days = days_of(tiles)
-        if not found.anew:
-            days = {day: merged_day(self._sound_day(feed, day, head), new, feed.name) for day, new in days.items()}
-        return Taken(feed, topic_of(reader), position, tiles, days, found.anew)
+    def _read_anew(self, feed: Feed, anew: Anew, confirmed: bool = False) -> Taken:
+        reader = self.readers[feed.name]
+        found = everything(feed, reader, anew)
+        if anew.odd is not None and not confirmed and rows_in_files(found) != found.rows:
+            raise anew.odd
+        try:
+            tiles = self.summed(feed, found, confirmed)
+        except OtherRows as odd:
+            raise self._naming_days(feed, odd) from odd
+        if confirmed:
+            log.warning("%s: the tiles lose events, as confirmed%s", feed.name, _told(self._fewer(feed, tiles)))
+        elif anew.counted is not None:
+            ends = found.position.next_offset
+            has_more = any(end > anew.counted.get(partition, 0) for partition, end in ends.items())
+            counted = self.summed(feed, reader.up_to(found, anew.counted)) if has_more else tiles
+            self._refuse_fewer(feed, counted)
+        return Taken(feed, topic_of(reader), found.position, tiles, days_of(tiles), anew=True)
 
-    def _sound_day(self, feed: Feed, day: date, head: Entry) -> pa.Table | None:
+    def _sound_day(self, feed: Feed, day: date, head: Entry, confirmed: bool) -> pa.Table | None:
         """The day's tiles; made again where they are damaged. None where there are none."""
         try:
             return self.tiles.day(feed.name, day)
         except UnreadableDay as damaged:
             log.warning("%s: the day is made again of its rows", damaged)
-            return self.day_again(feed, day, head)
+            return self.day_again(feed, day, head, confirmed)
 
-    def day_again(self, feed: Feed, day: date, head: Entry) -> pa.Table:
-        """The day's tiles, made of the rows that the rollup had read by `head`.
+    def day_again(self, feed: Feed, day: date, head: Entry, confirmed: bool) -> pa.Table:
+        """The day's tiles, made of the rows that the rollup had read by `head`; `confirmed`: as `summed`.
 
         Raises: StreamFault where they cannot be read, or are there twice.
         """
         increment = rows_of_day(self.readers[feed.name], feed, day, Position.from_document(head.position[feed.name]))
-        tiles = self.summed(feed, increment)
-        refuse_doubled(increment)
+        tiles = self.summed(feed, increment, confirmed)
+        if not confirmed:
+            refuse_doubled(increment)
         return days_of(tiles).get(day, no_tiles(feed.name))
 
-    def summed(self, feed: Feed, increment: Increment) -> pa.Table:
-        """The tiles of the increment's rows."""
-        return read_increment(self.readers[feed.name], feed, increment, self.spark, self.stations, self.moved)
+    def summed(self, feed: Feed, increment: Increment, confirmed: bool = False) -> pa.Table:
+        """The tiles of the increment's rows; `confirmed`: of those that are left in sound files.
+
+        Raises: as `read_increment`; where it is confirmed, StreamFault where rows are there twice.
+        """
+        left_out = self._left_out(feed, increment) if confirmed else None
+        reader = self.readers[feed.name]
+        return read_increment(reader, feed, increment, self.spark, self.stations, self.moved, left_out)
+
+    def _left_out(self, feed: Feed, increment: Increment) -> Collection[Path]:
+        """The damaged files; of what is left no count can tell whether it is there twice, so that is looked for."""
+        damaged = damaged_files(increment, feed, self.moved)
+        for fault in damaged.values():
+            log.warning("%s: it is left out, as confirmed", fault)
+        refuse_doubled(without(increment, damaged), self.moved)
+        return damaged
 
     def _fault_of(self, feed: Feed, head: Entry) -> Exception | None:
         try:
@@ -189,6 +247,17 @@ class Rollup:
 
     def _refuse_fewer(self, feed: Feed, tiles: pa.Table) -> None:
         """Where Kafka lost messages that the rollup had counted and ingestion never read. `tiles`: of those it has."""
+        fewer = self._fewer(feed, tiles)
+        if fewer:
+            raise FewerEvents(
+                f"{feed.name}: {sum(fewer.values())} events that the tiles hold are not among the ingested rows"
+                f"{_told(fewer)}; the tiles stay as they are",
+                f"see whether files are missing, and bring them back; {CONFIRM}",
+                retryable=False,
+            )
+
+    def _fewer(self, feed: Feed, tiles: pa.Table) -> dict[date, int]:
+        """Day -> how many events fewer than now it would have."""
         new = {day: events_in(of_day, feed.name) for day, of_day in days_of(tiles).items()}
         fewer = {}
         for day in self.tiles.days(feed.name):
@@ -196,15 +265,16 @@ class Rollup:
             held = 0 if old is None else events_in(old, feed.name)
             if held > new.get(day, 0):
                 fewer[day] = held - new.get(day, 0)
-        if fewer:
-            days = ", ".join(f"{day}: {count}" for day, count in list(fewer.items())[:10])
-            raise FewerEvents(
-                f"{feed.name}: {sum(fewer.values())} events that the tiles hold are not among the ingested rows "
-                f"({days}{', …' if len(fewer) > 10 else ''}); the tiles stay as they are",
-                "if those messages are lost for good, confirm it: trigger analytics_rebuild with 'confirm' "
-                "(docs/troubleshoot.md, 'The rebuild finds fewer events')",
-                retryable=False,
-            )
+        return fewer
+
+    def _naming_days(self, feed: Feed, odd: OtherRows) -> OtherRows:
+        """The fault, with the days that have tiles and no folder of rows: whole folders that somebody removed."""
+        rows = self.readers[feed.name].log.layout.dataset(feed.name)
+        bare = [day for day in self.tiles.days(feed.name) if not (rows / day_folder(day)).exists()]
+        if not bare:
+            return odd
+        days = f"{len(bare)} days from {bare[0]} to {bare[-1]}" if len(bare) > 1 else str(bare[0])
+        return OtherRows(f"{odd}; the folder of {days} is gone", odd.diagnosis.next_step, retryable=False)
 
     def _still_holds(self, taken: Taken) -> bool:
         """Whether the feed was not started over while it was read; one that cannot be looked at waits."""
@@ -222,6 +292,11 @@ class Rollup:
         return known is not None and len(self.tiles.days(feed.name)) < known.get("days", 0)
 
     # -- writing ------------------------------------------------------------------------------------------------
+
+    def _bring_in(self, transaction: Transaction, found: Iterable[Taken | Anew | None]) -> Entry | None:
+        self.log.reached("read")
+        taken = [one for one in found if isinstance(one, Taken) and self._still_holds(one)]
+        return self._commit(transaction, taken) if taken else None
 
     def _commit(self, transaction: Transaction, taken: Sequence[Taken]) -> Entry:
         position: dict[str, Any] = dict(transaction.head.position)

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 TRY_AGAIN_S = 60.0
 """a feed that cannot be read is looked at this often"""
 ASK_AGAIN_S = 900.0
-"""one that waits for a person is read this often, whatever news it has: each time it is all of its rows"""
+"""one that waits for a person is read this often, whatever news it has: it may be all of its rows each time"""
 
 Head = tuple[str, int]
 """the id of a feed's log, and its newest entry"""

@@ -106,8 +106,8 @@ class Rollup:
         """Whether a feed's log has another head than at the last look. A few `stat`s each, no lock."""
         return any(self.waiting.has_news(feed.name, self._head_of(feed)) for feed in FEEDS)
 
-    def update(self) -> Entry | None:
-        """Bring all new rows in; the last entry, None where there are none.
+    def update(self) -> list[Entry]:
+        """Bring all new rows in; the entries, none where nothing is new.
 
         Feeds that are read anew come in an entry of their own: nobody else's rows wait for all of theirs.
         """
@@ -115,13 +115,13 @@ class Rollup:
             with self.log.transaction(self.writer.check) as transaction:
                 due = [feed for feed in FEEDS if self.waiting.is_due(feed.name, self._head_of(feed))]
                 found = {feed: self._take(feed, transaction.head) for feed in due}
-                entry = self._bring_in(transaction, found.values())
+                entries = self._bring_in(transaction, found.values())
             anew = {feed: one for feed, one in found.items() if isinstance(one, Anew)}
             if anew:
                 with self.log.transaction(self.writer.check) as transaction:
                     taken = [self._take(feed, transaction.head, one) for feed, one in anew.items()]
-                    entry = self._bring_in(transaction, taken) or entry
-            return entry
+                    entries += self._bring_in(transaction, taken)
+            return entries
 
     def accept_fewer_events(self) -> list[str]:
         """Read, as they are, the feeds that wait for somebody to confirm that events are lost; their names.
@@ -293,10 +293,10 @@ class Rollup:
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def _bring_in(self, transaction: Transaction, found: Iterable[Taken | Anew | None]) -> Entry | None:
+    def _bring_in(self, transaction: Transaction, found: Iterable[Taken | Anew | None]) -> list[Entry]:
         self.log.reached("read")
         taken = [one for one in found if isinstance(one, Taken) and self._still_holds(one)]
-        return self._commit(transaction, taken) if taken else None
+        return [self._commit(transaction, taken)] if taken else []
 
     def _commit(self, transaction: Transaction, taken: Sequence[Taken]) -> Entry:
         position: dict[str, Any] = dict(transaction.head.position)

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import FEEDS, ROLLUP
+from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.complete_hours import read_complete_hours
 from spark_jobs.paths import Layout
 from spark_jobs.rollup.feed_position import reached_and_newest
@@ -62,8 +63,7 @@ class RollupStream:
         began = time.monotonic()
         if self._has_work():
             with self.record.working():
-                entry = self.rollup.update()
-                written = entry.rows["written"] if entry else 0
+                written = sum(entry.rows["written"] for entry in self.rollup.update())
                 self.record.batch_finished(batch_id, time.monotonic() - began, written)
         self._look_upstream()
 
@@ -105,11 +105,16 @@ class RollupStream:
         missing = {}
         for feed in FEEDS:
             waits = self.rollup.waiting.why.get(feed.name)
-            what = waits.message if waits is not None else nothing or feed_missing(seen.status, feed.name)
+            what = nothing or feed_missing(seen.status, feed.name) if waits is None else _in_words(waits)
             if what is not None:
                 missing[feed.name] = what
         self.upstream.missing = missing
         self.record.waits_for = self.upstream.of(tuple(feed.name for feed in FEEDS))
+
+
+def _in_words(waits: Diagnosis) -> str:
+    """Why a feed waits; what to do too where nothing else helps, as no alert of its own says it."""
+    return waits.message if waits.retryable else f"{waits.message}. Next step: {waits.next_step}"
 
 
 def _complete_hours(ingested: str) -> dict[str, datetime]:

@@ -97,6 +97,7 @@ def test_a_feed_that_cannot_be_read_anew_is_not_read_at_each_entry_and_the_other
     why = job.rollup.waiting.why[BIKES]
     assert says in why.message
     assert "confirm it: trigger analytics_rebuild with 'confirm'" in why.next_step
+    assert f"{why.message}. Next step: {why.next_step}" in (job.told(ROLLUP).waits_for or "")
     later = time.monotonic() + ASK_AGAIN_S
     monkeypatch.setattr("spark_jobs.rollup.waiting_feeds.time.monotonic", lambda: later)
     job.update()

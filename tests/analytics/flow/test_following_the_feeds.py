@@ -379,7 +379,8 @@ def test_one_feeds_log_is_missing_and_one_damaged_and_what_reads_neither_is_curr
         for name in (ROLLUP, "weather_safety_analysis"):
             assert f"{head} is no log entry" in waits_for[name]
             assert "accidents: its log is gone" in waits_for[name]
-        assert job.upstream.of((BIKES, WEATHER)) == job.rollup.waiting.why[WEATHER].message
+        why = job.rollup.waiting.why[WEATHER]
+        assert job.upstream.of((BIKES, WEATHER)) == f"{why.message}. Next step: {why.next_step}"
 
     head.write_bytes(sound)
     (tmp_path / "accidents").rename(job.ingested.layout.log(ACCIDENTS))

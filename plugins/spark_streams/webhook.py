@@ -54,7 +54,7 @@ def address(connection: Connection) -> str:
     port = f":{connection.port}" if connection.port else ""
     endpoint = str(connection.extra_dejson.get("endpoint") or "").lstrip("/")
     path = f"{place.path.rstrip('/')}/{endpoint}" if endpoint else place.path or "/"
-    return urlunsplit(place._replace(netloc=place.netloc + port, path=path))
+    return urlunsplit((place.scheme, place.netloc + port, path, place.query, ""))
 
 
 def _place(connection: Connection) -> SplitResult:

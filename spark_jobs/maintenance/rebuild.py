@@ -12,7 +12,8 @@ from typing import Any
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.day_files import ONE_DAY
 from spark_jobs.rollup.day_rebuild import rebuild_day
-from spark_jobs.rollup.rollup import FewerEvents, Rollup
+from spark_jobs.rollup.fewer_events import FewerEvents
+from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 

@@ -7,15 +7,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.catalog import FEEDS, Feed
+from spark_jobs.catalog import FEEDS
 from spark_jobs.completeness import HOUR
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, place, staged_days
 from spark_jobs.rollup.feed_position import known_position
-from spark_jobs.rollup.rollup import FewerEvents, Rollup
+from spark_jobs.rollup.fewer_events import refuse_fewer_of_day
+from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.tile_schemas import BUCKET_START
-from spark_jobs.rollup.tiles import events_in
 from spark_jobs.runtime.dataset import request_instance
 from spark_jobs.settings import TILE
 
@@ -39,7 +39,7 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
             if before is not None and after.equals(before):
                 continue
             if before is not None and not confirmed:
-                _refuse_fewer(feed, day, before, after)
+                refuse_fewer_of_day(feed, day, before, after)
             changed[feed.name] = _starts(after) | (_every(TILE, day) if before is None else _starts(before))
             if after.num_rows:
                 tables[feed.name, day] = after
@@ -72,17 +72,6 @@ def _with_days(
         gone = sum(name == feed.name for name, _ in going)
         after[feed.name] = {**position[feed.name], "days": max(known, len(there | new)) - gone}
     return after
-
-
-def _refuse_fewer(feed: Feed, day: date, before: pa.Table, after: pa.Table) -> None:
-    missing = events_in(before, feed.name) - events_in(after, feed.name)
-    if missing > 0:
-        raise FewerEvents(
-            f"{feed.name} on {day}: {missing} events that the tiles hold are not among the ingested rows; "
-            "nothing was changed",
-            "see whether files of that day are missing; if the events are lost for good, ask again with 'confirm'",
-            retryable=False,
-        )
 
 
 def _starts(tiles: pa.Table) -> set[datetime]:

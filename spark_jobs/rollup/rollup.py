@@ -31,8 +31,8 @@ from spark_jobs.rollup.day_files import (
 )
 from spark_jobs.rollup.day_rows import refuse_doubled, rows_of_day
 from spark_jobs.rollup.feed_position import Anew, document_of, everything, known_position, plan, topic_of
+from spark_jobs.rollup.fewer_events import fewer_events, in_brackets, refuse_fewer
 from spark_jobs.rollup.increments import (
-    CONFIRM,
     OtherRows,
     damaged_files,
     read_increment,
@@ -61,19 +61,9 @@ class Taken:
     anew: bool
 
 
-class FewerEvents(StreamFault):
-    """The ingested rows make fewer events than the tiles hold; only a person can say that this is right."""
-
-
 def _needs_person(fault: Exception | None) -> bool:
     """Whether only a person can help. A damaged log is no such fault: a look at it costs nothing."""
     return isinstance(fault, StreamFault) and not fault.diagnosis.retryable
-
-
-def _told(fewer: Mapping[date, int]) -> str:
-    """How many events each day lacks, in brackets; nothing where none does."""
-    days = ", ".join(f"{day}: {count}" for day, count in list(fewer.items())[:10])
-    return f" ({days}{', …' if len(fewer) > 10 else ''})" if fewer else ""
 
 
 @dataclass
@@ -194,12 +184,13 @@ class Rollup:
         except OtherRows as odd:
             raise self._naming_days(feed, odd) from odd
         if confirmed:
-            log.warning("%s: the tiles lose events, as confirmed%s", feed.name, _told(self._fewer(feed, tiles)))
+            lost = in_brackets(fewer_events(self.tiles, feed, tiles))
+            log.warning("%s: the tiles lose events, as confirmed%s", feed.name, lost)
         elif anew.counted is not None:
             ends = found.position.next_offset
             has_more = any(end > anew.counted.get(partition, 0) for partition, end in ends.items())
             counted = self.summed(feed, reader.up_to(found, anew.counted)) if has_more else tiles
-            self._refuse_fewer(feed, counted)
+            refuse_fewer(self.tiles, feed, counted)
         return Taken(feed, topic_of(reader), found.position, tiles, days_of(tiles), anew=True)
 
     def _sound_day(self, feed: Feed, day: date, head: Entry, confirmed: bool) -> pa.Table | None:
@@ -244,28 +235,6 @@ class Rollup:
         except (StreamFault, LogDamaged, OSError) as fault:
             return fault
         return None
-
-    def _refuse_fewer(self, feed: Feed, tiles: pa.Table) -> None:
-        """Where Kafka lost messages that the rollup had counted and ingestion never read. `tiles`: of those it has."""
-        fewer = self._fewer(feed, tiles)
-        if fewer:
-            raise FewerEvents(
-                f"{feed.name}: {sum(fewer.values())} events that the tiles hold are not among the ingested rows"
-                f"{_told(fewer)}; the tiles stay as they are",
-                f"see whether files are missing, and bring them back; {CONFIRM}",
-                retryable=False,
-            )
-
-    def _fewer(self, feed: Feed, tiles: pa.Table) -> dict[date, int]:
-        """Day -> how many events fewer than now it would have."""
-        new = {day: events_in(of_day, feed.name) for day, of_day in days_of(tiles).items()}
-        fewer = {}
-        for day in self.tiles.days(feed.name):
-            old = self.tiles.readable_day(feed.name, day)
-            held = 0 if old is None else events_in(old, feed.name)
-            if held > new.get(day, 0):
-                fewer[day] = held - new.get(day, 0)
-        return fewer
 
     def _naming_days(self, feed: Feed, odd: OtherRows) -> OtherRows:
         """The fault, with the days that have tiles and no folder of rows: whole folders that somebody removed."""

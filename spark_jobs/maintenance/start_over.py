@@ -56,7 +56,7 @@ def start_over(streams: Sequence[Dataset]) -> Work:
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
         stream = find_stream(streams, arguments.get("stream"))
         layout, tries = stream.log.layout, own_tries(stream.checkpoints)
-        report = sizes([*all_of(layout, stream.name), *tries], "all of a stream", "asked for and confirmed")
+        report = sizes([*all_paths(layout, stream.name), *tries], "all of a stream", "asked for and confirmed")
         if arguments.get("dry_run"):
             return Outcome(f"dry run: all data, log and checkpoint of {stream.name} would be removed", report)
         if arguments.get("confirm") != stream.name:
@@ -84,7 +84,7 @@ def _what_now(name: str) -> str:
     return "a feed reads what Kafka still keeps, an analytic is made again from the rollup"
 
 
-def all_of(layout: Layout, name: str) -> list[Path]:
+def all_paths(layout: Layout, name: str) -> list[Path]:
     """What a dataset consists of below the root, in the order of removal.
 
     The log goes first: cut short after it, the job refuses data without a log and says so. Data removed under a log
@@ -105,7 +105,7 @@ def remove(layout: Layout, name: str, go_on: Callable[[], None]) -> None:
     create_if_absent(promise, encode(Promise(name, _first_entry(layout, name))))
     trash = []
     try:
-        for folder in all_of(layout, name):
+        for folder in all_paths(layout, name):
             go_on()
             trash += _renamed_away(layout, folder)
     except Exception:
@@ -124,7 +124,7 @@ def finish_removals(layout: Layout) -> None:
     for path in sorted((layout.root / REMOVED).glob(f"*{_PROMISE}")):
         promise = read_document(path, Promise)
         if promise is not None and _holds(layout, promise):
-            for folder in all_of(layout, promise.dataset):
+            for folder in all_paths(layout, promise.dataset):
                 _renamed_away(layout, folder)
         path.unlink(missing_ok=True)
 
@@ -135,7 +135,7 @@ def _holds(layout: Layout, promise: Promise) -> bool:
 
 
 def _first_entry(layout: Layout, name: str) -> str | None:
-    """Tell one log from another, a damaged one too."""
+    """A hash that no other log of that dataset has, a damaged one too."""
     try:
         return hashlib.sha256(LogReader(layout, name).path(0).read_bytes()).hexdigest()
     except FileNotFoundError:

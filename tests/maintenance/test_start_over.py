@@ -15,7 +15,7 @@ import pytest
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import LeaseLost, StreamFault
 from spark_jobs.maintenance.cleanup import CleanUp
-from spark_jobs.maintenance.start_over import REMOVED, all_of, finish_removals, remove, reset, start_over
+from spark_jobs.maintenance.start_over import REMOVED, all_paths, finish_removals, remove, reset, start_over
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import LogReader
@@ -156,7 +156,7 @@ def test_all_is_out_of_sight_before_anything_is_taken_apart(
         patched.setattr(shutil, "rmtree", die)
         with pytest.raises(Killed):
             start_over([feed.dataset])(CONFIRMED, tell)
-    assert not any(path.exists() for path in all_of(feed.layout, BIKES.name))
+    assert not any(path.exists() for path in all_paths(feed.layout, BIKES.name))
     anew = LiveFeed(tmp_path)
     anew.take([trip("2018-01-15 09:00:00")])
     clean_up = CleanUp(settings_from({}), feed.layout, tmp_path / "checkpoints", [anew.dataset], feed.writer, now)
@@ -192,7 +192,7 @@ def test_a_death_between_two_of_the_folders_leaves_no_data_that_count_as_new(
     asked_again = start_over([feed.dataset])(CONFIRMED, tell)
     assert asked_again.sentence.startswith("bike_trips starts over")
     assert feed.files() == []
-    assert not any(path.exists() for path in all_of(feed.layout, BIKES.name))
+    assert not any(path.exists() for path in all_paths(feed.layout, BIKES.name))
 
 
 def test_who_has_lost_the_lease_renames_nothing_more(feed: LiveFeed) -> None:

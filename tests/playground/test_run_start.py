@@ -58,9 +58,9 @@ def test_variables_are_read_to_the_last_page(tmp_path: Path, monkeypatch: pytest
         url = urlsplit(request.full_url)
         if url.path == "/auth/token":
             return BytesIO(b'{"access_token": "t"}')
-        asked = {name: int(value) for name, (value,) in parse_qs(url.query).items() if value.isdigit()}
-        first = asked.get("offset", 0)
-        page = known[first : first + min(asked["limit"], 100)]  # [api] maximum_page_limit
+        numbers = {name: int(value) for name, (value,) in parse_qs(url.query).items() if value.isdigit()}
+        first = numbers.get("offset", 0)
+        page = known[first : first + min(numbers["limit"], 100)]  # [api] maximum_page_limit
         return BytesIO(json.dumps({"variables": page, "total_entries": len(known)}).encode())
 
     monkeypatch.setattr("playground.airflow.client.urlopen", airflow)

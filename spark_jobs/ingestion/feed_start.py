@@ -29,10 +29,10 @@ def position_to_read_from(
     first = Entry("origin", origin(topic), rows={"total": 0}, writer=writer.as_document())
     end_offsets = {str(partition): end for partition, end in sorted(topic.end.items())}
     open_log(dataset_log, first, writer, context.now(), end_offsets=end_offsets)
-    replaced = replaced_messages(dataset_log, topic.name, broker)
+    others_from = replaced_messages(dataset_log, topic.name, broker)
     with dataset_log.transaction(writer.check) as transaction:
         head = transaction.head
-        position, lost = checked_position(head.position, topic, context.settings.ON_LOST_MESSAGES, replaced)
+        position, lost = checked_position(head.position, topic, context.settings.ON_LOST_MESSAGES, others_from)
         if lost:
             log.warning("%s goes on without %s", feed.name, "; ".join(map(str, lost)))
         if lost or "total" not in head.rows:
@@ -50,11 +50,10 @@ def replaced_messages(dataset_log: PublicationLog, topic: str, broker: BrokerCli
     How far back that is, is looked for among the entries that are kept.
     """
     head = dataset_log.head()
-    last_read = _last_read(head, topic) if head else {}
-    if head is None or not last_read:
+    if head is None or not _last_read(head, topic):
         return {}
     with kept_messages(broker.connection) as kept:
-        partitions = replaced(topic, last_read, kept)
+        partitions = replaced(topic, _last_read(head, topic), kept)
         entries = (dataset_log.since(dataset_log.oldest_kept() - 1, head.seq) if partitions else None) or [head]
         history = [_last_read(entry, topic) for entry in reversed(entries)]
         return {partition: first_replaced(topic, partition, history, kept) for partition in partitions}

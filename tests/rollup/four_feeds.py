@@ -22,6 +22,14 @@ def job_below(root: Path) -> LiveJob:
     return LiveJob(root, names=())
 
 
+def job_with_news(root: Path) -> LiveJob:
+    """It has an event of each feed, and ingestion another one."""
+    job = job_below(root)
+    job.take(one_of_each())
+    job.ingested.take(one_of_each(NOON + HOUR))
+    return job
+
+
 def counted(job: LiveJob, feed: str) -> int:
     return sum(
         events_in(tiles, feed) for day in job.tiles.days(feed) if (tiles := job.tiles.day(feed, day)) is not None

@@ -28,6 +28,7 @@ from tests.rollup.four_feeds import (
     WEATHER,
     counted,
     job_below,
+    job_with_news,
     one_of_each,
 )
 
@@ -70,9 +71,7 @@ def test_a_feed_that_begins_later_comes_in_beside_the_others(tmp_path: Path) -> 
 
 def test_what_was_read_and_not_published_is_read_again_though_the_feeds_have_no_news(tmp_path: Path) -> None:
     """The disk was full, or another writer faster: the query starts again."""
-    job = job_below(tmp_path)
-    job.take(one_of_each())
-    job.ingested.take(one_of_each(NOON + HOUR))
+    job = job_with_news(tmp_path)
 
     def full(step: str) -> None:
         if step == "staged":
@@ -88,9 +87,7 @@ def test_what_was_read_and_not_published_is_read_again_though_the_feeds_have_no_
 
 
 def test_a_feed_that_is_started_over_while_it_is_read_stays_as_it_is_and_the_others_come_in(tmp_path: Path) -> None:
-    job = job_below(tmp_path)
-    job.take(one_of_each())
-    job.ingested.take(one_of_each(NOON + HOUR))
+    job = job_with_news(tmp_path)
 
     def start_over(step: str) -> None:
         if step == "read":
@@ -105,9 +102,7 @@ def test_a_feed_that_is_started_over_while_it_is_read_stays_as_it_is_and_the_oth
 def test_a_feed_that_is_started_over_between_two_looks_stays_as_it_is_and_the_others_come_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_below(tmp_path)
-    job.take(one_of_each())
-    job.ingested.take(one_of_each(NOON + HOUR))
+    job = job_with_news(tmp_path)
     reader = job.rollup.readers[BIKES]
     held = reader.holds
 
@@ -123,9 +118,7 @@ def test_a_feed_that_is_started_over_between_two_looks_stays_as_it_is_and_the_ot
 
 
 def test_a_feed_whose_log_goes_while_it_is_read_does_not_stop_the_others(tmp_path: Path) -> None:
-    job = job_below(tmp_path)
-    job.take(one_of_each())
-    job.ingested.take(one_of_each(NOON + HOUR))
+    job = job_with_news(tmp_path)
 
     def remove(step: str) -> None:
         if step == "read":
@@ -232,9 +225,7 @@ def unreadable(*_: object) -> NoReturn:
 def test_a_log_that_cannot_be_read_for_a_moment_does_not_stop_the_other_feeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_below(tmp_path)
-    job.take(one_of_each())
-    job.ingested.take(one_of_each(NOON + HOUR))
+    job = job_with_news(tmp_path)
     with monkeypatch.context() as disk:
         disk.setattr(job.rollup.readers[BIKES].log, "newest", unreadable)
         job.update()
@@ -247,9 +238,7 @@ def test_a_log_that_cannot_be_read_for_a_moment_does_not_stop_the_other_feeds(
 def test_a_log_that_cannot_be_read_any_more_once_its_rows_are_is_looked_at_again_without_news(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_below(tmp_path)
-    job.take(one_of_each())
-    job.ingested.take(one_of_each(NOON + HOUR))
+    job = job_with_news(tmp_path)
     log = job.rollup.readers[BIKES].log
     with monkeypatch.context() as disk:
         job.rollup.log.reached = lambda step: disk.setattr(log, "newest", unreadable) if step == "read" else None
@@ -266,9 +255,7 @@ def test_a_log_that_cannot_be_read_any_more_once_its_rows_are_is_looked_at_again
 def test_what_was_read_and_still_holds_is_published_without_another_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_below(tmp_path)
-    job.take(one_of_each())
-    job.ingested.take(one_of_each(NOON + HOUR))
+    job = job_with_news(tmp_path)
     log = job.rollup.readers[BIKES].log
     newest, looks = log.newest, iter(range(1))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spark_jobs.documents.watch_memory import Incident
+from spark_jobs.supervision.incidents import kind_and_subject
 
 
 class HealthWord(StrEnum):
@@ -64,5 +65,5 @@ def incidents_of(incidents: Mapping[str, Incident], stream: str) -> list[Judgeme
 
 
 def _kind_and_stream(key: str) -> tuple[str, str]:
-    kind, _, stream = key.partition(":")
+    kind, stream = kind_and_subject(key)
     return kind, "" if kind in ("setting", "warning") else stream

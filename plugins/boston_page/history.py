@@ -10,6 +10,7 @@ from boston_page.places import places
 from spark_jobs.documents.history import History, read_history
 from spark_jobs.documents.requests import answer_to
 from spark_jobs.paths import Layout
+from spark_jobs.supervision.incidents import kind_and_subject
 
 _REQUESTS_AT_MOST = 100
 """of each job: hourly compaction alone makes 24 a day"""
@@ -43,7 +44,8 @@ _latest = Latest(happened, at_most_every_s=5.0)
 def _noted(layout: Layout) -> Iterator[dict[str, Any]]:
     events: History = read_history(layout)
     for event in events.events:
-        what = event.key.partition(":")[2] or event.key
+        kind, subject = kind_and_subject(event.key)
+        what = subject or kind
         yield {"at": event.at, "kind": event.kind, "what": what, "said": event.sentence, "next_step": event.next_step}
 
 

@@ -18,7 +18,7 @@ DOWN = "down"
 """the key of the incident that a job does not run although it is to"""
 _ENOUGH_MESSAGES = 100
 """fewer say nothing of a share"""
-_LAG, _WAITING, _UNREAD = "lag", "waiting", "unread"
+_LAG, _WAITING, _UNREAD, _LOST = "lag", "waiting", "unread", "lost"
 _LOOKED_AT_ALWAYS = (_SETTING, _UNWRITABLE, _VARIABLES) = ("setting:", "unwritable", "variables")
 
 
@@ -37,6 +37,12 @@ class Alert:
     key: str
     is_over: bool
     diagnosis: Diagnosis
+
+
+def kind_and_subject(key: str) -> tuple[str, str]:
+    """Take a key apart: the kind of the problem, and the stream, setting or warning that it is of, if any."""
+    kind, _, subject = key.partition(":")
+    return kind, subject.partition(":")[0] if kind == _LOST else subject
 
 
 def update_incidents(
@@ -114,7 +120,7 @@ def stream_problems(status: Status, settings: Settings) -> Iterator[Problem]:
             yield _of(stream, "stuck", stuck_sentence(stream), step)
         if stream.lost_messages is not None:
             yield Problem(
-                f"lost:{stream.name}:{stream.lost_at}",
+                f"{_LOST}:{stream.name}:{stream.lost_at}",  # each loss is one of its own
                 Diagnosis(
                     f"{stream.name} lost messages that Kafka did not keep until they were read: {stream.lost_messages}",
                     "what was skipped is gone; see docs/troubleshoot.md, 'Messages that Kafka no longer keeps'",

@@ -14,7 +14,9 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus, write_status
 from spark_jobs.documents.watch_memory import Incident, Restarts, WatchMemory
 from spark_jobs.paths import Layout
+from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
+from spark_jobs.supervision.incidents import stream_problems
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 STALE_AFTER = timedelta(seconds=10)
@@ -123,9 +125,19 @@ def test_a_stream_is_not_green_while_its_upstream_may_owe_something(upstream: He
         assert f"rollup: {upstream}" in judged.cause
 
 
-@pytest.mark.parametrize(("kind", "calls"), [("lag", True), ("lost", True), ("dead letters", True), ("waiting", False)])
-def test_what_people_were_told_of_a_stream_shows_at_it(kind: str, calls: bool) -> None:
-    told = {f"{kind}:bike_trips": LAGS, f"{kind}:taxi_trips": LAGS}
+@pytest.mark.parametrize(
+    ("ill", "calls"),
+    [
+        ({"lag_s": 3600.0}, True),
+        ({"lost_messages": "5 messages", "lost_at": iso(NOW)}, True),
+        ({"refused_today": 100, "rows_today": 0}, True),
+        ({"new_layout": "a layout"}, True),
+        ({"lag_s": 3600.0, "state": StreamState.WAITING, "waits_for": "a disk"}, False),
+    ],
+)
+def test_what_people_were_told_of_a_stream_shows_at_it(ill: dict[str, object], calls: bool) -> None:
+    streams = (replace(stream(StreamState.HEALTHY), name=name, **ill) for name in ("bike_trips", "taxi_trips"))  # type: ignore[arg-type]
+    told = {problem.key: LAGS for problem in stream_problems(status(streams=tuple(streams)), settings_from({}))}
     judged = judge_stream(stream(StreamState.HEALTHY), None, RUNS, {}, told, "bike_trips")
     assert judged == Judgement(HealthWord.INCIDENT, LAGS.sentence, LAGS.next_step, calls)
     assert judge_stream(stream(StreamState.HEALTHY), None, RUNS, {}, told, "rollup").verdict is HealthWord.HEALTHY

@@ -14,7 +14,10 @@ from spark_jobs.documents.codec import iso, write_document
 from spark_jobs.documents.history import INCIDENT, Event, note_events
 from spark_jobs.documents.lag_history import LagHistory, LagPoint
 from spark_jobs.documents.requests import COMPACTION, DONE, Answer, give
+from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
+from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import STREAM_JOBS
+from spark_jobs.supervision.incidents import setting_problems, stream_problems, warnings_of
 
 NOW = datetime.now(UTC)
 
@@ -48,6 +51,16 @@ def test_it_is_one_line_newest_first(places: dict[str, Place]) -> None:
             "job": "analytics",
         },
     ]
+
+
+def test_it_says_which_stream_setting_or_warning_an_event_is_of(places: dict[str, Place]) -> None:
+    lost = StreamStatus("bike_trips", StreamState.HEALTHY, lost_messages="5 messages", lost_at=iso(NOW))
+    ill = {"streams": (lost,), "warnings": ("a thread: it ended",)}
+    found = Status("ingestion", Driver("d", "h"), 1, iso(NOW), iso(NOW), JobState.RUNNING, "f", **ill)  # type: ignore[arg-type]
+    told = [*stream_problems(found, settings_from({})), *warnings_of(found), *setting_problems({"BATCH_INTERVAL": "soon"})]
+    note_events(places["ingestion"].layout, [Event(iso(NOW), INCIDENT, "x", key=one.key) for one in told], NOW)
+    what = [event["what"] for event in page_history.happened()]
+    assert what == ["bike_trips", "a thread: it ended", "BATCH_INTERVAL"]
 
 
 def test_what_one_job_has_much_of_hides_nothing_of_the_other(places: dict[str, Place]) -> None:

@@ -57,8 +57,9 @@ def test_it_says_which_stream_setting_or_warning_an_event_is_of(places: dict[str
     lost = StreamStatus("bike_trips", StreamState.HEALTHY, lost_messages="5 messages", lost_at=iso(NOW))
     ill = {"streams": (lost,), "warnings": ("a thread: it ended",)}
     found = Status("ingestion", Driver("d", "h"), 1, iso(NOW), iso(NOW), JobState.RUNNING, "f", **ill)  # type: ignore[arg-type]
-    told = [*stream_problems(found, settings_from({})), *warnings_of(found), *setting_problems({"BATCH_INTERVAL": "soon"})]
-    note_events(places["ingestion"].layout, [Event(iso(NOW), INCIDENT, "x", key=one.key) for one in told], NOW)
+    of_streams, of_settings = stream_problems(found, settings_from({})), setting_problems({"BATCH_INTERVAL": "soon"})
+    keys = [problem.key for problem in (*of_streams, *warnings_of(found), *of_settings)]
+    note_events(places["ingestion"].layout, [Event(iso(NOW), INCIDENT, "x", key=key) for key in keys], NOW)
     what = [event["what"] for event in page_history.happened()]
     assert what == ["bike_trips", "a thread: it ended", "BATCH_INTERVAL"]
 

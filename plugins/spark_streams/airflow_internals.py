@@ -1,7 +1,7 @@
 """What we use of Airflow and its Spark provider although they do not promise it: all of it is in this file.
 
 tests/dags/test_airflow_internals.py fails where a new version no longer has one of these. What else was only found to
-hold: a trigger may call the first five functions below, from a thread.
+hold: a trigger may call the first six functions below, from a thread.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from airflow.observability import stats
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import BaseHook, Variable
+from airflow.sdk import BaseHook, BaseXCom, Variable
 from airflow.sdk.exceptions import DagRunTriggerException
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -44,6 +44,12 @@ def task_state(dag_id: str, task_id: str, run_id: str) -> str | None:
     found = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id])
     state: str | None = found.get(run_id, {}).get(task_id, "removed")
     return state
+
+
+def task_note(dag_id: str, task_id: str, run_id: str, name: str) -> object:
+    """Read what a task has noted of itself, as an XCom; None where it has not, or was cleared since."""
+    note: object = BaseXCom.get_one(key=name, dag_id=dag_id, task_id=task_id, run_id=run_id)
+    return note
 
 
 def trigger_dag(dag_id: str, why: str) -> NoReturn:

@@ -14,6 +14,7 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
 
+from airflow.configuration import conf
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from pydantic import TypeAdapter
@@ -43,7 +44,7 @@ from spark_streams.submit import (
     refuse_short_lived_executor,
     spark_environment,
 )
-from spark_streams.task_end import TaskEnd, end_in_time
+from spark_streams.task_end import TaskEnd, end_in_time, note_end
 
 # With the connector fetched by name, Ivy downloads it before the job's first line.
 _FIRST_HEARTBEAT_TIMEOUT_S = 300.0
@@ -81,13 +82,15 @@ class StreamOperator(SparkSubmitOperator):
         self._started: StartedDriver | None = None
         self._layout: Layout | None = None
         self._task_instance: Any = None
+        self._began: datetime | None = None
         self._is_ended = False
         if deferrable:
             refuse_short_lived_executor(self)
 
     def execute(self, context: Any) -> None:
         """Start or adopt a driver, and follow it to its end."""
-        job, now, self._task_instance = self.job, datetime.now(UTC), context.get("ti")
+        job, now = self.job, datetime.now(UTC)
+        self._began, self._task_instance = now, context.get("ti")
         store = SettingsStore(job, self.fallbacks)
         effective = store.read_all(now)
         if why := store.why_no_root(effective):
@@ -116,8 +119,9 @@ class StreamOperator(SparkSubmitOperator):
         repository = Path(self.application).parents[1]
         self.env_vars = spark_environment(Path(self.spark_env), os.environ, repository) | (self.env_vars or {})
 
-    def ended(self, context: Any, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - called by Airflow with both
+    def ended(self, context: Any, event: Mapping[str, Any]) -> None:
         """End the task as its driver ended: `event` is the DriverExit as a dictionary, and the path of the log."""
+        note_end(context.get("ti"))
         driver_exit = _EXIT.validate_python(event)
         self._show(Path(event["log"]) if event["log"] else None)
         if driver_exit.is_failure:
@@ -129,11 +133,21 @@ class StreamOperator(SparkSubmitOperator):
         self._is_ended = True
         if self._layout is not None:
             # Of a task that is gone the driver ends as with any worker that stops, and the watch starts another.
-            if end_in_time(self._task_instance) is TaskEnd.MARKED:
+            is_marked = self._is_marked()
+            if is_marked:
                 hold_by_hand(self._layout, self.job.name)
-            stop_driver(self._layout, _STOP_TIMEOUT_S)
+            stop_driver(self._layout, _STOP_TIMEOUT_S, elsewhere=is_marked)
         if self._started is not None and self._started.process.poll() is None:
             _end_group(self._started)
+
+    def _is_marked(self) -> bool:
+        """Whether a person ended the task, as far as that can be told.
+
+        Airflow itself fails a task whose worker it has not heard of for so long; a younger one it cannot have failed.
+        """
+        silence = timedelta(seconds=conf.getint("scheduler", "task_instance_heartbeat_timeout"))
+        is_young = self._began is not None and datetime.now(UTC) - self._began < silence
+        return is_young and end_in_time(self._task_instance) is TaskEnd.MARKED
 
     def _follow(self, context: Any, layout: Layout, status: Status, effective: EffectiveSettings) -> None:
         stale_after, logs = effective.settings.HEARTBEAT_STALE_AFTER, _logs(layout, effective)

@@ -15,13 +15,17 @@ FINISH_BATCH_S = 75.0
 """a driver that was asked to stop ends by itself within this time: its batch, then Spark"""
 
 
-def stop_driver(layout: Layout, patience_s: float) -> None:
-    """End the newest driver below this root, gracefully where it does so in time. Any end is safe for the data."""
+def stop_driver(layout: Layout, patience_s: float, elsewhere: bool = True) -> None:
+    """End the newest driver below this root, gracefully where it does so in time. Any end is safe for the data.
+
+    `elsewhere`: also one on another host.
+    """
     status = read_status(layout)
     if status is None or status.state in ENDED_JOB_STATES:
         return
     if not driver_processes.is_on_this_host(status.driver):
-        _fence_off(layout)
+        if elsewhere:
+            _fence_off(layout)
         return
     if driver_processes.stop(status.driver, patience_s):
         log.info("driver %s stopped", status.driver.instance)

@@ -53,8 +53,8 @@ class StreamTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Stop the driver where a person marked the task; a triggerer that shuts down does not come here.
 
-        Nothing else is a person's word: Airflow's clean-up deletes the rows of tasks that run, too, and its database
-        may not answer just then.
+        Nothing else is a person's word: Airflow's clean-up deletes the rows of tasks that run, too, its database may
+        not answer just then, and another triggerer may have followed the driver to its end while this one was frozen.
         """
         end = await asyncio.to_thread(end_of, self.task_instance)
         if end is not TaskEnd.MARKED:

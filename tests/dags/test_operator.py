@@ -9,9 +9,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.sdk.exceptions import (
@@ -21,20 +23,22 @@ from airflow.sdk.exceptions import (
     DagRunTriggerException,
     TaskDeferred,
 )
-from spark_streams import operator, task_end, watch_sensor, watch_trigger
+from spark_streams import operator, stream_trigger, task_end, watch_sensor, watch_trigger
 from spark_streams.operator import StreamOperator
 from spark_streams.stopping import stop_driver
 from spark_streams.submit import submit_arguments
 from spark_streams.watch_sensor import WatchSensor
 from spark_streams.watch_trigger import WatchTrigger
 
+from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import held_because
 from spark_jobs.documents.failed_start import read_failed_start
 from spark_jobs.documents.lease import newest_token
-from spark_jobs.documents.status import Status, read_status
+from spark_jobs.documents.status import Driver, JobState, Status, read_status, write_status
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
 from spark_jobs.supervision import driver_processes
+from spark_jobs.supervision.driver_exit import DriverExit
 from tests.dags.conftest import CHECKOUT, VariableStore
 
 Launch = Callable[..., StreamOperator]
@@ -58,6 +62,7 @@ def launch(tmp_path: Path, variables: VariableStore, monkeypatch: pytest.MonkeyP
     def launched(deferrable: bool = True, **changed: str) -> StreamOperator:
         arguments = submit_arguments(INGESTION, {}, CHECKOUT)
         task = StreamOperator(task_id="run_ingestion", job=INGESTION, deferrable=deferrable, **arguments)
+        monkeypatch.setattr(task_end, "task_note", lambda *_: None)
         variables.clear()
         variables.update(settings | changed)
         return task
@@ -155,6 +160,25 @@ def test_a_task_that_is_ended_before_it_starts_a_driver_starts_none(
     assert (held_because(Layout(tmp_path / "out")) is not None) is is_held
 
 
+def test_who_failed_a_task_that_had_no_heartbeat_for_long_cannot_be_told(
+    launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow fails it itself, and another has started a driver; a person's mark is not to be told from that."""
+    layout, at = Layout(tmp_path / "out"), iso(datetime.now(UTC))
+    task = launch()
+
+    def end(*_: Any) -> None:
+        write_status(layout, Status("ingestion", Driver("newer", "another host/x"), 1, at, at, JobState.RUNNING, "-"))
+        task.on_kill()
+
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT", "0")
+    monkeypatch.setattr(task_end, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(operator, "live_driver", end)
+    assert "its task was ended meanwhile" in str(executed(task, ti=TASK))
+    assert held_because(layout) is None
+    assert newest_token(layout) == 0, "the driver of another task goes on"
+
+
 def test_a_driver_that_refuses_to_start_is_quoted_and_not_tried_again(launch: Launch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     end = executed(launch(CHECKPOINT_BASE_PATH=str(tmp_path / "file")))
@@ -175,6 +199,25 @@ def test_what_needs_no_driver_to_be_seen(launch: Launch, tmp_path: Path) -> None
     assert isinstance(wrong, AirflowFailException)
     assert "BATCH_INTERVAL is 'soon'; allowed:" in str(wrong)
     assert read_failed_start(Layout(tmp_path / "out"))
+
+
+def test_a_task_that_ended_by_itself_was_marked_by_nobody(
+    launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A triggerer that was frozen wakes up after another has followed the driver to its end: there may be a new one."""
+    noted: dict[str, Any] = {}
+    task = SimpleNamespace(**vars(TASK), xcom_push=noted.__setitem__)
+    hangs = DriverExit.unresponsive("ingestion", 30.0, is_there=False)
+    with pytest.raises(AirflowException, match="out of reach"):
+        launch().ended({"ti": task}, {**asdict(hangs), "log": ""})
+    stopped: list[Layout] = []
+    monkeypatch.setattr(stream_trigger, "stop_driver", lambda layout, _: stopped.append(layout))
+    monkeypatch.setattr(task_end, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(task_end, "task_note", lambda *key: noted.get(key[-1]))
+    trigger = stream_trigger.StreamTrigger("ingestion", str(tmp_path / "out"), 10.0, "")
+    trigger.task_instance = cast(Any, task)
+    asyncio.run(trigger.on_kill())
+    assert (stopped, held_because(Layout(tmp_path / "out"))) == ([], None)
 
 
 def test_an_end_is_told_in_words(launch: Launch) -> None:

@@ -29,6 +29,7 @@ def end_task(root: Path, state: str | Exception | None, monkeypatch: pytest.Monk
         return state
 
     monkeypatch.setattr(task_end, "task_state", task_state)
+    monkeypatch.setattr(task_end, "task_note", lambda *_: None)
     trigger = StreamTrigger("ingestion", str(root), 10.0, str(root / "logs"))
     trigger.task_instance = cast(Any, SimpleNamespace(dag_id="ingestion", task_id="run_ingestion", run_id="r"))
     asyncio.run(trigger.on_kill())

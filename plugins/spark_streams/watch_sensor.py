@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
+from spark_jobs.documents.desired_state import held_because
 from spark_jobs.documents.history import note_events
 from spark_jobs.documents.status import read_status
 from spark_jobs.documents.watch_memory import Incident, Notification, UnwrittenMemory, WatchMemory
@@ -42,7 +43,7 @@ _FINDING = TypeAdapter(Finding)
 _ROOT = "root"
 _URGENT = (RestartAction.START, RestartAction.RESTART, RestartAction.ADOPT)
 """a server that does not answer must not delay these: the next run sends what is due"""
-_OF_ONE_DRIVER = (RestartAction.START, RestartAction.RESTART, RestartAction.GIVE_UP)
+_OF_ONE_DRIVER = (*_URGENT, RestartAction.GIVE_UP)
 
 
 class WatchSensor(BaseSensorOperator):
@@ -79,8 +80,8 @@ class WatchSensor(BaseSensorOperator):
         if found.action is RestartAction.LEAVE:
             self.log.error("%s", found.health.diagnosis)
             return  # the next run tells people, and waits until it is there again
-        if found.action in _OF_ONE_DRIVER and _driver_of(layout) != found.driver:
-            found = replace(found, action=None)  # somebody was faster than this task: another driver is there
+        if found.action in _OF_ONE_DRIVER and (_driver_of(layout) != found.driver or held_because(layout)):
+            found = replace(found, action=None)  # somebody was faster: another driver is there, or is not to be
         if found.action is RestartAction.GIVE_UP:
             found = self._with_last_word(found)
         found = replace(found, memory=self._told(layout, found, context))
@@ -101,7 +102,7 @@ class WatchSensor(BaseSensorOperator):
             case _:
                 self.log.warning("%s", found.health.diagnosis)
                 self._end_old(layout, found.health.state)
-                if not self._is_taken_care_of(expected_runs=found.running_runs):
+                if not self._is_taken_care_of(layout, expected_runs=found.running_runs):
                     trigger_dag(self.job.name, found.health.diagnosis.message)
 
     def _told(self, layout: Layout, found: Finding, context: Any) -> WatchMemory:
@@ -157,15 +158,18 @@ class WatchSensor(BaseSensorOperator):
         trigger = WatchTrigger(self.job.import_path, str(layout.root), self.fallbacks, *handed_on)
         self.defer(trigger=trigger, method_name="act", kwargs={"root": str(layout.root)})
 
-    def _is_taken_care_of(self, expected_runs: int) -> bool:
-        """Whether another run of the job's DAG is at it. The old one ends first: its task sees the same end."""
+    def _is_taken_care_of(self, layout: Layout, expected_runs: int) -> bool:
+        """Whether another run of the job's DAG is at it, or a person has stopped the job meanwhile.
+
+        The old run ends first: its task sees the same end.
+        """
         deadline = time.monotonic() + _RUN_END_TIMEOUT_S
         while (running := self._runs("running")) and time.monotonic() < deadline:
             time.sleep(1)
         if self._runs("queued") or running > expected_runs:
             self.log.info("A run of the DAG %s is at it already", self.job.name)
             return True
-        return False
+        return held_because(layout) is not None  # a run that is triggered lets go of the hold
 
     def _runs(self, state: str) -> int:
         return count_runs(self.job.name, state)

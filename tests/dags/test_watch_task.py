@@ -17,7 +17,7 @@ from spark_streams.watch_trigger import RootTrigger, WatchTrigger
 
 from spark_jobs.documents import watch_memory
 from spark_jobs.documents.codec import iso
-from spark_jobs.documents.desired_state import read_desired_state
+from spark_jobs.documents.desired_state import held_because, hold, read_desired_state
 from spark_jobs.documents.history import INCIDENT, START, read_history
 from spark_jobs.documents.status import Driver, JobState, Status, write_status
 from spark_jobs.documents.watch_memory import Incident, Restarts, WatchMemory
@@ -85,6 +85,32 @@ def test_a_driver_that_came_after_the_look_is_left_alone(tmp_path: Path) -> None
         task.act({}, event, str(tmp_path))
     assert watch_memory.read_memory(Layout(tmp_path)).restarts.in_a_row == 0
     assert happened(tmp_path) == []
+
+
+def out_of_date(root: Path, event: dict[str, Any]) -> dict[str, Any]:
+    """What is found of a driver with the settings of before, which is there and runs."""
+    at = iso(datetime.now(UTC))
+    write_status(Layout(root), Status("ingestion", Driver("a-1", "a host"), 1, at, at, JobState.RUNNING, "before"))
+    health = {**event["health"], "state": "out of date"}
+    return {**event, "action": "restart", "driver": "a-1", "health": health, "fingerprint": "now"}
+
+
+def stop_by_hand(layout: Layout) -> None:
+    hold(layout, "the run of the DAG ingestion was ended by hand", datetime.now(UTC))
+
+
+def test_a_job_that_a_person_stops_while_the_watch_is_at_it_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is triggered lets go of the hold; and to stop a driver takes minutes."""
+    task, trigger = deferred(tmp_path)
+    event = out_of_date(tmp_path, found(trigger))
+    monkeypatch.setattr(watch_sensor, "stop_driver", lambda layout, _: stop_by_hand(layout))
+    task.act({}, event, str(tmp_path))
+    for action in ("start", "restart", "adopt", "give up"):
+        with pytest.raises(TaskDeferred):
+            task.act({}, {**event, "action": action}, str(tmp_path))
+    assert held_because(Layout(tmp_path))
 
 
 def test_a_job_that_does_not_last_fails_the_task_with_the_next_step(tmp_path: Path) -> None:

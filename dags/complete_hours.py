@@ -12,6 +12,7 @@ with the last complete hour of each feed.
 
 **Older hours** Trigger it with `from` and `to` (UTC days, both included), and `feed` for one feed only: all complete
 hours of these days are announced, whether or not they were before; 48 of a feed in this run, the rest in the next ones.
+Several such periods are announced one after the other.
 
 **Stop** Pause it. Unpaused again, it goes on where it was.
 
@@ -19,7 +20,8 @@ hours of these days are announced, whether or not they were before; 48 of a feed
 `OUTPUT_BASE_PATH/_control/announced.json` is its memory; without that file it begins as for the first time.
 
 **It failed** The last line says why; the next run begins where this one did. An hour may then be announced twice, with
-the same revision, but none is left out.
+the same revision, but none is left out. *Older hours*: clear the failed tasks of the run that was to announce them, or
+trigger it again; where the hours of one feed cannot be read, ask for the others one by one.
 """
 
 import os

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from spark_jobs.catalog import FEEDS
-from spark_jobs.documents.announced_hours import AnnouncedHours, read_announced
+from spark_jobs.documents.announced_hours import AnnouncedHours, OlderHours, read_announced
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import read_history
 from spark_jobs.documents.hour_history import HourHistory
@@ -16,6 +16,8 @@ from spark_jobs.publication.log import LogDamaged, LogReader
 from spark_jobs.supervision.announcing_hours import Announcement, first_announced, next_announcement
 
 log = logging.getLogger(__name__)
+
+_DAY = timedelta(days=1)
 
 
 class OlderPeriod(NamedTuple):
@@ -39,20 +41,27 @@ class OlderPeriod(NamedTuple):
             raise ValueError(f"'from' ({since}) and 'to' ({last}) are the first and the last day of a period")
         return cls(date.fromisoformat(since), date.fromisoformat(last), params["feed"] or None)
 
-    def asked_of(self, announced: AnnouncedHours) -> AnnouncedHours:
-        """Return what is announced, with this period still to come."""
-        start, end = (datetime.combine(day, time(), UTC) for day in (self.since, self.last + timedelta(days=1)))
-        return replace(announced, again_since=iso(start), again_before=iso(end), history_bytes=None)
+    @property
+    def hours(self) -> OlderHours:
+        """All of these days; the calendar's very last has none."""
+        end = min(self.last, date.max - _DAY) + _DAY
+        return OlderHours(*(iso(datetime.combine(day, time(), UTC)) for day in (self.since, end)))
 
 
 def announcements(layout: Layout, period: OlderPeriod | None) -> Iterator[tuple[str, Announcement]]:
-    """Return what to announce of each feed that has anything."""
+    """Return what to announce of each feed that has anything.
+
+    Raises:
+        LogDamaged, OSError: the hours of a feed cannot be read, and its period would be noted nowhere.
+    """
     known = read_announced(layout)
     for feed in (one.name for one in FEEDS):
         older = period if period and period.feed in (None, feed) else None
         try:
             found = _next(layout, feed, known.get(feed), older)
         except (LogDamaged, OSError) as fault:  # the others do not wait for it
+            if older:  # the run that was asked is the only one to know of it
+                raise
             log.error("the hours of %s cannot be read: %s", feed, fault)
             continue
         if found:
@@ -71,9 +80,13 @@ def _next(layout: Layout, feed: str, known: AnnouncedHours | None, older: OlderP
     announced = _announced(history, known, origin.id)
     if announced is None:
         return None
-    wanted = older.asked_of(announced) if older else announced
+    wanted = announced.and_again([older.hours]) if older else announced
     found = next_announcement(history, wanted, _HoursWithRows(layout, feed))
-    return replace(found, reached=replace(found.reached, history_bytes=size)) if found and found.is_last else found
+    if found is None:
+        return None
+    number = 1 + (known.number if known else 0)
+    reached = replace(found.reached, number=number, history_bytes=size if found.is_last else None)
+    return replace(found, reached=reached)
 
 
 def _announced(history: HourHistory, known: AnnouncedHours | None, log_id: str) -> AnnouncedHours | None:

@@ -1,12 +1,12 @@
 """Which complete hours to announce next: a walk through a feed's history, from where the last one ended. Pure."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from spark_jobs.completeness import HOUR
-from spark_jobs.documents.announced_hours import AnnouncedHours
+from spark_jobs.documents.announced_hours import AnnouncedHours, OlderHours
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import HourEvent
 from spark_jobs.documents.hour_history import HourHistory
@@ -33,18 +33,19 @@ def first_announced(history: HourHistory, log: str) -> AnnouncedHours | None:
     before = history.complete_before
     if before is None:
         return None
-    return AnnouncedHours(log, len(history.events), again_since=iso(before - HOUR), again_before=iso(before))
+    return AnnouncedHours(log, len(history.events), again=(OlderHours(iso(before - HOUR), iso(before)),))
 
 
 def next_announcement(
     history: HourHistory, announced: AnnouncedHours, with_rows: Container[datetime], at_most: int = MOST_AT_ONCE
 ) -> Announcement | None:
-    """Return the next hours: what became complete or was revised, then those of an older period; None where none are.
+    """Return the next hours: what became complete or was revised, then those of older periods; None where none are.
 
     An hour that is found several times is announced once, with its newest revision.
     """
     if announced.lines > len(history.events):  # it has become shorter, as after a restored backup
         announced = replace(announced, lines=0, hour=None)
+    announced = replace(announced, again=_complete(announced.again, history))
     steps = list(islice(_steps(history, announced, with_rows), at_most))
     if not steps:
         return None
@@ -63,9 +64,10 @@ def _steps(
         for hour in _hours_of(event, done, with_rows):
             at = replace(at, lines=number, hour=iso(hour))
             yield hour, at
-    for hour in _older_hours(history, announced):
-        at = replace(at, again_since=iso(hour + HOUR))
-        yield hour, at
+    for older in announced.again:
+        for hour in _span(datetime.fromisoformat(older.since), datetime.fromisoformat(older.before)):
+            at = replace(at, again=_cut(announced.again, iso(hour + HOUR), announced.again[-1].before))
+            yield hour, at
 
 
 def _hours_of(event: HourEvent, done: datetime | None, with_rows: Container[datetime]) -> Iterator[datetime]:
@@ -79,11 +81,16 @@ def _hours_of(event: HourEvent, done: datetime | None, with_rows: Container[date
     yield from (hour for hour in rest if before - since <= LEAP or hour in with_rows)
 
 
-def _older_hours(history: HourHistory, announced: AnnouncedHours) -> Iterator[datetime]:
-    """What is left of the period that is to be announced again, as far as it is complete."""
-    since, before = _instant(announced.again_since), _instant(announced.again_before)
-    if since and before and history.known_since and history.complete_before:
-        yield from _span(max(since, history.known_since), min(before, history.complete_before))
+def _complete(older: Sequence[OlderHours], history: HourHistory) -> tuple[OlderHours, ...]:
+    """Leave out what is not complete: it is announced when it becomes so."""
+    since, before = history.known_since, history.complete_before
+    return _cut(older, iso(since), iso(before)) if since and before else ()
+
+
+def _cut(older: Sequence[OlderHours], since: str, before: str) -> tuple[OlderHours, ...]:
+    """What of the periods is from `since` on, and ends by `before`."""
+    cut = (OlderHours(max(one.since, since), min(one.before, before)) for one in older)
+    return tuple(one for one in cut if one.since < one.before)
 
 
 def _span(since: datetime, before: datetime) -> Iterator[datetime]:

@@ -1,5 +1,6 @@
 """The DAG that announces complete hours: what its tasks find in a feed's history, announce and remember."""
 
+import errno
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -203,6 +204,82 @@ def test_a_long_period_is_announced_by_the_following_runs(feed: Feed) -> None:
     second, third = feed.announced(), feed.announced()
     assert list(map(len, (first, second, third))) == [MOST_AT_ONCE, 12, 0]
     assert {**first, **second} == {key(hour): 1 for hour in range(60)}
+
+
+@pytest.fixture
+def ten_days(feed: Feed) -> Feed:
+    """From noon of the 15th to noon of the 25th, announced like the first two hours."""
+    for since in range(2, 240, 14):
+        feed.complete(since, since + 14)
+    while feed.announced():
+        pass
+    return feed
+
+
+def following(feed: Feed) -> Told:
+    """What the next runs announce, until nothing is left."""
+    found: Told = {}
+    while one := feed.announced():
+        found |= one
+    return found
+
+
+SIX_DAYS: Mapping[str, str] = {"from": "2018-01-15", "to": "2018-01-20"}
+THEIR_HOURS = {key(hour) for hour in range(132)}
+
+
+def test_a_period_is_announced_beside_one_that_is_not_through(ten_days: Feed) -> None:
+    first = ten_days.announced(**SIX_DAYS)
+    second = ten_days.announced(**{"from": "2018-01-20", "to": "2018-01-21"})
+    third = ten_days.announced(**{"from": "2018-01-24", "to": "2018-01-24"})
+    rest = following(ten_days)
+    assert not {**first, **second, **third}.keys() & rest.keys(), "each hour once, also of days asked for twice"
+    assert {**first, **second, **third, **rest}.keys() == {key(hour) for hour in (*range(156), *range(204, 228))}
+
+
+def test_a_first_run_with_a_period_announces_the_last_complete_hour_as_well(
+    tmp_path: Path, variables: VariableStore
+) -> None:
+    feed = Feed(tmp_path)
+    feed.complete(0, 60)
+    first = feed.announced(**{"from": "2018-01-15", "to": "2018-01-15"})
+    assert {**first, **following(feed)} == {key(hour): 1 for hour in (*range(12), 59)}
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_run_that_is_remembered_after_a_newer_one_takes_no_period_away(ten_days: Feed, is_older: bool) -> None:
+    """A full disk: the task is cleared once another run has got further. Either of them may know of the period."""
+    asked: list[Mapping[str, str]] = [{}, SIX_DAYS]
+    ten_days.complete(240, 241)
+    failed = Run(ten_days.root, {**NOT_ASKED, **asked[is_older]})
+    failed.look()
+    told_by_it = told(failed.announce(BIKES))
+    newer = ten_days.announced(**asked[not is_older])
+    failed.remember()
+    found = {**told_by_it, **newer, **following(ten_days)}
+    assert found.keys() == {*THEIR_HOURS, key(240)}
+
+
+def test_a_run_whose_period_cannot_be_noted_fails(ten_days: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    from boston_hours import looking
+
+    def stale(*_: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(looking, "read_history", stale)
+        with pytest.raises(OSError, match="Stale"):
+            ten_days.announced(**SIX_DAYS)
+        assert ten_days.announced(**SIX_DAYS, feed="accidents") == {}
+    assert {**ten_days.announced(**SIX_DAYS), **following(ten_days)}.keys() == THEIR_HOURS
+
+
+def test_a_period_may_be_of_any_length(ten_days: Feed) -> None:
+    first = ten_days.announced(**{"from": "0001-01-01", "to": "9999-12-31"})
+    ten_days.complete(240, 241)
+    assert {**first, **following(ten_days)} == {key(hour): 1 for hour in range(241)}
+    ten_days.complete(241, 242)
+    assert following(ten_days) == {key(241): 1}
 
 
 @pytest.mark.parametrize("days", [("2018-01-15", None), (None, "2018-01-15"), ("2018-01-16", "2018-01-15")])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.documents.accepted_settings import AcceptedSettings
-from spark_jobs.documents.announced_hours import AnnouncedHours
+from spark_jobs.documents.announced_hours import AnnouncedHours, OlderHours
 from spark_jobs.documents.codec import decode, encode, iso
 from spark_jobs.documents.complete_hours import FeedHours, HourEvent
 from spark_jobs.documents.history import START, Event, History, note_events, read_history
@@ -31,7 +31,7 @@ DOCUMENTS: list[Any] = [
     LagHistory((LagPoint(AT, {"rollup": 1.5}),)),
     FeedHours(AT, "log", AT, AT),
     HourEvent("log", AT, 3, AT, AT, revised=(AT,)),
-    AnnouncedHours("log", 3, AT, AT, AT),
+    AnnouncedHours("log", 3, AT, (OlderHours(AT, AT),)),
     AcceptedSettings(variables={"BATCH_INTERVAL": AT}),
     WatchMemory(
         restarts=Restarts(2, AT),

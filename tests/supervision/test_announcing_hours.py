@@ -4,11 +4,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import pytest
 
-from spark_jobs.documents.announced_hours import AnnouncedHours
+from spark_jobs.documents.announced_hours import AnnouncedHours, OlderHours
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import HourEvent
 from spark_jobs.documents.hour_history import HourHistory
@@ -123,21 +122,20 @@ def test_a_feed_that_was_never_announced_begins_with_its_last_complete_hour() ->
 
 @pytest.mark.parametrize("at_most", [1, 2, 100])
 def test_an_older_period_is_announced_again_after_what_is_new(at_most: int) -> None:
-    period = AnnouncedHours(LOG, lines=3, again_since=at(1), again_before=at(3))
+    period = AnnouncedHours(LOG, lines=3, again=(OlderHours(at(1), at(3)),))
     assert all_told(HISTORY, period, at_most) == [(3, 1), (0, 3), (1, 1), (2, 2)]
 
 
+@pytest.mark.parametrize("at_most", [1, 2, 100])
+def test_older_periods_are_announced_one_after_the_other(at_most: int) -> None:
+    periods = AnnouncedHours(LOG, lines=5).and_again([OlderHours(at(3), at(4)), OlderHours(at(0), at(2))])
+    assert all_told(HISTORY, periods, at_most) == [(0, 3), (1, 1), (3, 1)]
+
+
 def test_of_a_period_only_complete_hours_are_announced() -> None:
-    period = AnnouncedHours(LOG, lines=5, again_since=at(-99), again_before=at(99))
+    period = AnnouncedHours(LOG, lines=5, again=(OlderHours(at(-99), at(99)),))
     assert all_told(HISTORY, period) == [(0, 3), (1, 1), (2, 2), (3, 1)]
 
 
 def test_a_history_that_became_shorter_is_announced_from_its_beginning() -> None:
     assert all_told(HISTORY[:2], AnnouncedHours(LOG, lines=5, hour=at(0))) == [(0, 1), (1, 1), (2, 1)]
-
-
-def test_each_announcement_gets_further() -> None:
-    reached = [BEGINNING]
-    while one := following(HISTORY, reached[-1], at_most=1):
-        reached.append(one.reached)
-    assert all(before.is_behind(after) and not after.is_behind(before) for before, after in pairwise(reached))

@@ -85,14 +85,16 @@ _latest = Latest(_read, at_most_every_s=2.0)
 def _said(job: StreamJob) -> dict[str, str]:
     """Read only what the page needs: flags, the output path, and when a heartbeat is stale.
 
-    Where the job is, is what was accepted last, whatever its Variables say: there it is looked after.
+    Where the job is, is what was accepted last, whatever its Variables say: there it is looked after. A flag whose
+    Variable is not found is as the watch has it, until it counts as removed.
     """
-    held = (job.root_setting, *checked_together("HEARTBEAT_STALE_AFTER"))
-    names, ours = (job.flag, *job.stream_flags.values(), *held), variable_of(job.name)
-    environment = {name: os.environ[name] for name in names if os.environ.get(name, "").strip()}
+    always = (job.root_setting, *checked_together("HEARTBEAT_STALE_AFTER"))
+    names, ours = (job.flag, *job.stream_flags.values(), *always), variable_of(job.name)
     found = read_variables((*names, ours))
     accepted = settings_from_text(found.pop(ours, "")) or AcceptedSettings()
-    return {**environment, **found, **{name: accepted.values[name] for name in held if name in accepted.values}}
+    held = {*always, *(accepted.variables.keys() - found.keys())}.intersection(names, accepted.values)
+    said = {name: found.get(name, "").strip() or os.environ.get(name, "") for name in names}
+    return {**said, **{name: accepted.values[name] for name in held}}
 
 
 def _accepted(layout: Layout) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import random
 import string
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -340,6 +341,22 @@ def test_a_column_that_an_older_formula_did_not_have_is_null(tmp_path: Path) -> 
     rows = Outputs(layout, KeptDays()).rows(USAGE, Part(columns), last_hour)
     assert rows is not None
     assert rows.to_pylist() == [{"window_start": NEWEST, "bike_count": HOURS - 1, "another": None}]
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_rows_of_v01_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """They lack columns that a chart takes: what is not in any row is not known."""
+    with tarfile.open(CHECKOUT / "tests" / "flow" / "data" / "v01.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    layout = Layout(tmp_path / "v01-fixture" / "ahead" / "analytics")
+    monkeypatch.setattr(routes, "places", lambda: {"analytics": SimpleNamespace(layout=layout)})
+    app = FastAPI()
+    app.include_router(routes.router)
+    client = TestClient(app)
+    found = ask(client, f"/findings/{name}")
+    assert found["rows"] or found["sentence"].startswith("None of the rows"), "there is something to draw"
+    for kind in ("csv", "parquet"):
+        assert client.get(f"/findings/{name}/rows.{kind}").status_code == (200 if found["rows"] else 404)
 
 
 def test_a_day_in_the_clock_of_boston_has_25_hours_once_a_year() -> None:

@@ -68,14 +68,15 @@ def figure(found: pa.Table, zone: ZoneInfo, _period: Period) -> Figure:
     at = written_times(last["window_end"], zone)[0]
     sentence = (
         f"7 days before {at}: bikes {number(values['precip_bike_impact_score'], 0)} %, "
-        f"taxis {number(values['precip_taxi_boost_score'], 0)} %, from n = {values['wet_episode_count']} episodes of "
-        f"rain ({values['matched_wet_window_count']} wet quarter hours with a dry match)."
+        f"taxis {number(values['precip_taxi_boost_score'], 0)} %, from n = {number(values['wet_episode_count'], 0)} "
+        f"episodes of rain ({values['matched_wet_window_count']} wet quarter hours with a dry match)."
     )
     return Figure(data, layout, sentence)
 
 
 def _line(found: pa.Table, zone: ZoneInfo, name: str, score: str, colour: str) -> dict[str, Any]:
     episodes, matched = column(found, "wet_episode_count"), column(found, "matched_wet_window_count")
+    hollow = [n is None or n < FEW for n in episodes]
     told = zip(written_times(found["window_end"], zone), episodes, matched, strict=True)
     return {
         "type": "scatter",
@@ -84,9 +85,9 @@ def _line(found: pa.Table, zone: ZoneInfo, name: str, score: str, colour: str) -
         "x": drawn_times(found["window_end"], zone),
         "y": column(found, score),
         "connectgaps": False,
-        "text": [f"{at}: {n} episodes, {m} wet quarter hours" for at, n, m in told],
+        "text": [f"{at}: {number(n, 0)} episodes, {m} wet quarter hours" for at, n, m in told],
         "line": {"color": colour},
-        "marker": {"color": colour, "size": 5, "symbol": ["circle-open" if n < FEW else "circle" for n in episodes]},
+        "marker": {"color": colour, "size": 5, "symbol": ["circle-open" if few else "circle" for few in hollow]},
     }
 
 
@@ -94,8 +95,8 @@ RAIN_EFFECT = Finding(
     "rain",
     "What rain does",
     "Wet against dry quarter hours of the same hour of the week, over 7 days. Rain comes in episodes, and it is they "
-    f"that are independent: hollow dots have fewer than {FEW}. No interval is published for it. Where nothing matches, "
-    "there is no dot.",
+    f"that are independent: hollow dots have fewer than {FEW}, or an unknown number. No interval is published for it. "
+    "Where nothing matches, there is no dot.",
     (OUTPUT,),
     rows,
     query,

@@ -102,6 +102,8 @@ class WatchSensor(BaseSensorOperator):
             case _:
                 self.log.warning("%s", found.health.diagnosis)
                 self._end_old(layout, found.health.state)
+                if found.health.state is HealthState.OUT_OF_DATE:
+                    self._kept(layout, replace(found.memory, restarted_for=found.fingerprint))
                 if not self._is_taken_care_of(layout, expected_runs=found.running_runs):
                     trigger_dag(self.job.name, found.health.diagnosis.message)
 
@@ -198,10 +200,12 @@ def _driver_of(layout: Layout) -> str | None:
 
 
 def _with_restart(found: Finding) -> WatchMemory:
-    """Count the restart that is to come, where the watch is about to make one."""
-    memory = found.memory
-    if found.action not in (RestartAction.START, RestartAction.RESTART):
+    """Count the restart that is to come, where the watch is about to make one.
+
+    One for other settings counts once the old driver has ended: a task that is lost before has taken nothing up.
+    """
+    memory, is_out_of_date = found.memory, found.health.state is HealthState.OUT_OF_DATE
+    if is_out_of_date or found.action not in (RestartAction.START, RestartAction.RESTART):
         return memory
-    if found.health.state is HealthState.OUT_OF_DATE:
-        return replace(memory, restarted_for=found.fingerprint)
-    return replace(memory, restarts=another(memory.restarts, datetime.now(UTC)))
+    restarts = another(memory.restarts, datetime.now(UTC))
+    return replace(memory, restarts=restarts, restarted_for=found.fingerprint)

@@ -226,10 +226,13 @@ class Watch:
         yield from incidents.missing_variables(effective.missing)
         if self._notes.unwritable:
             yield incidents.unwritable(str(self.layout.control), self._notes.unwritable)
+        limit = effective.settings.LAG_ALERT_AFTER
+        is_left = health.state is HealthState.OUT_OF_DATE and self._memory.restarted_for == effective.fingerprint
+        if self._lasting.true("left out of date", is_left) > limit:
+            yield incidents.left_out_of_date(self.job.name, self.job.flag, limit)
         unread_for = self._unread_for(observation, health)
         if health.state in _ALIVE and observation.status is not None:
             yield from incidents.stream_problems(observation.status, effective.settings)
-            limit = effective.settings.LAG_ALERT_AFTER
             yield from incidents.unread_problems(observation.status, unread_for, limit)
             yield from incidents.warnings_of(observation.status)
         if health.state is not HealthState.DEAD:
@@ -240,7 +243,7 @@ class Watch:
             alone = hourly if found.retryable else "the watch does not start it again by itself"
             by_hand = f"then trigger the DAG {self.job.name}: {alone}"
             yield Problem(incidents.DOWN, Diagnosis(found.message, f"{found.next_step}; {by_hand}"))
-        elif down_for > effective.settings.LAG_ALERT_AFTER:
+        elif down_for > limit:
             unpause = f"a run of the DAG {self.job.name} is queued: unpause that DAG, or see whether a worker is free"
             yield Problem(incidents.DOWN, replace(found, next_step=unpause) if context.queued_runs else found)
 

@@ -16,6 +16,7 @@ OVER_AFTER = timedelta(minutes=1)
 """a problem that comes and goes around its limit is one incident, not many"""
 DOWN = "down"
 """the key of the incident that a job does not run although it is to"""
+_OUT_OF_DATE = "out of date"
 _ENOUGH_MESSAGES = 100
 """fewer say nothing of a share"""
 _LAG, _WAITING, _UNREAD, _LOST = "lag", "waiting", "unread", "lost"
@@ -170,6 +171,19 @@ def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[P
             "the reasons are in _dead_letters; correct the producer, or our settings or rules, and replay what is "
             "taken then (docs/operate.md, 'Refused messages')",
         )
+
+
+def left_out_of_date(job: str, flag: str, limit: timedelta) -> Problem:
+    """Return the problem that a job was started for the settings of now and runs with others: the watch does no more."""
+    return Problem(
+        _OUT_OF_DATE,
+        Diagnosis(
+            f"{job} has been running with other settings than the Variables say for more than {in_words(limit)}, "
+            "although it was started for them",
+            f"set the Variable {flag} to false and, once the job has stopped, to true; if that does not help, see "
+            "whether Airflow's hosts all have the same environment and version",
+        ),
+    )
 
 
 def setting_problems(rejected: Mapping[str, str]) -> Iterator[Problem]:

@@ -63,11 +63,13 @@ def happened(root: Path) -> list[tuple[str, str]]:
 
 def test_a_dead_job_is_started_and_counted(tmp_path: Path) -> None:
     task, trigger = deferred(tmp_path)
+    event = found(trigger)
     with pytest.raises(DagRunTriggerException) as triggered:
-        task.act({}, found(trigger), str(tmp_path))
+        task.act({}, event, str(tmp_path))
     assert triggered.value.trigger_dag_id == "ingestion"
     assert triggered.value.conf == {"why": "ingestion has never run with this output path"}
-    assert watch_memory.read_memory(Layout(tmp_path)).restarts.in_a_row == 1
+    memory = watch_memory.read_memory(Layout(tmp_path))
+    assert (memory.restarts.in_a_row, memory.restarted_for) == (1, event["fingerprint"])
     assert happened(tmp_path) == [(START, "start: ingestion has never run with this output path")]
     desired = read_desired_state(Layout(tmp_path))
     assert desired
@@ -111,6 +113,26 @@ def test_a_job_that_a_person_stops_while_the_watch_is_at_it_is_not_started_again
         with pytest.raises(TaskDeferred):
             task.act({}, {**event, "action": action}, str(tmp_path))
     assert held_because(Layout(tmp_path))
+
+
+def test_settings_count_as_taken_up_once_the_old_driver_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one restart for them. A worker that is lost before has made none."""
+    task, trigger = deferred(tmp_path)
+    event = out_of_date(tmp_path, found(trigger))
+
+    def end(*_: object) -> None:
+        raise SystemExit("the worker is stopped")
+
+    monkeypatch.setattr(watch_sensor, "stop_driver", end)
+    with pytest.raises(SystemExit):
+        task.act({}, event, str(tmp_path))
+    assert watch_memory.read_memory(Layout(tmp_path)).restarted_for is None
+    monkeypatch.setattr(watch_sensor, "stop_driver", lambda *_: None)
+    with pytest.raises(DagRunTriggerException):
+        task.act({}, event, str(tmp_path))
+    assert watch_memory.read_memory(Layout(tmp_path)).restarted_for == "now"
 
 
 def test_a_job_that_does_not_last_fails_the_task_with_the_next_step(tmp_path: Path) -> None:

@@ -469,6 +469,30 @@ def test_a_feed_that_cannot_be_read_is_told_whatever_the_reason(place: Place, mo
     assert set(watch_memory.read_memory(place.layout).incidents) == {"unread:bike_trips"}, "a new watch keeps it open"
 
 
+def test_a_job_that_stays_out_of_date_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One restart for the same settings is enough; whatever keeps the job from taking them up, a person has to see."""
+    clock, old = Monotonic(monkeypatch), {"settings_fingerprint": "before"}
+    place.driver()
+    watch = place.watch()
+    assert watch.look() is None
+    now = watch_memory.read_memory(place.layout)
+    watch_memory.write_memory(place.layout, replace(now, restarted_for=now.settings), datetime.now(UTC))
+    watch = place.watch()
+    for after_s in (0, 200, 100):
+        clock.now_s += after_s
+        place.driver(**old)
+        assert watch.look() is None
+    clock.now_s += 2
+    place.driver(**old)
+    found = watch.look()
+    assert found
+    assert (found.action, [alert.key for alert in found.alerts]) == (None, ["out of date"])
+    assert "set the Variable ENABLE_INGESTION to false" in found.alerts[0].diagnosis.next_step
+    told(place, found)
+    place.driver()
+    assert place.watch().look() is None, "it is over once the job has run with its settings for a minute"
+
+
 def test_a_start_is_stuck_by_the_watchs_own_clock(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, watch = Monotonic(monkeypatch), place.watch()
     for _ in range(2):

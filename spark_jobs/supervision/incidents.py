@@ -174,7 +174,7 @@ def _dead_letter_problem(stream: StreamStatus, limit_percent: int) -> Iterator[P
 
 
 def left_out_of_date(job: str, flag: str, limit: timedelta) -> Problem:
-    """Return the problem that a job was started for the settings of now and runs with others: the watch does no more."""
+    """Return the problem that a job runs with other settings than it was started for: the watch does no more."""
     return Problem(
         _OUT_OF_DATE,
         Diagnosis(

@@ -10,10 +10,9 @@ Runs the analytics job until it is stopped: one rollup query that follows what i
 time: a second trigger waits in the queue.
 
 **Stop** Set the Variable `ENABLE_ANALYTICS` to false (and to true to go on), or mark the run as failed: the driver is
-asked to stop, finishes its batches, and is killed if it takes longer than 20 seconds (of a marked run on another
+asked to stop and finishes its batches. That of a marked run is killed if it takes longer than 20 seconds (on another
 host, as in containers, at once), which is safe: the next start carries on from the publication log, and nothing is lost
-or doubled. A run that was marked is not started again by the
-watch; triggering this DAG ends that.
+or doubled. A run that was marked is not started again by the watch; triggering this DAG ends that.
 
 **Switch an analytic** Set its Variable `ENABLE_...` (docs/configure.md): the running job follows in about ten seconds,
 without a restart. Switched on again, it catches up.

@@ -8,10 +8,9 @@ Runs the ingestion job until it is stopped: four queries, one per feed, each wri
 time: a second trigger waits in the queue.
 
 **Stop** Set the Variable `ENABLE_INGESTION` to false (and to true to go on), or mark the run as failed: the driver is
-asked to stop, finishes its batches, and is killed if it takes longer than 20 seconds (of a marked run on another
+asked to stop and finishes its batches. That of a marked run is killed if it takes longer than 20 seconds (on another
 host, as in containers, at once), which is safe: the next start carries on from the publication log, and nothing is lost
-or doubled. A run that was marked is not started again by the
-watch; triggering this DAG ends that.
+or doubled. A run that was marked is not started again by the watch; triggering this DAG ends that.
 
 **Change a setting** Admin, Variables: each setting of docs/configure.md is a Variable of the same name. The watch
 notices within a minute and has the job started again, once. A value that is not allowed changes nothing, also at the

@@ -13,6 +13,7 @@ import typer
 
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
+from spark_jobs.documents.identity import IDENTITY
 from spark_jobs.documents.requests import UNATTENDED_AFTER_S, Answer, Request
 from spark_jobs.paths import Layout
 from spark_jobs.run_requests import JobName, run_requests
@@ -33,6 +34,7 @@ def main(
     try:
         settings = STREAM_JOBS[job].settings(os.environ)
         given = dict(parsed(argument) for argument in arguments or ())
+        refuse_unused(STREAM_JOBS[job].layout(settings))
     except (SettingsError, ValueError) as wrong:
         print(wrong, file=sys.stderr)
         raise typer.Exit(2) from wrong
@@ -49,6 +51,15 @@ def parsed(argument: str) -> tuple[str, Any]:
     if not equals:
         raise ValueError(f"{argument!r} is no argument; write name=value")
     return name, {"true": True, "false": False}.get(value, value)
+
+
+def refuse_unused(layout: Layout) -> None:
+    """Refuse a folder that no job has written to: what is asked of it would seem done. Raises: ValueError."""
+    if not (layout.root / IDENTITY).exists():
+        raise ValueError(
+            f"{layout.root} was never the output of a job (it has no {IDENTITY}): "
+            "give OUTPUT_BASE_PATH and ANALYTICS_OUTPUT_PATH as the job has them"
+        )
 
 
 def ask_and_wait(job: str, kind: str, arguments: dict[str, Any], settings: Settings) -> Answer:

@@ -86,7 +86,7 @@ class StreamStatus:
     unread_since: Instant | None = None
     """the same as a time, as it was last known: the next driver counts on from there"""
     caught_up_to: Instant | None = None
-    """the newest event hour that is complete in this output"""
+    """the start of the newest event hour that is complete in this output"""
     restarts: int = 0
     consecutive_failures: int = 0
     next_retry_at: Instant | None = None

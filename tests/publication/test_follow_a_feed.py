@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -16,11 +17,11 @@ PAGE = ROOT / "docs" / "follow-a-feed.md"
 PROGRAMS = dict(zip(("DuckDB", "Spark"), re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL), strict=True))
 
 
-def ran(program: str, root: Path) -> str:
-    """The page's program on this root; what it prints."""
+def ended(program: str, root: Path) -> subprocess.CompletedProcess[str]:
+    """The page's program, run on this root."""
     script = root / "follow.py"
     script.write_text(program.replace("/data/processed_simple", str(root / "out")))
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, str(script)],
         cwd=root,
         env=quick_to_start({"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}),
@@ -28,6 +29,11 @@ def ran(program: str, root: Path) -> str:
         text=True,
         check=False,
     )
+
+
+def ran(program: str, root: Path) -> str:
+    """What the page's program prints, which has to succeed."""
+    done = ended(program, root)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -41,6 +47,24 @@ def test_the_programs_of_the_page_see_each_row_once(name: str, tmp_path: Path) -
     compacted(feed)
     assert ran(PROGRAMS[name], tmp_path) == "10 new trips"
     assert ran(PROGRAMS[name], tmp_path) == ""
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_programs_fail_at_rows_that_the_log_does_not_know_and_pass_refused_messages(
+    name: str, tmp_path: Path
+) -> None:
+    feed = LiveFeed(tmp_path / "out")
+    feed.take([trip("2018-01-15 12:00:00")])
+    (file,) = (tmp_path / "out" / "bike_trips").rglob("*.parquet")
+    by_hand = file.with_name("by-hand.parquet")
+    copy(file, by_hand)
+    failed = ended(PROGRAMS[name], tmp_path)
+    assert failed.returncode == 1
+    assert "2 rows, and the log says 1" in failed.stderr
+    by_hand.unlink()
+    assert ran(PROGRAMS[name], tmp_path) == "1 new trips"
+    feed.take([b"no trip"])
+    assert ran(PROGRAMS[name], tmp_path) == "0 new trips"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -28,7 +28,7 @@ class Hour:
     refused: int | None
     """messages refused since the hour before was complete; None before that, or where a later hour has them"""
     revision: int
-    """0 before it is complete, then 1, and one more for each batch that brought rows since"""
+    """0 before it is complete, then 1, and one more for each line of rows that came since: five minutes of late rows"""
     complete_at: str | None
     unreadable: str | None = None
     """why nothing is known of the hour, although there are files"""

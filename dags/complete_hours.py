@@ -42,6 +42,7 @@ with DAG(
     schedule="*/5 * * * *",
     catchup=False,
     max_active_runs=1,
+    max_active_tasks=1,  # what is announced of all feeds is in one document
     is_paused_upon_creation=True,
     params={
         "from": Param(None, type=["null", "string"], format="date", description="first UTC day to announce again"),
@@ -50,6 +51,6 @@ with DAG(
     },
     tags=["upkeep"],
 ):
-    announced = [AnnounceHours(feed=name, looked_by=LOOK) for name in NAMES]
-    LookForHours(task_id=LOOK, env=os.environ) >> announced
-    announced >> RememberHours(task_id="remember", feeds=NAMES, looked_by=LOOK)
+    look = LookForHours(task_id=LOOK, env=os.environ)
+    for name in NAMES:
+        look >> AnnounceHours(feed=name, looked_by=LOOK) >> RememberHours(feed=name, looked_by=LOOK)

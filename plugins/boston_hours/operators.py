@@ -5,13 +5,13 @@ hours are announced once more; none is ever left out. The events themselves are 
 them, and Airflow 3.3 fails to list an asset's events while a run of one of them is queued.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseBranchOperator, BaseOperator, TriggerRule
+from airflow.sdk import BaseBranchOperator, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 from pydantic import TypeAdapter
 
@@ -76,18 +76,16 @@ class AnnounceHours(BaseOperator):
 
 
 class RememberHours(BaseOperator):
-    """Notes how far the feeds are announced, once their events are stored."""
+    """Notes how far the feed is announced, once its events are stored: what fails of another one has no part in it."""
 
-    def __init__(self, *, feeds: Iterable[str], looked_by: str, **options: Any) -> None:
-        rule = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
-        super().__init__(trigger_rule=rule, **{**_OPTIONS, **options})
-        self.feeds = list(feeds)
+    def __init__(self, *, feed: str, looked_by: str, **options: Any) -> None:
+        super().__init__(task_id=f"remember_{feed}", **{**_OPTIONS, **options})
+        self.feed = feed
         self.looked_by = looked_by
 
     def execute(self, context: Any) -> None:
         """Below the root that was looked at: the setting may be another one by now."""
         ti, looked = context["ti"], self.looked_by
-        found = {feed: ti.xcom_pull(task_ids=looked, key=feed) for feed in self.feeds}
-        reached = {feed: _ANNOUNCEMENT.validate_python(one).reached for feed, one in found.items() if one}
+        found = _ANNOUNCEMENT.validate_python(ti.xcom_pull(task_ids=looked, key=self.feed))
         layout = Layout(Path(ti.xcom_pull(task_ids=looked, key=_ROOT)))
-        remember_announced(layout, reached, datetime.now(UTC))
+        remember_announced(layout, self.feed, found.reached, datetime.now(UTC))

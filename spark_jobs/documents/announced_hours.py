@@ -69,9 +69,8 @@ def read_announced(layout: Layout) -> Mapping[str, AnnouncedHours]:
     return (read_document(layout.announced_hours, _Document) or _Document()).feeds
 
 
-def remember_announced(layout: Layout, reached: Mapping[str, AnnouncedHours], now: datetime) -> None:
-    """Note how far feeds are announced. A task that is run again after newer ones sets nothing back."""
+def remember_announced(layout: Layout, feed: str, reached: AnnouncedHours, now: datetime) -> None:
+    """Note how far a feed is announced. A task that is run again after newer ones sets nothing back."""
     known = read_announced(layout)
-    news = {feed: one.noted_after(known.get(feed)) for feed, one in reached.items()}
-    document = replace(_Document(), feeds={**known, **news})
+    document = _Document({**known, feed: reached.noted_after(known.get(feed))})
     write_document(layout.announced_hours, document, now)

@@ -64,16 +64,15 @@ class Run(dict[tuple[str, str], Any]):
         made = outlets[HOURS_OF[feed]]
         return [Event(key, made.extra) for key in made.partition_keys]
 
-    def remember(self) -> None:
-        names = [feed.name for feed in FEEDS]
-        RememberHours(task_id="remember", feeds=names, looked_by="look").execute({"ti": self})
+    def remember(self, feed: str) -> None:
+        RememberHours(feed=feed, looked_by="look").execute({"ti": self})
 
     def whole(self) -> dict[str, Told]:
         """All of its tasks: feed -> key -> revision."""
         feeds = [task.removeprefix("announce_") for task in self.look()]
         events = {feed: self.announce(feed) for feed in feeds}
-        if events:
-            self.remember()
+        for feed in events:
+            self.remember(feed)
         return {feed: told(of_feed) for feed, of_feed in events.items()}
 
 
@@ -160,6 +159,25 @@ def test_a_crash_before_it_is_remembered_repeats_the_events(feed: Feed) -> None:
     crashed.look()
     assert told(crashed.announce(BIKES)) == {key(2): 1}
     assert feed.announced() == {key(2): 1}
+
+
+def test_a_feed_whose_events_cannot_be_stored_has_no_other_announced_again(feed: Feed) -> None:
+    other = Feed(feed.root, "accidents")
+    other.complete(0, 1)
+    feed.complete(2, 3)
+    run = Run(feed.root)
+    assert run.look() == ["announce_bike_trips", "announce_accidents"]
+    run.announce("accidents")
+    run.remember("accidents")  # and the task of the bikes fails
+    assert Run(feed.root).whole() == {BIKES: {key(2): 1}}
+
+
+def test_what_is_announced_of_a_feed_is_noted_behind_that_and_never_two_at_once() -> None:
+    """The feeds share the document."""
+    dag = DagBag(CHECKOUT / "dags", collect_dags=True).dags["complete_hours"]
+    notes = {task.task_id: task.upstream_task_ids for task in dag.tasks if isinstance(task, RememberHours)}
+    assert notes == {f"remember_{feed.name}": {f"announce_{feed.name}"} for feed in FEEDS}
+    assert dag.max_active_tasks == 1
 
 
 def test_a_run_announces_a_bounded_number_and_the_next_one_the_rest(feed: Feed) -> None:
@@ -255,7 +273,7 @@ def test_a_run_that_is_remembered_after_a_newer_one_takes_no_period_away(ten_day
     failed.look()
     told_by_it = told(failed.announce(BIKES))
     newer = ten_days.announced(**asked[not is_older])
-    failed.remember()
+    failed.remember(BIKES)
     found = {**told_by_it, **newer, **following(ten_days)}
     assert found.keys() == {*THEIR_HOURS, key(240)}
 

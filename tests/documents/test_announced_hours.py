@@ -32,8 +32,8 @@ def test_nothing_is_remembered_at_first(layout: Layout) -> None:
 
 def test_each_feed_is_remembered_for_itself(layout: Layout) -> None:
     other = replace(REACHED, log="b", again=(FIRST, THIRD))
-    remember_announced(layout, {"bike_trips": REACHED}, NOW)
-    remember_announced(layout, {"accidents": other}, NOW)
+    remember_announced(layout, "bike_trips", REACHED, NOW)
+    remember_announced(layout, "accidents", other, NOW)
     assert read_announced(layout) == {"bike_trips": REACHED, "accidents": other}
 
 
@@ -44,23 +44,23 @@ def test_periods_that_touch_are_one() -> None:
 
 
 def test_a_task_that_is_run_again_sets_nothing_back(layout: Layout) -> None:
-    remember_announced(layout, {"bike_trips": REACHED}, NOW)
+    remember_announced(layout, "bike_trips", REACHED, NOW)
     for number in (1, REACHED.number):
-        remember_announced(layout, {"bike_trips": AnnouncedHours("a", 2, number=number)}, NOW)
+        remember_announced(layout, "bike_trips", AnnouncedHours("a", 2, number=number), NOW)
         assert read_announced(layout) == {"bike_trips": REACHED}
 
 
 def test_a_period_that_only_an_older_note_knows_is_added(layout: Layout) -> None:
     newer = replace(REACHED, again=(THIRD,))
-    remember_announced(layout, {"bike_trips": newer}, NOW)
-    remember_announced(layout, {"bike_trips": replace(REACHED, lines=2, again=(FIRST,))}, NOW)
+    remember_announced(layout, "bike_trips", newer, NOW)
+    remember_announced(layout, "bike_trips", replace(REACHED, lines=2, again=(FIRST,)), NOW)
     assert read_announced(layout) == {"bike_trips": replace(newer, again=(FIRST, THIRD), history_bytes=None)}
 
 
 def test_the_next_note_replaces_what_was_so_also_of_a_feed_that_was_started_over(layout: Layout) -> None:
-    remember_announced(layout, {"bike_trips": replace(REACHED, again=(FIRST,))}, NOW)
+    remember_announced(layout, "bike_trips", replace(REACHED, again=(FIRST,)), NOW)
     anew = AnnouncedHours("b", 0, REACHED.hour, number=REACHED.number + 1)
-    remember_announced(layout, {"bike_trips": anew}, NOW)
+    remember_announced(layout, "bike_trips", anew, NOW)
     assert read_announced(layout) == {"bike_trips": anew}
 
 

@@ -59,16 +59,18 @@ class WatchSensor(BaseSensorOperator):
         store = SettingsStore(self.job, self.fallbacks)
         effective = store.read_all(datetime.now(UTC))
         if why := store.why_no_root(effective):
-            self._wait_for_root(self._tell_of_root([], [Alert(_ROOT, False, why)], effective, context))
+            self._wait_for_root(self._tell_of_root([], [Alert(_ROOT, False, why)], _recipients(effective), context))
         self._watch(self.job.layout(effective.settings))
 
     def root_is_looked_at(self, context: Any, event: Mapping[str, Any]) -> None:
         """Send what is due; once the root is there, say so and leave the rest to the next run, which watches."""
-        effective = SettingsStore(self.job, self.fallbacks).read_all(datetime.now(UTC))
+        store = SettingsStore(self.job, self.fallbacks)
+        effective = store.read_all(datetime.now(UTC))
+        is_there = event["is_there"] and store.why_no_root(effective) is None  # on both hosts
         undelivered = NOTIFICATIONS.validate_python(event["undelivered"])
         over = Alert(_ROOT, True, Diagnosis(f"{self.job.name} is watched again"))
-        left = self._tell_of_root(undelivered, [over] if event["is_there"] else [], effective, context)
-        if not event["is_there"]:
+        left = self._tell_of_root(undelivered, [over] if is_there else [], _recipients(effective), context)
+        if not is_there:
             self._wait_for_root(left)
         layout = self.job.layout(effective.settings)
         memory = watch_memory.read_memory(layout)
@@ -78,8 +80,11 @@ class WatchSensor(BaseSensorOperator):
         """Do what the trigger found: `event` is a Finding as a dictionary."""
         layout, found = Layout(Path(root)), _FINDING.validate_python(event)
         if found.action is RestartAction.LEAVE:
-            self.log.error("%s", found.health.diagnosis)
-            return  # the next run tells people, and waits until it is there again
+            gone, to = (
+                Alert(_ROOT, False, found.health.diagnosis),
+                Recipients(found.alert_email, found.alert_connection),
+            )
+            self._wait_for_root(self._tell_of_root([], [gone], to, context))
         if found.action in _OF_ONE_DRIVER and (_driver_of(layout) != found.driver or held_because(layout)):
             found = replace(found, action=None)  # somebody was faster: another driver is there, or is not to be
         if found.action is RestartAction.GIVE_UP:
@@ -133,11 +138,10 @@ class WatchSensor(BaseSensorOperator):
             note_events(layout, happenings(found.alerts, found.action, found.health.diagnosis, now), now)
 
     def _tell_of_root(
-        self, before: Sequence[Notification], alerts: Sequence[Alert], effective: EffectiveSettings, context: Any
+        self, before: Sequence[Notification], alerts: Sequence[Alert], recipients: Recipients, context: Any
     ) -> tuple[Notification, ...]:
         """Notify people of what has no place to be written down; what is still to be sent."""
         log_alerts(self.job.name, alerts)
-        recipients = Recipients(effective.settings.ALERT_EMAIL, effective.settings.ALERT_CONNECTION)
         return deliver(self.job.name, with_alerts(before, alerts, datetime.now(UTC)), recipients, context)
 
     def _wait_for_root(self, left: tuple[Notification, ...]) -> NoReturn:
@@ -192,6 +196,10 @@ class WatchSensor(BaseSensorOperator):
         undelivered = with_alerts(memory.undelivered, [alert], now)
         memory = replace(memory, restarts=given_up(memory.restarts, now), incidents=opened, undelivered=undelivered)
         return replace(found, memory=memory, alerts=[*found.alerts, alert])
+
+
+def _recipients(effective: EffectiveSettings) -> Recipients:
+    return Recipients(effective.settings.ALERT_EMAIL, effective.settings.ALERT_CONNECTION)
 
 
 def _driver_of(layout: Layout) -> str | None:

@@ -249,17 +249,34 @@ def test_who_could_not_be_told_of_a_root_is_told_later_and_nobody_twice(
     assert left[0].next_try_at == left[1].next_try_at, "they wait for the same way"
 
 
-def test_a_root_that_has_gone_ends_the_run_and_writes_nothing(tmp_path: Path) -> None:
-    task, trigger = deferred(tmp_path / "out", ENABLE_INGESTION="off", BATCH_INTERVAL="soon")
+@pytest.mark.parametrize("worker_has_it", [False, True])
+def test_a_root_that_the_trigger_misses_is_told_and_waited_for_where_it_is_missed(
+    worker_has_it: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root, unmounted = tmp_path / "out", tmp_path / "unmounted"
+    task, trigger = deferred(root, ENABLE_INGESTION="off", BATCH_INTERVAL="soon")
     with pytest.raises(TaskDeferred):
-        task.act({}, found(trigger), str(tmp_path / "out"))
-    (tmp_path / "out").rename(tmp_path / "unmounted")
-    task.act({}, found(trigger), str(tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(TaskDeferred) as waiting:
-        task.execute({})
+        task.act({}, found(trigger), str(root))
+    root.rename(unmounted)
+    event = found(trigger)
+    if worker_has_it:
+        unmounted.rename(root)
+    with caplog.at_level("ERROR"), pytest.raises(TaskDeferred) as waiting:
+        task.act({}, event, str(root))
+    assert "a mount is missing" in caplog.text
     assert waiting.value.method_name == "root_is_looked_at"
-    assert not (tmp_path / "out").exists()
+    assert root.exists() is worker_has_it
+
+
+def test_a_root_that_the_worker_misses_is_not_over_because_the_trigger_has_it(
+    variables: VariableStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    variables["OUTPUT_BASE_PATH"] = "relative"
+    task = WatchSensor(task_id="watch", job=INGESTION, env={})
+    with caplog.at_level("INFO"), pytest.raises(TaskDeferred) as waiting:
+        task.root_is_looked_at({}, {"is_there": True, "undelivered": []})
+    assert waiting.value.method_name == "root_is_looked_at"
+    assert "is watched again" not in caplog.text
 
 
 def test_what_nobody_got_is_kept_and_what_is_urgent_is_done_first(tmp_path: Path, variables: VariableStore) -> None:

@@ -72,9 +72,7 @@ class WatchSensor(BaseSensorOperator):
         left = self._tell_of_root(undelivered, [over] if is_there else [], _recipients(effective), context)
         if not is_there:
             self._wait_for_root(left)
-        layout = self.job.layout(effective.settings)
-        memory = watch_memory.read_memory(layout)
-        self._kept(layout, replace(memory, undelivered=(*memory.undelivered, *left)))
+        self._leave_to_send(self.job.layout(effective.settings), left)
 
     def act(self, context: Any, event: Mapping[str, Any], root: str) -> None:
         """Do what the trigger found: `event` is a Finding as a dictionary."""
@@ -97,6 +95,7 @@ class WatchSensor(BaseSensorOperator):
                 self._watch(layout, found.lasted)
             case RestartAction.MOVE:
                 self.log.info("The output path has changed: the next run watches the new one")
+                self._hand_over(layout, found.memory)
             case RestartAction.GIVE_UP:
                 raise AirflowFailException(str(found.alerts[-1].diagnosis))
             case RestartAction.ADOPT if self._runs("running") + self._runs("queued"):
@@ -131,6 +130,21 @@ class WatchSensor(BaseSensorOperator):
             self.log.warning("the watch's memory cannot be written: %s", failure)
             return False
         return True
+
+    def _leave_to_send(self, layout: Layout, left: Sequence[Notification]) -> bool:
+        """Have the watch of this root send what is left; whether there was room to write that down."""
+        memory = watch_memory.read_memory(layout)
+        return self._kept(layout, replace(memory, undelivered=(*memory.undelivered, *left)))
+
+    def _hand_over(self, old: Layout, memory: WatchMemory) -> None:
+        """Leave what nobody has got yet to the watch of the new root, where that can be used already."""
+        if not memory.undelivered:
+            return
+        store = SettingsStore(self.job, self.fallbacks)
+        effective = store.read_all(datetime.now(UTC))
+        new = self.job.layout(effective.settings)
+        if new != old and store.why_no_root(effective) is None and self._leave_to_send(new, memory.undelivered):
+            self._kept(old, replace(memory, undelivered=()))
 
     def _note(self, layout: Layout, found: Finding, now: datetime) -> None:
         """Keep what happens for whoever asks later; a history that cannot be written holds up nothing."""

@@ -297,6 +297,17 @@ def test_what_nobody_got_is_kept_and_what_is_urgent_is_done_first(tmp_path: Path
     assert kept.tries == 1, "the next run sends it"
 
 
+def test_what_nobody_got_moves_with_the_output_path(tmp_path: Path, variables: VariableStore) -> None:
+    old, new = Layout(tmp_path / "old"), Layout(tmp_path / "new")
+    variables |= {"OUTPUT_BASE_PATH": str(old.root), "ALERT_CONNECTION": "no_such_connection", "ALERT_EMAIL": ""}
+    task, trigger = deferred(old.root, ENABLE_INGESTION="off", BATCH_INTERVAL="soon")
+    event = {**found(trigger), "action": "move"}
+    variables["OUTPUT_BASE_PATH"] = str(new.root)
+    task.act({}, event, str(old.root))
+    left = [[one.key for one in watch_memory.read_memory(root).undelivered] for root in (old, new)]
+    assert left == [[], ["setting:BATCH_INTERVAL"]]
+
+
 def test_with_a_full_disk_people_are_told_once_and_nothing_is_started(
     tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:

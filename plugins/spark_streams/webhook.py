@@ -27,8 +27,8 @@ class WebhookNotifier(BaseNotifier):
         connection = BaseHook.get_connection(self.connection)
         _mask_secrets(connection)
         headers = {"Content-Type": "application/json"}
-        if connection.password:
-            headers["Authorization"] = f"Bearer {connection.password}"
+        if token := (connection.password or "").strip():
+            headers["Authorization"] = f"Bearer {token}"
         body = json.dumps({"text": self.text}).encode()
         request = Request(address(connection), body, headers, method="POST")  # noqa: S310 - http(s), see address
         with build_opener(_NoRedirect).open(request, timeout=_TIMEOUT_S):
@@ -64,11 +64,13 @@ def _place(connection: Connection) -> SplitResult:
 
 
 def _mask_secrets(connection: Connection) -> None:
-    """Keep the secret parts out of every log: Airflow masks the password, and of an extra only what it knows."""
+    """Keep the secret parts out of every log: Airflow masks the password, and of an extra only what it knows.
+
+    An error quotes them without the blanks around them, and with \\n for a line break.
+    """
     place = _place(connection)
     for secret in (connection.password, connection.extra_dejson.get("endpoint"), place.path.strip("/"), place.query):
-        if secret:
-            mask_secret(str(secret))
-            for part in str(secret).split("/"):
-                if len(part) > 5:
-                    mask_secret(part)
+        text = str(secret or "").strip()
+        for part in {text, *(part for part in text.split("/") if len(part) > 5)} - {""}:
+            mask_secret(part)
+            mask_secret(repr(part)[1:-1])

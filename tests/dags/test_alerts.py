@@ -194,7 +194,10 @@ def test_a_round_that_takes_long_is_gone_on_with_after_a_look(monkeypatch: pytes
     assert [(one.tries, one.next_try_at) for one in kept] == [(0, None)] * 3
 
 
-def test_a_redirect_does_not_carry_the_token_along(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "password", ["its-secret", "its-secret\n"], ids=["as it is", "from a file with a last line break"]
+)
+def test_a_redirect_does_not_carry_the_token_along(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str | None] = []
 
     class Elsewhere(BaseHTTPRequestHandler):
@@ -211,7 +214,7 @@ def test_a_redirect_does_not_carry_the_token_along(monkeypatch: pytest.MonkeyPat
             return
 
     with serving(HTTPServer(("127.0.0.1", 0), Elsewhere)) as port:
-        connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port, "password": "its-secret"}
+        connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": port, "password": password}
         monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
         assert sent([BEGUN], connection="OPS")
     assert seen == ["Bearer its-secret"]
@@ -226,6 +229,17 @@ def test_the_secret_parts_of_an_address_are_masked(scheme: str, monkeypatch: pyt
     monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps({**connection, "extra": {"endpoint": "B0/XSECRET"}}))
     assert sent([BEGUN], connection="OPS")
     assert {"its-token", "T0SECRET", "B0/XSECRET", "XSECRET"} <= set(masked)
+
+
+def test_a_token_with_a_line_break_is_masked_as_the_error_quotes_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr(webhook, "mask_secret", masked.append)
+    connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": 1, "password": "its-\ntoken"}
+    monkeypatch.setenv("AIRFLOW_CONN_OPS", json.dumps(connection))
+    assert sent([BEGUN], connection="OPS")
+    assert any(secret in caplog.text for secret in masked)
 
 
 @contextmanager

@@ -229,5 +229,4 @@ def _with_restart(found: Finding) -> WatchMemory:
     memory, is_out_of_date = found.memory, found.health.state is HealthState.OUT_OF_DATE
     if is_out_of_date or found.action not in (RestartAction.START, RestartAction.RESTART):
         return memory
-    restarts = another(memory.restarts, datetime.now(UTC))
-    return replace(memory, restarts=restarts, restarted_for=found.fingerprint)
+    return replace(memory, restarts=another(memory.restarts, datetime.now(UTC)))

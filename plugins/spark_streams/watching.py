@@ -102,7 +102,7 @@ class Watch:
             health.diagnosis.message,
             health.diagnosis.next_step,
             self._restarts(health, driver, effective, now),
-            self._memory.restarted_for,
+            None if health.state in _RUNNING else self._memory.restarted_for,
             opened,
             effective.fingerprint,
             with_alerts(self._memory.undelivered, alerts, now),

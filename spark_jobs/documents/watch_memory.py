@@ -55,7 +55,7 @@ class WatchMemory:
     next_step: str = ""
     restarts: Restarts = field(default_factory=Restarts)
     restarted_for: str | None = None
-    """the settings with which the job was started last: for one that is out of date all the same, once is enough"""
+    """the settings for which a job out of date was started again, until it runs with some: once is enough"""
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     settings: str | None = None
     """the fingerprint that held: with other settings a job that was given up may well last"""

@@ -179,7 +179,7 @@ def left_out_of_date(job: str, flag: str, limit: timedelta) -> Problem:
         _OUT_OF_DATE,
         Diagnosis(
             f"{job} has been running with other settings than the Variables say for more than {in_words(limit)}, "
-            "although it was started for them",
+            "although it was started again for them",
             f"set the Variable {flag} to false and, once the job has stopped, to true; if that does not help, see "
             "whether Airflow's hosts all have the same environment and version",
         ),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import Variable
+from airflow.sdk import BaseXCom, Variable
 from airflow.sdk.exceptions import DagRunTriggerException
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger
@@ -23,6 +23,7 @@ NOT_PROMISED: dict[str, tuple[Callable[..., Any], set[str]]] = {
     "Variable.get": (Variable.get, {"key", "default"}),
     "get_dr_count": (RuntimeTaskInstance.get_dr_count, {"dag_id", "states"}),
     "get_task_states": (RuntimeTaskInstance.get_task_states, {"dag_id", "task_ids", "run_ids"}),
+    "BaseXCom.get_one": (BaseXCom.get_one, {"key", "dag_id", "task_id", "run_id"}),
     "on_kill of a trigger": (BaseTrigger.on_kill, {"self"}),
 }
 

@@ -491,6 +491,7 @@ def test_a_job_that_stays_out_of_date_is_told(place: Place, monkeypatch: pytest.
     told(place, found)
     place.driver()
     assert place.watch().look() is None, "it is over once the job has run with its settings for a minute"
+    assert watch_memory.read_memory(place.layout).restarted_for is None, "the next time there is a restart again"
 
 
 def test_a_start_is_stuck_by_the_watchs_own_clock(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,12 +15,12 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.identity import IDENTITY
 from spark_jobs.documents.requests import UNATTENDED_AFTER_S, Answer, Request
+from spark_jobs.drivers.observation import DriverObserver
 from spark_jobs.paths import Layout
 from spark_jobs.run_requests import JobName, run_requests
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import STREAM_JOBS
-from spark_jobs.supervision.driver_observation import DriverObserver
 
 _LOOK_EVERY_S = 0.5
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from spark_jobs.diagnosis import LeaseLost
-from spark_jobs.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
+from spark_jobs.drivers.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
 from spark_jobs.maintenance.analytics_requests import analytics_requests_at_rest
 from spark_jobs.maintenance.ingestion_requests import ingestion_requests_at_rest
 from spark_jobs.maintenance.start_over import finish_removals

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spark_jobs.catalog import ANALYTICS, FEEDS, ROLLUP
+from spark_jobs.documents.desired_state import DesiredState
 from spark_jobs.paths import Layout
 from spark_jobs.settings import DEFAULTS, Settings, settings_from
 
@@ -73,6 +74,11 @@ class StreamJob:
     def is_enabled(self, settings: Settings) -> bool:
         """Return whether the job is to run at all."""
         return bool(getattr(settings, self.flag))
+
+    def desired_state(self, settings: Settings) -> DesiredState:
+        """Return what the flags of the job and of its streams say."""
+        streams = {name: getattr(settings, flag) for name, flag in self.stream_flags.items()}
+        return DesiredState(self.is_enabled(settings), streams)
 
     def needs_restart(self, setting: str) -> bool:
         """Return whether a running job has to be started again to take up a change of this setting."""

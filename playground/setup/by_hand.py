@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from playground.run.settings import CHECKOUT, playground_settings
 from playground.setup.class_archive import OPTIONS, with_archive
-from spark_jobs.driver_launch import JAVA_OPTIONS
+from spark_jobs.drivers.launch import JAVA_OPTIONS
 
 HOME = playground_settings().PLAYGROUND_HOME
 """where `make setup` put the jars and the class archive"""

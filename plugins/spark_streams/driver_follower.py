@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from spark_jobs.documents.status import Status
+from spark_jobs.drivers import processes
+from spark_jobs.drivers.observation import DriverObserver
 from spark_jobs.paths import Layout
-from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.driver_exit import DriverExit
-from spark_jobs.supervision.driver_observation import DriverObserver
 from spark_streams.driver_output import DriverTail, driver_log, last_lines
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class DriverFollower:
         if observation.is_gone:
             return self._crashed()
         if observation.is_silent(self.stale_after):
-            is_there = driver_processes.is_on_this_host(status.driver)
+            is_there = processes.is_on_this_host(status.driver)
             return DriverExit.unresponsive(self.job, observation.unchanged_for.total_seconds(), is_there)
         return None
 
@@ -66,7 +66,7 @@ class DriverFollower:
 
     def _vanished(self) -> DriverExit | None:
         """The control folder was removed, as a job that starts over does for a moment."""
-        if self.last is None or not driver_processes.is_certainly_dead(self.last.driver):
+        if self.last is None or not processes.is_certainly_dead(self.last.driver):
             return None
         return self._crashed()
 

@@ -24,10 +24,10 @@ from spark_jobs.documents.desired_state import release_hold, write_desired_state
 from spark_jobs.documents.failed_start import FailedStart, write_failed_start
 from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import ENDED_JOB_STATES, JobState, Status, read_status
+from spark_jobs.drivers.observation import live_driver
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision.driver_exit import DriverExit
-from spark_jobs.supervision.driver_observation import live_driver
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_streams.airflow_internals import submit_command
 from spark_streams.driver_follower import POLL_S, DriverFollower

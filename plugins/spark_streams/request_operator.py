@@ -13,10 +13,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Request
-from spark_jobs.exit_codes import LEASE_LOST, STOPPED
+from spark_jobs.drivers.exit_codes import LEASE_LOST, STOPPED
+from spark_jobs.drivers.observation import live_driver
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
-from spark_jobs.supervision.driver_observation import live_driver
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_streams.driver_start import driver_environment
 from spark_streams.response_trigger import Outcome, ResponseTrigger, withdraw_with_task

@@ -13,8 +13,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from spark_jobs.documents import requests
 from spark_jobs.documents.requests import UNATTENDED_AFTER_S, Answer
+from spark_jobs.drivers.observation import DriverObserver
 from spark_jobs.paths import Layout
-from spark_jobs.supervision.driver_observation import DriverObserver
 from spark_streams.task_end import TaskEnd, end_of
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from spark_jobs.documents.desired_state import hold
 from spark_jobs.documents.lease import take_token
 from spark_jobs.documents.status import ENDED_JOB_STATES, Driver, read_status
+from spark_jobs.drivers import processes
 from spark_jobs.paths import Layout
-from spark_jobs.supervision import driver_processes
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,11 @@ def stop_driver(layout: Layout, patience_s: float, elsewhere: bool = True) -> No
     status = read_status(layout)
     if status is None or status.state in ENDED_JOB_STATES:
         return
-    if not driver_processes.is_on_this_host(status.driver):
+    if not processes.is_on_this_host(status.driver):
         if elsewhere:
             _fence_off(layout)
         return
-    if driver_processes.stop(status.driver, patience_s):
+    if processes.stop(status.driver, patience_s):
         log.info("driver %s stopped", status.driver.instance)
     else:
         log.warning("driver %s did not stop within %.0f s and was killed", status.driver.instance, patience_s)
@@ -44,5 +44,5 @@ def hold_by_hand(layout: Layout, job: str) -> None:
 def _fence_off(layout: Layout) -> None:
     """End a driver on another host: it stops at its next heartbeat once there is a token above its own."""
     now = datetime.now(UTC)
-    me = Driver(f"stop-{now:%Y%m%dT%H%M%S}", driver_processes.this_host())
+    me = Driver(f"stop-{now:%Y%m%dT%H%M%S}", processes.this_host())
     log.info("the driver runs on another host: token %d ends it", take_token(layout, me, now))

@@ -9,7 +9,7 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
 from spark_jobs.diagnosis import StreamFault
-from spark_jobs.driver_launch import KAFKA_CONNECTOR, launch_conf
+from spark_jobs.drivers.launch import KAFKA_CONNECTOR, launch_conf
 from spark_jobs.settings import Settings
 from spark_jobs.stream_jobs import StreamJob
 

@@ -12,10 +12,10 @@ from spark_jobs.documents.desired_state import held_because, read_desired_state,
 from spark_jobs.documents.failed_start import read_failed_start
 from spark_jobs.documents.status import STALE_AFTER, JobState, Status, as_ended
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
+from spark_jobs.drivers.observation import DriverObservation, DriverObserver, live_driver
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import StreamJob
 from spark_jobs.supervision import incidents
-from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver, live_driver
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.health import Health, HealthState, judge
 from spark_jobs.supervision.incidents import Alert, Problem

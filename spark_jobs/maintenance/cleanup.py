@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.documents.lease import token_driver, token_path
+from spark_jobs.drivers import processes
 from spark_jobs.maintenance.cleanup_plan import Checkpoint, Files, Found, Removal, Staging, Token, plan
 from spark_jobs.maintenance.start_over import trash_dirs
 from spark_jobs.paths import Layout, days_below
@@ -21,7 +22,6 @@ from spark_jobs.runtime.dataset import Dataset, driver_of_staging
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
-from spark_jobs.supervision import driver_processes
 
 _SET_ASIDE = ".set-aside-"
 
@@ -132,7 +132,7 @@ class CleanUp:
         for name in sound:
             for folder in _folders(self.layout.staging(name)):
                 instance = driver_of_staging(folder.name)
-                dead = driver_processes.instance_is_certainly_dead(self.layout, instance)
+                dead = processes.instance_is_certainly_dead(self.layout, instance)
                 is_own = instance == self.writer.driver.instance
                 yield Staging(_folder(folder), is_own, dead)
 

@@ -11,6 +11,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs.catalog import FEEDS, ROLLUP
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.complete_hours import read_complete_hours
+from spark_jobs.drivers.observation import DriverObservation, DriverObserver
 from spark_jobs.paths import Layout
 from spark_jobs.rollup.feed_position import reached_and_newest
 from spark_jobs.rollup.rollup import Rollup
@@ -19,7 +20,6 @@ from spark_jobs.runtime.query import clock_query, longest_wait_s
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate
-from spark_jobs.supervision.driver_observation import DriverObservation, DriverObserver
 
 SETTLE_S = 0.7
 """after the first feed's news: the others' triggers fire at the same moment, and one entry for all is cheaper"""

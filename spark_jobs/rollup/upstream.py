@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from spark_jobs.documents.status import JobState, Status, StreamState, StreamStatus
+from spark_jobs.drivers.observation import DriverObservation
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.supervision.driver_observation import DriverObservation
 
 _AILING = (StreamState.BROKEN, StreamState.RESTARTING, StreamState.STUCK)
 _KEEPS_UP = (StreamState.HEALTHY, StreamState.IDLE)

@@ -11,12 +11,12 @@ from typing import Any
 from spark_jobs.catalog import FEEDS
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.documents.status import Driver
+from spark_jobs.drivers import processes
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.runtime.request_queue import Refused
 from spark_jobs.runtime.writer import Writer
-from spark_jobs.supervision import driver_processes
 
 _OF_REQUESTS = ".requests"
 
@@ -93,5 +93,5 @@ def _clear_dead_staging(log: PublicationLog, driver: Driver) -> None:
     """Remove what dead drivers left in staging: all of it that was promised has been moved by now."""
     for folder in log.layout.staging(log.dataset).glob("*"):
         own = folder.name == driver.instance  # not that of its requests: one may be at work just now
-        if own or driver_processes.instance_is_certainly_dead(log.layout, driver_of_staging(folder.name)):
+        if own or processes.instance_is_certainly_dead(log.layout, driver_of_staging(folder.name)):
             shutil.rmtree(folder, ignore_errors=True)

@@ -27,7 +27,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.diagnosis import Diagnosis, LeaseLost, StreamFault, diagnose
 from spark_jobs.documents import lag_history
 from spark_jobs.documents.status import JobState, read_status, unread_for_s
-from spark_jobs.exit_codes import FAILED, STOPPED, WRONG_SETTINGS
+from spark_jobs.drivers.exit_codes import FAILED, STOPPED, WRONG_SETTINGS
 from spark_jobs.runtime import driver_process
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.desired_state_reader import DesiredStateReader
@@ -44,7 +44,6 @@ from spark_jobs.runtime.writer import Writer
 from spark_jobs.setting_values import quoted
 from spark_jobs.settings import Settings, SettingsError
 from spark_jobs.stream_jobs import StreamJob
-from spark_jobs.supervision.effective_settings import desired_state_of
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ class JobRun:
         self.settings = settings
         self.env = env
         self.layout = job.layout(settings)
-        self._flags = desired_state_of(job, settings).streams
+        self._flags = job.desired_state(settings).streams
         self._switches = DesiredStateReader(self.layout) if follows_switches else None
         self._spark: SparkSession | None = None
         self._jvm: JvmTie | None = None

@@ -10,7 +10,7 @@ import psutil
 from pyspark.java_gateway import ensure_callback_server_started
 
 from spark_jobs.documents.status import Driver, Process
-from spark_jobs.supervision.driver_processes import started_at, this_host
+from spark_jobs.drivers.processes import started_at, this_host
 
 
 def new_instance(now: datetime) -> str:

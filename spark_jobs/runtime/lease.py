@@ -12,11 +12,11 @@ from typing import NoReturn
 from spark_jobs.diagnosis import LeaseLost
 from spark_jobs.documents.lease import holds_lease, newest_token, take_token, take_token_numbered, token_driver
 from spark_jobs.documents.status import Driver, read_status
-from spark_jobs.exit_codes import LEASE_LOST
+from spark_jobs.drivers import processes
+from spark_jobs.drivers.exit_codes import LEASE_LOST
+from spark_jobs.drivers.observation import live_driver, looks_alive
 from spark_jobs.paths import Layout
 from spark_jobs.runtime.writer import Writer
-from spark_jobs.supervision import driver_processes
-from spark_jobs.supervision.driver_observation import live_driver, looks_alive
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Calla
     """
     older = read_status(layout)
     if older is not None and not older.is_live(now(), stale_after):
-        driver_processes.end_now(older.driver)
+        processes.end_now(older.driver)
     token = take_token(layout, me, now())
     deadline = time.monotonic() + _HANDOVER_TIMEOUT_S
     while older is not None and looks_alive(older, now(), stale_after) and time.monotonic() <= deadline:
@@ -40,7 +40,7 @@ def acquire_lease(layout: Layout, me: Driver, stale_after: timedelta, now: Calla
         newest = read_status(layout)
         older = newest if newest is None or newest.driver.instance == older.driver.instance else older
     if older is not None:
-        driver_processes.end_now(older.driver)
+        processes.end_now(older.driver)
     return _writer(layout, me, token)
 
 
@@ -52,7 +52,7 @@ def lease_where_job_is_off(
     holder = token_driver(layout, newest)
     if live_driver(layout, stale_after) is not None:
         return None
-    if holder is not None and driver_processes.running(holder):
+    if holder is not None and processes.running(holder):
         return None  # a driver that has not written its first heartbeat yet
     mine = newest + 1
     return _writer(layout, me, mine) if take_token_numbered(layout, me, mine, now()) else None

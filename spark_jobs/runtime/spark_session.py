@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from spark_jobs.driver_launch import JAVA_OPTIONS, KAFKA_CONNECTOR, launch_conf
+from spark_jobs.drivers.launch import JAVA_OPTIONS, KAFKA_CONNECTOR, launch_conf
 from spark_jobs.settings import Settings
 
 _PROJECT = Path(__file__).resolve().parents[2]

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from spark_jobs import backoff
 from spark_jobs.diagnosis import LeaseLost, StreamFault, diagnose
 from spark_jobs.publication.commit import CommitConflict
 from spark_jobs.runtime.stream_record import StreamRecord
-from spark_jobs.supervision import backoff
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Self
 
 from spark_jobs.diagnosis import OF_A_CRASH, OF_A_FAILED_START, Diagnosis, known_cause
 from spark_jobs.documents.status import JobState, Status
-from spark_jobs.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
+from spark_jobs.drivers.exit_codes import LEASE_LOST, STOPPED, WRONG_SETTINGS
 
 _KILLED = (-9, 137)
 _LAST_LINES = 40

@@ -45,13 +45,6 @@ class EffectiveSettings:
         return Diagnosis(f"{job.name} cannot start: {lines}", "correct it (Admin, Variables)", retryable=False)
 
 
-def desired_state_of(job: StreamJob, settings: Settings) -> DesiredState:
-    """Read the job's and its streams' flags."""
-    return DesiredState(
-        job.is_enabled(settings), {name: getattr(settings, flag) for name, flag in job.stream_flags.items()}
-    )
-
-
 def effective_settings(
     job: StreamJob,
     variables: Mapping[str, str | None],
@@ -75,7 +68,7 @@ def effective_settings(
     settings, values, rejected, unsettled = _accepted(job, wanted, before.values)
     accepted = {name: text for name, text in values.items() if name not in unsettled}
     return EffectiveSettings(
-        replace(desired_state_of(job, settings), rejected=rejected),
+        replace(job.desired_state(settings), rejected=rejected),
         settings,
         job.fingerprint(settings),
         values,

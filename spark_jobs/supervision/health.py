@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.status import JobState, StreamState, StreamStatus
+from spark_jobs.drivers.observation import DriverObservation
 from spark_jobs.stream_jobs import StreamJob
-from spark_jobs.supervision.driver_observation import DriverObservation
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 
 START_TIMEOUT = timedelta(minutes=5)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from spark_jobs.backoff import pause_after
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.watch_memory import Notification
-from spark_jobs.supervision.backoff import pause_after
 from spark_jobs.supervision.incidents import Alert
 
 _FIRST_PAUSE = timedelta(seconds=30)

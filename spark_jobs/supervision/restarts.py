@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from spark_jobs.backoff import pause_after
 from spark_jobs.documents.watch_memory import Restarts
-from spark_jobs.supervision.backoff import pause_after
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)

@@ -35,9 +35,9 @@ from spark_jobs.documents.desired_state import held_because
 from spark_jobs.documents.failed_start import read_failed_start
 from spark_jobs.documents.lease import newest_token
 from spark_jobs.documents.status import Driver, JobState, Status, read_status, write_status
+from spark_jobs.drivers import processes
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import INGESTION
-from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.driver_exit import DriverExit
 from tests.dags.conftest import CHECKOUT, VariableStore
 
@@ -242,7 +242,7 @@ async def _first_event(trigger: WatchTrigger) -> dict[str, Any]:
 
 def _is_running(layout: Layout) -> bool:
     status = read_status(layout)
-    return status is not None and bool(driver_processes.running(status.driver))
+    return status is not None and bool(processes.running(status.driver))
 
 
 def _first_heartbeat(layout: Layout, thread: threading.Thread) -> Status:

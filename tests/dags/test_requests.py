@@ -26,9 +26,9 @@ from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.requests import Answer, Request
 from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
+from spark_jobs.drivers import processes
 from spark_jobs.paths import Layout
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
-from spark_jobs.supervision import driver_processes
 from tests.dags.conftest import CHECKOUT, VariableStore
 from tests.supervision.far_driver import FarDriver
 
@@ -182,8 +182,8 @@ def context(of: SimpleNamespace = SCHEDULED, **params: Any) -> Any:
 
 def a_job_runs(layout: Layout) -> None:
     now = iso(datetime.now(UTC))
-    me = Process("python", os.getpid(), driver_processes.started_at(psutil.Process()))
-    driver = Driver("a-1", driver_processes.this_host(), (me,))
+    me = Process("python", os.getpid(), processes.started_at(psutil.Process()))
+    driver = Driver("a-1", processes.this_host(), (me,))
     write_status(layout, Status("ingestion", driver, 1, now, now, JobState.RUNNING, "f"))
 
 

@@ -21,10 +21,10 @@ from spark_jobs.documents.desired_state import held_because, hold, read_desired_
 from spark_jobs.documents.failed_start import FailedStart, write_failed_start
 from spark_jobs.documents.status import Driver, JobState, Process, Status, StreamState, StreamStatus, write_status
 from spark_jobs.documents.watch_memory import Incident, Restarts, UnwrittenMemory, WatchMemory
+from spark_jobs.drivers import processes
 from spark_jobs.paths import Layout
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
-from spark_jobs.supervision import driver_processes
 from spark_jobs.supervision.restart_policy import RestartAction
 from spark_jobs.supervision.restarts import another, given_up
 from tests.dags.conftest import Disk
@@ -69,10 +69,10 @@ class Place:
 
     def driver(self, state: str = JobState.RUNNING, **more: object) -> Status:
         """A driver that is this very process."""
-        me = Process("python", os.getpid(), driver_processes.started_at(psutil.Process()))
+        me = Process("python", os.getpid(), processes.started_at(psutil.Process()))
         status = Status(
             "ingestion",
-            Driver("a-1", driver_processes.this_host(), (me,)),
+            Driver("a-1", processes.this_host(), (me,)),
             token=1,
             at=iso(datetime.now(UTC)),
             started_at=iso(datetime.now(UTC)),
@@ -380,7 +380,7 @@ def test_figures_are_sent_for_as_long_as_the_heartbeat_may_be_old(place: Place) 
 
 
 def test_a_driver_that_is_gone_has_no_figures_however_young_its_heartbeat(place: Place) -> None:
-    place.driver(driver=Driver("a-1", driver_processes.this_host()), streams=BEHIND)
+    place.driver(driver=Driver("a-1", processes.this_host()), streams=BEHIND)
     watch = place.watch()
     watch.look()
     assert watch.gauges["streams.ingestion.runs"] == 0

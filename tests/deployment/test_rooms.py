@@ -13,6 +13,7 @@ from playground.run.settings import CHECKOUT
 FLOORS = (
     (
         "arrow_values",
+        "backoff",
         "catalog",
         "completeness",
         "redrives",
@@ -23,13 +24,12 @@ FLOORS = (
         "planned_queries",
         "task_database",
         "bounded_tables",
-        "driver_launch",
-        "exit_codes",
     ),
     ("publication",),
     ("diagnosis",),
     ("documents",),
     ("stream_jobs",),
+    ("drivers",),
     ("supervision",),
     ("feeds",),
     ("runtime",),
@@ -106,6 +106,11 @@ def test_every_file_has_its_room() -> None:
 
 def test_no_import_points_up() -> None:
     assert pointing_up(imports()) == []
+
+
+def test_what_airflows_side_decides_with_is_asked_by_no_job() -> None:
+    asking = {module for module, others in imports().items() if "supervision" in map(room_of, others)}
+    assert {room_of(module) for module in asking} == {"supervision"}
 
 
 def test_no_files_import_each_other() -> None:

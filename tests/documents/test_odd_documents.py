@@ -17,8 +17,8 @@ from spark_jobs.documents.lag_history import LagHistory, LagPoint
 from spark_jobs.documents.lease import Lease, newest_token, take_token
 from spark_jobs.documents.status import Driver, JobState, Process, Status, StreamStatus, read_status, write_status
 from spark_jobs.documents.watch_memory import Incident, Notification, Restarts, WatchMemory
+from spark_jobs.drivers.observation import DriverObserver
 from spark_jobs.paths import Layout
-from spark_jobs.supervision.driver_observation import DriverObserver
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AT = iso(NOW)

@@ -9,7 +9,7 @@ import pytest
 
 from bench.backlog import TOPICS, end_offsets
 from playground.broker.process import Broker, temporary_broker
-from spark_jobs.driver_launch import JAVA_OPTIONS
+from spark_jobs.drivers.launch import JAVA_OPTIONS
 from tests.flow.analytics_place import AnalyticsDriver, AnalyticsPlace
 from tests.flow.cluster import Cluster, kill_with_executors, standalone_cluster
 from tests.flow.driver import Driver, Place

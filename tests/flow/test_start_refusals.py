@@ -14,7 +14,7 @@ import pytest
 from playground.run.settings import CHECKOUT
 from spark_jobs.diagnosis import START_OVER
 from spark_jobs.documents.identity import IDENTITY, claim
-from spark_jobs.exit_codes import WRONG_SETTINGS
+from spark_jobs.drivers.exit_codes import WRONG_SETTINGS
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from tests.flow.driver import Driver, Place

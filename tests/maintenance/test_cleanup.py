@@ -10,6 +10,7 @@ import pytest
 
 from spark_jobs.documents.lease import take_token, token_path
 from spark_jobs.documents.status import Driver, Process
+from spark_jobs.drivers import processes
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.cleanup_plan import NEWEST_TOKENS
 from spark_jobs.paths import Layout
@@ -20,11 +21,10 @@ from spark_jobs.runtime.dataset import Dataset, request_instance
 from spark_jobs.runtime.request_queue import Outcome
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
-from spark_jobs.supervision import driver_processes
 from tests.maintenance.live_feed import BIKES, LiveFeed, may_write, now, put, tell, trip
 from tests.publication.small_feed import Killed, dies_at
 
-DEAD = Driver("20260101T000000-1-dead", driver_processes.this_host(), (Process("python", 2**22 + 1, 1.0),))
+DEAD = Driver("20260101T000000-1-dead", processes.this_host(), (Process("python", 2**22 + 1, 1.0),))
 EVERYTHING = [
     "checkpoint",
     "staging",

@@ -12,12 +12,12 @@ import pytest
 
 from spark_jobs.catalog import ROLLUP, feed_named
 from spark_jobs.documents.codec import iso
+from spark_jobs.drivers import observation
 from spark_jobs.publication.entry import ANEW, CHANGED
 from spark_jobs.publication.reader import Position
 from spark_jobs.rollup import increments
 from spark_jobs.rollup.increments import read_increment
 from spark_jobs.rollup.waiting_feeds import ASK_AGAIN_S, TRY_AGAIN_S
-from spark_jobs.supervision import driver_observation
 from tests.rollup.events import events
 from tests.rollup.four_feeds import (
     ACCIDENTS,
@@ -272,7 +272,7 @@ def test_a_status_of_ingestion_that_cannot_be_read_stops_no_rollup(
 ) -> None:
     job = job_below(tmp_path)
     with monkeypatch.context() as disk:
-        disk.setattr(driver_observation, "read_status", unreadable)
+        disk.setattr(observation, "read_status", unreadable)
         job.take(one_of_each())
         assert [counted(job, feed) for feed in one_of_each()] == [1, 1, 1, 1]
         assert "Input/output error" in (job.upstream.of((BIKES,)) or "")

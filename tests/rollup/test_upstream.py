@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
+from spark_jobs.drivers.observation import DriverObservation
 from spark_jobs.rollup.upstream import feed_missing, ingestion_missing
-from spark_jobs.supervision.driver_observation import DriverObservation
 
 STALE = timedelta(seconds=10)
 LONG_AGO = "2018-01-01T00:00:00+00:00"

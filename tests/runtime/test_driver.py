@@ -10,7 +10,7 @@ import pytest
 
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
-from spark_jobs.exit_codes import FAILED, WRONG_SETTINGS
+from spark_jobs.drivers.exit_codes import FAILED, WRONG_SETTINGS
 from spark_jobs.paths import Layout
 from spark_jobs.runtime import driver
 from spark_jobs.runtime.clock import utc_now

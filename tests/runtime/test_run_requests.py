@@ -15,7 +15,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.lease import newest_token, take_token
 from spark_jobs.documents.requests import Request
 from spark_jobs.documents.status import Driver, JobState, Process, Status, write_status
-from spark_jobs.exit_codes import WRONG_SETTINGS
+from spark_jobs.drivers.exit_codes import WRONG_SETTINGS
 from spark_jobs.paths import Layout
 from spark_jobs.run_requests import JobName
 from spark_jobs.runtime.driver_process import driver_identity

@@ -4,7 +4,7 @@ import pytest
 
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.status import Driver, Status
-from spark_jobs.exit_codes import WRONG_SETTINGS
+from spark_jobs.drivers.exit_codes import WRONG_SETTINGS
 from spark_jobs.supervision.driver_exit import DriverExit
 
 AT = "2026-01-01T12:00:00+00:00"

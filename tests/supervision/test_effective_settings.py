@@ -11,7 +11,7 @@ from spark_jobs.documents.accepted_settings import AcceptedSettings
 from spark_jobs.documents.desired_state import DesiredState
 from spark_jobs.settings import DEFAULTS, settings_from
 from spark_jobs.stream_jobs import ANALYTICS_JOB, INGESTION, StreamJob
-from spark_jobs.supervision.effective_settings import EffectiveSettings, desired_state_of, effective_settings
+from spark_jobs.supervision.effective_settings import EffectiveSettings, effective_settings
 
 PEARSON = "pearson_correlations"
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def test_flags_become_the_desired_state() -> None:
     assert set(desired.streams) == {analytic.name for analytic in ANALYTICS}
     off = effective_of(INGESTION, {"ENABLE_INGESTION": "no"})
     assert off.desired_state == DesiredState(False, {}, {})
-    assert desired_state_of(ANALYTICS_JOB, settings_from(given)) == desired
+    assert ANALYTICS_JOB.desired_state(settings_from(given)) == desired
 
 
 def test_settings_of_the_other_job_are_its_own_business() -> None:

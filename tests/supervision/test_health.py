@@ -9,9 +9,9 @@ import pytest
 from spark_jobs.diagnosis import Diagnosis
 from spark_jobs.documents.desired_state import DesiredState
 from spark_jobs.documents.status import Driver, JobState, Status, StreamState, StreamStatus
+from spark_jobs.drivers.observation import DriverObservation
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
-from spark_jobs.supervision.driver_observation import DriverObservation
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.health import Health, HealthState, judge
 

@@ -14,6 +14,7 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.documents.desired_state import DesiredState, write_desired_state
 from spark_jobs.documents.status import JobState, Status, read_status, unread_for_s
 from spark_jobs.documents.watch_memory import WatchMemory
+from spark_jobs.drivers.observation import DriverObservation
 from spark_jobs.ingestion import complete_hours
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.runtime.clock import utc_now
@@ -21,7 +22,6 @@ from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.driver import JobRun
 from spark_jobs.settings import settings_from
 from spark_jobs.stream_jobs import INGESTION
-from spark_jobs.supervision.driver_observation import DriverObservation
 from spark_jobs.supervision.effective_settings import EffectiveSettings
 from spark_jobs.supervision.health import HealthState, judge
 from spark_jobs.supervision.incidents import stream_problems

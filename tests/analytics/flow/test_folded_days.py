@@ -10,11 +10,11 @@ import duckdb
 import pytest
 
 from spark_jobs.analytics.folded_days import UnreadableHour, closed_days, fold_closed_days
+from spark_jobs.drivers import processes
 from spark_jobs.maintenance.start_over import start_over
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.runtime.dataset import Dataset
-from spark_jobs.supervision import driver_processes
 from tests.analytics.flow.ingestion import now, tell
 from tests.analytics.flow.live import LiveJob
 from tests.analytics.tiles import NOON, bikes, tile_table
@@ -169,7 +169,7 @@ def test_what_a_fold_is_staging_is_not_cleared_while_the_query_starts(
         return True
 
     (job.layout.staging(NAME) / "a-driver-before").mkdir(parents=True)
-    monkeypatch.setattr(driver_processes, "instance_is_certainly_dead", and_somebody_wants_to_stage)
+    monkeypatch.setattr(processes, "instance_is_certainly_dead", and_somebody_wants_to_stage)
     job.analytics[NAME].resume()
     assert is_free == [False]
 

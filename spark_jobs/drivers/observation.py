@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from spark_jobs.documents.status import ENDED_JOB_STATES, Status, life_shown_at, read_status
+from spark_jobs.drivers import processes
 from spark_jobs.paths import Layout
-from spark_jobs.supervision import driver_processes
 
 _LOOK_EVERY_S = 0.5
 
@@ -51,7 +51,7 @@ class DriverObserver:
         if status is None:
             self._heartbeat = None
             return DriverObservation(None)
-        is_gone = status.state not in ENDED_JOB_STATES and driver_processes.is_certainly_dead(status.driver)
+        is_gone = status.state not in ENDED_JOB_STATES and processes.is_certainly_dead(status.driver)
         if is_gone:
             status = read_status(self._layout) or status  # its last word comes just before its end
         heartbeat = (status.driver.instance, status.at, life_shown_at(self._layout))
@@ -62,11 +62,7 @@ class DriverObserver:
 
 def looks_alive(status: Status | None, now: datetime, stale_after: timedelta) -> bool:
     """Return, by one look only, whether the heartbeat is fresh and its processes are not known to be gone."""
-    return (
-        status is not None
-        and status.is_live(now, stale_after)
-        and not driver_processes.is_certainly_dead(status.driver)
-    )
+    return status is not None and status.is_live(now, stale_after) and not processes.is_certainly_dead(status.driver)
 
 
 def live_driver(layout: Layout, stale_after: timedelta) -> Status | None:
@@ -78,7 +74,7 @@ def live_driver(layout: Layout, stale_after: timedelta) -> Status | None:
     observer = DriverObserver(layout)
     seen = observer.look(time.monotonic())
     status = seen.status
-    if status is None or driver_processes.is_on_this_host(status.driver):
+    if status is None or processes.is_on_this_host(status.driver):
         return status if looks_alive(status, datetime.now(UTC), stale_after) else None
     while seen.is_live(stale_after):
         time.sleep(_LOOK_EVERY_S)

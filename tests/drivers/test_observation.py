@@ -13,9 +13,9 @@ import pytest
 
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.status import Driver, JobState, Process, Status, read_status, show_life, write_status
+from spark_jobs.drivers import processes
+from spark_jobs.drivers.observation import DriverObserver, live_driver, looks_alive
 from spark_jobs.paths import Layout
-from spark_jobs.supervision import driver_processes
-from spark_jobs.supervision.driver_observation import DriverObserver, live_driver, looks_alive
 from tests.supervision.far_driver import FarDriver
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -35,8 +35,8 @@ def process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]
 
 
 def status(pid: int, host: str | None = None) -> Status:
-    python = Process("python", pid, driver_processes.started_at(psutil.Process(pid)))
-    driver = Driver("a-1", host or driver_processes.this_host(), (python,))
+    python = Process("python", pid, processes.started_at(psutil.Process(pid)))
+    driver = Driver("a-1", host or processes.this_host(), (python,))
     return Status("ingestion", driver, 1, iso(NOW), iso(NOW), JobState.RUNNING, "f")
 
 
@@ -88,15 +88,15 @@ def test_a_clock_that_is_set_makes_no_living_process_another_one(
     booted_at = psutil.boot_time()
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted_at + by_s)
     assert DriverObserver(Layout(tmp_path)).look(0).is_live(STALE)
-    driver_processes.end_now(before.driver)
+    processes.end_now(before.driver)
     assert process.poll() is not None, "and one that hangs can still be ended"
 
 
 def test_a_driver_is_asked_to_stop_and_then_made_to(process: subprocess.Popen[bytes]) -> None:
     is_obedient = process.args[2] == OBEDIENT  # type: ignore[index]
     driver = status(process.pid).driver
-    assert driver_processes.stop(driver, patience_s=30 if is_obedient else 0.2) is is_obedient
-    assert driver_processes.running(driver) == []
+    assert processes.stop(driver, patience_s=30 if is_obedient else 0.2) is is_obedient
+    assert processes.running(driver) == []
 
 
 def test_a_process_that_is_no_driver_is_not_ended_whatever_the_status_says() -> None:
@@ -104,9 +104,9 @@ def test_a_process_that_is_no_driver_is_not_ended_whatever_the_status_says() -> 
         assert other.stdout
         other.stdout.readline()
         driver = status(other.pid).driver
-        assert driver_processes.running(driver), "it lives"
-        driver_processes.stop(driver, patience_s=0)
-        driver_processes.end_now(driver)
+        assert processes.running(driver), "it lives"
+        processes.stop(driver, patience_s=0)
+        processes.end_now(driver)
         assert other.poll() is None
         other.kill()
 

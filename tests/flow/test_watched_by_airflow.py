@@ -149,6 +149,7 @@ def test_a_stream_looks_after_itself(stream: Stream) -> None:
     took["killed: new driver"] = wait_until(lambda: stream.driver != first, "another driver")
     took["killed: new batch after"] = stream.reads_what_comes(seed=2)
     assert "was killed from outside" in person.task_log("ingestion")
+    assert "could not be noted" not in person.task_log("ingestion"), "that it ended by itself"
     second = stream.driver
     accepted = read_settings_copy(stream.layout)
     assert accepted

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from spark_jobs.analytics.combined_windows import Durations
 from spark_jobs.analytics.declaration import PARTITION_COLUMNS, Declaration
 from spark_jobs.catalog import ANALYTICS, FEEDS, Feed, feed_named
 from spark_jobs.feeds.parsed_messages import Parser, dataset_columns
 from spark_jobs.ingestion import quality_days, redriven_days
 from spark_jobs.ingestion.staging_writer import staged_dead_letters
-from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
 from spark_jobs.setting_values import in_words
 from spark_jobs.settings import SETTING_FIELDS

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs import planned_queries
+from spark_jobs.analytics.combined_windows import Durations
 from spark_jobs.analytics.refresh import _span, _without_zone, analytics_queries, declaration_of
 from spark_jobs.catalog import ANALYTICS, FEEDS, Feed
 from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.planned_queries import PlannedQueries
-from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.tile_schemas import no_tiles
 from tests.feeds.kafka_messages import READ_AT, kafka_messages
 from tests.feeds.test_against_reference import mutants

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from spark_jobs.analytics.combined_windows import WEATHER_HOLDS, Durations
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.completeness import HOUR
-from spark_jobs.rollup.combined_windows import WEATHER_HOLDS, Durations
 from spark_jobs.settings import TILE
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,11 +7,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
+from spark_jobs.analytics.combined_windows import Durations
 from spark_jobs.analytics.refresh import analytics_queries, declaration_of
 from spark_jobs.catalog import ROLLUP, Analytic
 from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.looks import Due

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from spark_jobs.analytics.affected_hours import every_hour, output_hours
 from spark_jobs.analytics.backlog import Backlog
+from spark_jobs.analytics.combined_windows import DurationName, Durations
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.folded_days import days_with_hours, hours_of_day, stale_days
 from spark_jobs.analytics.refresh import definition_of, refresh
@@ -22,7 +23,6 @@ from spark_jobs.publication.entry import ANEW, Entry
 from spark_jobs.publication.folding import folded_entry
 from spark_jobs.publication.log import LogReader
 from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet, staged_file
-from spark_jobs.rollup.combined_windows import DurationName, Durations
 from spark_jobs.rollup.day_files import changes_in
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.dataset import open_log

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from spark_jobs.rollup.combined_windows import DurationName, Durations
+from spark_jobs.analytics.combined_windows import DurationName, Durations
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 BIGINT = pa.int64()

@@ -4,8 +4,8 @@
 from datetime import timedelta
 
 from spark_jobs.analytics.combined_columns import DEMAND_AND_WEATHER, outputs_of
+from spark_jobs.analytics.combined_windows import Durations, combined_windows, interval
 from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, Declaration
-from spark_jobs.rollup.combined_windows import Durations, combined_windows, interval
 
 LOOKBACK = timedelta(days=7)
 FEWEST_SAMPLES = 8

@@ -4,8 +4,8 @@
 from datetime import timedelta
 
 from spark_jobs.analytics.combined_columns import DEMAND_AND_WEATHER, outputs_of
+from spark_jobs.analytics.combined_windows import Durations, combined_windows, interval, with_local_calendar
 from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, STRING, Declaration
-from spark_jobs.rollup.combined_windows import Durations, combined_windows, interval, with_local_calendar
 
 LOOKBACK = timedelta(days=7)
 LONGEST_BREAK_IN_RAIN = timedelta(hours=3)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.analytics.combined_windows import WEATHER_HOLDS, WEATHER_MACROS, Durations
 from spark_jobs.analytics.declaration import TIMESTAMP, Declaration, checked
 from spark_jobs.analytics.statistics import STATISTICS_MACROS
 from spark_jobs.completeness import HOUR
 from spark_jobs.planned_queries import PlannedQueries
-from spark_jobs.rollup.combined_windows import WEATHER_HOLDS, WEATHER_MACROS, Durations
 from spark_jobs.rollup.day_files import TileReader, tiles_between
 from spark_jobs.rollup.tile_schemas import BUCKET_START
 from spark_jobs.settings import TILE

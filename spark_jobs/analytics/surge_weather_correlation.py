@@ -3,8 +3,8 @@
 
 from datetime import timedelta
 
+from spark_jobs.analytics.combined_windows import Durations, floored, interval
 from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, STRING, Columns, Declaration, in_span
-from spark_jobs.rollup.combined_windows import Durations, floored, interval
 from spark_jobs.rollup.tile_schemas import SURGE_MOMENTS
 
 LOOKBACK = timedelta(hours=24)

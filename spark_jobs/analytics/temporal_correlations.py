@@ -4,9 +4,9 @@
 from datetime import timedelta
 
 from spark_jobs.analytics.combined_columns import DEMAND_AND_WEATHER, outputs_of
+from spark_jobs.analytics.combined_windows import Durations, combined_windows, interval, with_local_calendar
 from spark_jobs.analytics.declaration import BOOLEAN, INT, STRING, Declaration
 from spark_jobs.analytics.pairs import pair_columns, pair_schema, pair_statistics, weather_samples
-from spark_jobs.rollup.combined_windows import Durations, combined_windows, interval, with_local_calendar
 
 LOOKBACK = timedelta(days=7)
 DEMANDS = ("bike", "taxi")

@@ -3,8 +3,8 @@
 
 from datetime import timedelta
 
+from spark_jobs.analytics.combined_windows import Durations, floored, interval, with_local_calendar
 from spark_jobs.analytics.declaration import BIGINT, BOOLEAN, DOUBLE, INT, Declaration, in_span
-from spark_jobs.rollup.combined_windows import Durations, floored, interval, with_local_calendar
 
 
 def usage_per_hour(durations: Durations) -> str:

@@ -3,9 +3,9 @@
 
 from datetime import timedelta
 
+from spark_jobs.analytics.combined_windows import Durations, combined_windows, floored, interval
 from spark_jobs.analytics.declaration import BIGINT, DOUBLE, STRING, Declaration, in_span
 from spark_jobs.feeds.weather_scales import TEMPERATURE_BUCKETS, bands
-from spark_jobs.rollup.combined_windows import Durations, combined_windows, floored, interval
 
 LOOKBACK = timedelta(days=7)
 

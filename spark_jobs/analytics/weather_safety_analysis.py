@@ -5,9 +5,9 @@
 from datetime import timedelta
 
 from spark_jobs.analytics.combined_columns import outputs_of
+from spark_jobs.analytics.combined_windows import Durations, floored, interval, live_hours, weather_at_end_of
 from spark_jobs.analytics.declaration import BIGINT, DOUBLE, INT, STRING, Declaration
 from spark_jobs.analytics.statistics import Z_95_PERCENT
-from spark_jobs.rollup.combined_windows import Durations, floored, interval, live_hours, weather_at_end_of
 
 LOOKBACK = timedelta(days=28)
 FEWEST_HOURS = 3

@@ -5,8 +5,8 @@ the weather score (analytics.md section 4)."""
 from datetime import timedelta
 
 from spark_jobs.analytics.combined_columns import COMBINED_COLUMNS, outputs_of
+from spark_jobs.analytics.combined_windows import Durations, combined_windows, interval, with_local_calendar
 from spark_jobs.analytics.declaration import BIGINT, DOUBLE, INT, Declaration
-from spark_jobs.rollup.combined_windows import Durations, combined_windows, interval, with_local_calendar
 
 LOOKBACK = timedelta(days=7)
 FEWEST_SAMPLES = 3

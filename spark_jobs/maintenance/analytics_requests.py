@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
+from spark_jobs.analytics.combined_windows import Durations
 from spark_jobs.analytics.refresh import analytics_queries, declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP, Analytic
 from spark_jobs.documents.requests import REBUILD
@@ -13,7 +14,6 @@ from spark_jobs.maintenance.common_requests import common_requests
 from spark_jobs.maintenance.rebuild import Followers, rebuild
 from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset

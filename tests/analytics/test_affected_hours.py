@@ -7,10 +7,10 @@ from math import isclose
 import pytest
 
 from spark_jobs.analytics.affected_hours import every_hour, output_hours
+from spark_jobs.analytics.combined_windows import Durations
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.refresh import declaration_of, refresh
 from spark_jobs.catalog import ANALYTICS
-from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import changed_tiles
 from tests.analytics.tiles import NOON, Row, TilesInMemory, accidents, bikes, queries, report, ride, tile_table
 

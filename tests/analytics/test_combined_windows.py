@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spark_jobs.rollup.combined_windows import Durations
+from spark_jobs.analytics.combined_windows import Durations
 from tests.analytics.tiles import NOON, Row, TilesInMemory, bikes, outputs, report, ride, shown, the_last
 
 NAME = "weather_transport_correlation"

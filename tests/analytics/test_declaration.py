@@ -25,8 +25,8 @@ def test_a_module_declares_its_own_name_and_known_feeds(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_tiles_there_are_no_rows_but_all_columns(name: str) -> None:
+    from spark_jobs.analytics.combined_windows import Durations
     from spark_jobs.analytics.refresh import refresh
-    from spark_jobs.rollup.combined_windows import Durations
 
     declaration = declaration_of(name)
     hours = [NOON, NOON + HOUR]

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from spark_jobs.analytics.affected_hours import every_hour
+from spark_jobs.analytics.combined_windows import Durations
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.refresh import analytics_queries, declaration_of, refresh
 from spark_jobs.planned_queries import PlannedQueries
-from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import TileReader, days_of, merged_day
 from spark_jobs.rollup.tile_schemas import TILE_SCHEMAS
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from spark_jobs.analytics.analytic_stream import AnalyticStream
 from spark_jobs.analytics.analytic_updater import AnalyticUpdater
+from spark_jobs.analytics.combined_windows import Durations
 from spark_jobs.analytics.refresh import declaration_of
 from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.documents.status import StreamStatus
@@ -18,7 +19,6 @@ from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.publication.folding import fold
-from spark_jobs.rollup.combined_windows import Durations
 from spark_jobs.rollup.day_files import encoded_changes, staged_days
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.rollup_stream import RollupStream

@@ -4,10 +4,12 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+import pyarrow as pa
+
 from spark_jobs.publication.parquet_files import DamagedParquet
 
-UNREADABLE = (OSError, DamagedParquet)
-"""a file that is gone, cannot be opened now, or is damaged"""
+UNREADABLE = (OSError, DamagedParquet, pa.ArrowException)
+"""a file that is gone, cannot be opened now, is damaged, or has columns that nobody can reckon with"""
 
 
 def why_unreadable(path: Path | str, failure: Exception) -> str:

@@ -56,6 +56,12 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, at_once: bool
         return file.read(columns=columns and list(columns), use_threads=False)
 
 
+def read_as(path: Path, schema: pa.Schema, at_once: bool = False) -> pa.Table:
+    """Read these columns of a file, as `parquet_file` does; one that is missing or of another type is damage."""
+    with parquet_file(path, at_once) as file:
+        return file.read(columns=schema.names, use_threads=False).select(schema.names).cast(schema)
+
+
 def footer(path: Path) -> pq.FileMetaData:
     """Read what a file says of itself. Raises: as `parquet_file`."""
     with parquet_file(path) as file:

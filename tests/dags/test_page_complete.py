@@ -28,6 +28,7 @@ from spark_jobs.documents.complete_hours import (
 from spark_jobs.paths import Layout, hour_folder
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
+from tests.dags.spoilt_files import give_other_columns, give_other_types, make_unopenable, truncate
 
 BIKES = "bike_trips"
 TEN = datetime(2018, 1, 15, 10, tzinfo=UTC)
@@ -130,15 +131,6 @@ def test_a_file_that_comes_and_one_that_was_merged_are_seen(client: TestClient, 
     assert (hours(client)[10]["rows"], hours(client)[10]["late"]) == (5, 2)
 
 
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-20])
-
-
-def make_unopenable(file: Path) -> None:
-    file.unlink()
-    file.symlink_to(file.name)
-
-
 def make_absent(file: Path) -> None:
     file.unlink()
     file.symlink_to("gone")
@@ -169,6 +161,17 @@ def test_an_hour_that_cannot_be_read_is_unknown_and_all_others_are_shown(
     (folder / f"{name}.parquet").write_bytes(sound)
     (folder / "6-0-a.parquet").unlink()
     assert hours(client)[10] == before, "what was damaged is read again once it is there"
+
+
+@pytest.mark.parametrize("spoil", [give_other_columns, give_other_types])
+def test_of_a_file_that_is_not_ours_nobody_knows_what_is_late(
+    client: TestClient, layout: Layout, spoil: Callable[[Path], None]
+) -> None:
+    foreign = layout.dataset(BIKES) / hour_folder(TEN) / "5-0-a.parquet"
+    spoil(foreign)
+    ten = hours(client)[10]
+    assert (ten["state"], ten["late"]) == ("unknown", None)
+    assert ten["unreadable"].startswith(f"{foreign} cannot be read: ")
 
 
 def test_an_hour_whose_folder_cannot_be_listed_is_no_hour_without_rows(client: TestClient, layout: Layout) -> None:

@@ -30,6 +30,7 @@ from fastapi.testclient import TestClient
 
 from spark_jobs.paths import Layout, hour_folder, hour_of_folder
 from tests.dags.conftest import CHECKOUT
+from tests.dags.spoilt_files import SPOILERS, truncate
 
 BOSTON = ZoneInfo("America/New_York")
 NEWEST = datetime(2018, 11, 20, 13, tzinfo=UTC)
@@ -143,15 +144,6 @@ def test_where_there_is_nothing_the_page_says_up_to_when_there_is(client: TestCl
     assert client.get("/findings/usage/rows.csv", params={"from": "2020-01-01", "to": "2020-01-02"}).status_code == 404
 
 
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-20])
-
-
-def make_unopenable(file: Path) -> None:
-    file.unlink()
-    file.symlink_to(file.name)
-
-
 @pytest.fixture
 def spoilt(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Outputs that a test may damage."""
@@ -160,7 +152,7 @@ def spoilt(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return Layout(tmp_path)
 
 
-@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+@pytest.mark.parametrize("spoil", SPOILERS)
 def test_an_hour_that_cannot_be_read_is_a_gap_and_that_is_said(
     client: TestClient, spoilt: Layout, spoil: Callable[[Path], None]
 ) -> None:
@@ -175,6 +167,16 @@ def test_an_hour_that_cannot_be_read_is_a_gap_and_that_is_said(
         assert answer.headers["content-disposition"] == f'attachment; filename="usage-incomplete.{kind}"'
 
 
+def test_of_files_that_do_not_go_together_those_of_other_types_are_left_out(client: TestClient, spoilt: Layout) -> None:
+    hour = spoilt.dataset(USAGE) / hour_folder(NEWEST - timedelta(hours=3)) / "data.parquet"
+    rows = pq.read_table(hour, partitioning=None)
+    texts = pa.table({name: ["many"] if name == "bike_count" else rows[name] for name in rows.column_names})
+    pq.write_table(texts, hour)
+    found = ask(client, "/findings/usage")
+    assert bikes(found) == [number for number in range(HOURS - 7 * 24, HOURS) if number != HOURS - 4]
+    assert found["left_out"] == f"1 file is left out: {hour} cannot be read: columns of other types"
+
+
 def test_where_no_file_can_be_read_that_is_said_instead_of_rows(client: TestClient, spoilt: Layout) -> None:
     hours = sorted(spoilt.dataset(USAGE).rglob("*.parquet"), key=lambda file: hour_of_folder(str(file.parent)))
     for hour in hours[-2:]:
@@ -187,7 +189,7 @@ def test_where_no_file_can_be_read_that_is_said_instead_of_rows(client: TestClie
     assert (answer.status_code, answer.json()["detail"]) == (503, found["left_out"])
 
 
-@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+@pytest.mark.parametrize("spoil", SPOILERS)
 def test_of_a_folded_day_that_cannot_be_read_the_hours_are(
     client: TestClient, spoilt: Layout, spoil: Callable[[Path], None]
 ) -> None:

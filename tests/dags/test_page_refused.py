@@ -14,7 +14,6 @@ import pytest
 from airflow.api_fastapi.app import init_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.dag import DagModel
-from boston_page.findings.kept_days import read_file
 from boston_page.period import Period
 from boston_page.refused import letters, rights, routes
 from boston_page.refused.letters import SCHEMA, Question, newest_letters
@@ -24,6 +23,8 @@ from fastapi.testclient import TestClient
 
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout
+from spark_jobs.publication.parquet_files import read_as
+from tests.dags.spoilt_files import SPOILERS
 
 BIKES = "bike_trips"
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -168,16 +169,7 @@ def letter_file(layout: Layout) -> Path:
     return layout.dead_letters(BIKES) / f"date={NOON.date()}" / "3-0-a.parquet"
 
 
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-20])
-
-
-def make_unopenable(file: Path) -> None:
-    file.unlink()
-    file.symlink_to(file.name)
-
-
-@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+@pytest.mark.parametrize("spoil", SPOILERS)
 def test_messages_that_cannot_be_read_are_left_out_and_that_is_said(
     editor: TestClient, layout: Layout, spoil: Callable[[Path], None]
 ) -> None:
@@ -193,7 +185,7 @@ def test_messages_that_cannot_be_read_are_left_out_and_that_is_said(
         assert "the_original_was_redriven_before" in content_of(answer, kind)
 
 
-@pytest.mark.parametrize("spoil", [truncate, make_unopenable])
+@pytest.mark.parametrize("spoil", SPOILERS)
 def test_a_day_whose_counts_or_replays_cannot_be_read_is_left_out_and_that_is_said(
     viewer: TestClient, layout: Layout, spoil: Callable[[Path], None]
 ) -> None:
@@ -338,11 +330,11 @@ def test_only_days_with_replays_since_then_are_looked_into(layout: Layout, monke
     """However long ago a question begins: it is asked every 10 seconds."""
     looked: list[str] = []
 
-    def look(file: Path, columns: Sequence[str]) -> pa.Table:
+    def look(file: Path, *how: Any, **more: Any) -> pa.Table:
         looked.append(file.parent.name)
-        return read_file(file, columns)
+        return read_as(file, *how, **more)
 
-    monkeypatch.setattr("boston_page.refused.replays.read_file", look)
+    monkeypatch.setattr("boston_page.refused.replays.read_as", look)
     Replays(layout, BIKES, datetime(1971, 1, 1, tzinfo=UTC))
     Replays(layout, BIKES, NOON + 2 * DAY)
     assert looked == [f"date={(NOON + DAY).date()}"]

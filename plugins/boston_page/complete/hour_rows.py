@@ -7,16 +7,18 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.arrow_values import integers
 from spark_jobs.documents.complete_hours import HourEvent
 from spark_jobs.paths import Layout, hour_folder
-from spark_jobs.publication.parquet_files import footer, read_parquet
+from spark_jobs.publication.parquet_files import footer, read_as
 
 MOST_KEPT = 25_000
 """files, of either count"""
 _TRIES = 3
+_OFFSETS = pa.schema([("kafka_partition", pa.int64()), ("kafka_offset", pa.int64())])
 
 Offsets = tuple[tuple[str, int], ...]
 """(partition, next offset), in the order of the partitions"""
@@ -61,7 +63,7 @@ def rows_in(path: str) -> int:
 @lru_cache(MOST_KEPT)
 def late_rows(path: str, next_offset: Offsets) -> int:
     """Rows at or beyond these offsets; of a partition that is not named, all."""
-    places = read_parquet(Path(path), ("kafka_partition", "kafka_offset"))
+    places = read_as(Path(path), _OFFSETS)
     early = 0
     for partition, end in next_offset:
         number, offset = integers([int(partition), end])

@@ -13,8 +13,10 @@ from threading import Lock
 import pyarrow as pa
 
 from boston_page.unreadable import UNREADABLE
-from spark_jobs.publication.parquet_files import read_parquet
+from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet
 
+_START = "window_start"
+"""a column that no formula has been without"""
 CACHE_BYTES = 16 * 1024 * 1024
 
 Identity = tuple[int, int]
@@ -117,12 +119,14 @@ def _read(
 def read_file(path: Path, columns: Sequence[str]) -> pa.Table:
     """Read columns of one small file; those that an older formula did not have are null.
 
-    Raises: FileNotFoundError without a file; else as `parquet_file`.
+    Raises: FileNotFoundError without a file; else as `parquet_file`, also where its rows have no times.
     """
     rows = read_parquet(path, columns, at_once=True)
     for name in columns:
         if name not in rows.column_names:
             rows = rows.append_column(name, pa.nulls(rows.num_rows))
+    if _START in columns and not pa.types.is_timestamp(rows[_START].type):
+        raise DamagedParquet(path, ValueError(f"it has no times in {_START}"))
     return rows.select(list(columns))
 
 

@@ -3,7 +3,8 @@
 A closed day is one file where the analytics job has folded it, and then stays in memory.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -40,8 +41,8 @@ class Outputs:
         names = {day: self.layout.folded_day(output, day).name for day in period.days() if period.covers(day)}
         kept, rows = self._kept.read(folder, (name for name in names.values() if folder / name not in going), part)
         unfolded = (day for day in period.days() if names.get(day) not in kept)
-        tables = [*self._hours(output, part, period, unfolded), *([] if rows is None else [rows])]
-        found = concatenated(tables) if tables else None
+        read = dict(self._hours(output, part, period, unfolded))
+        found = self._together(read if rows is None else {**read, folder: rows})
         return found if found is not None and found.num_rows else None
 
     def newest_rows(self, output: str, columns: Sequence[str], period: Period) -> pa.Table | None:
@@ -67,16 +68,30 @@ class Outputs:
         newest = self.newest_hour(output)
         return None if newest is None else newest + HOUR
 
-    def _hours(self, output: str, part: Part, period: Period, days: Iterable[date]) -> Iterator[pa.Table]:
+    def _together(self, read: Mapping[Path, pa.Table]) -> pa.Table | None:
+        """One below the other, without the files whose types are not those of most rows."""
+        try:
+            return concatenated(read.values()) if read else None
+        except pa.ArrowException:
+            have = Counter[tuple[pa.DataType, ...]]()
+            for rows in read.values():
+                have[tuple(rows.schema.types)] += rows.num_rows
+            ((usual, _),) = have.most_common(1)
+            alike = {path: rows for path, rows in read.items() if _fit(rows.schema.types, usual)}
+            others = read.keys() - alike.keys()
+            self._unreadable.update((path, f"{path} cannot be read: columns of other types") for path in sorted(others))
+            return concatenated(alike.values())
+
+    def _hours(self, output: str, part: Part, period: Period, days: Iterable[date]) -> Iterator[tuple[Path, pa.Table]]:
         for day in days:
             if self._day_folder(output, day).is_dir():
                 paths = (self.layout.dataset(output) / hour_folder(hour) / OUTPUT for hour in period.hours_of(day))
-                found = (self._hour(path, part.columns) for path in paths)
-                yield from (part.of(within(rows, period)) for rows in found if rows is not None)
+                found = ((path, self._hour(path, part, period)) for path in paths)
+                yield from ((path, rows) for path, rows in found if rows is not None)
 
-    def _hour(self, path: Path, columns: Sequence[str]) -> pa.Table | None:
+    def _hour(self, path: Path, part: Part, period: Period) -> pa.Table | None:
         try:
-            return read_file(path, columns)
+            return part.of(within(read_file(path, part.columns), period))
         except FileNotFoundError:  # no row in this hour
             return None
         except UNREADABLE as failure:
@@ -93,6 +108,11 @@ class Outputs:
         except (LogDamaged, OSError):
             head = None
         return set() if head is None else {self.layout.root / path for path in head.deletes}
+
+
+def _fit(types: Sequence[pa.DataType], usual: Sequence[pa.DataType]) -> bool:
+    """Whether they go together; a column that an older formula did not have is null."""
+    return all(one == other or pa.null() in (one, other) for one, other in zip(types, usual, strict=True))
 
 
 def within(rows: pa.Table, period: Period) -> pa.Table:

@@ -6,11 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from boston_page.findings.kept_days import read_file
+import pyarrow as pa
+
 from boston_page.unreadable import UNREADABLE, left_out, why_unreadable
 from spark_jobs.paths import Layout
+from spark_jobs.publication.parquet_files import read_as
 
-_COLUMNS = ("measure", "name", "rows")
+_COUNTS = pa.schema([("measure", pa.string()), ("name", pa.string()), ("rows", pa.int64())])
 
 
 def refused_of(layout: Layout, feed: str, days: Sequence[date]) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def refused_of(layout: Layout, feed: str, days: Sequence[date]) -> dict[str, Any
 
 def _lines(path: Path, unreadable: list[str]) -> list[dict[str, Any]]:
     try:
-        return read_file(path, _COLUMNS).to_pylist()  # type: ignore[no-any-return]
+        return read_as(path, _COUNTS, at_once=True).to_pylist()  # type: ignore[no-any-return]
     except FileNotFoundError:
         return []
     except UNREADABLE as failure:

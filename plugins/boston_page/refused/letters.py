@@ -96,7 +96,8 @@ def _parts(file: Path, question: Question, most: int) -> Iterator[pa.Table]:
     """What is meant in a file, a row group at a time, newest first. One that is compacted meanwhile has none."""
     with suppress(FileNotFoundError), parquet_file(file) as letters:
         for group in reversed(range(letters.num_row_groups)):
-            rows = letters.read_row_group(group, columns=list(COLUMNS), use_threads=False)
+            read = letters.read_row_group(group, columns=_HEADS.names, use_threads=False)
+            rows = read.select(_HEADS.names).cast(_HEADS)
             meant = question.meant(rows)[-most - 1 :]  # one more says that there are more
             if meant:
                 yield _with_content(letters, group, rows, meant) if question.has_right else rows.take(integers(meant))
@@ -137,3 +138,4 @@ SCHEMA = pa.schema(
         ("raw", pa.binary()),
     ]
 )
+_HEADS = pa.schema([SCHEMA.field(name) for name in COLUMNS])

@@ -1,20 +1,27 @@
 """What became of the refused messages that were sent again. Pure."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from boston_page.findings.kept_days import read_file
+import pyarrow as pa
+
 from boston_page.unreadable import UNREADABLE, why_unreadable
+from spark_jobs.arrow_values import INSTANT, listed
 from spark_jobs.documents.codec import iso
 from spark_jobs.paths import Layout, days_below
+from spark_jobs.publication.parquet_files import read_as
 from spark_jobs.redrives import ACCEPTED, MessagePlace
+from spark_jobs.refused_files import PLACE
 
-_COLUMNS = (
-    *("original_topic", "original_partition", "original_offset"),
-    *("topic", "kafka_partition", "kafka_offset"),
-    "outcome",
-    "at",
+_PLACE = (pa.string(), pa.int32(), pa.int64())
+_REPLAYS = pa.schema(
+    [
+        *zip(("original_topic", "original_partition", "original_offset"), _PLACE, strict=True),
+        *zip(PLACE, _PLACE, strict=True),
+        ("outcome", pa.string()),
+        ("at", INSTANT),
+    ]
 )
 
 
@@ -47,11 +54,11 @@ def _lines(
     for day in (day for day in days_below(layout.redriven(feed)) if day >= since.date()):
         path = layout.redriven_day(feed, day)
         try:
-            rows = read_file(path, _COLUMNS)
+            rows = read_as(path, _REPLAYS, at_once=True)
         except FileNotFoundError:
             continue
         except UNREADABLE as failure:
             unreadable.append(why_unreadable(path, failure))
             continue
-        for *places, outcome, at in zip(*(rows[name].to_pylist() for name in _COLUMNS), strict=True):
-            yield MessagePlace(*places[:3]), MessagePlace(*places[3:]), outcome, at.astimezone(UTC)
+        for *places, outcome, at in zip(*(listed(column) for column in rows.columns), strict=True):
+            yield MessagePlace(*places[:3]), MessagePlace(*places[3:]), outcome, at

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
-from spark_jobs.analytics.analytic_updater import AnalyticUpdater
-from spark_jobs.analytics.combined_windows import Durations
-from spark_jobs.analytics.refresh import analytics_queries, declaration_of
+from spark_jobs.analytics.analytic_updater import AnalyticUpdater, updater_of
+from spark_jobs.analytics.refresh import analytics_queries
 from spark_jobs.catalog import ROLLUP, Analytic
 from spark_jobs.planned_queries import PlannedQueries
 from spark_jobs.publication.commit import PublicationLog
@@ -25,8 +24,7 @@ from spark_jobs.runtime.supervisor import BatchGate
 def analytic_stream(analytic: Analytic, context: StreamContext, rollup: Rollup, upstream: Upstream) -> Stream:
     """The query of one analytic, ready to begin."""
     log = PublicationLog(context.layout, analytic.name, step_listener(context.env, analytic.name))
-    durations = Durations.of(context.settings)
-    updater = AnalyticUpdater(declaration_of(analytic.name), durations, rollup, log, context.writer, context.now)
+    updater = updater_of(analytic, context.settings, rollup, log, context.writer, context.now)
     record = new_record(context, analytic.name, context.settings.analytics_interval)
     stream = AnalyticStream(updater, context, record, upstream)
     return assembled(context, record, log, stream.start, stream.look_at_lag, updater.has_taken)

@@ -14,7 +14,8 @@ from spark_jobs.analytics.backlog import Backlog
 from spark_jobs.analytics.combined_windows import DurationName, Durations
 from spark_jobs.analytics.declaration import Declaration
 from spark_jobs.analytics.folded_days import days_with_hours, hours_of_day, stale_days
-from spark_jobs.analytics.refresh import definition_of, refresh
+from spark_jobs.analytics.refresh import declaration_of, definition_of, refresh
+from spark_jobs.catalog import Analytic
 from spark_jobs.completeness import hour_of
 from spark_jobs.paths import hour_folder, hour_of_folder
 from spark_jobs.planned_queries import PlannedQueries
@@ -28,6 +29,7 @@ from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.runtime.dataset import open_log
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.setting_values import in_words
+from spark_jobs.settings import Settings
 
 _NOTHING_YET = -1
 _OUTPUT = "data.parquet"
@@ -220,6 +222,18 @@ class AnalyticUpdater:
 
     def _place(self, hour: datetime) -> str:
         return f"{self.log.dataset}/{hour_folder(hour.astimezone(UTC))}/{_OUTPUT}"
+
+
+def updater_of(
+    analytic: Analytic,
+    settings: Settings,
+    rollup: Rollup,
+    log: PublicationLog,
+    writer: Writer,
+    now: Callable[[], datetime],
+) -> AnalyticUpdater:
+    """Make the updater of an analytic, with its declaration and the durations that are set."""
+    return AnalyticUpdater(declaration_of(analytic.name), Durations.of(settings), rollup, log, writer, now)
 
 
 def _is_known(rollup: LogReader, position: Mapping[str, Any]) -> bool:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from spark_jobs.analytics.analytic_updater import AnalyticUpdater
-from spark_jobs.analytics.combined_windows import Durations
-from spark_jobs.analytics.refresh import analytics_queries, declaration_of
+from spark_jobs.analytics.analytic_updater import AnalyticUpdater, updater_of
+from spark_jobs.analytics.refresh import analytics_queries
 from spark_jobs.catalog import ANALYTICS, ROLLUP, Analytic
 from spark_jobs.documents.requests import REBUILD
 from spark_jobs.maintenance.cleanup import CleanUp
@@ -45,8 +44,8 @@ def _requests(rollup: Rollup, clean_up: CleanUp, followers: Followers) -> Mappin
 
 
 def _at_rest(analytic: Analytic, settings: Settings, writer: Writer, rollup: Rollup) -> Dataset:
-    log, durations = PublicationLog(rollup.log.layout, analytic.name), Durations.of(settings)
-    updater = AnalyticUpdater(declaration_of(analytic.name), durations, rollup, log, writer, utc_now)
+    log = PublicationLog(rollup.log.layout, analytic.name)
+    updater = updater_of(analytic, settings, rollup, log, writer, utc_now)
     checkpoints = ANALYTICS_JOB.checkpoints(settings) / analytic.name
     return Dataset(analytic.name, log, checkpoints, catch_up_to=_going_through(updater))
 

@@ -17,8 +17,9 @@ from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.folding import fold
 from spark_jobs.publication.log import LogDamaged
+from spark_jobs.publication.staging import driver_of_staging
 from spark_jobs.runtime.checkpoints import own_tries, remove_tries
-from spark_jobs.runtime.dataset import Dataset, driver_of_staging
+from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings

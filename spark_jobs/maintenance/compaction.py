@@ -26,7 +26,8 @@ from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file
-from spark_jobs.runtime.dataset import Dataset, find_stream, request_instance
+from spark_jobs.publication.staging import staging_of_requests
+from spark_jobs.runtime.dataset import Dataset, find_stream
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
@@ -154,7 +155,8 @@ def _coming(name: str) -> tuple[tuple[int, str], ...]:
 
 def compact(feed: Dataset, folder: ClosedFolder, writer: Writer, now: Callable[[], datetime]) -> Compacted | None:
     """Make the folder's files one; None where the folder is left as it is."""
-    staging = feed.log.layout.staging(feed.name) / request_instance(writer) / f"merged-{token_hex(4)}"
+    whose = staging_of_requests(writer.driver.instance)
+    staging = feed.log.layout.staging(feed.name) / whose / f"merged-{token_hex(4)}"
     durable_files.make_folder(staging)
     compacted = _compacted_in(staging, feed, folder, writer, now)
     if compacted is None:

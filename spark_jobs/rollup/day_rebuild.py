@@ -11,12 +11,12 @@ from spark_jobs.catalog import FEEDS
 from spark_jobs.completeness import HOUR
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import CHANGED, Entry
+from spark_jobs.publication.staging import staging_of_requests
 from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, place, staged_days
 from spark_jobs.rollup.feed_position import known_position
 from spark_jobs.rollup.fewer_events import refuse_fewer_of_day
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.tile_schemas import BUCKET_START
-from spark_jobs.runtime.dataset import request_instance
 from spark_jobs.settings import TILE
 
 
@@ -45,7 +45,7 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
                 tables[feed.name, day] = after
             elif (rollup.log.layout.root / place(rollup.log.layout, feed.name, day)).exists():
                 going.add((feed.name, day))
-        staging = transaction.new_staging(request_instance(rollup.writer))
+        staging = transaction.new_staging(staging_of_requests(rollup.writer.driver.instance))
         draft = Entry(
             "rebuild",
             _with_days(rollup.tiles, transaction.head.position, tables, going),

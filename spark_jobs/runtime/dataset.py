@@ -15,10 +15,9 @@ from spark_jobs.drivers import processes
 from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
+from spark_jobs.publication.staging import driver_of_staging
 from spark_jobs.runtime.request_queue import Refused
 from spark_jobs.runtime.writer import Writer
-
-_OF_REQUESTS = ".requests"
 
 
 @dataclass(frozen=True)
@@ -52,16 +51,6 @@ def find_stream(streams: Sequence[Dataset], name: object) -> Dataset:
         if stream.name == name:
             return stream
     raise Refused(f"no stream is called {name!r}; there are {', '.join(stream.name for stream in streams)}")
-
-
-def request_instance(writer: Writer) -> str:
-    """Whose staging folder the files of requests are in: apart from those of the same driver's batches."""
-    return f"{writer.driver.instance}{_OF_REQUESTS}"
-
-
-def driver_of_staging(folder: str) -> str:
-    """The driver that a staging folder belongs to."""
-    return folder.removesuffix(_OF_REQUESTS)
 
 
 def open_log(log: PublicationLog, first: Entry, writer: Writer, now: datetime, **origin: Any) -> None:

@@ -17,7 +17,8 @@ from spark_jobs.paths import Layout
 from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.log import LogDamaged
-from spark_jobs.runtime.dataset import Dataset, request_instance
+from spark_jobs.publication.staging import staging_of_requests
+from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
@@ -70,7 +71,7 @@ def test_everything_that_may_go_goes_and_the_feed_carries_on(tmp_path: Path) -> 
     ]
     gone = [
         put(feed.layout.staging(BIKES.name) / DEAD.instance / "1" / "part.parquet"),
-        put(feed.layout.staging(BIKES.name) / request_instance(Writer(DEAD, 1, may_write)) / "merged.parquet"),
+        put(feed.layout.staging(BIKES.name) / staging_of_requests(DEAD.instance) / "merged.parquet"),
         put(feed.layout.staging(BIKES.name) / ELSEWHERE.instance / "1" / "part.parquet"),
         put(feed.dataset.checkpoints.with_name("bike_trips.set-aside-20260101T000000") / "metadata"),
         put(feed.layout.applied(BIKES.name) / "1.json"),
@@ -171,7 +172,7 @@ def test_the_job_folds_its_logs_and_removes_what_dead_drivers_left(tmp_path: Pat
     gone = put(feed.layout.staging(BIKES.name) / DEAD.instance / "1" / "part.parquet")
     kept = [
         put(feed.layout.staging(BIKES.name) / feed.writer.driver.instance / "part.parquet"),
-        put(feed.layout.staging(BIKES.name) / request_instance(feed.writer) / "merged.parquet"),
+        put(feed.layout.staging(BIKES.name) / staging_of_requests(feed.writer.driver.instance) / "merged.parquet"),
         put(feed.dataset.checkpoints / OWN_TRY / "metadata"),
     ]
     files = feed.files()

@@ -32,11 +32,6 @@ class Dataset:
     catch_up_to: Callable[[int], bool] = lambda _seq: True
     """analytics: whether the rollup is in the output up to this entry; where no query does that, this does its part"""
 
-    @property
-    def output_dirs(self) -> tuple[Path, ...]:
-        """The folders that only this stream's log may fill."""
-        return output_dirs(self.log.layout, self.name)
-
 
 def output_dirs(layout: Layout, name: str) -> tuple[Path, ...]:
     """The folders that only the log of that dataset may fill."""

@@ -14,7 +14,6 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from spark_jobs.catalog import DEAD_LETTERS, Feed
 from spark_jobs.completeness import FeedProgress
-from spark_jobs.diagnosis import StreamFault
 from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.ingestion.copies import judged_copies
@@ -24,7 +23,7 @@ from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
 from spark_jobs.kafka import offsets
 from spark_jobs.kafka.broker_client import BrokerClient
-from spark_jobs.kafka.checkpoint import planned_offsets
+from spark_jobs.kafka.checkpoint import batch_range
 from spark_jobs.kafka.connection import connection_of
 from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
 from spark_jobs.kafka.last_read import latest
@@ -124,19 +123,12 @@ class FeedStream:
 
     def _publish(self, batch: DataFrame, batch_id: int, checkpoint: Path, query_start: Mapping[str, int]) -> None:
         began = time.monotonic()
-        end = planned_offsets(checkpoint, batch_id)
-        if end is None:
-            raise StreamFault(
-                f"the checkpoint {checkpoint} was removed while the query runs",
-                "nothing is lost; the query starts again from the log",
-            )
-        planned = planned_offsets(checkpoint, batch_id - 1)
-        start = planned[self.topic] if planned else query_start
+        start, end = batch_range(checkpoint, batch_id, self.topic, query_start)
         with self.log.transaction(self.context.writer.check) as transaction:
             known = transaction.head.position[self.topic]["next_offset"]
             if any(start.get(partition) != offset for partition, offset in known.items()):
                 raise CommitConflict(f"the log of {self.feed.name} is at {known}, this batch starts at {dict(start)}")
-            entry = self._commit(transaction, batch, batch_id, end[self.topic]) if end[self.topic] != known else None
+            entry = self._commit(transaction, batch, batch_id, end) if end != known else None
         rows = entry.rows if entry else {}
         seconds = time.monotonic() - began
         self.record.batch_finished(batch_id, seconds, rows.get("written", 0) + rows.get("refused", 0))

@@ -144,7 +144,8 @@ class FeedStream:
         parser = Parser(self.feed, settings.ACCIDENT_TIME_ZONE, now)
         task = staging_task(staging, parser)
         reports = [TaskReport.decoded(row[0]) for row in rows.mapInArrow(task, REPORT_SCHEMA).collect()]
-        self._refuse_recreated_topic(known["topic_id"])
+        # Once the rows are read: Spark knows topics by name only, and would go on in a new one's history.
+        offsets.refuse_recreated(self.broker, self.topic, known["topic_id"])
         copies = judged_copies(reports, staging, self.log, self.topic, parser)
         reports.append(copies.report)
         files = [file for report in reports for file in report.files]
@@ -172,11 +173,6 @@ class FeedStream:
         entry = transaction.commit(draft, self.context.now())
         self.record.new_layout = new_layout(quality)
         return entry
-
-    def _refuse_recreated_topic(self, topic_id: str) -> None:
-        """Ask once the rows are read: Spark knows topics by name only, and would go on in a new one's history."""
-        found = offsets.topic_id_on_broker(self.broker, self.topic)
-        offsets.refuse_other_topic_id(self.topic, topic_id, found)
 
 
 def moves_of(

@@ -140,7 +140,7 @@ def checked_position(
             f"set the KAFKA_TOPIC_ setting back, or choose a new output path, or {START_OVER}",
             retryable=False,
         )
-    refuse_other_topic_id(topic.name, known["topic_id"], topic.topic_id)
+    _refuse_other_id(topic.name, known["topic_id"], topic.topic_id)
     next_offset, lost = {}, []
     for partition, first in sorted(topic.first.items()):
         reached = known["next_offset"].get(str(partition), 0)  # the origin names all that there were: it is new
@@ -162,7 +162,12 @@ def checked_position(
     return {topic.name: {**known, "next_offset": next_offset, "last_read": last_read}}, lost
 
 
-def refuse_other_topic_id(topic: str, known: str, now: str) -> None:
+def refuse_recreated(broker: BrokerClient, topic: str, known_id: str) -> None:
+    """Raise StreamFault where this name is that of another topic by now: its offsets name other messages."""
+    _refuse_other_id(topic, known_id, topic_id_on_broker(broker, topic))
+
+
+def _refuse_other_id(topic: str, known: str, now: str) -> None:
     if known != now:
         raise _recreated(topic, "it has another id than the one that was read before")
 

@@ -18,9 +18,9 @@ from spark_jobs.diagnosis import StreamFault
 from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.originals import Originals, judged, originals_of, refused_before
 from spark_jobs.ingestion.redriven_days import RedrivenDays
+from spark_jobs.kafka import offsets
 from spark_jobs.kafka.broker_client import BrokerClient
 from spark_jobs.kafka.connection import connection_of
-from spark_jobs.kafka.offsets import refuse_other_topic_id, topic_id_on_broker
 from spark_jobs.kafka.resending import Resend, Resender, Sent, resender
 from spark_jobs.maintenance.dead_letters import Selection, dead_letters, selection
 from spark_jobs.maintenance.sent_copies import SentCopies
@@ -112,7 +112,9 @@ class Redrive:
 
     def for_good(self, sender: Resender) -> Done:
         """Send what would be accepted."""
-        self._refuse_recreated_topic()
+        head, broker = self.dataset.log.head(), BrokerClient(connection_of(self.settings))
+        for topic, known in head.position.items() if head else ():
+            offsets.refuse_recreated(broker, topic, known["topic_id"])
         done = Done()
         for messages in self._judged_messages(done):
             sent = iter(self._sent(sender, [one.message for one in messages if not one.refusal]))
@@ -162,12 +164,6 @@ class Redrive:
 
     def _known(self) -> Originals:
         return originals_of(RedrivenDays(self.dataset.log.layout, feed_named(self.dataset.name)).all())
-
-    def _refuse_recreated_topic(self) -> None:
-        """Offsets of a topic that was recreated name other messages."""
-        head, broker = self.dataset.log.head(), BrokerClient(connection_of(self.settings))
-        for topic, known in head.position.items() if head else ():
-            refuse_other_topic_id(topic, known["topic_id"], topic_id_on_broker(broker, topic))
 
 
 def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.ingestion.redriven_days import Redriven, RedrivenDays
 from spark_jobs.kafka.resending import Resend, Sent
@@ -176,9 +177,11 @@ class Broker:
         return [Sent(MessagePlace(TOPIC, 0, begin + number)) for number in range(len(messages))]
 
 
-def sent_by(live: LiveFeed, broker: Broker, monkeypatch: pytest.MonkeyPatch, at_most: int) -> list[int]:
+def sent_by(
+    live: LiveFeed, broker: Broker, monkeypatch: pytest.MonkeyPatch, at_most: int, topic_id: str = "t"
+) -> list[int]:
     """Offsets that one more run sends."""
-    monkeypatch.setattr(Redrive, "_refuse_recreated_topic", lambda _: None)  # it asks a real broker
+    monkeypatch.setattr("spark_jobs.kafka.offsets.topic_id_on_broker", lambda *_: topic_id)
     before = len(broker.sent)
     chosen = selection({"stream": BIKES.name, "at_most": at_most}, LATER + timedelta(hours=1))
     Redrive(settings_from({}), live.dataset, chosen, LATER, tell).for_good(broker)  # type: ignore[arg-type]
@@ -209,3 +212,11 @@ def test_a_copy_that_was_lost_is_sent_again_once_the_feed_has_passed_it(
     assert sent_by(live, broker, monkeypatch, 9) == []
     live.take([SOUND])
     assert sent_by(live, broker, monkeypatch, 9) == [0]
+
+
+def test_nothing_is_sent_to_a_topic_that_was_recreated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live, broker = LiveFeed(tmp_path), Broker()
+    live.refuse([SOUND], OLD, NOON)
+    with pytest.raises(StreamFault, match="was recreated"):
+        sent_by(live, broker, monkeypatch, 9, topic_id="another")
+    assert broker.sent == []

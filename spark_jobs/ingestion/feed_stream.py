@@ -18,6 +18,7 @@ from spark_jobs.feeds.parsed_messages import Parser
 from spark_jobs.ingestion.complete_hours import AllFeeds, HoursOfFeed
 from spark_jobs.ingestion.copies import judged_copies
 from spark_jobs.ingestion.feed_start import position_to_read_from, recently_lost
+from spark_jobs.ingestion.last_read import latest
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays, new_layout
 from spark_jobs.ingestion.staging_writer import REPORT_SCHEMA, StagedFile, TaskReport, staging_task
@@ -26,7 +27,6 @@ from spark_jobs.kafka.broker_client import BrokerClient
 from spark_jobs.kafka.checkpoint import batch_range
 from spark_jobs.kafka.connection import connection_of
 from spark_jobs.kafka.lag import OpenTransactions, reached_and_end
-from spark_jobs.kafka.last_read import latest
 from spark_jobs.kafka.offsets import FeedPosition, TopicOnBroker
 from spark_jobs.kafka.query import kafka_messages
 from spark_jobs.paths import hour_of_folder

@@ -18,8 +18,9 @@ from pyspark import TaskContext
 from spark_jobs.bounded_tables import bounded_tables
 from spark_jobs.feeds.parsed_messages import OUTCOME_COLUMNS, Parser
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
+from spark_jobs.ingestion.last_read import last_read_of, latest
 from spark_jobs.ingestion.quality import Line, Quality, lines_of, quality_of, total
-from spark_jobs.kafka.last_read import LastRead, last_read_of, latest
+from spark_jobs.kafka.last_read import LastRead
 from spark_jobs.paths import hour_folder
 from spark_jobs.publication.parquet_files import write_parquet
 

@@ -1,4 +1,4 @@
-"""The last message that was read of each partition, and whether Kafka still has it.
+"""Whether Kafka still has the last message that was read of each partition.
 
 A broker that loses its newest messages (a power cut, an unclean election, a volume put back) gives their offsets to
 others: by offsets alone those would count as read. Brokers do not say so; the time of the last message does.
@@ -8,33 +8,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
-import pyarrow as pa
-
 from spark_jobs.kafka.kept_messages import KeptMessages
 from spark_jobs.redrives import MessagePlace
 
 LastRead = Mapping[str, Sequence[int]]
 """partition as text -> [offset, Kafka's timestamp in ms]: the form the log keeps"""
-
-_LAST = [("kafka_offset", "last"), ("kafka_timestamp", "last")]
-
-
-def last_read_of(messages: pa.RecordBatch) -> LastRead:
-    """Find the last message of each partition: Spark reads them in order."""
-    places = pa.Table.from_batches([messages.select(["kafka_partition", "kafka_offset", "kafka_timestamp"])])
-    partitions, offsets, times = places.group_by("kafka_partition", use_threads=False).aggregate(_LAST)
-    in_ms = times.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
-    columns = (column.to_pylist() for column in (partitions, offsets, in_ms))
-    return {str(partition): [offset, at] for partition, offset, at in zip(*columns, strict=True)}
-
-
-def latest(parts: Iterable[LastRead]) -> dict[str, Sequence[int]]:
-    """The last of all of each partition."""
-    found: dict[str, Sequence[int]] = {}
-    for part in parts:
-        for partition, last in part.items():
-            found[partition] = max(last, found.get(partition, last), key=lambda one: one[0])
-    return found
 
 
 def replaced(topic: str, last_read: LastRead, kept: KeptMessages) -> list[str]:

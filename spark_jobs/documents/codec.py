@@ -6,9 +6,10 @@ does one with a time or a process id that nobody could reckon with: it is checke
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,7 +21,7 @@ SCHEMA_VERSION = 1
 
 D = TypeVar("D")
 
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+_adapter: Callable[[type], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def _reckonable(text: str) -> str:
@@ -77,9 +78,10 @@ def _finite(text: str) -> float:
 def made_of(fields: Mapping[str, Any], kind: type[D]) -> D | None:
     """Make a document of this kind; None where a field is missing, or is not what it should be."""
     try:
-        return _adapter(kind).validate_python(fields)
+        made: D = _adapter(kind).validate_python(fields)
     except ValueError:
         return None
+    return made
 
 
 def read_document(path: Path, kind: type[D]) -> D | None:
@@ -94,9 +96,3 @@ def read_document(path: Path, kind: type[D]) -> D | None:
 def write_document(path: Path, document: Any, now: datetime) -> None:
     """Replace the document at `path`, durably, with the time it was written at."""
     durable_files.replace(path, encode(document, at=iso(now)))
-
-
-def _adapter(kind: type[D]) -> TypeAdapter[D]:
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -30,11 +31,10 @@ log = logging.getLogger(__name__)
 JobsWork = Callable[[Settings, Writer], Mapping[str, Work]]
 
 
-def ingestion_work(settings: Settings, writer: Writer) -> Mapping[str, Work]:
-    return ingestion_requests_at_rest(settings, writer, os.environ)
-
-
-WORK: dict[str, JobsWork] = {"ingestion": ingestion_work, "analytics": analytics_requests_at_rest}
+WORK: dict[str, JobsWork] = {
+    "ingestion": partial(ingestion_requests_at_rest, env=os.environ),
+    "analytics": analytics_requests_at_rest,
+}
 
 
 class JobName(StrEnum):

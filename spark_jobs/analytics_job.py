@@ -23,13 +23,11 @@ from spark_jobs.catalog import ANALYTICS, ROLLUP
 from spark_jobs.maintenance.analytics_requests import analytics_requests
 from spark_jobs.maintenance.cleanup import CleanUp
 from spark_jobs.maintenance.start_over import finish_removals
-from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.rollup_stream import rollup_stream
 from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.driver import JobRun
-from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import new_record
 from spark_jobs.setting_values import in_words
 from spark_jobs.settings import Settings
@@ -51,8 +49,7 @@ def main(
     with run.starting():
         finish_removals(run.layout)
         context = run.start_spark(banner(settings))
-        log = PublicationLog(run.layout, ROLLUP, step_listener(run.env, ROLLUP))
-        ingested = Path(settings.OUTPUT_BASE_PATH)
+        log, ingested = context.log(ROLLUP), Path(settings.OUTPUT_BASE_PATH)
         rollup = Rollup(log, ingested, context.spark, context.writer, utc_now, settings.weather_stations)
         upstream = Upstream(new_record(context, ROLLUP, settings.BATCH_INTERVAL))
         analytics = [analytic_stream(analytic, context, rollup, upstream) for analytic in ANALYTICS]

@@ -10,12 +10,10 @@ from spark_jobs.analytics.analytic_updater import AnalyticUpdater, updater_of
 from spark_jobs.analytics.refresh import analytics_queries
 from spark_jobs.catalog import ROLLUP, Analytic
 from spark_jobs.planned_queries import PlannedQueries
-from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.upstream import Upstream
 from spark_jobs.runtime.looks import Due
 from spark_jobs.runtime.query import clock_query, longest_wait_s
-from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate
@@ -23,7 +21,7 @@ from spark_jobs.runtime.supervisor import BatchGate
 
 def analytic_stream(analytic: Analytic, context: StreamContext, rollup: Rollup, upstream: Upstream) -> Stream:
     """The query of one analytic, ready to begin."""
-    log = PublicationLog(context.layout, analytic.name, step_listener(context.env, analytic.name))
+    log = context.log(analytic.name)
     updater = updater_of(analytic, context.settings, rollup, log, context.writer, context.now)
     record = new_record(context, analytic.name, context.settings.analytics_interval)
     stream = AnalyticStream(updater, context, record, upstream)

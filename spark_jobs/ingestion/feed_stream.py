@@ -35,7 +35,6 @@ from spark_jobs.publication.entry import Entry
 from spark_jobs.runtime.checkpoints import fresh_checkpoint
 from spark_jobs.runtime.looks import unread
 from spark_jobs.runtime.query import start_query
-from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream import Stream, StreamContext, assembled, new_record
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate
@@ -48,7 +47,7 @@ def feed_stream(feed: Feed, context: StreamContext, together: AllFeeds) -> Strea
     """The feed's query, ready to begin."""
     record = new_record(context, feed.name, context.settings.BATCH_INTERVAL)
     topic = context.settings.topic(feed)
-    log = PublicationLog(context.layout, feed.name, step_listener(context.env, feed.name))
+    log = context.log(feed.name)
     stream = FeedStream(
         feed=feed,
         topic=topic,

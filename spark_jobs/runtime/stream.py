@@ -17,6 +17,7 @@ from spark_jobs.publication.commit import PublicationLog
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.rows_today import RowsToday
+from spark_jobs.runtime.step_pauses import step_listener
 from spark_jobs.runtime.stream_record import StreamRecord
 from spark_jobs.runtime.supervisor import BatchGate, StreamSupervisor
 from spark_jobs.runtime.writer import Writer
@@ -43,6 +44,10 @@ class StreamContext:
     lease_lost: Callable[[str], None]
     unread_before_s: Mapping[str, float] = field(default_factory=dict)
     """stream -> for how long the driver before this one had seen something unread"""
+
+    def log(self, dataset: str) -> PublicationLog:
+        """The log of a dataset below this job's root."""
+        return PublicationLog(self.layout, dataset, step_listener(self.env, dataset))
 
 
 @dataclass(frozen=True)

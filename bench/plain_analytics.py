@@ -105,8 +105,8 @@ def _demand(feeds: Feeds, length: str = _QUARTER) -> DataFrame:
     return _bike_windows(feeds, length).join(_taxi_windows(feeds, length), "window")
 
 
-def _demand_and_weather(feeds: Feeds, length: str = _QUARTER) -> DataFrame:
-    return _demand(feeds, length).join(_weather_windows(feeds, length), "window")
+def _demand_and_weather(feeds: Feeds) -> DataFrame:
+    return _demand(feeds).join(_weather_windows(feeds), "window")
 
 
 def _correlations(windows: DataFrame, *keys: Column) -> DataFrame:

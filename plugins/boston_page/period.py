@@ -51,8 +51,8 @@ def period(
     end: str | None,
     zone: ZoneInfo,
     newest: datetime | None,
-    days: int = USUAL_DAYS,
-    longest: timedelta = LONGEST,
+    days: int,
+    longest: timedelta,
 ) -> Period:
     """Return the period that is asked for; without a start, so many days before its end or the newest data.
 

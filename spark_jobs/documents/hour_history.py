@@ -47,7 +47,7 @@ class CompletedHours:
 class HourHistory(CompletedHours):
     """The same with all lines, for who walks through them."""
 
-    def __init__(self, events: Iterable[HourEvent] = ()) -> None:
+    def __init__(self, events: Iterable[HourEvent]) -> None:
         super().__init__()
         self.events = tuple(events)
         for event in self.events:

@@ -129,12 +129,12 @@ class Status:
     def age(self, now: datetime) -> timedelta:
         return now - datetime.fromisoformat(self.at)
 
-    def is_live(self, now: datetime, stale_after: timedelta = STALE_AFTER) -> bool:
+    def is_live(self, now: datetime, stale_after: timedelta) -> bool:
         """Whether the driver says it runs, and said so lately. A time ahead is from before the clock was set back."""
         return self.state not in ENDED_JOB_STATES and abs(self.age(now)) <= stale_after
 
 
-def as_read(status: Status, now: datetime, stale_after: timedelta = STALE_AFTER) -> Status:
+def as_read(status: Status, now: datetime, stale_after: timedelta) -> Status:
     """The status as a reader may believe it: a job that has ended, or is silent, has no running streams."""
     return status if status.is_live(now, stale_after) else as_ended(status, now)
 

@@ -60,7 +60,7 @@ def read_increment(
     feed: Feed,
     increment: Increment,
     spark: SparkSession | None,
-    stations: Collection[str] = (),
+    stations: Collection[str],
     moved: Callable[[], None] = lambda: None,
     left_out: Collection[Path] | None = None,
 ) -> pa.Table:

@@ -76,7 +76,7 @@ class Rollup:
     spark: SparkSession | None
     writer: Writer
     now: Callable[[], datetime]
-    stations: frozenset[str] = frozenset()
+    stations: frozenset[str]
     """whose weather reports count; none: those of all"""
     moved: Callable[[], None] = lambda: None
     """called whenever a part of what is new is read"""

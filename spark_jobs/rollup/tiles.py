@@ -57,7 +57,7 @@ def events_in(tiles: pa.Table, feed: str) -> int:
     return events
 
 
-def formula(feed: Feed, stations: Collection[str] = ()) -> str:
+def formula(feed: Feed, stations: Collection[str]) -> str:
     """Changes exactly when the tiles of the same events would: those made by another are made anew."""
     told = repr(sorted(_QUERIES.items())) + repr([(name, str(schema)) for name, schema in TILE_SCHEMAS.items()])
     if stations and feed.name == WEATHER:
@@ -79,7 +79,7 @@ def tiles_from_stream(content: bytes) -> pa.Table:
     return pa.ipc.open_stream(content).read_all()
 
 
-def tiles_of(events: pa.Table, feed: Feed, stations: Collection[str] = ()) -> pa.Table:
+def tiles_of(events: pa.Table, feed: Feed, stations: Collection[str]) -> pa.Table:
     """The tiles of the events of one feed (its event time and MEASURED columns), one row per key.
 
     Of the weather only the reports of these stations count; none given: those of all.

@@ -87,7 +87,7 @@ def expected(feeds: HandmadeFeeds) -> dict[str, pa.Table]:
 def tiles(feeds: HandmadeFeeds) -> TilesInMemory:
     found = TilesInMemory()
     for feed, rows in feeds.rows.items():
-        found.add(feed, tiles_of(pa.Table.from_pylist(rows, SCHEMAS[feed]), feed_named(feed)))
+        found.add(feed, tiles_of(pa.Table.from_pylist(rows, SCHEMAS[feed]), feed_named(feed), ()))
     return found
 
 

@@ -23,7 +23,7 @@ from boston_page.findings import prediction, routes
 from boston_page.findings.kept_days import KeptDays, Part
 from boston_page.findings.reading import Outputs
 from boston_page.findings.registry import FINDINGS
-from boston_page.period import Period, period
+from boston_page.period import LONGEST, Period, period
 from boston_page.refused.letters import SCHEMA
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -362,7 +362,7 @@ def test_rows_of_v01_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_day_in_the_clock_of_boston_has_25_hours_once_a_year() -> None:
-    span = period("2018-11-04", "2018-11-05", BOSTON, None)
+    span = period("2018-11-04", "2018-11-05", BOSTON, None, 7, LONGEST)
     assert span.end - span.start == timedelta(hours=25)
 
 

@@ -109,7 +109,7 @@ def test_nulls_of_a_feed(feed: Feed) -> None:
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
 def test_nulls_of_the_tiles(feed: Feed) -> None:
-    assert_null_where_it_may_be(f"{feed.name}_tiles", tiles_of(parsed_with_little(feed), feed).to_pylist())
+    assert_null_where_it_may_be(f"{feed.name}_tiles", tiles_of(parsed_with_little(feed), feed, ()).to_pylist())
 
 
 @pytest.mark.parametrize("name", [analytic.name for analytic in ANALYTICS])

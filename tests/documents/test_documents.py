@@ -17,6 +17,7 @@ from spark_jobs.documents.lease import (
     token_path,
 )
 from spark_jobs.documents.status import (
+    STALE_AFTER,
     Driver,
     JobState,
     Process,
@@ -67,7 +68,7 @@ def test_a_reader_believes_what_a_job_says_while_it_shows_life(
     written: Status, age: timedelta, state: StreamState
 ) -> None:
     off = StreamStatus("bike_trips", StreamState.OFF)
-    read = as_read(replace(written, streams=(RUNS, off)), NOW + age)
+    read = as_read(replace(written, streams=(RUNS, off)), NOW + age, STALE_AFTER)
     assert [stream.state for stream in read.streams] == [state, StreamState.OFF]
     is_running = state == StreamState.HEALTHY
     assert (read.streams[0].lag_records, read.streams[0].lag_s) == ((5, 2.0) if is_running else (None, None))
@@ -78,7 +79,7 @@ def test_a_reader_believes_what_a_job_says_while_it_shows_life(
 def test_what_was_read_on_another_day_is_not_of_today(until_s: int, today: tuple[int | None, int | None]) -> None:
     at = datetime(2026, 11, 26, 23, 59, tzinfo=UTC)
     stopped = replace(status("stopped"), at=iso(at), streams=(replace(RUNS, rows_today=70, refused_today=3),))
-    (read,) = as_read(stopped, at + timedelta(seconds=until_s)).streams
+    (read,) = as_read(stopped, at + timedelta(seconds=until_s), STALE_AFTER).streams
     assert (read.rows_today, read.refused_today) == today
 
 

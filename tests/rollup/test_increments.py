@@ -38,7 +38,7 @@ def test_a_day_is_read_without_what_somebody_removed_that_the_newest_entry_broug
     position = reader.position()
     assert position is not None
     rmtree(folder_of(ingested, 1))
-    left = read_increment(reader, BIKES, reader.below(position, day_folders(BIKES, NOON.date())), None)
+    left = read_increment(reader, BIKES, reader.below(position, day_folders(BIKES, NOON.date())), None, ())
     assert events_in(left, BIKES.name) == 1
 
 
@@ -48,7 +48,7 @@ def test_an_increment_without_what_somebody_removed_is_refused(tmp_path: Path) -
     everything = reader.since(None)
     assert everything is not None
     with pytest.raises(StreamFault, match="2 were published between two positions, 1 are in its files"):
-        read_increment(reader, BIKES, everything, None)
+        read_increment(reader, BIKES, everything, None, ())
 
 
 def test_each_part_of_a_long_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,5 +57,5 @@ def test_each_part_of_a_long_read_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     _, reader = with_trips(tmp_path, 0, 1, 2, 3, 4)
     everything, moves = reader.since(None), list[int]()
     assert everything is not None
-    tiles = read_increment(reader, BIKES, everything, None, moved=lambda: moves.append(1))
+    tiles = read_increment(reader, BIKES, everything, None, (), moved=lambda: moves.append(1))
     assert (events_in(tiles, BIKES.name), len(moves)) == (5, 3)

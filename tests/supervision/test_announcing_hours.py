@@ -117,7 +117,7 @@ def test_a_feed_that_was_never_announced_begins_with_its_last_complete_hour() ->
     assert first is not None
     assert all_told(HISTORY, first) == [(3, 1)]
     assert all_told([*HISTORY, complete(4, 6)], first) == [(4, 1), (5, 1), (3, 1)]
-    assert first_announced(HourHistory(), LOG) is None
+    assert first_announced(HourHistory([]), LOG) is None
 
 
 @pytest.mark.parametrize("at_most", [1, 2, 100])

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from spark_jobs.documents.status import JobState, Status, StreamStatus, as_read, read_status
+from spark_jobs.documents.status import STALE_AFTER, JobState, Status, StreamStatus, as_read, read_status
 from spark_jobs.paths import Layout
 from spark_jobs.runtime.clock import utc_now
 from spark_jobs.runtime.dataset import Dataset
@@ -96,7 +96,7 @@ class RunningJob:
         self.run.heartbeat.write()
         status = read_status(self.run.layout)
         assert status is not None
-        return as_read(status, at or utc_now())
+        return as_read(status, at or utc_now(), STALE_AFTER)
 
     def word(self, after_s: float = 0.0) -> str:
         return self.says(after_s).state.value

@@ -71,7 +71,7 @@ class LiveJob:
         self.writer = Writer(driver_identity(new_instance(now()), None), 1, may_write)
         self.durations = durations or Durations()
         log = PublicationLog(self.layout, ROLLUP)
-        self.rollup = Rollup(log, self.ingested.root, None, self.writer, clock)
+        self.rollup = Rollup(log, self.ingested.root, None, self.writer, clock, frozenset())
         self.tiles = self.rollup.tiles
         settings = settings_of(root)
         self.context = StreamContext(

@@ -27,7 +27,7 @@ def tiles(feed: str, *events: Row) -> list[Row]:
     time = feed_named(feed).event_time
     columns = {time: pa.timestamp("us", "UTC"), **{name: kind(name) for name in MEASURED[feed]}}
     rows = [{time: TWELVE, **event} for event in events]
-    table = tiles_of(pa.Table.from_pylist(rows, schema=pa.schema(columns)), feed_named(feed))
+    table = tiles_of(pa.Table.from_pylist(rows, schema=pa.schema(columns)), feed_named(feed), ())
     assert table.schema.equals(TILE_SCHEMAS[feed])
     return sorted(table.to_pylist(), key=lambda row: (row["bucket_start"], row.get("cab_type") or ""))
 

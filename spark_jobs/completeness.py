@@ -5,7 +5,7 @@ that the broker held of it at that moment. So a quiet partition, a silent feed a
 *complete*; what arrives afterwards is late, and counts as a revision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -89,6 +89,13 @@ def hour_of(instant: datetime) -> datetime:
 
 def hour_end(hour: datetime) -> datetime:
     return hour_of(hour) + HOUR
+
+
+def hours_between(first: datetime, end: datetime) -> Iterator[datetime]:
+    """The hours from `first`, itself the start of one, that start before `end`."""
+    while first < end:
+        yield first
+        first += HOUR
 
 
 def state_of(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spark_jobs.completeness import FeedProgress, HourState, Mark, passed_by, state_of
+from spark_jobs.completeness import FeedProgress, HourState, Mark, hours_between, passed_by, state_of
 
 NINE = datetime(2018, 1, 15, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -94,3 +94,9 @@ def test_the_words_of_an_hour(complete_before: datetime | None, rows: int, is_to
 )
 def test_of_an_empty_hour_before_the_first_nothing_is_known(known_since: datetime, rows: int, state: HourState) -> None:
     assert state_of(NINE, known_since, TEN, rows, is_told=True) is state
+
+
+def test_the_hours_between_two_times_begin_before_the_second() -> None:
+    assert list(hours_between(NINE, TEN + HOUR)) == [NINE, TEN]
+    assert list(hours_between(NINE, TEN + timedelta(minutes=1))) == [NINE, TEN]
+    assert list(hours_between(NINE, NINE)) == []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from spark_jobs.analytics.combined_windows import WEATHER_HOLDS, Durations
 from spark_jobs.analytics.declaration import Declaration
-from spark_jobs.completeness import HOUR
+from spark_jobs.completeness import HOUR, hour_end, hours_between
 from spark_jobs.settings import TILE
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ def output_hours(
     hours: list[datetime] = []
     # Spans of neighbouring tiles overlap in nearly all their hours: each hour is made once.
     for first, last in sorted(spans):
-        hours += _hours(max(first, hours[-1] + HOUR) if hours else first, last)
+        hours += hours_between(max(first, hours[-1] + HOUR) if hours else first, hour_end(last))
     return hours
 
 
@@ -37,7 +37,7 @@ def every_hour(
     """All hours in which tiles from first_tile to last_tile may have an output."""
     reached = output_hours({feed: [first_tile] for feed in declaration.reads}, declaration, durations, last_tile)
     newest = _last_start(declaration, durations, last_tile)
-    return list(_hours(reached[0], newest)) if reached else []
+    return list(hours_between(reached[0], hour_end(newest))) if reached else []
 
 
 def _reached(
@@ -75,13 +75,6 @@ def _last_start(declaration: Declaration, durations: Durations, last_tile: datet
     # Made where a sample ends: the last one may end in an hour that no tile has reached yet.
     length = durations.length(declaration.sampled)
     return _floor(_floor(last_tile, length) + length - TILE, durations.length(declaration.slide))
-
-
-def _hours(first: datetime, last: datetime) -> Iterable[datetime]:
-    hour = _floor(first, HOUR)
-    while hour <= last:
-        yield hour
-        hour += HOUR
 
 
 def _floor(instant: datetime, step: timedelta) -> datetime:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spark_jobs.completeness import HOUR
+from spark_jobs.completeness import hour_end, hour_of, hours_between
 
 MOST_HOURS_AT_ONCE = 700
 """hours of one publication: about a month, a second or two of work"""
@@ -54,7 +54,4 @@ class Backlog:
 def _hours_of(tiles: Iterable[datetime], window: timedelta) -> Iterable[datetime]:
     """The hours in which the windows that hold these tiles start."""
     for tile in tiles:
-        hour = (tile - window).replace(minute=0, second=0, microsecond=0)
-        while hour <= tile:
-            yield hour
-            hour += HOUR
+        yield from hours_between(hour_of(tile - window), hour_end(tile))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from spark_jobs.completeness import HOUR
+from spark_jobs.completeness import HOUR, hours_between
 from spark_jobs.documents.announced_hours import AnnouncedHours, OlderHours
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import HourEvent
@@ -65,7 +65,7 @@ def _steps(
             at = replace(at, lines=number, hour=iso(hour))
             yield hour, at
     for older in announced.again:
-        for hour in _span(datetime.fromisoformat(older.since), datetime.fromisoformat(older.before)):
+        for hour in hours_between(datetime.fromisoformat(older.since), datetime.fromisoformat(older.before)):
             at = replace(at, again=_cut(announced.again, iso(hour + HOUR), announced.again[-1].before))
             yield hour, at
 
@@ -77,7 +77,7 @@ def _hours_of(event: HourEvent, done: datetime | None, with_rows: Container[date
         revised = sorted(map(datetime.fromisoformat, event.revised))
         yield from (hour for hour in revised if done is None or hour > done)
         return
-    rest = _span(since if done is None else done + HOUR, before)
+    rest = hours_between(since if done is None else done + HOUR, before)
     yield from (hour for hour in rest if before - since <= LEAP or hour in with_rows)
 
 
@@ -91,12 +91,6 @@ def _cut(older: Sequence[OlderHours], since: str, before: str) -> tuple[OlderHou
     """What of the periods is from `since` on, and ends by `before`."""
     cut = (OlderHours(max(one.since, since), min(one.before, before)) for one in older)
     return tuple(one for one in cut if one.since < one.before)
-
-
-def _span(since: datetime, before: datetime) -> Iterator[datetime]:
-    while since < before:
-        yield since
-        since += HOUR
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from boston_page.complete import hour_rows
 from boston_page.complete.kept_hours import KeptHours
 from boston_page.unreadable import UNREADABLE, why_unreadable
-from spark_jobs.completeness import HOUR, HourState, hour_end, hour_of, state_of
+from spark_jobs.completeness import HourState, hour_end, hour_of, hours_between, state_of
 from spark_jobs.documents.codec import iso
 from spark_jobs.documents.complete_hours import FeedHours, read_complete_hours
 from spark_jobs.documents.hour_history import CompletedHours
@@ -72,10 +72,9 @@ def _told(layout: Layout) -> Mapping[str, FeedHours]:
 
 def hours_of(layout: Layout, facts: FeedFacts, start: datetime, end: datetime) -> Iterator[Hour]:
     """The hours that begin in [start, end), newest first."""
-    hour = hour_of(end) if end > hour_of(end) else hour_of(end) - HOUR
-    while hour >= start:
+    hours = [hour for hour in hours_between(hour_of(start), end) if hour >= start]
+    for hour in reversed(hours):
         yield _hour_or_why_not(layout, facts, hour)
-        hour -= HOUR
 
 
 def _hour_or_why_not(layout: Layout, facts: FeedFacts, hour: datetime) -> Hour:

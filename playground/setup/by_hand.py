@@ -3,17 +3,11 @@
 from collections.abc import Mapping
 
 from playground.run.settings import CHECKOUT, playground_settings
-from playground.setup.class_archive import OPTIONS, with_archive
-from spark_jobs.drivers.launch import JAVA_OPTIONS
+from playground.setup.class_archive import with_archive
 
 HOME = playground_settings().PLAYGROUND_HOME
 """where `make setup` put the jars and the class archive"""
 JARS = HOME / "jars" / "spark"
-
-
-def quick_to_start(env: Mapping[str, str]) -> dict[str, str]:
-    """Return `env` for a Spark program that is not ours, whose JVM starts as quickly as that of a job."""
-    return with_archive(HOME, {**env, OPTIONS: JAVA_OPTIONS, "SPARK_LOCAL_IP": "127.0.0.1"})
 
 
 def ready_to_run(env: Mapping[str, str]) -> dict[str, str]:

@@ -13,13 +13,13 @@ import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
-from playground.setup.by_hand import quick_to_start
 from spark_jobs.catalog import feed_named
 from spark_jobs.ingestion.quality import Key, Measure, Quality
 from spark_jobs.ingestion.quality_days import QualityDays
 from spark_jobs.paths import Layout
 from spark_jobs.publication.durable_files import move
 from tests.maintenance.live_feed import LiveFeed, trip
+from tests.spark_program import quick_to_start
 
 PARTITION_COLUMNS = ("year", "month", "date", "hour")
 Seen = tuple[int, Mapping[str, str]]

@@ -8,9 +8,9 @@ from shutil import copy
 
 import pytest
 
-from playground.setup.by_hand import quick_to_start
 from tests.maintenance.live_feed import LiveFeed, trip
 from tests.maintenance.test_compaction import compacted
+from tests.spark_program import quick_to_start
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "follow-a-feed.md"

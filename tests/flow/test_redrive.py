@@ -23,6 +23,7 @@ from playground.run.settings import CHECKOUT
 from playground.run.waiting import wait_until
 from spark_jobs.documents import requests
 from spark_jobs.documents.codec import iso
+from spark_jobs.documents.identity import claim
 from spark_jobs.documents.requests import Request
 from spark_jobs.feeds.refusals import RedriveRefusal, Refusal
 from spark_jobs.kafka.connection import Connection
@@ -52,6 +53,7 @@ def test_a_refused_message_becomes_a_row_once_although_its_sender_dies(
     send(broker, headers=[("trace", b"a-1")])
     feed = LiveFeed(place.output, topic_id(broker.bootstrap_servers, TOPIC))
     feed.refuse([VALUE], OLD)
+    claim(place.output, "ingestion", now())
 
     # Job off: what would happen, then the real thing, by somebody who is killed before the answer.
     assert "dry run: 1 would be accepted" in asked_by_hand(place)

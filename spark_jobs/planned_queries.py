@@ -24,8 +24,8 @@ class PlannedQueries:
     """
 
     def __init__(self, macros: Mapping[str, str], config: Mapping[str, str]) -> None:
-        # One thread: tasks and streams share the cores already, and rows keep their order.
-        database = duckdb.connect(config={"threads": 1, **config})
+        # One thread: tasks and streams share the cores already, and rows keep their order. None to wait for files.
+        database = duckdb.connect(config={"threads": 1, "async_threads": 0, **config})
         database.execute("SET GLOBAL TimeZone = 'UTC'")
         for signature, formula in macros.items():
             database.execute(f"CREATE MACRO {signature} AS {formula}")

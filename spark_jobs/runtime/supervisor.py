@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from socket import socket
 
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -13,6 +14,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from spark_jobs import backoff
 from spark_jobs.diagnosis import LeaseLost, StreamFault, diagnose
 from spark_jobs.publication.commit import CommitConflict
+from spark_jobs.runtime.callback_socket import callback_socket, hang_up
 from spark_jobs.runtime.stream_record import StreamRecord
 
 log = logging.getLogger(__name__)
@@ -47,11 +49,13 @@ class BatchGate:
         self._closed = False
         self.failure: BaseException | None = None
         """of the first batch that failed: Spark hands on its text only"""
+        self._called_on: socket | None = None
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         try:
             with self._inside:
+                self._called_on = callback_socket()
                 if self._closed:
                     raise GateClosed
                 yield
@@ -74,6 +78,10 @@ class BatchGate:
         self._closed = True
         with self._inside:
             return
+
+    def hang_up(self) -> None:
+        """Let go of the thread that was called with the batches of the query, which has ended."""
+        hang_up(self._called_on)
 
 
 class GateClosed(RuntimeError):
@@ -174,6 +182,8 @@ class StreamSupervisor:
             self._watch(query, gate)
         except Exception as failure:
             return self._failed(gate.failure or failure)
+        finally:
+            gate.hang_up()
         return None
 
     def _watch(self, query: StreamingQuery, gate: BatchGate) -> None:

@@ -18,6 +18,10 @@ from spark_jobs.runtime.dataset import Dataset
 from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, Work
 
 MOST_DAYS = 3660
+FIRST_DAY = date(1999, 12, 31)
+"""no event is before 2000 (feeds.md, section 6), and a report at that midnight belongs to the day before"""
+_AHEAD = 2 * ONE_DAY
+"""an event may be 24 h later than Kafka's time, and that 24 h later than the clock"""
 FOLLOW_WITHIN = timedelta(minutes=15)
 _PAUSE_S = 1.0
 
@@ -29,7 +33,7 @@ def rebuild(rollup: Rollup, followers: Followers) -> Work:
     """Arguments: `from` and `to`, UTC days as yyyy-mm-dd, both included; `confirm`, to believe that events are lost."""
 
     def work(arguments: Mapping[str, Any], tell: ReportProgress) -> Outcome:
-        days = days_asked_for(arguments)
+        days = days_asked_for(arguments, rollup.now().date())
         confirmed = arguments.get("confirm") is True
         if rollup.log.recover() is None:
             raise Refused("there is no rollup yet: let the analytics job run, it makes one")
@@ -47,8 +51,8 @@ def rebuild(rollup: Rollup, followers: Followers) -> Work:
     return work
 
 
-def days_asked_for(arguments: Mapping[str, Any]) -> list[date]:
-    """The days of a request. Refused where they are none."""
+def days_asked_for(arguments: Mapping[str, Any], today: date) -> list[date]:
+    """The days of a request. Refused where they are none that can have events."""
     try:
         first, last = (date.fromisoformat(str(arguments.get(name))) for name in ("from", "to"))
     except ValueError:
@@ -56,6 +60,8 @@ def days_asked_for(arguments: Mapping[str, Any]) -> list[date]:
     length = (last - first).days + 1
     if not 1 <= length <= MOST_DAYS:
         raise Refused(f"'from' {first} to 'to' {last} are {length} days; 1 to {MOST_DAYS} can be made again at once")
+    if first < FIRST_DAY or last > today + _AHEAD:
+        raise Refused(f"'from' {first} to 'to' {last}: events are of {FIRST_DAY} to {today + _AHEAD} only")
     return [first + number * ONE_DAY for number in range(length)]
 
 

@@ -214,10 +214,20 @@ def test_all_rows_that_may_belong_to_a_days_tiles_are_in_the_folders_that_are_re
     assert folders[-1].endswith(f"date={LAST}/hour=0"), "a report at midnight ends a tile of the day before"
 
 
+def test_days_that_can_have_no_event_are_refused() -> None:
+    """Nobody could reckon from them: hours that they reach are before the year 1, or after 9999."""
+    ahead = [str(NEVER + days * timedelta(days=1)) for days in (2, 3)]
+    for day in ("0001-01-01", "1999-12-30", ahead[1], "9999-12-31"):
+        with pytest.raises(Refused, match=f"events are of 1999-12-31 to {ahead[0]} only"):
+            days_asked_for({"from": day, "to": day}, NEVER)
+    for day in ("1999-12-31", ahead[0]):
+        assert [str(one) for one in days_asked_for({"from": day, "to": day}, NEVER)] == [day]
+
+
 def test_what_cannot_be_made_again_is_refused_in_words(tmp_path: Path) -> None:
-    for wrong in ({}, {"from": "2018-10-21", "to": "2018-10-20"}, {"from": "a", "to": "b"}):
+    for first, last in ((None, None), ("2018-10-21", "2018-10-20"), ("a", "b")):
         with pytest.raises(Refused, match="'from'"):
-            days_asked_for(wrong)
+            days_asked_for({"from": first, "to": last}, NEVER)
     job = LiveJob(tmp_path, names=(), begins=False)
     with pytest.raises(Refused, match="there is no rollup yet"):
         rebuilt(job)

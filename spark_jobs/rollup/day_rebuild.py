@@ -9,11 +9,12 @@ import pyarrow.compute as pc
 
 from spark_jobs.catalog import FEEDS
 from spark_jobs.completeness import HOUR
+from spark_jobs.diagnosis import StreamFault
 from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.publication.staging import staging_of_requests
 from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, place, staged_days
-from spark_jobs.rollup.feed_position import known_position
+from spark_jobs.rollup.feed_position import is_by_another_formula, known_position
 from spark_jobs.rollup.fewer_events import refuse_fewer_of_day
 from spark_jobs.rollup.rollup import Rollup
 from spark_jobs.rollup.tile_schemas import BUCKET_START
@@ -25,15 +26,24 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
 
     The entry names a tile of each hour also where none changed: what the analytics made of them may be lost or damaged.
 
-    Raises: FewerEvents where the rows make fewer events than the tiles hold, unless that is confirmed.
+    Raises:
+        FewerEvents: the rows make fewer events than the tiles hold, and that is not confirmed.
+        StreamFault: a feed cannot be read, or all its tiles are to be made anew first.
     """
     with rollup.log.transaction(rollup.writer.check) as transaction:
         changed: dict[str, set[datetime]] = {}
         tables: dict[tuple[str, date], pa.Table] = {}
         going: set[tuple[str, date]] = set()
         for feed in FEEDS:
-            if known_position(transaction.head.position, feed) is None:
+            known = known_position(transaction.head.position, feed)
+            if known is None:
                 continue  # never read: there is nothing to make again
+            if is_by_another_formula(known, feed, rollup.stations):
+                # One day of another formula beside the others is for good: nothing tells it from them.
+                raise StreamFault(
+                    f"{feed.name}: its tiles are of other formulas, or of other stations, than they would be now",
+                    "let the analytics job run: it makes all of them anew; then ask again",
+                )
             before = rollup.tiles.readable_day(feed.name, day)
             after = rollup.day_again(feed, day, transaction.head, confirmed)
             if before is not None and after.equals(before):

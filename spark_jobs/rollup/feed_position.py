@@ -1,12 +1,13 @@
 """Where the rollup stands in each feed, and what it has to read next. Pure but for looks at the feeds' logs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.publication.reader import DatasetReader, Increment, Offsets, Position
+from spark_jobs.rollup.tiles import formula
 from spark_jobs.runtime.looks import unread
 
 
@@ -23,9 +24,9 @@ class Anew:
 
 
 def plan(
-    feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], formula: str
+    feed: Feed, reader: DatasetReader, rollup_position: Mapping[str, Any], stations: Collection[str]
 ) -> Increment | Anew | None:
-    """What there is to read; None where nothing is new.
+    """What there is to read; None where nothing is new. `stations`: as `tiles_of` takes them.
 
     Raises: StreamFault where it has to wait for ingestion, LogDamaged where the feed's log is none.
     """
@@ -36,14 +37,15 @@ def plan(
         raise _waiting(feed, f"{gone} (below {reader.log.layout.root})", "let the ingestion job run")
     if known is None:
         of_v01 = rollup_position.get(topic_of(reader))
-        return Anew(newest.log) if of_v01 is None else _replace_v01(feed, newest, of_v01["next_offset"])
+        return Anew(newest.log) if of_v01 is None else _replace_v01(feed, newest, of_v01["next_offset"], stations)
+    by_another = is_by_another_formula(known, feed, stations)
     position = Position.from_document(known)
     if not reader.holds(position):
         is_other = newest.log != position.log
         _wait_until(feed, newest, reader.end_offsets_at_origin() if is_other else position.next_offset)
-        # A restored backup is no word of anybody that messages are lost.
-        return Anew(newest.log, counted=None if is_other else position.next_offset)
-    if known["formula"] != formula:
+        # A restored backup is no word of anybody that messages are lost. Of other stations there are other counts.
+        return Anew(newest.log, counted=None if is_other or by_another else position.next_offset)
+    if by_another:
         return Anew(newest.log)
     try:
         increment = reader.since(position)
@@ -60,12 +62,18 @@ def everything(feed: Feed, reader: DatasetReader, anew: Anew) -> Increment:
     return increment
 
 
-def _replace_v01(feed: Feed, newest: Position, counted: Offsets) -> Anew:
-    """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested."""
+def is_by_another_formula(known: Mapping[str, Any], feed: Feed, stations: Collection[str]) -> bool:
+    """Whether the feed's tiles were made in another way than they would be now; `known`: as `known_position`."""
+    made_by: str = known["formula"]
+    return made_by != formula(feed, stations)
+
+
+def _replace_v01(feed: Feed, newest: Position, counted: Offsets, stations: Collection[str]) -> Anew:
+    """A rollup of v0.1, which read Kafka itself, may be ahead of what was ingested. It knew no choice of stations."""
     behind = unread(newest.next_offset, counted)
     if behind:
         raise _waiting(feed, f"ingestion has still to bring {behind} messages that the rollup counted before")
-    return Anew(newest.log, counted)
+    return Anew(newest.log, counted if formula(feed, stations) == formula(feed, ()) else None)
 
 
 def _wait_until(feed: Feed, newest: Position, offsets: Offsets) -> None:

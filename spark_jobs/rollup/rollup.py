@@ -157,7 +157,7 @@ class Rollup:
 
     def _read_news(self, feed: Feed, head: Entry, confirmed: bool = False) -> Taken | Anew | None:
         reader = self.readers[feed.name]
-        found = plan(feed, reader, head.position, formula(feed, self.stations))
+        found = plan(feed, reader, head.position, self.stations)
         if not isinstance(found, Anew) and self._has_lost_days(feed, head):
             log.warning("day files of %s are gone below %s: all are made again", feed.name, self.log.layout.root)
             return Anew(head.position[feed.name]["log"], head.position[feed.name]["next_offset"])

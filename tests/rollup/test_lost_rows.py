@@ -12,7 +12,7 @@ import pytest
 from spark_jobs.catalog import ROLLUP
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.maintenance.rebuild import rebuild
-from spark_jobs.publication.entry import ANEW, CHANGED
+from spark_jobs.publication.entry import ANEW, CHANGED, Entry
 from spark_jobs.rollup import rollup as rolling
 from spark_jobs.rollup.day_rebuild import rebuild_day
 from spark_jobs.rollup.day_rows import refuse_doubled
@@ -66,7 +66,8 @@ FAULTS = pytest.mark.parametrize("fault", [remove, damage])
 
 
 def upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rolling, "formula", lambda *_: "another")
+    for user in ("rollup", "feed_position"):
+        monkeypatch.setattr(f"spark_jobs.rollup.{user}.formula", lambda *_: "another")
 
 
 def reads_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -279,3 +280,52 @@ def test_new_rows_of_the_others_are_in_before_a_feed_is_read_anew(
     job.update()
     assert job.rollup_head().details == {ANEW: [WEATHER]}
     assert [counted(job, feed) for feed in FEEDS] == [4, 3, 0, 3]
+
+
+TWO_STATIONS = events(WEATHER, NOON, NOON + MINUTE, station=["logan", "blue hill"])
+
+
+@pytest.mark.parametrize("choice", [frozenset(), frozenset({"blue hill", "nobody"})], ids=["wider", "another"])
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_no_day_is_rebuilt_of_other_stations_than_the_days_beside_it(
+    tmp_path: Path, choice: frozenset[str], confirmed: bool
+) -> None:
+    """Back at the old choice nothing would tell that day from the others."""
+    job = job_below(tmp_path)
+    job.rollup.stations = frozenset({"logan"})
+    job.take({WEATHER: TWO_STATIONS})
+    head = job.rollup_head().seq
+    job.rollup.stations = choice
+    with pytest.raises(StreamFault, match="weather_data: its tiles are of other formulas, or of other stations"):
+        rebuild_day(job.rollup, NOON.date(), confirmed)
+    assert job.rollup_head().seq == head
+    job.rollup.begin()
+    job.update()
+    assert rebuild_day(job.rollup, NOON.date(), confirmed) == 0
+
+
+@pytest.mark.parametrize("before", ["a restored backup", "v0.1"])
+def test_fewer_reports_of_fewer_stations_are_no_lost_events(tmp_path: Path, before: str) -> None:
+    """The choice is narrowed at the same start as all of the feed has to be read for another reason."""
+    job = job_below(tmp_path / "job")
+    job.take({WEATHER: TWO_STATIONS})
+    job.ingested.back_up(WEATHER, tmp_path / "backup")
+    later = [events(WEATHER, NOON + number * HOUR, station=["logan"]) for number in (1, 2)]
+    for one in later:
+        job.take({WEATHER: one})
+    if before == "v0.1":
+        keep_as_v01_did(job)
+    else:
+        job.ingested.restore(WEATHER, tmp_path / "backup")
+        job.ingested.take({WEATHER: pa.concat_tables(later)})
+    job.rollup.stations = frozenset({"logan"})
+    job.rollup.begin()
+    job.update()
+    assert (counted(job, WEATHER), WEATHER in job.rollup.waiting.why) == (3, False)
+
+
+def keep_as_v01_did(job: LiveJob) -> None:
+    """Its rollup read Kafka itself: it kept how far, by topic."""
+    with job.rollup.log.transaction(job.writer.check) as transaction:
+        reached = {"weather-data": {"next_offset": {"0": job.ingested.next_offset(WEATHER)}}}
+        transaction.commit(Entry("batch", reached), job.clock())

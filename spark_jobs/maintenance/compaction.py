@@ -18,6 +18,7 @@ from secrets import token_hex
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spark_jobs.diagnosis import START_OVER, StreamFault
@@ -25,8 +26,9 @@ from spark_jobs.paths import is_partition
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import Transaction
 from spark_jobs.publication.entry import Entry
-from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file
+from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file, read_parquet
 from spark_jobs.publication.staging import staging_of_requests
+from spark_jobs.refused_files import PLACE
 from spark_jobs.runtime.dataset import Dataset, find_stream, output_dirs
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
 from spark_jobs.runtime.writer import Writer
@@ -48,14 +50,11 @@ class ClosedFolder:
     files: tuple[Path, ...]
 
 
-class UnreadableFolder(StreamFault):
-    """A file of the folder is damaged: it stays as it is, and the other folders are compacted."""
+class FolderLeft(StreamFault):
+    """Something is wrong with the folder's files: it stays as it is, and the other folders are compacted."""
 
-    def __init__(self, folder: Path, why: DamagedParquet) -> None:
-        super().__init__(
-            f"{folder} is not compacted: {why}",
-            f"bring the file back from a backup, or {START_OVER}",
-        )
+    def __init__(self, folder: Path, why: object, next_step: str) -> None:
+        super().__init__(f"{folder} is not compacted: {why}", next_step)
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,14 @@ def compaction(settings: Settings, writer: Writer, feeds: Sequence[Dataset], now
         # Most files first: should the time not suffice, readers have gained the most.
         waiting.sort(key=lambda found: -len(found[1].files))
         done: list[Compacted] = []
-        faults: list[UnreadableFolder] = []
+        faults: list[FolderLeft] = []
         for number, (feed, folder) in enumerate(waiting):
             if time.monotonic() > deadline:
                 break
             tell(f"{folder.path.relative_to(feed.log.layout.root)}: {len(folder.files)} files", number, len(waiting))
             try:
                 compacted = compact(feed, folder, writer, now)
-            except UnreadableFolder as fault:
+            except FolderLeft as fault:
                 faults.append(fault)
                 continue
             if compacted is not None:
@@ -172,12 +171,15 @@ def _compacted_in(
     try:
         before = sum(file.stat().st_size for file in folder.files)
         rows = merged(folder.files, staged)
+        if rows is not None:
+            _refuse_doubled(folder, staged)
     except FileNotFoundError:
         return None  # the folder has changed under us
     except Exception as failure:
         shutil.rmtree(staging, ignore_errors=True)  # a full disk must not be left fuller
         if isinstance(failure, DamagedParquet):
-            raise UnreadableFolder(folder.path, failure) from failure
+            step = f"bring the file back from a backup, or {START_OVER}"
+            raise FolderLeft(folder.path, failure, step) from failure
         raise
     if rows is None:
         log.warning("%s is not compacted: its files have different columns", folder.path)
@@ -189,6 +191,24 @@ def _compacted_in(
             return None  # a file came meanwhile: the next run merges it too
         transaction.commit(_swap(transaction, folder, staged, rows, writer), now())
     return Compacted(feed.name, len(folder.files), rows, before - after)
+
+
+def _refuse_doubled(folder: ClosedFolder, staged: Path) -> None:
+    """Files that were brought back beside their merged one can be told apart only as long as they are files."""
+    doubled = _doubled_rows(read_parquet(staged, PLACE))  # rows have no topic
+    if doubled:
+        raise FolderLeft(
+            folder.path,
+            f"{doubled} rows are there more than once",
+            "remove the files that were added by hand: a compacted file holds the rows of all before it",
+        )
+
+
+def _doubled_rows(places: pa.Table) -> int:
+    # A sixteenth at a time: grouping takes many times the memory of what is grouped.
+    sixteenth = pc.bit_wise_and(places["kafka_offset"], 15)
+    parts = (places.filter(pc.equal(sixteenth, number)) for number in range(16))
+    return sum(len(part) - len(part.group_by(part.column_names, use_threads=False).aggregate([])) for part in parts)
 
 
 def _swap(transaction: Transaction, folder: ClosedFolder, staged: Path, rows: int, writer: Writer) -> Entry:

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_jobs.diagnosis import LeaseLost
-from spark_jobs.maintenance.compaction import UnreadableFolder, closed_folders, compact, compaction, merged
+from spark_jobs.maintenance.compaction import FolderLeft, closed_folders, compact, compaction, merged
+from spark_jobs.paths import Layout
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
@@ -141,10 +142,25 @@ def test_a_damaged_file_keeps_back_its_own_hour_alone_and_is_told(
     feed = two_hours(tmp_path)
     first, *_ = sorted((feed.layout.dataset(BIKES.name)).glob("**/hour=14/*.parquet"))
     first.write_bytes(damage(first.read_bytes()))
-    with pytest.raises(UnreadableFolder, match=f"{first.parent} is not compacted: .* cannot be read"):
+    with pytest.raises(FolderLeft, match=f"{first.parent} is not compacted: .* cannot be read"):
         compacted(feed)
     assert len(feed.files()) == 4 + 1 + 1
     assert list(feed.layout.staging(BIKES.name).glob("*/*")) == []
+
+
+@pytest.mark.parametrize("folder", [Layout.dataset, Layout.dead_letters])
+def test_files_that_were_brought_back_beside_their_merged_one_are_not_merged_with_it(
+    folder: Callable[[Layout, str], Path], tmp_path: Path
+) -> None:
+    feed = two_hours(tmp_path / "live")
+    backup = copytree(folder(feed.layout, BIKES.name), tmp_path / "backup")
+    compacted(feed)
+    copytree(backup, folder(feed.layout, BIKES.name), dirs_exist_ok=True)
+    files = feed.files()
+    with pytest.raises(FolderLeft, match="is not compacted: 4 rows are there more than once"):
+        compacted(feed)
+    assert feed.files() == files
+    assert staged_files(feed) == []
 
 
 def test_a_folder_that_is_left_alone_leaves_nothing_staged(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from spark_jobs.catalog import FEEDS
 from spark_jobs.completeness import HOUR
@@ -14,10 +13,10 @@ from spark_jobs.documents.codec import iso
 from spark_jobs.publication.entry import CHANGED, Entry
 from spark_jobs.publication.staging import staging_of_requests
 from spark_jobs.rollup.day_files import ONE_DAY, DayFiles, place, staged_days
+from spark_jobs.rollup.different_tiles import different_tiles
 from spark_jobs.rollup.feed_position import is_by_another_formula, known_position
 from spark_jobs.rollup.fewer_events import refuse_fewer_of_day
 from spark_jobs.rollup.rollup import Rollup
-from spark_jobs.rollup.tile_schemas import BUCKET_START
 from spark_jobs.settings import TILE
 
 
@@ -46,11 +45,12 @@ def rebuild_day(rollup: Rollup, day: date, confirmed: bool) -> int:
                 )
             before = rollup.tiles.readable_day(feed.name, day)
             after = rollup.day_again(feed, day, transaction.head, confirmed)
-            if before is not None and after.equals(before):
+            different = _every(TILE, day) if before is None else different_tiles(before, after, feed.name)
+            if not different:
                 continue
             if before is not None and not confirmed:
                 refuse_fewer_of_day(feed, day, before, after)
-            changed[feed.name] = _starts(after) | (_every(TILE, day) if before is None else _starts(before))
+            changed[feed.name] = different
             if after.num_rows:
                 tables[feed.name, day] = after
             elif (rollup.log.layout.root / place(rollup.log.layout, feed.name, day)).exists():
@@ -82,10 +82,6 @@ def _with_days(
         gone = sum(name == feed.name for name, _ in going)
         after[feed.name] = {**position[feed.name], "days": max(known, len(there | new)) - gone}
     return after
-
-
-def _starts(tiles: pa.Table) -> set[datetime]:
-    return set(pc.unique(tiles[BUCKET_START]).to_pylist())
 
 
 def _every(step: timedelta, day: date) -> set[datetime]:

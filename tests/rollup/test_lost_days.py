@@ -16,7 +16,7 @@ from spark_jobs.rollup.day_files import DayFiles, UnreadableDay
 from spark_jobs.rollup.day_rebuild import rebuild_day
 from tests.analytics.flow.live import LiveJob
 from tests.rollup.events import events
-from tests.rollup.four_feeds import ACCIDENTS, BIKES, DAY, MINUTE, NOON, counted, job_below, one_of_each
+from tests.rollup.four_feeds import ACCIDENTS, BIKES, DAY, HOUR, MINUTE, NOON, TAXIS, counted, job_below, one_of_each
 
 
 def two_days(root: Path) -> LiveJob:
@@ -113,6 +113,20 @@ def test_a_rebuild_refuses_rows_that_are_there_twice(tmp_path: Path) -> None:
     assert counted(job, BIKES) == 5
     brought_back.unlink()
     assert rebuild_day(job.rollup, NOON.date(), confirmed=False) == 0
+
+
+def test_a_rebuild_counts_the_tiles_that_differ_and_the_last_bit_of_a_sum_is_no_difference(tmp_path: Path) -> None:
+    """Sums of the sums of batches: 0.1 + (0.2 + 0.3) is another number than (0.1 + 0.2) + 0.3."""
+    job = job_below(tmp_path)
+    job.take({TAXIS: events(TAXIS, NOON, NOON + HOUR, price=[0.1, 0.1])})
+    job.take({TAXIS: events(TAXIS, *[NOON, NOON + HOUR] * 2, price=[0.2, 0.2, 0.3, 0.3])})
+    before = job.tiles_of(TAXIS)
+    assert rebuild_day(job.rollup, NOON.date(), confirmed=False) == 0
+    assert job.tiles_of(TAXIS).equals(before), "the file was not written again"
+    assert job.tiles_of(TAXIS)["price_sum"].to_pylist() == [0.1 + (0.2 + 0.3)] * 2
+    job.take_tiles({TAXIS: before.slice(0, 1)})
+    assert rebuild_day(job.rollup, NOON.date(), confirmed=True) == 1
+    assert job.tiles_of(TAXIS)["ride_count"].to_pylist() == [3, 3]
 
 
 def test_a_rebuild_of_one_of_two_lost_days_does_not_hide_the_other(tmp_path: Path) -> None:

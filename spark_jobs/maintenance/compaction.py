@@ -29,7 +29,7 @@ from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file, read_parquet
 from spark_jobs.publication.staging import staging_of_requests
 from spark_jobs.refused_files import PLACE
-from spark_jobs.runtime.dataset import Dataset, find_stream, output_dirs
+from spark_jobs.runtime.dataset import Dataset, find_stream
 from spark_jobs.runtime.request_queue import Outcome, ReportProgress, Work
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import Settings
@@ -78,7 +78,8 @@ def compaction(settings: Settings, writer: Writer, feeds: Sequence[Dataset], now
         waiting = [
             (feed, folder)
             for feed in chosen
-            for home in output_dirs(feed.log.layout, feed.name)
+            # Not its days of quality and redrives: each is one file, read by its name.
+            for home in (feed.log.layout.dataset(feed.name), feed.log.layout.dead_letters(feed.name))
             for folder in closed_folders(home, closed_since, settings.COMPACTION_FROM_FILES)
         ]
         # Most files first: should the time not suffice, readers have gained the most.

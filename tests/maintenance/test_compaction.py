@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -17,7 +17,7 @@ from spark_jobs.paths import Layout
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from spark_jobs.runtime.writer import Writer
 from spark_jobs.settings import settings_from
-from tests.maintenance.live_feed import BIKES, LiveFeed, may_write, now, tell, trip
+from tests.maintenance.live_feed import BIKES, LiveFeed, may_write, now, put, tell, trip
 
 NINE, TEN, ELEVEN = "2018-01-15 09:{:02}:00", "2018-01-15 10:{:02}:00", "2018-01-15 11:{:02}:00"
 STEPS = ("staging", "staged", "declared", "moved", "applied")
@@ -198,6 +198,21 @@ def test_a_file_brought_along_by_hand_under_the_next_number_is_not_written_over(
     compacted(feed)
     assert feed.rows() == rows
     assert not by_hand.exists()
+
+
+@pytest.mark.parametrize("day_file", [Layout.quality_day, Layout.redriven_day])
+def test_a_day_file_is_not_merged_with_a_copy_beside_it(
+    day_file: Callable[[Layout, str, date], Path], tmp_path: Path
+) -> None:
+    """Who reads it by its name would find nothing, and take a redriven message once more."""
+    feed = two_hours(tmp_path)
+    path = put(day_file(feed.layout, BIKES.name, date(2018, 1, 15)))
+    copied = path.with_name("copy.parquet")
+    for file in (path, copied):
+        pq.write_table(pa.table({"kafka_offset": [1]}), file)
+    assert compacted(feed).sentence.startswith("3 folders compacted")
+    assert path.exists()
+    assert copied.exists()
 
 
 def test_what_somebody_has_put_beside_the_folders_stays_as_it_is(tmp_path: Path) -> None:

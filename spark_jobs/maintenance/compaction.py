@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.paths import is_partition
 from spark_jobs.publication import durable_files
-from spark_jobs.publication.commit import Transaction
+from spark_jobs.publication.commit import PublicationLog, Transaction
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file, read_parquet
 from spark_jobs.publication.staging import staging_of_requests
@@ -158,11 +158,21 @@ def compact(feed: Dataset, folder: ClosedFolder, writer: Writer, now: Callable[[
     whose = staging_of_requests(writer.driver.instance)
     staging = feed.log.layout.staging(feed.name) / whose / f"merged-{token_hex(4)}"
     durable_files.make_folder(staging)
-    compacted = _compacted_in(staging, feed, folder, writer, now)
+    try:
+        compacted = _compacted_in(staging, feed, folder, writer, now)
+    except Exception:
+        if not _is_promised(staging, feed.log):
+            shutil.rmtree(staging, ignore_errors=True)  # a full disk must not be left fuller
+        raise
     if compacted is None:
-        # Not where it fails: an entry that was declared, and could not be applied, promises what is staged here.
         shutil.rmtree(staging, ignore_errors=True)
     return compacted
+
+
+def _is_promised(staging: Path, feed_log: PublicationLog) -> bool:
+    """Whether an entry was declared, and could not be applied, that moves what is staged here."""
+    newest, staged = feed_log.newest(), str(staging.relative_to(feed_log.layout.root))
+    return newest is not None and any(str(Path(source).parent) == staged for source, _ in newest[1].moves)
 
 
 def _compacted_in(
@@ -176,12 +186,8 @@ def _compacted_in(
             _refuse_doubled(folder, staged)
     except FileNotFoundError:
         return None  # the folder has changed under us
-    except Exception as failure:
-        shutil.rmtree(staging, ignore_errors=True)  # a full disk must not be left fuller
-        if isinstance(failure, DamagedParquet):
-            step = f"bring the file back from a backup, or {START_OVER}"
-            raise FolderLeft(folder.path, failure, step) from failure
-        raise
+    except DamagedParquet as damage:
+        raise FolderLeft(folder.path, damage, f"bring the file back from a backup, or {START_OVER}") from damage
     if rows is None:
         log.warning("%s is not compacted: its files have different columns", folder.path)
         return None

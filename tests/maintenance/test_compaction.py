@@ -135,6 +135,23 @@ def test_a_disk_that_is_full_while_files_are_merged_is_not_left_fuller(
     assert staged_files(feed) == []
 
 
+def test_a_disk_that_is_full_when_the_entry_is_written_is_not_left_fuller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = two_hours(tmp_path)
+    files = feed.files()
+
+    def fails(*_: object) -> bool:
+        assert staged_files(feed), "it is to be declared"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spark_jobs.publication.durable_files.create_if_absent", fails)
+    with pytest.raises(OSError, match="No space left"):
+        compacted(feed)
+    assert feed.files() == files
+    assert staged_files(feed) == []
+
+
 @pytest.mark.parametrize("damage", [lambda sound: sound[:3], lambda sound: bytes(200) + sound[200:]])
 def test_a_damaged_file_keeps_back_its_own_hour_alone_and_is_told(
     tmp_path: Path, damage: Callable[[bytes], bytes]

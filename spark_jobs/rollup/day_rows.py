@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +13,9 @@ from spark_jobs.paths import day_folder
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup.day_files import ONE_DAY
 from spark_jobs.rollup.increments import Bounds, places_of
+from spark_jobs.rollup.tile_schemas import BUCKET_START
+from spark_jobs.rollup.tiles import WEATHER
+from spark_jobs.settings import TILE
 
 
 def rows_of_day(reader: DatasetReader, feed: Feed, day: date, position: Position) -> Increment:
@@ -29,6 +32,15 @@ def day_folders(feed: Feed, day: date) -> list[str]:
     # A weather report belongs to the tile that it ends: at midnight, to that of the day before.
     hours = [f"{feed.name}/{day_folder(day)}/hour={hour}" for hour in range(24)]
     return [*hours, f"{feed.name}/{day_folder(day + ONE_DAY)}/hour=0"]
+
+
+def needs_folder(feed: Feed, day: date, tiles: pa.Table | None) -> bool:
+    """Whether the rows of the day's tiles (None: nobody can read them) must lie in its own folder."""
+    if feed.name != WEATHER or tiles is None:
+        return True
+    end = datetime.combine(day + ONE_DAY, time.min, UTC)
+    # A report at midnight lies in the folder of the next day. It may be all that the last tile is made of.
+    return bool(tiles[BUCKET_START].to_pylist() != [end - TILE])
 
 
 def refuse_doubled(increment: Increment, moved: Callable[[], None] = lambda: None) -> None:

@@ -29,7 +29,7 @@ from spark_jobs.rollup.day_files import (
     place,
     staged_days,
 )
-from spark_jobs.rollup.day_rows import refuse_doubled, rows_of_day
+from spark_jobs.rollup.day_rows import needs_folder, refuse_doubled, rows_of_day
 from spark_jobs.rollup.feed_position import Anew, document_of, everything, known_position, plan, topic_of
 from spark_jobs.rollup.fewer_events import fewer_events, in_brackets, refuse_fewer
 from spark_jobs.rollup.increments import (
@@ -239,7 +239,8 @@ class Rollup:
     def _naming_days(self, feed: Feed, odd: OtherRows) -> OtherRows:
         """The fault, with the days that have tiles and no folder of rows: whole folders that somebody removed."""
         rows = self.readers[feed.name].log.layout.dataset(feed.name)
-        bare = [day for day in self.tiles.days(feed.name) if not (rows / day_folder(day)).exists()]
+        without_folder = (day for day in self.tiles.days(feed.name) if not (rows / day_folder(day)).exists())
+        bare = [day for day in without_folder if needs_folder(feed, day, self.tiles.readable_day(feed.name, day))]
         if not bare:
             return odd
         days = f"{len(bare)} days from {bare[0]} to {bare[-1]}" if len(bare) > 1 else str(bare[0])

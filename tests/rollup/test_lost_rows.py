@@ -105,6 +105,22 @@ def test_a_feed_that_cannot_be_read_anew_is_not_read_at_each_entry_and_the_other
     assert BIKES in reads
 
 
+@pytest.mark.parametrize("lost", ["2018-11-05", "2018-11-06"])
+def test_a_day_that_has_a_report_of_midnight_alone_never_had_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """It lies in the folder of the next day."""
+    job = job_below(tmp_path)
+    midnight = NOON + HOUR * 12
+    job.take({WEATHER: events(WEATHER, midnight, midnight + HOUR, NOON + 2 * DAY, midnight + 2 * DAY)})
+    rmtree(next(job.ingested.layout.dataset(WEATHER).glob(f"**/date={lost}")))
+    upgrade(monkeypatch)
+    job.rollup.begin()
+    job.update()
+    assert job.tiles.days(WEATHER)[0] == NOON.date()
+    assert f"; the folder of {lost} is gone" in job.rollup.waiting.why[WEATHER].message
+
+
 @FAULTS
 @pytest.mark.parametrize("cause", ["an upgrade", "a lost day", "a rollup started over"])
 def test_somebody_confirms_that_the_rows_are_lost_and_the_feed_goes_on_with_the_rest(

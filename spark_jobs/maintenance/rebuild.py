@@ -19,7 +19,7 @@ from spark_jobs.runtime.request_queue import Outcome, Refused, ReportProgress, W
 
 MOST_DAYS = 3660
 FIRST_DAY = date(1999, 12, 31)
-"""no event is before 2000 (feeds.md, section 6), and a report at that midnight belongs to the day before"""
+"""no event is before 2000 (feeds.md section 6), and a report at that midnight belongs to the day before"""
 _AHEAD = 2 * ONE_DAY
 """an event may be 24 h later than Kafka's time, and that 24 h later than the clock"""
 FOLLOW_WITHIN = timedelta(minutes=15)

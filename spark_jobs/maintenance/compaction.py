@@ -202,13 +202,13 @@ def _compacted_in(
 
 def _refuse_doubled(folder: ClosedFolder, staged: Path) -> None:
     """Files that were brought back beside their merged one can be told apart only as long as they are files."""
-    doubled = _doubled_rows(read_parquet(staged, PLACE))  # rows have no topic
-    if doubled:
-        raise FolderLeft(
-            folder.path,
-            f"{doubled} rows are there more than once",
-            "remove the files that were added by hand: a compacted file holds the rows of all before it",
-        )
+    by_hand = "remove the files that were added by hand"
+    places = read_parquet(staged, PLACE)  # rows have no topic
+    if "kafka_offset" not in places.column_names:
+        raise FolderLeft(folder.path, "its files have no kafka_offset", by_hand)
+    if doubled := _doubled_rows(places):
+        why = f"{doubled} rows are there more than once"
+        raise FolderLeft(folder.path, why, f"{by_hand}: a compacted file holds the rows of all before it")
 
 
 def _doubled_rows(places: pa.Table) -> int:

@@ -261,6 +261,17 @@ def test_files_with_different_columns_are_not_merged(tmp_path: Path) -> None:
     assert merged([tmp_path / "1", tmp_path / "2"], tmp_path / "3") is None
 
 
+def test_files_that_are_not_ours_keep_back_their_own_folder_alone(tmp_path: Path) -> None:
+    feed = two_hours(tmp_path)
+    folder = feed.layout.dataset(BIKES.name) / "year=2017/month=1/date=2017-01-15/hour=9"
+    for name in ("a", "b"):
+        pq.write_table(pa.table({"n": [1]}), put(folder / f"{name}.parquet"))
+    with pytest.raises(FolderLeft, match="its files have no kafka_offset"):
+        compacted(feed)
+    assert len(list(folder.iterdir())) == 2
+    assert len(feed.files()) == 2 + 2 + 1, "two foreign ones, two hours and the dead letters"
+
+
 def test_rows_are_merged_in_the_order_in_which_they_came_in_few_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

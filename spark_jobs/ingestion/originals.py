@@ -1,5 +1,6 @@
 """Whether a copy of a refused message may become a row: once for each original, and only where that is none."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,10 @@ from spark_jobs.feeds.refusals import RedriveRefusal
 from spark_jobs.ingestion.redriven_days import Redriven
 from spark_jobs.paths import days_below
 from spark_jobs.publication.commit import PublicationLog
-from spark_jobs.publication.parquet_files import read_parquet
+from spark_jobs.publication.parquet_files import DamagedParquet, read_parquet
 from spark_jobs.redrives import MessagePlace
 
+_logger = logging.getLogger(__name__)
 _PLACES = pa.schema([("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())])
 
 
@@ -64,15 +66,19 @@ def judged(messages: pa.Table, named: Sequence[MessagePlace | None], known: Orig
 def refused_before(wanted: Iterable[MessagePlace], log: PublicationLog, topic: str) -> set[MessagePlace]:
     """Which of them are among the feed's dead letters, or lie before the first message that its log knows of.
 
-    The newest days first, and no more of them than needed.
+    The newest days first, and no more of them than needed. A damaged file is left out: a copy of what it holds is
+    refused, and can be sent again, while all other messages of the feed go on.
     """
     left = {original for original in wanted if original.topic == topic}
     found = {original for original in left if _is_before(original, log)}
     folder = log.layout.dead_letters(log.dataset)
     days = days_below(folder)
     while days and left - found:
-        files = list((folder / f"date={days.pop()}").glob("*.parquet"))
-        found |= refused_in(files, left - found, topic)
+        for file in (folder / f"date={days.pop()}").glob("*.parquet"):
+            try:
+                found |= refused_in([file], left - found, topic)
+            except DamagedParquet as damage:
+                _logger.warning("its refused messages count as not refused: %s", damage)
     return found
 
 

@@ -251,6 +251,16 @@ def test_the_batchs_own_day_adds_up(query: Query) -> None:
     }
 
 
+def test_a_damaged_file_of_refused_messages_does_not_stop_the_feed(query: Query) -> None:
+    (file,) = query.log.layout.dead_letters(BIKES.name).glob("date=*/*.parquet")
+    sound = file.read_bytes()
+    file.write_bytes(sound[:60])
+    query.publish([TRIP, TRIP], 3, originals={0: name(1)})
+    file.write_bytes(sound)
+    query.publish([TRIP], 5, originals={0: name(1)})
+    assert [line["outcome"] for line in lines_of(query)] == [NOT_REFUSED, "accepted"]
+
+
 def lines_of(query: Query) -> list[dict[str, Any]]:
     (file,) = query.log.layout.redriven(BIKES.name).glob("date=*/data.parquet")
     found: list[dict[str, Any]] = pq.ParquetFile(file).read().to_pylist()

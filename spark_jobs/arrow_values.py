@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 INSTANT = pa.timestamp("us", "UTC")
 _EPOCH, _US = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_FIRST, _LAST = ((datetime(*day, tzinfo=UTC) - _EPOCH) // _US for day in ((1, 1, 1), (9999, 12, 31)))
 
 
 def integers(values: Iterable[int]) -> pa.Array:
@@ -41,11 +42,11 @@ def texts(values: Iterable[str]) -> pa.Array:
 
 
 def listed(column: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """The values of a column; null is None."""
+    """The values of a column; null is None, and so is a time that Python has none for: a producer may send any."""
     if not pa.types.is_timestamp(column.type):
         return column.to_pylist()  # type: ignore[no-any-return]
     numbers = column.cast(INSTANT).cast(pa.int64()).to_pylist()
-    return [None if number is None else _EPOCH + number * _US for number in numbers]
+    return [_EPOCH + number * _US if number is not None and _FIRST <= number <= _LAST else None for number in numbers]
 
 
 def rows_of(found: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:

@@ -31,6 +31,10 @@ def test_rows_come_back_as_they_were() -> None:
     assert listed(pa.chunked_array([pa.array(TIMES, pa.timestamp("ns", "America/New_York"))])) == TIMES
 
 
+def test_a_time_beyond_those_of_python_is_none() -> None:
+    assert listed(integers([0, 2**60, -(2**60)]).cast(INSTANT)) == [datetime(1970, 1, 1, tzinfo=UTC), None, None]
+
+
 def test_a_key_finds_its_first_row_and_without_one_nulls() -> None:
     rows = pa.table({"key": [1, 1, 2], "value": ["a", "b", None]})
     assert rows_with(integers([2, 1, 9, 1]), rows, "key")["value"].to_pylist() == [None, "a", None, "a"]

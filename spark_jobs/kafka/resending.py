@@ -7,7 +7,6 @@ message, and are left out where it does not.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import cast
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -32,7 +31,8 @@ class Resend:
     original: MessagePlace
     """what it stands for: itself, unless it is a copy"""
     value: bytes | None
-    at: datetime
+    at_us: int
+    """its Kafka time, in microseconds since 1970"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Resender:
             key,
             message.original.partition,
             on_delivery=delivered,
-            timestamp=_milliseconds(message.at),
+            timestamp=_milliseconds(message.at_us),
             headers=[*headers, (HEADER, str(message.original).encode())],
         )
 
@@ -92,9 +92,9 @@ def _key_and_headers(message: Resend, kept: Message | None) -> tuple[bytes | Non
     return kept.key(), [(name, value) for name, value in headers if name != HEADER]
 
 
-def _milliseconds(at: datetime) -> int:
+def _milliseconds(at_us: int) -> int:
     """As Kafka counts; 0, which the client takes for now, where the message had no time."""
-    return max(0, round((at - datetime.fromtimestamp(0, UTC)).total_seconds() * 1000))
+    return max(0, at_us // 1000)
 
 
 def _place_of(copy: Message) -> MessagePlace:

@@ -157,7 +157,7 @@ class Redrive:
         messages = letters.select(["raw", *_OF_KAFKA]).rename_columns({"raw": "value"})
         parser = Parser(feed_named(self.dataset.name), self.settings.ACCIDENT_TIME_ZONE, self.at)
         rows = judged(messages, roots, known, parser)
-        refusals, contents = rows["refusal"].to_pylist(), _columns(messages, "value", "kafka_timestamp")
+        refusals, contents = rows["refusal"].to_pylist(), _contents(messages)
         for place, root, refusal, content in zip(places, roots, refusals, contents, strict=True):
             waits = ON_ITS_WAY if root in on_their_way else None
             yield JudgedMessage(Resend(place, root, *content), refusal or waits)
@@ -168,6 +168,12 @@ class Redrive:
 
 def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
     return zip(*(rows[name].to_pylist() for name in names), strict=True)
+
+
+def _contents(messages: pa.Table) -> Iterator[tuple[bytes | None, int]]:
+    """The value and the time in microseconds: a producer's time may lie beyond those that Python has."""
+    at = messages["kafka_timestamp"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    return zip(messages["value"].to_pylist(), at.to_pylist(), strict=True)
 
 
 def _sentence(done: Done, chosen: Selection) -> str:

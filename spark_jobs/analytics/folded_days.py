@@ -56,7 +56,7 @@ def fold_closed_days(outputs: Iterable[PublicationLog], writer: Writer, now: Cal
 
 def _fold(
     output: PublicationLog, days: Iterable[date], writer: Writer, now: Callable[[], datetime]
-) -> list[UnreadableHour]:
+) -> list[UnreadableHour | OSError]:
     """Fold these days in one entry; what of them cannot be read."""
     layout, moves, unreadable = output.layout, [], []
     with output.transaction(writer.check) as transaction:
@@ -64,7 +64,7 @@ def _fold(
         for day in days:
             try:
                 rows = rows_of_day(hours_of_day(layout.dataset(output.dataset), day))
-            except UnreadableHour as fault:
+            except (UnreadableHour, OSError) as fault:
                 unreadable.append(fault)
                 continue
             if rows is not None:

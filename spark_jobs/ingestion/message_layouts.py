@@ -25,6 +25,8 @@ _DEEPEST = 6
 _GOLDEN_RATIO = 0.6180339887498949
 OTHERS = "others"
 
+_LONGEST_KEPT = 10_000
+"""bytes: of longer messages the names alone, kept by the thousand, would fill a worker's memory"""
 _Keys = tuple[Any, ...]
 
 
@@ -70,7 +72,10 @@ def layout_name(value: bytes) -> str | None:
         message = orjson.loads(value)
     except ValueError:
         return None
-    return _name(_keys(message)) if type(message) is dict else None
+    if type(message) is not dict:
+        return None
+    named = _name if len(value) <= _LONGEST_KEPT else _name.__wrapped__
+    return named(_keys(message))
 
 
 def _keys(message: Record, depth: int = 0) -> _Keys:

@@ -11,6 +11,7 @@ import pytest
 from spark_jobs.catalog import feed_named
 from spark_jobs.feeds.extract import MIN_BATCH_FOR_SQL
 from spark_jobs.feeds.parsed_messages import Parser
+from spark_jobs.ingestion import message_layouts
 from spark_jobs.ingestion.batch_quality import message_quality, row_quality
 from spark_jobs.ingestion.message_layouts import OTHERS, layout_name, sampled_layouts, samples_of
 from spark_jobs.ingestion.quality import Key, Measure, Quality, lines_of, quality_of, total
@@ -136,6 +137,12 @@ def test_an_optional_value_of_avro_is_no_object() -> None:
 
 def test_a_message_of_any_depth_has_a_layout() -> None:
     assert layout_name(b'{"a":' * 1000 + b"1" + b"}" * 1000) is not None
+
+
+def test_the_names_of_long_messages_are_not_kept() -> None:
+    before = message_layouts._name.cache_info().currsize
+    assert layout_name(json.dumps({f"id-{number}": 0 for number in range(5_000)}).encode()) is not None
+    assert message_layouts._name.cache_info().currsize == before
 
 
 def test_of_many_messages_samples_are_looked_at() -> None:

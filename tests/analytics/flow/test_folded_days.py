@@ -9,6 +9,7 @@ from shutil import copytree
 import duckdb
 import pytest
 
+from spark_jobs.analytics import folded_days
 from spark_jobs.analytics.folded_days import UnreadableHour, closed_days, fold_closed_days
 from spark_jobs.drivers import processes
 from spark_jobs.maintenance.start_over import start_over
@@ -123,6 +124,22 @@ def test_a_damaged_hour_is_told_keeps_back_its_day_alone_and_is_made_again_by_a_
     job.settle()
     fold(job)
     assert rows(tmp_path / "_days" / NAME / f"{newest_closed}.parquet") == of_day(tmp_path, newest_closed)
+
+
+def test_an_hour_that_the_disk_does_not_give_keeps_back_its_day_alone(
+    job: LiveJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = folded_days.hours_of_day
+
+    def unless_newest(dataset: Path, day: date) -> list[Path]:
+        if day == FIRST + DAY:
+            raise OSError(errno.EACCES, "Permission denied")
+        return given(dataset, day)
+
+    monkeypatch.setattr(folded_days, "hours_of_day", unless_newest)
+    with pytest.raises(OSError, match="Permission denied"):
+        fold(job)
+    assert folded(tmp_path) == [str(FIRST)]
 
 
 def test_a_log_that_cannot_be_read_for_a_moment_is_told_and_keeps_no_other_output_from_being_folded(

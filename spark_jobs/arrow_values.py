@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 INSTANT = pa.timestamp("us", "UTC")
 _EPOCH, _US = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_FIRST, _LAST = ((datetime(*day, tzinfo=UTC) - _EPOCH) // _US for day in ((1, 1, 1), (9999, 12, 31)))
+_FIRST, _LAST = ((end.replace(tzinfo=UTC) - _EPOCH) // _US for end in (datetime.min, datetime.max))
 
 
 def integers(values: Iterable[int]) -> pa.Array:

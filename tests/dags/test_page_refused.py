@@ -142,6 +142,17 @@ def test_messages_come_newest_first_each_with_what_became_of_it(editor: TestClie
     assert not found["is_cut"]
 
 
+def test_a_message_with_a_time_that_python_does_not_have_is_listed_without_it(
+    editor: TestClient, layout: Layout
+) -> None:
+    (file,) = (layout.dead_letters(BIKES) / f"date={(NOON + DAY).date()}").iterdir()
+    place = SCHEMA.get_field_index("kafka_timestamp")
+    far = pa.array([1544952607890000 * 1000], SCHEMA.field(place).type)
+    pq.write_table(pq.read_table(file).set_column(place, SCHEMA.field(place), far), file)
+    newest = ask(editor, f"/refused/{BIKES}")["messages"][0]
+    assert (newest["message"], newest["kafka_timestamp"]) == ("bike-trips/0/9", None)
+
+
 def test_of_one_reason_and_one_period(editor: TestClient) -> None:
     found = ask(editor, f"/refused/{BIKES}", reason=NOT_JSON)
     assert [line["message"][-1] for line in found["messages"]] == ["2", "0"]

@@ -18,6 +18,7 @@ from spark_jobs.publication.durable_files import move
 from spark_jobs.redrives import ACCEPTED, MessagePlace
 from spark_jobs.runtime.request_queue import Outcome, Refused
 from spark_jobs.settings import settings_from
+from tests.feeds import kafka_messages
 from tests.maintenance.live_feed import BIKES, TOPIC, LiveFeed, now, tell, trip
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -65,6 +66,15 @@ def test_a_dry_run_is_what_happens_unless_it_is_switched_off_and_says_what_of_ea
         name(2): "would be accepted",
         name(3): "would be accepted",
     }
+
+
+def test_a_message_with_a_time_that_python_does_not_have_is_judged_as_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_messages, "KAFKA_TIME", 1544952607890000 * 1000)
+    live = LiveFeed(tmp_path)
+    live.refuse([SOUND], OLD, NOON)
+    assert said(dry(live)) == {name(0): "would be accepted"}
 
 
 @pytest.mark.parametrize("said", [True, None, "false", 0])

@@ -116,7 +116,7 @@ def _lines(rows: pa.Table, replays: Replays) -> Iterator[dict[str, Any]]:
 
 def _line(row: dict[str, Any], replays: Replays) -> dict[str, Any]:
     place = MessagePlace(*(row[name] for name in PLACE))
-    times = {name: iso(row[name]) for name in ("refused_at", "kafka_timestamp")}
+    times = {name: row[name] and iso(row[name]) for name in ("refused_at", "kafka_timestamp")}
     content = _content(row[MESSAGE]) if MESSAGE in row else {}
     return {"message": str(place), **times, "reason": row["reason"], **replays.of(place), **content}
 

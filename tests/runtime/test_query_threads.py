@@ -83,9 +83,12 @@ def test_a_query_that_has_ended_leaves_no_thread_and_no_open_file(
         wait_until(stream.ticked.is_set)
         stream.again(fails=True)
         threads, files = driver.num_threads(), driver.num_fds()
-        for fails in (False, True, False, True, False, True):
+        restarts = (False, True, False, True, False, True)
+        for fails in restarts:
             stream.again(fails)
-        wait_until(lambda: driver.num_threads() <= threads and driver.num_fds() <= files)
+        # Other threads of the JVM may have called meanwhile, once each: a leak is one for every restart.
+        few = len(restarts) // 2
+        wait_until(lambda: driver.num_threads() - threads <= few and driver.num_fds() - files <= few)
     finally:
         stream.supervisor.stop()
         assert stream.supervisor.join(60)

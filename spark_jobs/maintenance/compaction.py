@@ -18,13 +18,13 @@ from secrets import token_hex
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spark_jobs.diagnosis import START_OVER, StreamFault
 from spark_jobs.paths import is_partition
 from spark_jobs.publication import durable_files
 from spark_jobs.publication.commit import PublicationLog, Transaction
+from spark_jobs.publication.doubled_rows import REMOVE_ADDED, REMOVE_DOUBLED, doubled_rows
 from spark_jobs.publication.entry import Entry
 from spark_jobs.publication.parquet_files import CHECKED, DamagedParquet, footer, parquet_file, read_parquet
 from spark_jobs.publication.staging import staging_of_requests
@@ -202,20 +202,11 @@ def _compacted_in(
 
 def _refuse_doubled(folder: ClosedFolder, staged: Path) -> None:
     """Files that were brought back beside their merged one can be told apart only as long as they are files."""
-    by_hand = "remove the files that were added by hand"
     places = read_parquet(staged, PLACE)  # rows have no topic
     if "kafka_offset" not in places.column_names:
-        raise FolderLeft(folder.path, "its files have no kafka_offset", by_hand)
-    if doubled := _doubled_rows(places):
-        why = f"{doubled} rows are there more than once"
-        raise FolderLeft(folder.path, why, f"{by_hand}: a compacted file holds the rows of all before it")
-
-
-def _doubled_rows(places: pa.Table) -> int:
-    # A sixteenth at a time: grouping takes many times the memory of what is grouped.
-    sixteenth = pc.bit_wise_and(places["kafka_offset"], 15)
-    parts = (places.filter(pc.equal(sixteenth, number)) for number in range(16))
-    return sum(len(part) - len(part.group_by(part.column_names, use_threads=False).aggregate([])) for part in parts)
+        raise FolderLeft(folder.path, "its files have no kafka_offset", REMOVE_ADDED)
+    if doubled := doubled_rows(places):
+        raise FolderLeft(folder.path, f"{doubled} rows are there more than once", REMOVE_DOUBLED)
 
 
 def _swap(transaction: Transaction, folder: ClosedFolder, staged: Path, rows: int, writer: Writer) -> Entry:

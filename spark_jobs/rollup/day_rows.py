@@ -1,18 +1,18 @@
 """The rows that a day's tiles are made of."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 
 import pyarrow as pa
 
 from spark_jobs.catalog import Feed
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.paths import day_folder
+from spark_jobs.publication.doubled_rows import REMOVE_DOUBLED, doubled_rows
 from spark_jobs.publication.reader import DatasetReader, Increment, Position
 from spark_jobs.rollup.day_files import ONE_DAY
-from spark_jobs.rollup.increments import Bounds, places_of
+from spark_jobs.rollup.increments import places_of
 from spark_jobs.rollup.tile_schemas import BUCKET_START
 from spark_jobs.rollup.tiles import WEATHER
 from spark_jobs.settings import TILE
@@ -50,17 +50,11 @@ def refuse_doubled(increment: Increment, moved: Callable[[], None] = lambda: Non
     """
     for folder, files in increment.by_folder.items():
         with suppress(FileNotFoundError):  # compacted just now, by our own job: it is read once more
-            doubled = _doubled_rows(files, increment.bounds)
-            if doubled:
+            batches = list(places_of(files, increment.bounds))
+            if batches and (doubled := doubled_rows(pa.Table.from_batches(batches))):
                 raise StreamFault(
                     f"{doubled} rows below {folder} are there more than once; nothing was changed",
-                    "remove the files that were added by hand: a compacted file holds the rows of all before it",
+                    REMOVE_DOUBLED,
                     retryable=False,
                 )
         moved()
-
-
-def _doubled_rows(files: Iterable[Path], bounds: Bounds) -> int:
-    batches = list(places_of(files, bounds))
-    places = pa.Table.from_batches(batches) if batches else None
-    return 0 if places is None else len(places) - len(places.group_by(places.column_names).aggregate([]))

@@ -45,8 +45,13 @@ def listed(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     """The values of a column; null is None, and so is a time that Python has none for: a producer may send any."""
     if not pa.types.is_timestamp(column.type):
         return column.to_pylist()  # type: ignore[no-any-return]
-    numbers = column.cast(INSTANT).cast(pa.int64()).to_pylist()
+    numbers = microseconds(column)
     return [_EPOCH + number * _US if number is not None and _FIRST <= number <= _LAST else None for number in numbers]
+
+
+def microseconds(times: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Times as microseconds since 1970, also those that Python has none for; null is None."""
+    return times.cast(INSTANT).cast(pa.int64()).to_pylist()  # type: ignore[no-any-return]
 
 
 def rows_of(found: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:

@@ -78,10 +78,8 @@ class WatchSensor(BaseSensorOperator):
         """Do what the trigger found: `event` is a Finding as a dictionary."""
         layout, found = Layout(Path(root)), _FINDING.validate_python(event)
         if found.action is RestartAction.LEAVE:
-            gone, to = (
-                Alert(_ROOT, False, found.health.diagnosis),
-                Recipients(found.alert_email, found.alert_connection),
-            )
+            gone = Alert(_ROOT, False, found.health.diagnosis)
+            to = Recipients(found.alert_email, found.alert_connection)
             self._wait_for_root(self._tell_of_root([], [gone], to, context))
         if found.action in _OF_ONE_DRIVER and (_driver_of(layout) != found.driver or held_because(layout)):
             found = replace(found, action=None)  # somebody was faster: another driver is there, or is not to be

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from spark_jobs.arrow_values import microseconds
 from spark_jobs.catalog import feed_named
 from spark_jobs.diagnosis import StreamFault
 from spark_jobs.feeds.parsed_messages import Parser
@@ -172,8 +173,7 @@ def _columns(rows: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
 
 def _contents(messages: pa.Table) -> Iterator[tuple[bytes | None, int]]:
     """The value and the time in microseconds: a producer's time may lie beyond those that Python has."""
-    at = messages["kafka_timestamp"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    return zip(messages["value"].to_pylist(), at.to_pylist(), strict=True)
+    return zip(messages["value"].to_pylist(), microseconds(messages["kafka_timestamp"]), strict=True)
 
 
 def _sentence(done: Done, chosen: Selection) -> str:
